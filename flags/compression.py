@@ -1,0 +1,56 @@
+"""Flags of the student, of the method, and of phases `lit` and `fine_tune`."""
+
+from absl import flags
+from lit_tf.flags import _phase
+
+from lit_tf import config
+
+flags.DEFINE_string(
+    "student",
+    config.Compress.student,
+    "Architecture of the student, such as resnet20.",
+)
+flags.DEFINE_string(
+    "teacher_weights",
+    config.Compress.teacher_weights,
+    "The trained teacher: a .keras file, a run folder that holds one, or a "
+    ".weights.h5 file for --teacher. Without it the teacher is trained first.",
+)
+flags.DEFINE_float(
+    "min_teacher_accuracy",
+    config.Compress.min_teacher_accuracy,
+    "Refuse a teacher below this validation accuracy, a fraction in [0, 1].",
+)
+flags.DEFINE_enum(
+    "export",
+    config.Compress.export,
+    config.EXPORTS,
+    "Which student of phase fine_tune is exported: the best on validation or "
+    "the last.",
+)
+flags.DEFINE_enum(
+    "penalty",
+    config.Method.penalty,
+    config.PENALTIES,
+    "Distance of two representations, a mean over all elements.",
+)
+flags.DEFINE_float(
+    "alpha",
+    config.Method.alpha,
+    "Multiplies the hard loss (labels); 1 − alpha multiplies the soft one "
+    "(teacher's answers). In [0, 1].",
+)
+flags.DEFINE_float(
+    "temperature",
+    config.Method.temperature,
+    "Divides the logits of teacher and student in the soft loss; its square "
+    "multiplies that loss. Above 0.",
+)
+flags.DEFINE_float(
+    "beta",
+    config.Method.beta,
+    "Multiplies the KD loss in phase lit; 1 − beta multiplies the sum of the "
+    "sections' penalties. In [0, 1].",
+)
+_phase.define("lit", config.LIT)
+_phase.define("fine_tune", config.FINE_TUNE)

@@ -1,0 +1,43 @@
+"""From flags to a frozen config: the only place that reads a flag's value."""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from lit_tf import config
+
+
+def from_flags(kind: type) -> Any:
+    """Builds a config from the parsed flags.
+
+    Args:
+        kind: `config.Teach` or `config.Compress`.
+
+    Raises:
+        SettingsError: a setting is not one that can be.
+    """
+    values = {name: flags.FLAGS[name].value for name in _names(kind)}
+    values["workdir"] = values["workdir"] or _default_workdir(kind)
+    return config.build(kind, values)
+
+
+def value(name: str) -> Any:
+    """Returns one flag's value, for a command without a config."""
+    return flags.FLAGS[name].value
+
+
+def data() -> tuple[config.Data, dict[str, Any]]:
+    """Returns which data set is meant, and where it is."""
+    where = {name: value(name) for name in ("data_dir", "download")}
+    return config.Data(dataset=value("dataset"), validation_fraction=0), where
+
+
+def _names(kind):
+    # A config of nothing but defaults has every name there is.
+    return config.flatten(kind())
+
+
+def _default_workdir(kind):
+    recipe = flags.FLAGS["recipe"].value
+    return str(pathlib.Path("runs") / (recipe or kind.__name__.lower()))

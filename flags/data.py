@@ -1,0 +1,22 @@
+"""Flags of the data."""
+
+from absl import flags
+
+from lit_tf import config
+
+flags.DEFINE_string(
+    "dataset",
+    config.Data.dataset,
+    "Data set: digits (comes with scikit-learn), cifar10, cifar100.",
+)
+flags.DEFINE_string(
+    "data_dir",
+    config.Session.data_dir,
+    "Folder with the data set's official files: the archive or what it "
+    "unpacks to.",
+)
+flags.DEFINE_boolean(
+    "download",
+    config.Session.download,
+    "Let TensorFlow Datasets fetch what --data_dir does not hold.",
+)

@@ -1,0 +1,58 @@
+"""Flags of how a run is computed, and where and how often it is kept."""
+
+from absl import flags
+
+from lit_tf import config
+
+flags.DEFINE_string(
+    "recipe",
+    "",
+    "A packaged experiment; its flags stand under those of the command line.",
+)
+flags.DEFINE_string(
+    "workdir",
+    config.Session.workdir,
+    "Folder of the run; the same command again resumes. Default: runs/RECIPE "
+    "in the current folder.",
+)
+flags.DEFINE_boolean(
+    "overwrite",
+    config.Session.overwrite,
+    "Remove what an earlier run left in --workdir, and start afresh.",
+)
+flags.DEFINE_integer(
+    "seed", config.Run.seed, "Seed of weights, order and augmentation."
+)
+flags.DEFINE_enum(
+    "dtype",
+    config.Run.dtype,
+    config.DTYPES,
+    "Keras policy of the computation; variables stay float32.",
+)
+flags.DEFINE_enum(
+    "strategy",
+    config.Run.strategy,
+    config.STRATEGIES,
+    "default: one device; mirrored: replicas on all visible devices.",
+)
+flags.DEFINE_enum(
+    "jit_compile",
+    config.Run.jit_compile,
+    config.JIT_COMPILE,
+    "XLA; auto: on for a single GPU, off elsewhere.",
+)
+flags.DEFINE_float(
+    "checkpoint_minutes",
+    config.Session.checkpoint_minutes,
+    "Minutes between checkpoints within an epoch; 0 for none.",
+)
+flags.DEFINE_integer(
+    "checkpoint_steps",
+    config.Session.checkpoint_steps,
+    "Steps between checkpoints within an epoch; 0 for none.",
+)
+flags.DEFINE_integer(
+    "log_steps",
+    config.Session.log_steps,
+    "Steps between log rows within an epoch; 0 for none.",
+)

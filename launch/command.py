@@ -1,0 +1,140 @@
+"""How every command starts and ends: flags in, one sentence and a code out."""
+
+import contextlib
+import importlib.resources
+import os
+import pathlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+
+from absl import app, flags, logging
+
+from lit_tf import errors
+
+
+def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
+    """Parses the flags, runs a command and ends the process.
+
+    Exit codes: 0 all went well; 2 flags or settings that cannot be; 1 data,
+    files or a loss that stopped being finite; 130 interrupted.
+
+    Args:
+        main: the command, a function of the command line as it was given.
+        about: what the command does, one sentence.
+        topics: the modules that define its flags.
+    """
+    logging.set_verbosity(logging.ERROR)
+    name = pathlib.Path(sys.argv[0]).stem.replace("_", "-")
+    if not name.startswith("lit-"):  # python -m lit_tf.launch.NAME
+        name = f"lit-{name}"
+
+    def parse(argv):
+        if _asks_for_help(argv):
+            print(_help(name, about, topics))
+            sys.exit(0)
+        try:
+            rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
+            if len(rest) > 1:
+                raise errors.SettingsError(
+                    f"Flags only, each as --name=value. Received: {rest[1]!r}."
+                )
+        except (flags.Error, OSError, errors.SettingsError) as error:
+            _leave(name, error, 2)
+        return rest
+
+    def guarded(_):
+        line = shlex.join([name, *sys.argv[1:]])
+        try:
+            main(line)
+        except errors.ALL as error:
+            _leave(name, error, error.exit_code)
+        except KeyboardInterrupt:
+            _leave(name, "interrupted; the same command resumes.", 130)
+
+    app.run(guarded, argv=sys.argv, flags_parser=parse)
+
+
+def experiment() -> ModuleType:
+    """Imports what does the work, and with it TensorFlow, without its noise.
+
+    A command calls it when its flags are known to be good: it takes seconds.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silence():
+        from lit_tf import experiment
+    return experiment
+
+
+def recipes() -> dict[str, str]:
+    """Returns the packaged experiments, flagfiles by name."""
+    folder = importlib.resources.files("lit_tf.flags") / "recipes"
+    return {
+        entry.name.removesuffix(".flags"): entry.read_text(encoding="utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".flags")
+    }
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    # TensorFlow's C++ side greets on file descriptor 2, whatever its log level
+    # is, before Python could ask it not to.
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _recipe(arguments):
+    """Returns the flags of the recipe that is asked for, those known here.
+
+    A recipe describes a whole compression, so that a command that does a part
+    of it takes what concerns it.
+    """
+    name = ""
+    for i, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in ("--recipe", "-recipe"):
+            name = value if equals else "".join(arguments[i + 1 : i + 2])
+    if not name:
+        return []
+    known = recipes()
+    if name not in known:
+        raise errors.SettingsError(errors.unknown("recipe", name, known))
+    lines = (line.strip() for line in known[name].splitlines())
+    return [
+        line
+        for line in lines
+        if line.startswith("--") and _flag_name(line) in flags.FLAGS
+    ]
+
+
+def _flag_name(line):
+    name = line.removeprefix("--").partition("=")[0]
+    return name if name in flags.FLAGS else name.removeprefix("no")
+
+
+def _asks_for_help(argv):
+    helps = ("help", "helpfull", "helpshort", "h", "?")
+    return any(argument.lstrip("-") in helps for argument in argv[1:])
+
+
+def _help(name, about, topics):
+    parts = [f"{name}: {about}", "", f"usage: {name} [--flag=value ...]", ""]
+    parts += [flags.FLAGS.module_help(topic) for topic in topics]
+    parts.append(f"Recipes: {', '.join(recipes())}.")
+    parts.append("Also --flagfile=FILE: flags from a file, one a line.")
+    return "\n".join(parts)
+
+
+def _leave(name, error, code):
+    print(f"{name}: {error}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,24 @@
+"""lit-compress: a deep network in, a shallower one out."""
+
+from lit_tf.flags import compression, data, run, teaching, validation
+from lit_tf.flags import config as flags_config
+from lit_tf.launch import command
+
+from lit_tf import config
+
+ABOUT = "trains a shallow student from a deep teacher and proves it as good."
+TOPICS = (compression, teaching, data, validation, run)
+
+
+def _compress(line):
+    settings = flags_config.from_flags(config.Compress)
+    command.experiment().compress(settings, command=line)
+
+
+def main():
+    """Runs the command."""
+    command.run(_compress, ABOUT, TOPICS)
+
+
+if __name__ == "__main__":
+    main()

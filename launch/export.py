@@ -1,0 +1,31 @@
+"""lit-export: a saved model as a SavedModel."""
+
+from lit_tf.flags import config as flags_config
+from lit_tf.flags import data, exporting
+from lit_tf.launch import command
+
+ABOUT = "writes a model as a float32 SavedModel, raw inputs to probabilities."
+TOPICS = (exporting, data)
+
+
+def _export(line):
+    del line
+    settings, where = flags_config.data()
+    output = flags_config.value("output")
+    gap = command.experiment().export_model(
+        flags_config.value("model"),
+        output,
+        settings,
+        overwrite=flags_config.value("overwrite"),
+        **where,
+    )
+    print(f"{output} answers as the model does, to {gap:.1e}.")
+
+
+def main():
+    """Runs the command."""
+    command.run(_export, ABOUT, TOPICS)
+
+
+if __name__ == "__main__":
+    main()

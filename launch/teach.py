@@ -1,0 +1,27 @@
+"""lit-teach: trains a teacher."""
+
+from absl import flags
+from lit_tf.flags import config as flags_config
+from lit_tf.flags import data, run, teaching, validation
+from lit_tf.launch import command
+
+from lit_tf import config
+
+ABOUT = "trains a teacher for lit-compress --teacher_weights."
+TOPICS = (teaching, data, validation, run)
+
+flags.DEFINE_alias("model", "teacher", module_name=teaching.__name__)
+
+
+def _teach(line):
+    settings = flags_config.from_flags(config.Teach)
+    command.experiment().teach(settings, command=line)
+
+
+def main():
+    """Runs the command."""
+    command.run(_teach, ABOUT, TOPICS)
+
+
+if __name__ == "__main__":
+    main()

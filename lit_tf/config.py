@@ -1,0 +1,348 @@
+"""What an experiment is: frozen settings, their defaults and their checks.
+
+Every default lives here and nowhere else. A setting is also a flag of the same
+name; the settings of a `Phase` carry the phase's name in front
+(`Compress.lit.epochs` is `--lit_epochs`). The defaults are the paper's for the
+CIFAR ResNets; the data set alone defaults to one that needs no download.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lit_tf import errors
+
+DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+STRATEGIES = ("default", "mirrored")
+PENALTIES = ("l1", "l2", "smooth_l1")
+JIT_COMPILE = ("auto", "on", "off")
+EXPORTS = ("best", "last")
+
+
+def _check(condition: bool, wanted: str, **received: Any) -> None:
+    if not condition:
+        values = ", ".join(f"{k}={v!r}" for k, v in received.items())
+        raise errors.SettingsError(f"{wanted} Received: {values}.")
+
+
+def _check_seed(**received: int) -> None:
+    ((name, value),) = received.items()
+    _check(0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received)
+
+
+def check_method(alpha: float, temperature: float, beta: float) -> None:
+    """Raises `SettingsError` unless the loss's three weights make sense."""
+    _check(0 <= alpha <= 1, "`alpha` must be in [0, 1].", alpha=alpha)
+    _check(0 <= beta <= 1, "`beta` must be in [0, 1].", beta=beta)
+    _check(
+        0 < temperature < math.inf,
+        "`temperature` must be positive and finite.",
+        temperature=temperature,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """What is learned from, and which part of it validates."""
+
+    dataset: str = "digits"
+    validation_fraction: float = 0.1
+    split_seed: int = 0
+
+    def __post_init__(self):
+        _check(
+            0 <= self.validation_fraction < 1,
+            "`validation_fraction` must be in [0, 1).",
+            validation_fraction=self.validation_fraction,
+        )
+        _check_seed(split_seed=self.split_seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """The loss of LIT (paper, section 3; `docs/method.md`)."""
+
+    penalty: str = "l2"
+    alpha: float = 0.95
+    temperature: float = 6.0
+    beta: float = 0.75
+
+    def __post_init__(self):
+        _check(
+            self.penalty in PENALTIES,
+            f"`penalty` must be one of {', '.join(PENALTIES)}.",
+            penalty=self.penalty,
+        )
+        check_method(self.alpha, self.temperature, self.beta)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One training phase: SGD with momentum and a step-wise learning rate."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.1
+    momentum: float = 0.9
+    warmup_epochs: int = 0
+
+    def __post_init__(self):
+        _check(self.epochs >= 0, "`epochs` must be ≥ 0.", epochs=self.epochs)
+        _check(
+            self.batch_size >= 1,
+            "`batch_size` must be ≥ 1.",
+            batch_size=self.batch_size,
+        )
+        for name in ("learning_rate", "decay"):
+            value = getattr(self, name)
+            _check(
+                0 < value < math.inf,
+                f"`{name}` must be positive and finite.",
+                **{name: value},
+            )
+        _check(
+            0 <= self.weight_decay < math.inf,
+            "`weight_decay` must be ≥ 0 and finite.",
+            weight_decay=self.weight_decay,
+        )
+        _check(
+            0 <= self.momentum < 1,
+            "`momentum` must be in [0, 1).",
+            momentum=self.momentum,
+        )
+        _check(
+            self.warmup_epochs >= 0,
+            "`warmup_epochs` must be ≥ 0.",
+            warmup_epochs=self.warmup_epochs,
+        )
+        ascending = all(
+            low < high
+            for low, high in zip(
+                (0, *self.milestones), self.milestones, strict=False
+            )
+        )
+        _check(
+            ascending,
+            "`milestones` must be positive epochs in ascending order.",
+            milestones=self.milestones,
+        )
+
+    def rate(self, epoch: int) -> float:
+        """Returns the learning rate of an epoch, counted from 0.
+
+        A milestone m means: epochs 0 … m−1 at the old rate. Warm-up epochs run
+        at a tenth of it.
+        """
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * 0.1
+        passed = sum(epoch >= milestone for milestone in self.milestones)
+        return self.learning_rate * self.decay**passed
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """How it is computed: what can change a figure but not the method."""
+
+    seed: int = 0
+    dtype: str = "float32"
+    strategy: str = "default"
+    jit_compile: str = "auto"
+
+    def __post_init__(self):
+        _check_seed(seed=self.seed)
+        for name, known in (
+            ("dtype", DTYPES),
+            ("strategy", STRATEGIES),
+            ("jit_compile", JIT_COMPILE),
+        ):
+            value = getattr(self, name)
+            _check(
+                value in known,
+                f"`{name}` must be one of {', '.join(known)}.",
+                **{name: value},
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """Where things are and how often they are written: never what they are.
+
+    A run may be resumed under another session.
+    """
+
+    workdir: str = ""
+    overwrite: bool = False
+    data_dir: str = ""
+    download: bool = False
+    checkpoint_minutes: float = 5.0
+    checkpoint_steps: int = 0
+    log_steps: int = 100
+
+    def __post_init__(self):
+        _check(
+            self.checkpoint_minutes >= 0,
+            "`checkpoint_minutes` must be ≥ 0.",
+            checkpoint_minutes=self.checkpoint_minutes,
+        )
+        for name in ("checkpoint_steps", "log_steps"):
+            value = getattr(self, name)
+            _check(value >= 0, f"`{name}` must be ≥ 0.", **{name: value})
+
+
+TEACH = Phase(
+    epochs=200,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=1e-4,
+    milestones=(100, 150),
+)
+# The published code minimises ½·L at a rate of .1 with a weight decay of 1e-4:
+# the same arithmetic as L at .05 with 2e-4.
+LIT = Phase(
+    epochs=175,
+    batch_size=32,
+    learning_rate=0.05,
+    weight_decay=2e-4,
+    milestones=(100,),
+)
+FINE_TUNE = Phase(
+    epochs=125,
+    batch_size=32,
+    learning_rate=0.01,
+    weight_decay=1e-4,
+    milestones=(55,),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Teach:
+    """Train a teacher: phase `teach`."""
+
+    teacher: str = "resnet110"
+    teach: Phase = TEACH
+    data: Data = Data()
+    run: Run = Run()
+    session: Session = Session()
+
+    def __post_init__(self):
+        _check(
+            self.teach.epochs >= 1,
+            "`teach_epochs` must be ≥ 1.",
+            teach_epochs=self.teach.epochs,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compress:
+    """Train a student from a teacher: phases `lit` and `fine_tune`."""
+
+    teacher: str = Teach.teacher
+    student: str = "resnet20"
+    teacher_weights: str = ""
+    min_teacher_accuracy: float = 0.0
+    export: str = "best"
+    method: Method = Method()
+    teach: Phase = TEACH
+    lit: Phase = LIT
+    fine_tune: Phase = FINE_TUNE
+    data: Data = Data()
+    run: Run = Run()
+    session: Session = Session()
+
+    def __post_init__(self):
+        _check(
+            0 <= self.min_teacher_accuracy <= 1,
+            "`min_teacher_accuracy` must be a fraction in [0, 1].",
+            min_teacher_accuracy=self.min_teacher_accuracy,
+        )
+        _check(
+            self.export in EXPORTS,
+            f"`export` must be one of {', '.join(EXPORTS)}.",
+            export=self.export,
+        )
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """Returns the settings of a config by flag name."""
+    values = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, Phase):
+            inner = flatten(value).items()
+            values |= {f"{field.name}_{name}": item for name, item in inner}
+        elif dataclasses.is_dataclass(value):
+            values |= flatten(value)
+        else:
+            values[field.name] = value
+    return values
+
+
+def build(kind: type, values: Mapping[str, Any]) -> Any:
+    """Builds a config of the given kind from settings by flag name.
+
+    The inverse of `flatten`: `build(Compress, flatten(config)) == config`.
+
+    Args:
+        kind: `Teach` or `Compress`.
+        values: a value for every setting; others are ignored.
+
+    Raises:
+        SettingsError: a setting is not one that can be.
+    """
+    arguments = {}
+    for field in dataclasses.fields(kind):
+        default = field.default
+        if isinstance(default, Phase):
+            inner = {
+                f.name: values[f"{field.name}_{f.name}"]
+                for f in dataclasses.fields(Phase)
+            }
+            arguments[field.name] = _build_phase(field.name, inner)
+        elif dataclasses.is_dataclass(default):
+            arguments[field.name] = build(type(default), values)
+        else:
+            arguments[field.name] = values[field.name]
+    return kind(**arguments)
+
+
+def _build_phase(name: str, settings: dict[str, Any]) -> Phase:
+    try:
+        milestones = tuple(map(int, settings["milestones"]))
+        return Phase(**settings | {"milestones": milestones})
+    except errors.SettingsError as error:
+        raise errors.SettingsError(f"Phase {name}: {error}") from None
+    except ValueError:
+        raise errors.SettingsError(
+            f"`{name}_milestones` must be whole numbers of epochs. "
+            f"Received: {settings['milestones']!r}."
+        ) from None
+
+
+def teaching(config: Compress, *, workdir: str) -> Teach:
+    """Returns how the teacher of a compression is taught, in a folder."""
+    shared = {
+        f.name: getattr(config, f.name) for f in dataclasses.fields(Teach)
+    }
+    session = dataclasses.replace(
+        config.session, workdir=workdir, overwrite=False
+    )
+    return Teach(**shared | {"session": session})
+
+
+def identity(config: Any) -> dict[str, Any]:
+    """Returns the settings that make a run what it is: all but the session."""
+    session = {field.name for field in dataclasses.fields(Session)}
+    return {k: v for k, v in flatten(config).items() if k not in session}
+
+
+def to_flag(name: str, value: Any) -> str:
+    """Returns a setting as it is written on a command line."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no{name}"
+    if isinstance(value, tuple | list):
+        value = ",".join(map(str, value))
+    return f"--{name}={value}"

@@ -1,0 +1,55 @@
+"""Data sets by name. Adding one is a file and a line in `DATASETS`."""
+
+import dataclasses
+
+import numpy as np
+
+from lit_tf import config, errors
+from lit_tf.data import cifar, digits
+from lit_tf.data.dataset import Dataset, Split
+
+# name → loader(data_dir, download), which returns a `Dataset` whose validation
+# split is still None.
+DATASETS = {
+    "digits": digits.load,
+    "cifar10": cifar.load_cifar10,
+    "cifar100": cifar.load_cifar100,
+}
+
+
+def check(name: str) -> None:
+    """Raises `SettingsError`, with the nearest name, unless it is known."""
+    if name not in DATASETS:
+        raise errors.SettingsError(errors.unknown("data set", name, DATASETS))
+
+
+def load(
+    settings: config.Data, *, data_dir: str = "", download: bool = False
+) -> Dataset:
+    """Loads a data set and sets its validation split apart.
+
+    Args:
+        settings: which data set, how much of it validates, by which seed.
+        data_dir: the folder that holds the official files; unused by `digits`.
+        download: whether TensorFlow Datasets may fetch what is missing.
+
+    Raises:
+        SettingsError: no data set has that name.
+        DataError: its files are missing or damaged.
+    """
+    check(settings.dataset)
+    loaded = DATASETS[settings.dataset](data_dir, download)
+    count = round(len(loaded.train) * settings.validation_fraction)
+    if not count:
+        return loaded
+    order = np.random.default_rng(settings.split_seed).permutation(
+        len(loaded.train)
+    )
+    return dataclasses.replace(
+        loaded,
+        train=loaded.train.take(np.sort(order[count:])),
+        validation=loaded.train.take(np.sort(order[:count])),
+    )
+
+
+__all__ = ["DATASETS", "Dataset", "Split", "check", "load"]

@@ -1,0 +1,192 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009).
+
+Read from the official *binary* archive or its unpacked folder, which hold no
+pickle; otherwise, if allowed, fetched by TensorFlow Datasets.
+"""
+
+import dataclasses
+import io
+import pathlib
+import tarfile
+
+import numpy as np
+
+from lit_tf import errors
+from lit_tf.data import augment
+from lit_tf.data.dataset import Dataset, Split
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """How the official binary files are laid out, and what is in them."""
+
+    name: str
+    folder: str
+    archive: str
+    train_files: tuple[str, ...]
+    test_files: tuple[str, ...]
+    names_file: str
+    label_bytes: int
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+_CIFAR10 = _Layout(
+    name="cifar10",
+    folder="cifar-10-batches-bin",
+    archive="cifar-10-binary.tar.gz",
+    train_files=tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
+    test_files=("test_batch.bin",),
+    names_file="batches.meta.txt",
+    label_bytes=1,
+    classes=10,
+    mean=(125.3, 123.0, 113.9),
+    std=(63.0, 62.1, 66.7),
+)
+_CIFAR100 = _Layout(
+    name="cifar100",
+    folder="cifar-100-binary",
+    archive="cifar-100-binary.tar.gz",
+    train_files=("train.bin",),
+    test_files=("test.bin",),
+    names_file="fine_label_names.txt",
+    label_bytes=2,
+    classes=100,
+    mean=(129.3, 124.1, 112.4),
+    std=(68.2, 65.4, 70.4),
+)
+_OFFICIAL = {"train": 50_000, "test": 10_000}
+
+
+def load_cifar10(data_dir: str = "", download: bool = False) -> Dataset:
+    """Loads CIFAR-10: 32×32 RGB images of 10 classes."""
+    return _load(_CIFAR10, data_dir, download)
+
+
+def load_cifar100(data_dir: str = "", download: bool = False) -> Dataset:
+    """Loads CIFAR-100: 32×32 RGB images of 100 (fine) classes."""
+    return _load(_CIFAR100, data_dir, download)
+
+
+def _load(layout, data_dir, download):
+    files = _find(layout, data_dir)
+    if files is not None:
+        train, test, names = _from_files(layout, files, data_dir)
+    elif download:
+        train, test, names = _from_tfds(layout, data_dir)
+    else:
+        raise errors.DataError(
+            f"No {layout.archive} and no folder {layout.folder} in "
+            f"--data_dir={data_dir!r}. Name the folder that holds one, or let "
+            "TensorFlow Datasets fetch the data with --download."
+        )
+    counts = {"train": len(train), "test": len(test)}
+    note = f"{len(train):,} training and {len(test):,} test images"
+    if counts != _OFFICIAL:
+        note += "; not the official 50,000 and 10,000"
+    return Dataset(
+        name=layout.name,
+        train=train,
+        test=test,
+        classes=names,
+        mean=layout.mean,
+        std=layout.std,
+        crop=augment.Crop(pad=4, flip=True),
+        note=note,
+    )
+
+
+def _find(layout, data_dir):
+    """Returns the files by name as functions that read them, or None."""
+    if not data_dir:
+        return None
+    root = pathlib.Path(data_dir)
+    if not root.exists():
+        raise errors.DataError(f"--data_dir={data_dir!r} does not exist.")
+    if root.is_file():
+        archive = root
+    else:
+        archive = root / layout.archive
+        for folder in (root / layout.folder, root):
+            if folder.name == layout.folder and folder.is_dir():
+                return _folder_files(folder)
+            if any((folder / f).is_file() for f in layout.train_files):
+                return _folder_files(folder)
+    return _archive_files(archive) if archive.is_file() else None
+
+
+def _folder_files(folder):
+    return {p.name: p.read_bytes for p in folder.iterdir() if p.is_file()}
+
+
+def _archive_files(archive):
+    content = {}
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.isfile():
+                    name = pathlib.PurePosixPath(member.name).name
+                    content[name] = tar.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise errors.DataError(
+            f"{archive} is not a complete tar archive ({error})."
+        ) from error
+    return {name: io.BytesIO(data).read for name, data in content.items()}
+
+
+def _from_files(layout, files, data_dir):
+    if not files:
+        raise errors.DataError(f"The folder {layout.folder} is empty.")
+    splits = []
+    for names in (layout.train_files, layout.test_files):
+        present = [name for name in names if name in files]
+        if not present:
+            raise errors.DataError(
+                f"None of {', '.join(names)} is in --data_dir={data_dir!r}."
+            )
+        parts = [_records(layout, name, files[name]()) for name in present]
+        inputs, labels = map(np.concatenate, zip(*parts, strict=True))
+        splits.append(Split(inputs, labels))
+    if layout.names_file in files:
+        names = tuple(files[layout.names_file]().decode().split())
+    else:
+        names = tuple(map(str, range(layout.classes)))
+    return *splits, names
+
+
+def _records(layout, name, content):
+    size = layout.label_bytes + 3072
+    if not content:
+        raise errors.DataError(f"{name} is empty.")
+    if len(content) % size:
+        raise errors.DataError(
+            f"{name} must hold whole records of {size:,} bytes. "
+            f"Received: {len(content):,} bytes, which end within a record."
+        )
+    table = np.frombuffer(content, np.uint8).reshape(-1, size)
+    labels = table[:, layout.label_bytes - 1].astype(np.int32)
+    if labels.max() >= layout.classes:
+        raise errors.DataError(
+            f"{name}, record {int(labels.argmax()):,}: a label must be below "
+            f"{layout.classes}. Received: {labels.max()}. Is it {layout.name}?"
+        )
+    planes = table[:, layout.label_bytes :].reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+
+
+def _from_tfds(layout, data_dir):
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(layout.name, data_dir=data_dir or None)
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # Whatever the network or the disk provokes.
+        raise errors.DataError(
+            f"TensorFlow Datasets could not fetch {layout.name}: {error}"
+        ) from error
+    splits = []
+    for part in ("train", "test"):
+        table = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
+        splits.append(Split(table["image"], table["label"].astype(np.int32)))
+    return *splits, tuple(builder.info.features["label"].names)

@@ -1,0 +1,27 @@
+"""Where a model is computed."""
+
+import tensorflow as tf
+
+
+def strategy(name: str) -> tf.distribute.Strategy:
+    """Returns the distribution strategy of a name.
+
+    Args:
+        name: "default" (one device) or "mirrored": synchronous replicas on
+            every visible GPU or, without one, on every logical CPU.
+    """
+    if name == "default":
+        return tf.distribute.get_strategy()
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    if len(devices) == 1:
+        print(f"--strategy=mirrored has one device, {devices[0].name}.")
+    return tf.distribute.MirroredStrategy([d.name for d in devices])
+
+
+def jit_compile(choice: str) -> bool | None:
+    """Returns what `compile(jit_compile=…)` takes for a flag's value.
+
+    None leaves the choice to the trainer: XLA on a single GPU, none elsewhere.
+    """
+    return {"auto": None, "on": True, "off": False}[choice]

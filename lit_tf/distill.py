@@ -1,0 +1,58 @@
+"""`Distill`: phase `fine_tune`, and the KD baseline."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lit_tf import config, errors, losses, trainer
+
+
+class Distill(trainer.Trainer):
+    """Trains a whole student on labels and its teacher's softened answers.
+
+    The published code leaves stem and head frozen here; the paper trains them,
+    and so does this. The metrics are `total` (L_KD), `hard` and `soft` (without
+    τ²).
+
+    Args:
+        teacher: any model that returns logits; never changed.
+        student: any model that returns as many.
+        alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
+            soft one.
+        temperature: τ > 0, divides both logits of the soft loss.
+        **kwargs: of `keras.Model`.
+
+    Raises:
+        SettingsError: the outputs differ in shape, or a weight is out of range.
+    """
+
+    def __init__(
+        self,
+        teacher: keras.Model,
+        student: keras.Model,
+        *,
+        alpha: float = config.Method.alpha,
+        temperature: float = config.Method.temperature,
+        **kwargs: Any,
+    ):
+        config.check_method(alpha, temperature, beta=1.0)
+        if teacher.output_shape != student.output_shape:
+            raise errors.SettingsError(
+                "Teacher and student must answer for the same classes. "
+                f"Received: teacher {teacher.output_shape}, "
+                f"student {student.output_shape}."
+            )
+        super().__init__(student, teacher, ("hard", "soft", "total"), **kwargs)
+        self.alpha = alpha
+        self.temperature = temperature
+
+    def terms(self, x, y, *, training):
+        z_t = tf.stop_gradient(self.teacher(x, training=False))
+        z_s = self.student(x, training=training)
+        hard = losses.hard(y, z_s)
+        soft = losses.soft(z_t, z_s, self.temperature)
+        total = losses.kd(
+            hard, soft, alpha=self.alpha, temperature=self.temperature
+        )
+        return {"hard": hard, "soft": soft, "total": total}, z_s

@@ -1,0 +1,33 @@
+"""The ways a request is refused; each knows the exit code of a command."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SettingsError(ValueError):
+    """A flag or an argument that cannot be, or settings that do not agree."""
+
+    exit_code = 2
+
+
+class DataError(ValueError):
+    """Data, weights or a run folder that are missing, damaged or in use."""
+
+    exit_code = 1
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A loss became infinite or not a number while training."""
+
+    exit_code = 1
+
+
+ALL = (SettingsError, DataError, NonFiniteLossError)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Returns the sentence for a name that is not in a table."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    hint = f" The nearest is {near[0]}." if near else ""
+    return f"Unknown {kind} {name!r}. Known: {', '.join(known)}.{hint}"

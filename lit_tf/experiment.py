@@ -1,0 +1,413 @@
+"""The paper, in order: teach, compress, evaluate."""
+
+import hashlib
+import json
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from lit_tf import config as configs
+from lit_tf import (
+    data,
+    devices,
+    distill,
+    errors,
+    export,
+    files,
+    lit,
+    measure,
+    models,
+    phases,
+    plots,
+    proof,
+    report,
+    sectioned,
+    trainer,
+)
+from lit_tf import workdir as workdirs
+
+
+def teach(
+    config: configs.Teach,
+    *,
+    command: str = "",
+    dataset: data.Dataset | None = None,
+    read_test: bool = True,
+) -> dict[str, Any]:
+    """Trains a teacher from labels alone and leaves its run folder.
+
+    Args:
+        config: the settings.
+        command: the command line, for the report.
+        dataset: what is learned; None loads the one the settings name.
+        read_test: whether to read the test split at the end.
+
+    Returns:
+        The report, as in `report.json`.
+    """
+    models.get(config.teacher)
+    data.check(config.data.dataset)
+    with workdirs.opened(config, command=command) as folder:
+        if folder.finished:
+            return _said_before(folder)
+        dataset = dataset or _load(config)
+        folder.settle(data=dataset.fingerprint)
+        with devices.strategy(config.run.strategy).scope():
+            model = _build(config.teacher, dataset, config.run)
+            teaching = trainer.Teach(model)
+        outcome = phases.run(
+            "teach",
+            teaching,
+            dataset,
+            config.teach,
+            folder,
+            run=config.run,
+            session=config.session,
+            hparams=configs.identity(config),
+        )
+        chosen = outcome.best or outcome.last
+        teacher = _at(model, chosen, dataset)
+        _save(teacher, folder.model("teacher"))
+        facts = proof.of_teacher(
+            teacher, dataset, folder.saved_model, read_test=read_test
+        )
+        facts["validation_accuracy"] = chosen.validation_accuracy
+        facts["epoch"] = chosen.epoch
+        plots.curves(folder.metrics, folder.curves, teacher=None)
+        told = {
+            "teacher": facts,
+            "wall_seconds": {"teach": outcome.seconds},
+            **_circumstances(config, command, dataset),
+        }
+        return _tell(folder, told, report.teacher_text)
+
+
+def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
+    """Trains a student with LIT, fine-tunes it, exports and reports it.
+
+    Args:
+        config: the settings.
+        command: the command line, for the report.
+
+    Returns:
+        The report, as in `report.json`.
+    """
+    models.get(config.student)
+    models.get(config.teacher)
+    data.check(config.data.dataset)
+    with workdirs.opened(config, command=command) as folder:
+        if folder.finished:
+            return _said_before(folder)
+        dataset = _load(config)
+        strategy = devices.strategy(config.run.strategy)
+        with strategy.scope():
+            student = _build(config.student, dataset, config.run)
+        wall = {}
+        teacher = _teacher(config, command, dataset, student, folder, wall)
+        print(report.sections(teacher, student), flush=True)
+        folder.settle(data=dataset.fingerprint, teacher=_hash(teacher))
+        accuracy, note = _look_at(teacher, dataset, config)
+
+        # Phase lit trains the sections; phase fine_tune, with a fresh
+        # optimiser, the whole student. Both ask the same frozen teacher.
+        method = config.method
+        with strategy.scope():
+            frozen = _with_policy(teacher, config.run.dtype)
+            kd = {"alpha": method.alpha, "temperature": method.temperature}
+            ir = {"beta": method.beta, "penalty": method.penalty}
+            trainers = {
+                "lit": lit.LIT(frozen, student, **kd, **ir),
+                "fine_tune": distill.Distill(frozen, student, **kd),
+            }
+        for phase, model in trainers.items():
+            outcome = phases.run(
+                phase,
+                model,
+                dataset,
+                getattr(config, phase),
+                folder,
+                run=config.run,
+                session=config.session,
+                hparams=configs.identity(config),
+                teacher_accuracy=accuracy,
+            )
+            wall[phase] = outcome.seconds
+
+        # The student is chosen on validation, and only then the test is read.
+        started = time.monotonic()
+        kept = {"last": outcome.last, "best": outcome.best}
+        students = {k: _at(student, v, dataset) for k, v in kept.items() if v}
+        exported = config.export if config.export in students else "last"
+        _save(students[exported], folder.model("student"))
+        told = proof.of_student(
+            teacher, students, exported, dataset, folder.saved_model
+        )
+        told["teacher"] |= {
+            "validation_accuracy": accuracy,
+            "validation_note": note,
+        }
+        tested = told["student"].pop("test_accuracies")
+        for which, one in kept.items():
+            told["student"][which] = one and {
+                "epoch": one.epoch,
+                "validation_accuracy": one.validation_accuracy,
+                "test_accuracy": tested[which],
+            }
+        plots.curves(folder.metrics, folder.curves, teacher=accuracy)
+        wall["report"] = time.monotonic() - started
+        told |= {
+            "wall_seconds": wall,
+            **_circumstances(config, command, dataset),
+        }
+        return _tell(folder, told, report.text)
+
+
+def evaluate(
+    path: str,
+    settings: configs.Data,
+    *,
+    data_dir: str = "",
+    download: bool = False,
+) -> dict[str, Any]:
+    """Reads the test split and returns a saved model's accuracy on it.
+
+    Args:
+        path: a `.keras` file, a run folder or a SavedModel that `lit-export`
+            wrote.
+        settings: which data set.
+        data_dir: as `data.load` takes it.
+        download: likewise.
+
+    Returns:
+        `test_accuracy`, a fraction, with the number of `test_examples`, the
+        `model` and the `dataset`.
+
+    Raises:
+        SettingsError: the model was made for other inputs or classes.
+        DataError: the model or the data are missing or damaged.
+    """
+    data.check(settings.dataset)
+    if (pathlib.Path(path) / "saved_model.pb").is_file():
+        model = export.read(path)
+    else:
+        model = sectioned.load(_model_file(path))
+    dataset = data.load(settings, data_dir=data_dir, download=download)
+    _check_form(model, dataset)
+    predicted = measure.predictions(model, dataset.test)
+    accuracy = measure.accuracy(predicted, dataset.test.labels)
+    return {
+        "test_accuracy": accuracy,
+        "test_examples": len(dataset.test),
+        "dataset": dataset.name,
+        "model": str(path),
+    }
+
+
+def export_model(
+    path: str,
+    output: str,
+    settings: configs.Data,
+    *,
+    data_dir: str = "",
+    download: bool = False,
+    overwrite: bool = False,
+) -> float:
+    """Writes a saved model as a SavedModel, checked on real examples.
+
+    Args:
+        path: a `.keras` file or a run folder.
+        output: the folder to write.
+        settings: whose training images it is checked on.
+        data_dir: as `data.load` takes it.
+        download: likewise.
+        overwrite: whether what stands at `output` may be replaced.
+
+    Returns:
+        The largest difference of a logit.
+
+    Raises:
+        DataError: something stands at `output`, or the answers differ.
+        SettingsError: the model was made for other inputs or classes.
+    """
+    data.check(settings.dataset)
+    if pathlib.Path(output).exists() and not overwrite:
+        raise errors.DataError(f"{output} exists; --overwrite replaces it.")
+    model = sectioned.load(_model_file(path))
+    dataset = data.load(settings, data_dir=data_dir, download=download)
+    _check_form(model, dataset)
+    return export.write(model, output, dataset.train.inputs[: proof.CHECKED])
+
+
+def _load(config):
+    dataset = data.load(
+        config.data,
+        data_dir=config.session.data_dir,
+        download=config.session.download,
+    )
+    if dataset.note:
+        print(f"{dataset.name}: {dataset.note}", flush=True)
+    return dataset
+
+
+def _build(name, dataset, run):
+    # Seeded here, and not once at the start, so that the weights do not depend
+    # on what a resumed process did or did not do before.
+    keras.utils.set_random_seed(run.seed)
+    model = models.get(name)(**dataset.form)
+    return _with_policy(model, run.dtype)
+
+
+def _with_policy(model, dtype):
+    # Every builder makes float32, so that is what there is to do nothing for.
+    if dtype == "float32":
+        return model
+    return sectioned.with_policy(model, dtype)
+
+
+def _teacher(config, command, dataset, student, folder, wall):
+    """Returns the teacher in float32: the one that was named, or a new one."""
+    if config.teacher_weights:
+        teacher = _named_teacher(config, dataset)
+        sectioned.check_alike(teacher, student)
+        return teacher
+    # Whether they line up is known before anything is trained.
+    untrained = models.get(config.teacher)(**dataset.form)
+    sectioned.check_alike(untrained, student)
+    told = teach(
+        configs.teaching(config, workdir=str(folder.teacher)),
+        command=command,
+        dataset=dataset,
+        read_test=False,
+    )
+    wall |= told["wall_seconds"]
+    return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
+
+
+def _named_teacher(config, dataset):
+    path = _model_file(config.teacher_weights)
+    if path.suffix == ".h5":
+        teacher = models.get(config.teacher)(**dataset.form)
+        sectioned.load_weights(teacher, path)
+        return teacher
+    teacher = sectioned.load(path)
+    if not isinstance(teacher, sectioned.SectionedModel):
+        raise errors.SettingsError(
+            f"The teacher in {path} has no sections: LIT needs a "
+            f"SectionedModel. Received: {type(teacher).__name__}."
+        )
+    _check_form(teacher, dataset)
+    return sectioned.with_policy(teacher, "float32")
+
+
+def _model_file(path):
+    """Returns the file itself or, of a run folder, the model it left."""
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        return path
+    folder = workdirs.Workdir(path)
+    kept = [folder.model(role) for role in ("student", "teacher")]
+    found = [file for file in kept if file.is_file()]
+    if not found:
+        raise errors.DataError(
+            f"The folder {path} holds neither {kept[0].name} nor "
+            f"{kept[1].name}."
+        )
+    return found[0]
+
+
+def _check_form(model, dataset):
+    wanted = (dataset.form["input_shape"], (dataset.form["classes"],))
+    received = (model.input_shape[1:], model.output_shape[1:])
+    if received != wanted:
+        raise errors.SettingsError(
+            f"{dataset.name} has inputs {wanted[0]} and {wanted[1][0]} "
+            f"classes. Received: model {model.name} with inputs {received[0]} "
+            f"and outputs {received[1]}."
+        )
+
+
+def _look_at(teacher, dataset, config):
+    """Measures the teacher before anything is trained from it."""
+    split, where = dataset.validation, "validation images"
+    note = "The teacher was not trained on the validation images."
+    if split is None:
+        split = dataset.train.take(np.arange(min(2000, len(dataset.train))))
+        where = f"the first {len(split):,} training images"
+        note = (
+            "There is no validation split: only the last student is reported."
+        )
+    elif teacher.facts.get("data") != dataset.fingerprint:
+        note = "The teacher's training may have seen the validation images."
+    predicted = measure.predictions(teacher, split)
+    accuracy = measure.accuracy(predicted, split.labels)
+    print(f"teacher   {accuracy:.2%} on {where}. {note}", flush=True)
+    if accuracy < config.min_teacher_accuracy:
+        raise errors.SettingsError(
+            f"The teacher must reach --min_teacher_accuracy="
+            f"{config.min_teacher_accuracy} on {where}. Received: "
+            f"{accuracy:.4f}."
+        )
+    return (None if dataset.validation is None else accuracy), note
+
+
+def _at(model, moment, dataset):
+    """Returns a float32 model with the weights of a moment."""
+    for variable, value in zip(model.variables, moment.variables, strict=True):
+        variable.assign(value)
+    still = sectioned.with_policy(model, "float32")
+    still.facts = model.facts | {"data": dataset.fingerprint}
+    return still
+
+
+def _save(model, path):
+    with files.whole(path) as partial:
+        # Keras knows its format by the name's ending.
+        named = partial.with_name(f".whole-{path.name}")
+        model.save(named)
+        named.replace(partial)
+
+
+def _hash(model):
+    digest = hashlib.sha256()
+    for value in model.get_weights():
+        digest.update(np.ascontiguousarray(value))
+    return digest.hexdigest()[:16]
+
+
+def _circumstances(config, command, dataset):
+    return {
+        "command": command,
+        "settings": configs.flatten(config),
+        "data": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "note": dataset.note,
+            "train": len(dataset.train),
+            "validation": len(dataset.validation or ()),
+            "test": len(dataset.test),
+        },
+        "hardware": report.hardware(),
+        "versions": workdirs.versions(),
+    }
+
+
+def _tell(
+    folder: workdirs.Workdir,
+    told: dict[str, Any],
+    text: Callable[[dict[str, Any]], str],
+) -> dict[str, Any]:
+    # The JSON comes last: it is what says that the run is finished.
+    files.write_text(folder.report_text, text(told))
+    files.write_json(folder.report, told)
+    print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
+    return told
+
+
+def _said_before(folder):
+    print(f"{folder.path} is finished; --overwrite starts afresh.\n")
+    print(folder.report_text.read_text())
+    return json.loads(folder.report.read_text())

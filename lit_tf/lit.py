@@ -1,0 +1,140 @@
+"""`LIT`: phase `lit`, the paper's section 3."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lit_tf import (
+    config,
+    losses,
+    penalties,
+    sectioned,
+    trainer,
+)
+from lit_tf import (
+    teacher as teachers,
+)
+
+
+class LIT(trainer.Trainer):
+    """Trains a student's sections on its teacher's representations.
+
+    The student's stem and head become the teacher's, frozen and in inference
+    mode; only the sections are trained. Fine-tune with `Distill` afterwards.
+
+    The metrics are `total` (L), `kd`, `hard`, `soft` (without τ²), `ir`, and
+    for each section k `section_k/penalty_teacher_fed` (the term of L) and
+    `section_k/penalty_student_fed`: the same distance along the student's own
+    stream, which LIT does not minimise and the paper's argument expects to
+    follow.
+
+    Args:
+        teacher: K sections; never changed.
+        student: K sections, whose representations have the teacher's shapes.
+            Its stem and head receive the teacher's weights here and now.
+        alpha: in [0, 1], multiplies the hard loss within L_KD; 1 − alpha
+            multiplies the soft one.
+        temperature: τ > 0, divides both logits of the soft loss.
+        beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR.
+        penalty: "l2", "l1", "smooth_l1" or a function of (teacher, student)
+            that returns `[batch]` (see `penalties`).
+        **kwargs: of `keras.Model`.
+
+    Raises:
+        SettingsError: teacher and student do not line up, or a weight is out
+            of range.
+    """
+
+    def __init__(
+        self,
+        teacher: sectioned.SectionedModel,
+        student: sectioned.SectionedModel,
+        *,
+        alpha: float = config.Method.alpha,
+        temperature: float = config.Method.temperature,
+        beta: float = config.Method.beta,
+        penalty: str | penalties.Penalty = config.Method.penalty,
+        **kwargs: Any,
+    ):
+        config.check_method(alpha, temperature, beta)
+        sectioned.check_alike(teacher, student)
+        sectioned.copy_ends(teacher, student)
+        count = len(student.sections)
+        names = [
+            *(fed_name(k) for k in range(1, count + 1)),
+            *(own_name(k) for k in range(1, count + 1)),
+            *("ir", "hard", "soft", "kd", "total"),
+        ]
+        super().__init__(student, teacher, names, **kwargs)
+        object.__setattr__(self, "_ask", teachers.freeze(teacher))
+        self.alpha = alpha
+        self.temperature = temperature
+        self.beta = beta
+        self.penalty = penalties.get(penalty)
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        return [
+            variable
+            for section in self.student.sections
+            for variable in section.trainable_variables
+        ]
+
+    def terms(self, x, y, *, training):
+        # The teacher once: T_0 … T_K and z_t, without gradient.
+        *T, z_t = map(tf.stop_gradient, self._ask(x, training=False))
+
+        # The student's own stream S_0 … S_K, which BatchNorm records. The stem
+        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed.
+        S = [T[0]]
+        for section in self.student.sections:
+            S.append(section(S[-1], training=training))
+        z_s = self.student.head(S[-1], training=False)
+
+        # Each section fed the teacher's representation. Section 1 already was.
+        fed = [T[0], S[1]]
+        for k, section in enumerate(self.student.sections[1:], 2):
+            fed.append(_unrecorded(section, T[k - 1], training=training))
+
+        # l(T_k, S_k(T_{k−1})), and beside it l(T_k, S_k), which is only logged.
+        ks = range(1, len(T))
+        penalty = {k: self.penalty(T[k], fed[k]) for k in ks}
+        drift = {k: self.penalty(T[k], tf.stop_gradient(S[k])) for k in ks}
+
+        ir = tf.add_n(list(penalty.values()))
+        hard = losses.hard(y, z_s)
+        soft = losses.soft(z_t, z_s, self.temperature)
+        kd = losses.kd(
+            hard, soft, alpha=self.alpha, temperature=self.temperature
+        )
+        total = losses.lit(kd, ir, beta=self.beta)
+        terms = {
+            **{fed_name(k): value for k, value in penalty.items()},
+            **{own_name(k): value for k, value in drift.items()},
+            **{"ir": ir, "hard": hard, "soft": soft, "kd": kd, "total": total},
+        }
+        return terms, z_s
+
+
+def fed_name(k: int) -> str:
+    """Returns the name of section k's penalty on the teacher's stream."""
+    return f"section_{k}/penalty_teacher_fed"
+
+
+def own_name(k: int) -> str:
+    """Returns the name of section k's distance on the student's stream."""
+    return f"section_{k}/penalty_student_fed"
+
+
+def _unrecorded(section, inputs, *, training):
+    # BatchNorm normalises with the batch but keeps its moving statistics: those
+    # are of the student's own stream, which is what it will see when used. The
+    # published code updates them on both streams.
+    outputs, _ = section.stateless_call(
+        section.trainable_variables,
+        section.non_trainable_variables,
+        inputs,
+        training=training,
+    )
+    return outputs

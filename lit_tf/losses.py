@@ -1,0 +1,75 @@
+"""The losses of LIT, as in the paper (section 3.2) and `docs/method.md`.
+
+Pure functions of tensors, in float32. `hard` and `soft` return one value an
+example, `[batch]`; `kd` and `lit` weigh what they are given and keep its shape.
+"""
+
+import tensorflow as tf
+
+
+def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Computes the cross-entropy of each example with its label.
+
+    Args:
+        labels: `[batch]` or `[batch, 1]`, class numbers from 0.
+        logits: `[batch, classes]`.
+
+    Returns:
+        `[batch]`, float32.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tf.reshape(labels, [-1]), tf.cast(logits, tf.float32)
+    )
+
+
+def soft(
+    teacher_logits: tf.Tensor, student_logits: tf.Tensor, temperature: float
+) -> tf.Tensor:
+    """Computes the cross-entropy with the teacher's softened answer.
+
+    CE(softmax(z_t/τ), z_s/τ): without the factor τ², which `kd` applies. It
+    differs from the KL divergence by the entropy of the teacher's answer, which
+    has no gradient.
+
+    Args:
+        teacher_logits: `[batch, classes]`.
+        student_logits: the same shape.
+        temperature: τ, divides both.
+
+    Returns:
+        `[batch]`, float32.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if not teacher_logits.shape.is_compatible_with(student_logits.shape):
+        raise ValueError(
+            "Teacher and student must answer for the same classes. Received: "
+            f"teacher {teacher_logits.shape}, student {student_logits.shape}."
+        )
+    answers = tf.nn.softmax(tf.cast(teacher_logits, tf.float32) / temperature)
+    return tf.nn.softmax_cross_entropy_with_logits(
+        tf.stop_gradient(answers),
+        tf.cast(student_logits, tf.float32) / temperature,
+    )
+
+
+def kd(
+    hard: tf.Tensor, soft: tf.Tensor, *, alpha: float, temperature: float
+) -> tf.Tensor:
+    """Computes L_KD = α · hard + (1 − α) · τ² · soft; α weighs the hard label.
+
+    τ² keeps the soft gradient's size while τ varies (Hinton et al., 2015).
+    """
+    return alpha * hard + (1 - alpha) * temperature**2 * soft
+
+
+def lit(kd: tf.Tensor, ir: tf.Tensor, *, beta: float) -> tf.Tensor:
+    """Computes L = β · L_KD + (1 − β) · L_IR; β weighs KD.
+
+    Args:
+        kd: L_KD.
+        ir: L_IR, the penalties summed over the sections.
+        beta: in [0, 1]; 0 for a student that has no labels.
+    """
+    return beta * kd + (1 - beta) * ir

@@ -1,0 +1,177 @@
+"""What a model costs, and how sure we are that it is as good."""
+
+import math
+import os
+import pathlib
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf.data import Split
+
+
+def parameters(model: keras.Model) -> int:
+    """Counts a model's weights, moving statistics included."""
+    return sum(math.prod(v.shape) for v in model.weights)
+
+
+def depth(model: keras.Model) -> int:
+    """Returns the depth a model states, else its longest weighted chain."""
+    stated = getattr(model, "depth", None)
+    return stated if stated else _longest_chain(model)
+
+
+def flops(model: keras.Model) -> int:
+    """Counts 2 × multiply-adds of an inference, for one example.
+
+    Counted on the traced graph, so whatever the layers are made of: dense
+    layers, matrix products and convolutions of all kinds. Normalisation,
+    activations and pooling are not multiply-adds and do not count.
+    """
+    specs = [
+        tf.TensorSpec([1, *tensor.shape[1:]], tensor.dtype)
+        for tensor in model.inputs
+    ]
+    call = tf.function(lambda *x: model(x[0] if len(x) == 1 else list(x)))
+    graph = call.get_concrete_function(*specs).graph
+    return sum(2 * _multiply_adds(op) for op in graph.get_operations())
+
+
+def latency_ms(
+    folders: Mapping[str, pathlib.Path], example: np.ndarray, *, runs: int = 100
+) -> dict[str, float]:
+    """Measures SavedModels on one example: the median, in milliseconds.
+
+    They take turns, so that a machine that slows down slows all of them.
+
+    Args:
+        folders: SavedModels by name.
+        example: one input, `[...]` without the batch.
+        runs: timed calls of each, after ten that are not.
+    """
+    batch = tf.constant(example[np.newaxis], tf.float32)
+    models = {name: tf.saved_model.load(str(f)) for name, f in folders.items()}
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(runs + 10):
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.serve(batch)["logits"].numpy()
+            if turn >= 10:
+                times[name].append(time.perf_counter() - start)
+    return {
+        name: 1000 * statistics.median(values) for name, values in times.items()
+    }
+
+
+def threads() -> int:
+    """Returns the threads that one operation may use."""
+    configured = tf.config.threading.get_intra_op_parallelism_threads()
+    return configured or len(os.sched_getaffinity(0))
+
+
+def folder_bytes(folder: pathlib.Path) -> int:
+    """Returns the size of all files in a folder."""
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+
+
+def predictions(
+    model: keras.Model, split: Split, *, batch_size: int = 256
+) -> np.ndarray:
+    """Returns the class that a model gives each example, `[examples]`."""
+    form = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
+    answer = tf.function(
+        lambda x: tf.argmax(model(x, training=False), axis=-1),
+        input_signature=[form],
+    )
+    parts = [
+        answer(tf.constant(split.inputs[i : i + batch_size])).numpy()
+        for i in range(0, len(split), batch_size)
+    ]
+    return np.concatenate(parts)
+
+
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the fraction of examples whose class is right."""
+    return float(np.mean(predicted == labels))
+
+
+def paired_difference(
+    teacher: np.ndarray, student: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Compares two models on the same examples.
+
+    The 95 % interval is the adjusted Wald interval for paired proportions
+    (Bonett & Price, 2012): half an imagined disagreement more each way, twice,
+    so that it does not vanish when the two never differ.
+
+    Args:
+        teacher: `[examples]`, predicted classes.
+        student: the same.
+        labels: `[examples]`.
+
+    Returns:
+        `agreement`, the fraction of examples on which both say the same class,
+        and `difference`, student − teacher accuracy, with `low` and `high`.
+    """
+    right_teacher, right_student = teacher == labels, student == labels
+    count = len(labels)
+    gained = (np.sum(right_student & ~right_teacher) + 1) / (count + 2)
+    lost = (np.sum(right_teacher & ~right_student) + 1) / (count + 2)
+    spread = math.sqrt((gained + lost - (gained - lost) ** 2) / (count + 2))
+    middle = gained - lost
+    return {
+        "agreement": float(np.mean(teacher == student)),
+        "difference": float(np.mean(right_student) - np.mean(right_teacher)),
+        "low": float(max(-1.0, middle - 1.96 * spread)),
+        "high": float(min(1.0, middle + 1.96 * spread)),
+    }
+
+
+def _multiply_adds(op):
+    def size(tensor):
+        return math.prod(tensor.shape)
+
+    if op.type in ("Conv1D", "Conv2D", "Conv3D"):
+        *window, per_group, _ = op.inputs[1].shape
+        return size(op.outputs[0]) * math.prod(window) * per_group
+    if op.type in ("Conv2DBackpropInput", "Conv3DBackpropInputV2"):
+        *window, made, _ = op.inputs[1].shape
+        return size(op.inputs[2]) * math.prod(window) * made
+    if op.type == "DepthwiseConv2dNative":
+        height, width, *_ = op.inputs[1].shape
+        return size(op.outputs[0]) * height * width
+    if op.type == "MatMul":
+        inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
+        return size(op.outputs[0]) * inner
+    if op.type in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
+        inner = op.inputs[0].shape[-2 if op.get_attr("adj_x") else -1]
+        return size(op.outputs[0]) * inner
+    return 0
+
+
+def _longest_chain(model):
+    depths: dict[int, int] = {}
+
+    def reach(tensor):
+        producer, node_index, _ = tensor._keras_history
+        key = (id(producer), node_index)
+        if key not in depths:
+            node = producer._inbound_nodes[node_index]
+            before = max(map(reach, node.input_tensors), default=0)
+            depths[key] = before + _own_depth(producer)
+        return depths[key]
+
+    return max(map(reach, model.outputs))
+
+
+def _own_depth(layer):
+    if isinstance(layer, keras.Model) and hasattr(layer, "operations"):
+        return _longest_chain(layer)
+    # A kernel: a matrix at least. Scales and shifts are no layers of their own.
+    weighted = any(len(v.shape) > 1 for v in getattr(layer, "weights", ()))
+    return int(weighted)

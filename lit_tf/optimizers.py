@@ -1,0 +1,57 @@
+"""SGD as the paper's experiments ran it."""
+
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable("lit_tf")
+class SGD(keras.optimizers.Optimizer):
+    """SGD with momentum and L2 in the gradient: v ← m·v + (g + wd·w).
+
+    `keras.optimizers.SGD` differs in two ways that matter here: its
+    `weight_decay` is decoupled from the gradient and so bypasses the momentum,
+    and it keeps the learning rate inside the momentum buffer, so that after a
+    milestone the old rate lives on for a while. Here w ← w − rate·v.
+
+    The L2 term is added in `update_step`: after the gradients were unscaled and
+    summed over the replicas, so that neither touches it.
+
+    Args:
+        learning_rate: the rate; a float, a schedule or a callable.
+        momentum: m, in [0, 1).
+        weight_decay: wd, for every trained variable.
+        **kwargs: of `keras.optimizers.Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        name: str = "sgd",
+        **kwargs: Any,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = momentum
+        self.l2 = weight_decay
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = keras.ops.cast(learning_rate, variable.dtype)
+        gradient = keras.ops.cast(gradient, variable.dtype)
+        velocity = self.velocities[self._get_variable_index(variable)]
+        self.assign(
+            velocity,
+            self.momentum * velocity + (gradient + self.l2 * variable),
+        )
+        self.assign_sub(variable, rate * velocity)
+
+    def get_config(self):
+        own = {"momentum": self.momentum, "weight_decay": self.l2}
+        return super().get_config() | own

@@ -1,0 +1,204 @@
+"""One phase of training, from wherever it stands to its end."""
+
+import dataclasses
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from lit_tf import (
+    callbacks,
+    checkpoints,
+    config,
+    data,
+    devices,
+    optimizers,
+    trainer,
+)
+from lit_tf import logs as logging
+from lit_tf import workdir as workdirs
+from lit_tf.data import batches
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Student:
+    """A student at an epoch: its variables, and how it did on validation."""
+
+    variables: list[np.ndarray]
+    epoch: int
+    validation_accuracy: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a phase leaves: its last and its best student, and the time."""
+
+    last: Student
+    best: Student | None
+    seconds: float
+
+
+def run(
+    name: str,
+    model: trainer.Trainer,
+    dataset: data.Dataset,
+    settings: config.Phase,
+    workdir: workdirs.Workdir,
+    *,
+    run: config.Run,
+    session: config.Session,
+    hparams: Mapping[str, Any],
+    teacher_accuracy: float | None = None,
+) -> Outcome:
+    """Trains through a phase, resuming it where an earlier process left it.
+
+    Args:
+        name: "teach", "lit" or "fine_tune"; names checkpoint and logs.
+        model: the trainer, made under the run's strategy, not yet compiled.
+        dataset: its training and, when there is one, its validation split.
+        settings: the phase's.
+        workdir: the run folder.
+        run: seed and compiler.
+        session: how often to save and to log.
+        hparams: the run's settings, for TensorBoard.
+        teacher_accuracy: on validation, the line to reach.
+
+    Returns:
+        The phase's outcome; `model` holds the last student.
+
+    Raises:
+        NonFiniteLossError: a loss stopped being a number.
+        DataError: the checkpoint in the folder is damaged.
+    """
+    # 1. The trainer as a new phase has it: fresh optimiser, fresh metrics.
+    with model.distribute_strategy.scope():
+        model.compile(
+            optimizers.SGD(
+                settings.learning_rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+            ),
+            jit_compile=devices.jit_compile(run.jit_compile),
+        )
+
+    # 2. The moment of the last checkpoint: variables, slots, loss scale, best.
+    checkpoint = checkpoints.Checkpoint(
+        workdir.checkpoints / f"{name}.npz", model
+    )
+    position = checkpoint.restore()
+    new = position is None
+    position = position or checkpoints.Position()
+    if position.done:
+        print(f"{name:<9} finished earlier")
+        return _outcome(model, checkpoint, position)
+
+    # 3. The logs as they were at that moment: what came after it is cut off.
+    logs = logging.Logs(workdir, name)
+    steps = batches.steps_per_epoch(dataset.train, settings.batch_size)
+    if new:
+        logs.begin(hparams)
+    else:
+        logs.cut_back(position.logs)
+        epoch, step = divmod(position.step, steps)
+        print(f"{name:<9} resumes after epoch {epoch}, step {step}")
+
+    # 4. The callbacks, in this order: who counts, who objects, who tells, and
+    #    last who saves.
+    meter = callbacks.Meter(settings.batch_size, len(dataset.train))
+    reference = {}
+    if teacher_accuracy is not None:
+        reference["validation/accuracy"] = teacher_accuracy
+    saver = callbacks.Saver(
+        checkpoint,
+        position,
+        logs,
+        steps=steps,
+        every_minutes=session.checkpoint_minutes,
+        every_steps=session.checkpoint_steps,
+    )
+    watchers = [
+        callbacks.Track(position),
+        callbacks.StopWhenNotFinite(name, position),
+        meter,
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch, _: settings.rate(epoch)
+        ),
+        callbacks.Recorder(
+            logs,
+            position,
+            log_steps=session.log_steps,
+            meter=meter,
+            reference=reference,
+        ),
+        callbacks.Progress(
+            name,
+            epochs=settings.epochs,
+            steps=steps,
+            reference=teacher_accuracy,
+            meter=meter,
+        ),
+        saver,
+    ]
+
+    # 5. A new phase has a checkpoint before its first step.
+    if new:
+        saver.save()
+
+    # 6. The data from the very next step on; first what is left of an epoch
+    #    that was broken off, then the epochs that follow.
+    validation = None
+    if dataset.validation is not None:
+        validation = batches.evaluation(
+            dataset.validation, batch_size=settings.batch_size
+        )
+
+    def fit(until: int) -> None:
+        remaining = batches.training(
+            dataset.train,
+            batch_size=settings.batch_size,
+            epochs=until,
+            # Each phase has an order of its own.
+            seed=(run.seed + zlib.crc32(name.encode())) % 2**31,
+            crop=dataset.crop,
+            first_step=position.step,
+        )
+        whole = position.step % steps == 0
+        model.fit(
+            remaining,
+            initial_epoch=position.step // steps,
+            epochs=until,
+            steps_per_epoch=steps if whole else None,
+            validation_data=validation,
+            callbacks=watchers,
+            verbose=0,
+            shuffle=False,
+        )
+
+    if position.step % steps:
+        fit(until=position.step // steps + 1)
+    if position.step < steps * settings.epochs:
+        fit(until=settings.epochs)
+
+    # 7. The phase is over, and says so to whoever comes later.
+    position.done = True
+    saver.save()
+    logs.close()
+    return _outcome(model, checkpoint, position)
+
+
+def _outcome(model, checkpoint, position):
+    last = Student(
+        variables=[v.numpy() for v in model.student.variables],
+        epoch=position.epoch,
+        validation_accuracy=position.accuracy,
+    )
+    best = None
+    if checkpoint.best is not None:
+        best = Student(
+            variables=checkpoint.best,
+            epoch=position.best_epoch,
+            validation_accuracy=position.best_accuracy,
+        )
+    return Outcome(last=last, best=best, seconds=position.seconds)

@@ -1,0 +1,70 @@
+"""The curves of a run, drawn from its `metrics.jsonl`."""
+
+import json
+import pathlib
+from typing import Any
+
+from lit_tf import files
+
+
+def read(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the rows of a `metrics.jsonl`."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def curves(
+    metrics: pathlib.Path, path: pathlib.Path, *, teacher: float | None
+) -> None:
+    """Draws accuracy and penalties against epochs, phase after phase.
+
+    Args:
+        metrics: a run's `metrics.jsonl`.
+        path: the PNG to write.
+        teacher: its validation accuracy, a dashed line; None for none.
+    """
+    from matplotlib import figure
+
+    # The last row of an epoch is the one written at its end.
+    rows = {(r["phase"], r["epoch"]): r for r in read(metrics)}
+    epochs = range(1, len(rows) + 1)
+    rows = list(rows.values())
+    sheet = figure.Figure(figsize=(10, 3.6), layout="constrained")
+    accuracy, penalty = sheet.subplots(1, 2)
+    for tag, label in (
+        ("accuracy", "student, train"),
+        ("validation/accuracy", "student, validation"),
+    ):
+        accuracy.plot(epochs, _series(rows, tag), label=label)
+    if teacher is not None:
+        accuracy.axhline(teacher, ls="--", color="grey", label="teacher")
+    accuracy.set(xlabel="epoch", ylabel="accuracy")
+    tags = sorted({tag for row in rows for tag in row if "/penalty" in tag})
+    for tag in tags:
+        if not tag.startswith("validation/"):
+            section, _, rest = tag.partition("/")
+            color = f"C{int(section.removeprefix('section_')) - 1}"
+            fed = rest.removeprefix("penalty_").replace("_", "-")
+            style = "-" if fed == "teacher-fed" else ":"
+            label = f"{section.replace('_', ' ')}, {fed}"
+            series = _series(rows, tag)
+            penalty.plot(epochs, series, style, color=color, label=label)
+    penalty.set(xlabel="epoch", ylabel="penalty", yscale="log")
+    for axes in (accuracy, penalty):
+        _mark_phases(axes, rows)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize="small")
+    with files.whole(path) as partial:
+        sheet.savefig(partial, dpi=110, format="png")
+
+
+def _series(rows, tag):
+    return [row.get(tag, float("nan")) for row in rows]
+
+
+def _mark_phases(axes, rows):
+    for i, (before, row) in enumerate(zip(rows, rows[1:], strict=False), 1):
+        if before["phase"] != row["phase"]:
+            axes.axvline(i + 0.5, color="lightgrey", lw=1)
+            axes.set_title(f"{before['phase']} | {row['phase']}", fontsize=9)

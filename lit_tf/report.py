@@ -1,0 +1,197 @@
+"""What a run has to say for itself: `report.json`, `report.md`, the table."""
+
+import os
+import pathlib
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from lit_tf import callbacks, measure, sectioned
+
+_ROWS = (
+    ("test accuracy", "test_accuracy", "{:.2%}".format),
+    ("depth", "depth", "{:,}".format),
+    ("parameters", "parameters", "{:,}".format),
+    ("FLOPs an example", "flops", lambda n: f"{n / 1e6:,.2f} M"),
+    ("SavedModel", "saved_model_bytes", lambda n: f"{n / 1024:,.0f} KiB"),
+    ("latency, batch 1", "latency_ms", "{:.2f} ms".format),
+)
+# What the student has less of, by its name in the report's `compression`.
+_RATIOS = {
+    "depth": "depth",
+    "parameters": "parameters",
+    "flops": "flops",
+    "saved_model_bytes": "bytes",
+    "latency_ms": "latency",
+}
+
+
+def costs(
+    model: sectioned.SectionedModel, saved_model: pathlib.Path
+) -> dict[str, Any]:
+    """Returns what a model costs, but for its latency."""
+    return {
+        "model": model.name,
+        "depth": measure.depth(model),
+        "parameters": measure.parameters(model),
+        "flops": measure.flops(model),
+        "saved_model_bytes": measure.folder_bytes(saved_model),
+    }
+
+
+def compression(
+    teacher: Mapping[str, Any], student: Mapping[str, Any]
+) -> dict[str, float]:
+    """Returns teacher ÷ student of every cost, by name."""
+    return {name: teacher[key] / student[key] for key, name in _RATIOS.items()}
+
+
+def hardware() -> dict[str, Any]:
+    """Names the machine: processor, cores this process may use, GPUs."""
+    processor = platform.processor() or platform.machine()
+    info = pathlib.Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                processor = line.partition(":")[2].strip()
+                break
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    cores = len(os.sched_getaffinity(0))
+    return {"processor": processor, "cores": cores, "gpus": gpus}
+
+
+def table(
+    teacher: Mapping[str, Any],
+    student: Mapping[str, Any],
+    ratios: Mapping[str, float],
+) -> str:
+    """Returns teacher and student side by side, as a Markdown table."""
+    rows = [("", f"teacher {teacher['model']}", f"student {student['model']}")]
+    for label, key, form in _ROWS:
+        ours = form(student[key])
+        if key in _RATIOS:
+            ours += f" ({ratios[_RATIOS[key]]:.2f}× less)"
+        rows.append((label, form(teacher[key]), ours))
+    return markdown(rows)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows, the first of them headings, as an aligned table."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def sections(
+    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+) -> str:
+    """Returns the parts of both, what flows between and what is trained."""
+    rows = [("part", "output", "teacher", "student", "phase lit")]
+    parts = [("stem", teacher.stem, student.stem, "copied, frozen")]
+    for k, pair in enumerate(
+        zip(teacher.sections, student.sections, strict=True), 1
+    ):
+        parts.append((f"section {k}", *pair, "trained"))
+    parts.append(("head", teacher.head, student.head, "copied, frozen"))
+    for name, theirs, ours, fate in parts:
+        shape = "×".join(map(str, theirs.output_shape[1:]))
+        counts = (f"{measure.parameters(model):,}" for model in (theirs, ours))
+        rows.append((name, shape, *counts, fate))
+    return markdown(rows)
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """Returns a compression's report for people, as Markdown."""
+    student, paired = report["student"], report["difference"]
+    wall = report["wall_seconds"]
+    lines = [
+        f"# {report['teacher']['model']} → {student['model']} "
+        f"on {report['data']['name']}",
+        "",
+        table(report["teacher"], student, report["compression"]),
+        "",
+        f"Student − teacher on the {report['data']['test']:,} test images: "
+        f"{100 * paired['difference']:+.2f} points, 95 % interval "
+        f"[{100 * paired['low']:+.2f}, {100 * paired['high']:+.2f}] (paired); "
+        f"they agree on {report['agreement']:.2%}. One seed "
+        f"({report['settings']['seed']}).",
+        "",
+        "| student | epoch of fine_tune | validation | test |",
+        "|---|---|---|---|",
+    ]
+    for which in ("last", "best"):
+        one = student[which]
+        if one is not None:
+            validation = one["validation_accuracy"]
+            lines.append(
+                f"| {which}{' (exported)' * (which == student['exported'])} "
+                f"| {one['epoch']} "
+                f"| {'—' if validation is None else f'{validation:.2%}'} "
+                f"| {one['test_accuracy']:.2%} |"
+            )
+    machine = report["hardware"]
+    lines += [
+        "",
+        "Chosen on validation; the test split was read once, after the last "
+        "phase. FLOPs are 2 × multiply-adds. Latency is the median of the "
+        f"SavedModels called in turn, {report['latency_threads']} threads. "
+        "The SavedModel's logits differ from the student's by at most "
+        f"{report['export_max_difference']:.1e}.",
+        "",
+        "Time: "
+        + ", ".join(f"{k} {callbacks.duration(v)}" for k, v in wall.items())
+        + f", on {machine['cores']} cores of {machine['processor']}"
+        + "".join(f" and {gpu}" for gpu in machine["gpus"])
+        + ". "
+        + ", ".join(f"{k} {v}" for k, v in report["versions"].items())
+        + ".",
+        "",
+        f"Data: {report['data']['note'] or report['data']['name']}; "
+        f"{report['data']['train']:,} train, "
+        f"{report['data']['validation']:,} validate. "
+        f"{report['teacher']['validation_note']}",
+        "",
+        "![Curves](curves.png)",
+        "",
+        "```",
+        report["command"],
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def teacher_text(report: Mapping[str, Any]) -> str:
+    """Returns a teacher's report for people, as Markdown."""
+    teacher = report["teacher"]
+    rows = [("", f"teacher {teacher['model']}")]
+    if teacher["validation_accuracy"] is not None:
+        word = (
+            f"{teacher['validation_accuracy']:.2%} (epoch {teacher['epoch']})"
+        )
+        rows.append(("validation accuracy", word))
+    rows += [
+        (label, form(teacher[key]))
+        for label, key, form in _ROWS
+        if teacher.get(key) is not None
+    ]
+    spent = callbacks.duration(report["wall_seconds"]["teach"])
+    lines = [
+        f"# {teacher['model']} on {report['data']['name']}",
+        "",
+        markdown(rows),
+        "",
+        f"Time: {spent}. One seed ({report['settings']['seed']}).",
+        "",
+        "```",
+        report["command"],
+        "```",
+    ]
+    return "\n".join(lines) + "\n"

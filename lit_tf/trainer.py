@@ -1,0 +1,200 @@
+"""What the phases share: a step that minimises named losses of a student."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lit_tf import errors, losses
+
+Terms = dict[str, tf.Tensor]
+
+
+class Trainer(keras.Model):
+    """Trains a student; a subclass says which losses, in `terms`.
+
+    It is compiled and fitted like any `keras.Model`, under any strategy, with
+    or without loss scaling, and reports every term as a metric. What is saved,
+    exported and called is the student: the teacher is held out of Keras's
+    sight.
+
+    A subclass gives the names of its terms, implements `terms` and may narrow
+    `trained_variables`.
+
+    Args:
+        student: the model that is trained.
+        teacher: whatever `terms` asks for answers; never trained or saved.
+        names: the names of the terms, in the order in which one can spoil the
+            next; "total" is the one that is minimised.
+    """
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model | None,
+        names: Sequence[str],
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.student = student
+        # Keras tracks whatever is a layer and an attribute, and saves it. An
+        # attribute set past Keras is neither tracked nor saved.
+        object.__setattr__(self, "teacher", teacher)
+        self.term_names = tuple(names)
+        self.term_metrics = [keras.metrics.Mean(name) for name in names]
+        self.accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        self.built = True
+
+    def terms(
+        self, x: Any, y: tf.Tensor, *, training: bool
+    ) -> tuple[Terms, tf.Tensor]:
+        """Computes every term of the loss and the student's logits.
+
+        Args:
+            x: a batch of inputs.
+            y: `[batch]`, labels.
+            training: whether BatchNorm and the like are to train.
+
+        Returns:
+            The terms by name, each `[batch]` in float32, and logits
+            `[batch, classes]`.
+        """
+        raise NotImplementedError
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        """The variables that this phase's optimiser changes."""
+        return self.student.trainable_variables
+
+    def call(self, inputs, training=None):
+        return self.student(inputs, training=training)
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "sgd",
+        *,
+        jit_compile: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configures training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: a Keras optimiser or its name. It is wrapped for loss
+                scaling when the student computes in float16.
+            jit_compile: whether XLA compiles the step; None chooses by device:
+                on for a single GPU, off elsewhere, where it is slower.
+            **kwargs: `metrics`, `run_eagerly`, `steps_per_execution` and the
+                like; not `loss`, which the trainer has.
+
+        Raises:
+            SettingsError: a `loss` was given.
+        """
+        if kwargs.get("loss") is not None:
+            raise errors.SettingsError(
+                f"{type(self).__name__} brings its own losses; compile it "
+                f"without `loss`. Received: loss={kwargs['loss']!r}."
+            )
+        optimizer = keras.optimizers.get(optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if _computes_in_float16(self.student) and not scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        if jit_compile is None:
+            jit_compile = len(tf.config.list_logical_devices("GPU")) == 1
+        super().compile(
+            optimizer=optimizer,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,
+            **kwargs,
+        )
+        self.optimizer.build(self.trained_variables)
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            terms, logits = self.terms(x, y, training=True)
+            terms = _weighed(terms, sample_weight)
+            # The same in every replica, and summed over them.
+            shared = self._additional_losses() / self._replicas
+            loss = self._global_mean(terms["total"]) + shared
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.trained_variables)
+        self.optimizer.apply(gradients, self.trained_variables)
+        return self._report(terms, x, y, logits, sample_weight)
+
+    def test_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        terms, logits = self.terms(x, y, training=False)
+        terms = _weighed(terms, sample_weight)
+        return self._report(terms, x, y, logits, sample_weight)
+
+    def save(self, filepath, **kwargs):
+        """Saves the student, and the student alone.
+
+        A trainer is made anew on the student that `lit_tf.load` returns.
+        """
+        self.student.save(filepath, **kwargs)
+
+    def export(self, filepath, **kwargs):
+        """Exports the student, and the student alone."""
+        self.student.export(filepath, **kwargs)
+
+    @property
+    def _replicas(self):
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def _global_mean(self, values):
+        # Gradients are summed over the replicas, so each replica contributes
+        # its examples' share of the global batch, however uneven the shares.
+        count = tf.cast(tf.size(values), tf.float32)
+        if self._replicas > 1:
+            context = tf.distribute.get_replica_context()
+            count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+        return tf.reduce_sum(values) / count
+
+    def _additional_losses(self):
+        # Those of the student's layers: regularisers and `add_loss`.
+        values = [tf.reduce_sum(loss) for loss in self.student.losses]
+        values = [tf.cast(value, tf.float32) for value in values]
+        return tf.add_n([tf.zeros([]), *values])
+
+    def _report(self, terms, x, y, logits, sample_weight):
+        for name, metric in zip(
+            self.term_names, self.term_metrics, strict=True
+        ):
+            metric.update_state(terms[name])
+        # Keras's own word for what is minimised, regularisers included.
+        loss = terms["total"] + self._additional_losses()
+        self._loss_tracker.update_state(loss)
+        self.accuracy.update_state(y, logits, sample_weight)
+        return self.compute_metrics(x, y, logits, sample_weight)
+
+
+class Teach(Trainer):
+    """Trains a model on its labels alone: phase `teach`.
+
+    Args:
+        student: the teacher-to-be.
+    """
+
+    def __init__(self, student: keras.Model, **kwargs: Any):
+        super().__init__(student, None, ("hard", "total"), **kwargs)
+
+    def terms(self, x, y, *, training):
+        logits = self.student(x, training=training)
+        hard = losses.hard(y, logits)
+        return {"hard": hard, "total": hard}, logits
+
+
+def _weighed(terms, sample_weight):
+    if sample_weight is None:
+        return terms
+    weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
+    return {name: value * weight for name, value in terms.items()}
+
+
+def _computes_in_float16(model):
+    return any(
+        layer.compute_dtype == "float16"
+        for layer in model._flatten_layers(include_self=False)
+    )

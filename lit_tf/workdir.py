@@ -1,0 +1,200 @@
+"""A run's folder: whose it is, what ran in it, and who writes to it now."""
+
+import contextlib
+import datetime
+import fcntl
+import importlib.metadata
+import json
+import pathlib
+import platform
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from lit_tf import config as configs
+from lit_tf import errors, files
+
+# All that a run writes, and so all that --overwrite removes.
+_OURS = (
+    "config.json",
+    "recipe.flags",
+    "teacher",
+    "checkpoints",
+    "logs",
+    "metrics.jsonl",
+    "report.json",
+    "report.md",
+    "curves.png",
+    "teacher.keras",
+    "student.keras",
+    "saved_model",
+)
+
+
+class Workdir:
+    """The paths of a run folder that `opened` has locked."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.config = path / "config.json"
+        self.checkpoints = path / "checkpoints"
+        self.logs = path / "logs"
+        self.metrics = path / "metrics.jsonl"
+        self.report = path / "report.json"
+        self.report_text = path / "report.md"
+        self.curves = path / "curves.png"
+        self.saved_model = path / "saved_model"
+        self.teacher = path / "teacher"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run that belongs here came to its end."""
+        return self.report.is_file()
+
+    def model(self, role: str) -> pathlib.Path:
+        """Returns where the model of a role, teacher or student, is kept."""
+        return self.path / f"{role}.keras"
+
+    def settle(self, **facts: Any) -> None:
+        """Writes down what the run works on; a resumed run must agree.
+
+        Args:
+            **facts: JSON values by what they are, such as a hash of the data.
+
+        Raises:
+            DataError: the run began with something else.
+        """
+        known = json.loads(self.config.read_text())
+        for name, value in facts.items():
+            if known.get(name, value) != value:
+                raise errors.DataError(
+                    f"{self.path} was begun with another {name}. It had "
+                    f"{known[name]!r}, now there is {value!r}. Bring it back, "
+                    "or start afresh with --overwrite."
+                )
+        if not facts.items() <= known.items():
+            files.write_json(self.config, known | facts)
+
+
+@contextlib.contextmanager
+def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
+    """Opens the run folder of a config, for as long as the context lasts.
+
+    Args:
+        config: a `Teach` or a `Compress`; its session names the folder.
+        command: the command line, kept for the reader.
+
+    Raises:
+        DataError: the folder cannot be written to, or another process is at
+            work in it.
+        SettingsError: it belongs to a run of other settings.
+    """
+    path = pathlib.Path(config.session.workdir)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((path / ".lock").open("w"))
+        except OSError as error:
+            raise errors.DataError(
+                f"The run folder {path} cannot be written to "
+                f"({error.strerror})."
+            ) from error
+        try:
+            # The kernel drops it when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise errors.DataError(
+                f"Another process is at work in {path}."
+            ) from None
+        if config.session.overwrite:
+            for name in _OURS:
+                files.remove(path / name)
+        workdir = Workdir(path)
+        _claim(workdir, config, command)
+        yield workdir
+
+
+def _claim(workdir, config, command):
+    kind = type(config).__name__
+    # Through JSON, so that what is compared is what was written.
+    settings = json.loads(json.dumps(configs.identity(config)))
+    if workdir.config.is_file():
+        try:
+            known = json.loads(workdir.config.read_text())
+            before = known["settings"]
+        except (ValueError, KeyError, OSError):
+            raise errors.DataError(
+                f"{workdir.config} is damaged; start afresh with --overwrite."
+            ) from None
+        if known["kind"] != kind or before != settings:
+            _refuse(workdir, known["kind"], kind, before, settings)
+        return
+    present = [name for name in _OURS if (workdir.path / name).exists()]
+    if present:
+        raise errors.DataError(
+            f"{workdir.path} holds {', '.join(present)} but no config.json, so "
+            "nobody can tell what ran there. Choose another --workdir, or "
+            "start afresh with --overwrite."
+        )
+    flags = [configs.to_flag(k, v) for k, v in settings.items()]
+    files.write_text(
+        workdir.path / "recipe.flags",
+        "\n".join(f for f in flags if not f.endswith("=")) + "\n",
+    )
+    files.write_json(
+        workdir.config,
+        {
+            "kind": kind,
+            "command": command,
+            "started": datetime.datetime.now(datetime.UTC).isoformat(
+                timespec="seconds"
+            ),
+            "settings": settings,
+            "versions": versions(),
+            "git_commit": _commit(),
+        },
+    )
+
+
+def _refuse(workdir, old_kind, new_kind, before, settings):
+    if old_kind != new_kind:
+        raise errors.SettingsError(
+            f"{workdir.path} belongs to a run of another command "
+            f"({old_kind.lower()}). Choose another --workdir, or --overwrite."
+        )
+    names = sorted(before.keys() | settings.keys())
+    differing = [
+        f"--{name} was {before.get(name)!r}, now {settings.get(name)!r}"
+        for name in names
+        if before.get(name) != settings.get(name)
+    ]
+    raise errors.SettingsError(
+        f"{workdir.path} belongs to a run with other settings: "
+        f"{'; '.join(differing)}. Choose another --workdir, or --overwrite."
+    )
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of all that computes."""
+    packages = ("lit_tf", "tensorflow", "keras", "numpy")
+    found = {"python": platform.python_version()}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,26 @@
+"""Packaging: `flags/` and `launch/` install inside `lit_tf`."""
+
+import setuptools
+
+COMMANDS = ("compress", "evaluate", "export", "teach")
+
+setuptools.setup(
+    packages=[
+        "lit_tf",
+        "lit_tf.data",
+        "lit_tf.models",
+        "lit_tf.flags",
+        "lit_tf.launch",
+    ],
+    package_dir={
+        "lit_tf": "lit_tf",
+        "lit_tf.flags": "flags",
+        "lit_tf.launch": "launch",
+    },
+    package_data={"lit_tf.flags": ["recipes/*.flags"]},
+    entry_points={
+        "console_scripts": [
+            f"lit-{name} = lit_tf.launch.{name}:main" for name in COMMANDS
+        ]
+    },
+)
