@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from lit_tf import config
+from lit_tf import config, flat
 
 
 def from_flags(kind: type) -> Any:
@@ -19,7 +19,7 @@ def from_flags(kind: type) -> Any:
     """
     values = {name: flags.FLAGS[name].value for name in _names(kind)}
     values["workdir"] = values["workdir"] or _default_workdir(kind)
-    return config.build(kind, values)
+    return flat.build(kind, values)
 
 
 def value(name: str) -> Any:
@@ -35,7 +35,7 @@ def data() -> tuple[config.Data, dict[str, Any]]:
 
 def _names(kind):
     # A config of nothing but defaults has every name there is.
-    return config.flatten(kind())
+    return flat.flatten(kind())
 
 
 def _default_workdir(kind):

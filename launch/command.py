@@ -1,6 +1,7 @@
 """How every command starts and ends: flags in, one sentence and a code out."""
 
 import contextlib
+import importlib
 import importlib.resources
 import os
 import pathlib
@@ -56,15 +57,14 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
     app.run(guarded, argv=sys.argv, flags_parser=parse)
 
 
-def experiment() -> ModuleType:
-    """Imports what does the work, and with it TensorFlow, without its noise.
+def load(module: str) -> ModuleType:
+    """Imports a module of ours, and with it TensorFlow, without its noise.
 
     A command calls it when its flags are known to be good: it takes seconds.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silence():
-        from lit_tf import experiment
-    return experiment
+        return importlib.import_module(f"lit_tf.{module}")
 
 
 def recipes() -> dict[str, str]:

@@ -12,7 +12,7 @@ TOPICS = (compression, teaching, data, validation, run)
 
 def _compress(line):
     settings = flags_config.from_flags(config.Compress)
-    command.experiment().compress(settings, command=line)
+    command.load("experiment").compress(settings, command=line)
 
 
 def main():

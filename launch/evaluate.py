@@ -15,7 +15,7 @@ TOPICS = (evaluation, data)
 def _evaluate(line):
     del line
     settings, where = flags_config.data()
-    told = command.experiment().evaluate(
+    told = command.load("saved").evaluate(
         flags_config.value("model"), settings, **where
     )
     print("test_accuracy {test_accuracy:.4f}".format(**told))

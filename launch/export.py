@@ -12,7 +12,7 @@ def _export(line):
     del line
     settings, where = flags_config.data()
     output = flags_config.value("output")
-    gap = command.experiment().export_model(
+    gap = command.load("saved").to_saved_model(
         flags_config.value("model"),
         output,
         settings,

@@ -8,7 +8,6 @@ CIFAR ResNets; the data set alone defaults to one that needs no download.
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from lit_tf import errors
@@ -266,62 +265,6 @@ class Compress:
         )
 
 
-def flatten(config: Any) -> dict[str, Any]:
-    """Returns the settings of a config by flag name."""
-    values = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if isinstance(value, Phase):
-            inner = flatten(value).items()
-            values |= {f"{field.name}_{name}": item for name, item in inner}
-        elif dataclasses.is_dataclass(value):
-            values |= flatten(value)
-        else:
-            values[field.name] = value
-    return values
-
-
-def build(kind: type, values: Mapping[str, Any]) -> Any:
-    """Builds a config of the given kind from settings by flag name.
-
-    The inverse of `flatten`: `build(Compress, flatten(config)) == config`.
-
-    Args:
-        kind: `Teach` or `Compress`.
-        values: a value for every setting; others are ignored.
-
-    Raises:
-        SettingsError: a setting is not one that can be.
-    """
-    arguments = {}
-    for field in dataclasses.fields(kind):
-        default = field.default
-        if isinstance(default, Phase):
-            inner = {
-                f.name: values[f"{field.name}_{f.name}"]
-                for f in dataclasses.fields(Phase)
-            }
-            arguments[field.name] = _build_phase(field.name, inner)
-        elif dataclasses.is_dataclass(default):
-            arguments[field.name] = build(type(default), values)
-        else:
-            arguments[field.name] = values[field.name]
-    return kind(**arguments)
-
-
-def _build_phase(name: str, settings: dict[str, Any]) -> Phase:
-    try:
-        milestones = tuple(map(int, settings["milestones"]))
-        return Phase(**settings | {"milestones": milestones})
-    except errors.SettingsError as error:
-        raise errors.SettingsError(f"Phase {name}: {error}") from None
-    except ValueError:
-        raise errors.SettingsError(
-            f"`{name}_milestones` must be whole numbers of epochs. "
-            f"Received: {settings['milestones']!r}."
-        ) from None
-
-
 def teaching(config: Compress, *, workdir: str) -> Teach:
     """Returns how the teacher of a compression is taught, in a folder."""
     shared = {
@@ -331,18 +274,3 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
         config.session, workdir=workdir, overwrite=False
     )
     return Teach(**shared | {"session": session})
-
-
-def identity(config: Any) -> dict[str, Any]:
-    """Returns the settings that make a run what it is: all but the session."""
-    session = {field.name for field in dataclasses.fields(Session)}
-    return {k: v for k, v in flatten(config).items() if k not in session}
-
-
-def to_flag(name: str, value: Any) -> str:
-    """Returns a setting as it is written on a command line."""
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no{name}"
-    if isinstance(value, tuple | list):
-        value = ",".join(map(str, value))
-    return f"--{name}={value}"

@@ -1,8 +1,7 @@
-"""The paper, in order: teach, compress, evaluate."""
+"""The paper, in order: teach, then compress."""
 
 import hashlib
 import json
-import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +15,8 @@ from lit_tf import (
     devices,
     distill,
     errors,
-    export,
     files,
+    flat,
     lit,
     measure,
     models,
@@ -25,6 +24,7 @@ from lit_tf import (
     plots,
     proof,
     report,
+    saved,
     sectioned,
     trainer,
 )
@@ -67,7 +67,7 @@ def teach(
             folder,
             run=config.run,
             session=config.session,
-            hparams=configs.identity(config),
+            hparams=flat.identity(config),
         )
         chosen = outcome.best or outcome.last
         teacher = _at(model, chosen, dataset)
@@ -132,7 +132,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
                 folder,
                 run=config.run,
                 session=config.session,
-                hparams=configs.identity(config),
+                hparams=flat.identity(config),
                 teacher_accuracy=accuracy,
             )
             wall[phase] = outcome.seconds
@@ -166,82 +166,6 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
         return _tell(folder, told, report.text)
 
 
-def evaluate(
-    path: str,
-    settings: configs.Data,
-    *,
-    data_dir: str = "",
-    download: bool = False,
-) -> dict[str, Any]:
-    """Reads the test split and returns a saved model's accuracy on it.
-
-    Args:
-        path: a `.keras` file, a run folder or a SavedModel that `lit-export`
-            wrote.
-        settings: which data set.
-        data_dir: as `data.load` takes it.
-        download: likewise.
-
-    Returns:
-        `test_accuracy`, a fraction, with the number of `test_examples`, the
-        `model` and the `dataset`.
-
-    Raises:
-        SettingsError: the model was made for other inputs or classes.
-        DataError: the model or the data are missing or damaged.
-    """
-    data.check(settings.dataset)
-    if (pathlib.Path(path) / "saved_model.pb").is_file():
-        model = export.read(path)
-    else:
-        model = sectioned.load(_model_file(path))
-    dataset = data.load(settings, data_dir=data_dir, download=download)
-    _check_form(model, dataset)
-    predicted = measure.predictions(model, dataset.test)
-    accuracy = measure.accuracy(predicted, dataset.test.labels)
-    return {
-        "test_accuracy": accuracy,
-        "test_examples": len(dataset.test),
-        "dataset": dataset.name,
-        "model": str(path),
-    }
-
-
-def export_model(
-    path: str,
-    output: str,
-    settings: configs.Data,
-    *,
-    data_dir: str = "",
-    download: bool = False,
-    overwrite: bool = False,
-) -> float:
-    """Writes a saved model as a SavedModel, checked on real examples.
-
-    Args:
-        path: a `.keras` file or a run folder.
-        output: the folder to write.
-        settings: whose training images it is checked on.
-        data_dir: as `data.load` takes it.
-        download: likewise.
-        overwrite: whether what stands at `output` may be replaced.
-
-    Returns:
-        The largest difference of a logit.
-
-    Raises:
-        DataError: something stands at `output`, or the answers differ.
-        SettingsError: the model was made for other inputs or classes.
-    """
-    data.check(settings.dataset)
-    if pathlib.Path(output).exists() and not overwrite:
-        raise errors.DataError(f"{output} exists; --overwrite replaces it.")
-    model = sectioned.load(_model_file(path))
-    dataset = data.load(settings, data_dir=data_dir, download=download)
-    _check_form(model, dataset)
-    return export.write(model, output, dataset.train.inputs[: proof.CHECKED])
-
-
 def _load(config):
     dataset = data.load(
         config.data,
@@ -271,7 +195,7 @@ def _with_policy(model, dtype):
 def _teacher(config, command, dataset, student, folder, wall):
     """Returns the teacher in float32: the one that was named, or a new one."""
     if config.teacher_weights:
-        teacher = _named_teacher(config, dataset)
+        teacher = saved.teacher(config, dataset)
         sectioned.check_alike(teacher, student)
         return teacher
     # Whether they line up is known before anything is trained.
@@ -285,49 +209,6 @@ def _teacher(config, command, dataset, student, folder, wall):
     )
     wall |= told["wall_seconds"]
     return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
-
-
-def _named_teacher(config, dataset):
-    path = _model_file(config.teacher_weights)
-    if path.suffix == ".h5":
-        teacher = models.get(config.teacher)(**dataset.form)
-        sectioned.load_weights(teacher, path)
-        return teacher
-    teacher = sectioned.load(path)
-    if not isinstance(teacher, sectioned.SectionedModel):
-        raise errors.SettingsError(
-            f"The teacher in {path} has no sections: LIT needs a "
-            f"SectionedModel. Received: {type(teacher).__name__}."
-        )
-    _check_form(teacher, dataset)
-    return sectioned.with_policy(teacher, "float32")
-
-
-def _model_file(path):
-    """Returns the file itself or, of a run folder, the model it left."""
-    path = pathlib.Path(path)
-    if not path.is_dir():
-        return path
-    folder = workdirs.Workdir(path)
-    kept = [folder.model(role) for role in ("student", "teacher")]
-    found = [file for file in kept if file.is_file()]
-    if not found:
-        raise errors.DataError(
-            f"The folder {path} holds neither {kept[0].name} nor "
-            f"{kept[1].name}."
-        )
-    return found[0]
-
-
-def _check_form(model, dataset):
-    wanted = (dataset.form["input_shape"], (dataset.form["classes"],))
-    received = (model.input_shape[1:], model.output_shape[1:])
-    if received != wanted:
-        raise errors.SettingsError(
-            f"{dataset.name} has inputs {wanted[0]} and {wanted[1][0]} "
-            f"classes. Received: model {model.name} with inputs {received[0]} "
-            f"and outputs {received[1]}."
-        )
 
 
 def _look_at(teacher, dataset, config):
@@ -381,7 +262,7 @@ def _hash(model):
 def _circumstances(config, command, dataset):
     return {
         "command": command,
-        "settings": configs.flatten(config),
+        "settings": flat.flatten(config),
         "data": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,

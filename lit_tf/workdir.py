@@ -11,8 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from lit_tf import config as configs
-from lit_tf import errors, files
+from lit_tf import errors, files, flat
 
 # All that a run writes, and so all that --overwrite removes.
 _OURS = (
@@ -117,7 +116,7 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
 def _claim(workdir, config, command):
     kind = type(config).__name__
     # Through JSON, so that what is compared is what was written.
-    settings = json.loads(json.dumps(configs.identity(config)))
+    settings = json.loads(json.dumps(flat.identity(config)))
     if workdir.config.is_file():
         try:
             known = json.loads(workdir.config.read_text())
@@ -136,7 +135,7 @@ def _claim(workdir, config, command):
             "nobody can tell what ran there. Choose another --workdir, or "
             "start afresh with --overwrite."
         )
-    flags = [configs.to_flag(k, v) for k, v in settings.items()]
+    flags = [flat.to_flag(k, v) for k, v in settings.items()]
     files.write_text(
         workdir.path / "recipe.flags",
         "\n".join(f for f in flags if not f.endswith("=")) + "\n",
