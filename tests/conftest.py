@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lit_tf import models
+
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
-
-from lit_tf import models
 
 FORM = {
     "input_shape": (8, 8, 3),
