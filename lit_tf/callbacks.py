@@ -101,10 +101,10 @@ class Recorder(keras.callbacks.Callback):
     def _write(self, logs):
         optimizer = self.model.optimizer
         scalars = {_tag(name): float(value) for name, value in logs.items()}
-        scalars["learning_rate"] = float(optimizer.learning_rate)
+        scalars["learning_rate"] = _number(optimizer.learning_rate)
         scale = getattr(optimizer, "dynamic_scale", None)
         if scale is not None:
-            scalars["loss_scale"] = float(scale)
+            scalars["loss_scale"] = _number(scale)
         scalars["images_per_second"] = self._meter.rate()
         self._logs.write(self._position.step, self._position.epoch, scalars)
 
@@ -191,7 +191,7 @@ class Progress(keras.callbacks.Callback):
             if self._reference is not None:
                 word += f" (teacher {self._reference:.2%})"
             words.append(word)
-        words.append(f"lr {float(self.model.optimizer.learning_rate):.3g}")
+        words.append(f"lr {_number(self.model.optimizer.learning_rate):.3g}")
         words.append(f"{self._meter.rate():,.0f} images/s")
         words.append(f"{duration(left)} left")
         self._print("  ".join(words), "\n")
@@ -277,6 +277,11 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{seconds:02}"
 
 
+def _number(variable):
+    # A variable may be mirrored over replicas.
+    return float(keras.ops.convert_to_numpy(variable))
+
+
 def _tag(name):
     if name.startswith(_VALIDATION):
         return "validation/" + name.removeprefix(_VALIDATION)
@@ -286,5 +291,8 @@ def _tag(name):
 def _where(name):
     section, _, rest = name.partition("/")
     if rest:
-        return f"the {rest.replace('_', ' ')} of {section.replace('_', ' ')}"
+        stream = (
+            "teacher-fed" if rest.endswith("teacher_fed") else "student-fed"
+        )
+        return f"the {stream} penalty of {section.replace('_', ' ')}"
     return f"the {name} loss"

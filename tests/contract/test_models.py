@@ -1,0 +1,163 @@
+"""Every family of models, through the same questions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lit_tf
+from lit_tf import errors, measure, models, sectioned
+
+SMALLEST = {name: family.NAMES[0] for name, family in models.MODELS.items()}
+PARAMETERS = {
+    "resnet20": 269_722,
+    "resnet32": 464_154,
+    "resnet44": 658_586,
+    "resnet56": 853_018,
+    "resnet110": 1_727_962,
+}
+CIFAR = {
+    "input_shape": (32, 32, 3),
+    "classes": 10,
+    "mean": (125.3, 123.0, 113.9),
+    "std": (63.0, 62.1, 66.7),
+}
+
+
+@pytest.fixture(params=sorted(SMALLEST))
+def model(request, build, batch):
+    """The smallest member of a family, its moving statistics moved."""
+    model = build(SMALLEST[request.param])
+    model(batch(8, seed=1)[0], training=True)
+    return model
+
+
+def parts(model):
+    return [model.stem, *model.sections, model.head]
+
+
+def test_the_output_is_the_composition_of_the_parts(model, batch):
+    x = images = batch(3)[0]
+    for part in parts(model):
+        x = part(x, training=False)
+    np.testing.assert_array_equal(x, model(images, training=False))
+
+
+def test_the_parts_hold_the_models_variables_each_once(model):
+    ours = [id(v) for part in parts(model) for v in part.variables]
+    assert len(ours) == len(set(ours))
+    assert set(ours) == {id(v) for v in model.variables}
+
+
+def test_changing_a_part_changes_the_model(model, batch):
+    images, _ = batch(2)
+    for part in parts(model):
+        before = model(images, training=False).numpy()
+        part.trainable_variables[0].assign_add(
+            tf.ones_like(part.trainable_variables[0])
+        )
+        after = model(images, training=False).numpy()
+        assert np.abs(after - before).max() > 1e-5, part.name
+
+
+def test_representations_have_the_shapes_that_flow(model, batch):
+    x = batch(2)[0]
+    assert len(model.representations) == len(model.sections) + 1
+    for part, expected in zip(parts(model), model.representations, strict=False):
+        x = part(x, training=False)
+        assert x.shape[1:] == expected.shape[1:]
+
+
+def test_a_deeper_member_lines_up(model, build):
+    family = next(f for f, name in SMALLEST.items() if name == model.name)
+    deeper = build(models.MODELS[family].NAMES[1])
+    sectioned.check_alike(deeper, model)
+    assert measure.parameters(deeper) > measure.parameters(model)
+
+
+def test_a_saved_model_answers_alike_and_knows_its_facts(
+    model, batch, tmp_path
+):
+    model.facts["taught"] = {"epochs": 3, "accuracy": 0.5}
+    model.save(tmp_path / "model.keras")
+    again = lit_tf.load(tmp_path / "model.keras")
+    assert type(again) is type(model)
+    assert (again.facts, again.depth) == (model.facts, model.depth)
+    assert [p.name for p in parts(again)] == [p.name for p in parts(model)]
+    images, _ = batch(3)
+    np.testing.assert_array_equal(
+        again(images, training=False), model(images, training=False)
+    )
+
+
+def test_a_graph_answers_as_eager_does(model, batch):
+    images, _ = batch(3)
+    graph = tf.function(lambda x: model(x, training=False))
+    np.testing.assert_allclose(
+        graph(images), model(images, training=False), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_logits_are_float32_under_any_policy(model, batch, policy):
+    images, _ = batch(2)
+    mixed = sectioned.with_policy(model, policy)
+    logits = mixed(images, training=False)
+    assert logits.dtype == tf.float32
+    exact = model(images, training=False)
+    assert 0 < np.abs(logits - exact).max() < 0.1 * np.abs(exact).max()
+
+
+def test_a_policy_there_and_back_changes_nothing(model, batch):
+    model.facts["taught"] = 3
+    there = sectioned.with_policy(model, "mixed_bfloat16")
+    back = sectioned.with_policy(there, "float32")
+    assert (back.facts, back.depth) == (model.facts, model.depth)
+    for ours, theirs in zip(back.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    images, _ = batch(2)
+    np.testing.assert_array_equal(
+        back(images, training=False), model(images, training=False)
+    )
+
+
+def test_the_depth_is_the_names_and_the_longest_chain(model):
+    stated = int(model.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
+    assert measure.depth(model) == stated
+    model.depth = None
+    assert measure.depth(model) == stated
+
+
+def test_the_models_name_is_the_one_it_was_asked_for_by(model):
+    assert model.name in SMALLEST.values()
+
+
+def test_any_number_of_classes_is_answered(build):
+    for name in SMALLEST.values():
+        assert build(name, classes=7).output_shape == (None, 7)
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_trained_parameters_are_the_published_ones(name):
+    model = models.get(name)(**CIFAR)
+    counted = sum(np.prod(v.shape) for v in model.trainable_variables)
+    assert counted == PARAMETERS[name]
+
+
+def test_resnet20_costs_what_its_paper_says():
+    model = models.get("resnet20")(**CIFAR)
+    assert measure.flops(model) == 81_102_080
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet21", r"6n \+ 2.*nearest is resnet20"),
+        ("resnet2", "nearest is resnet8"),
+        ("resnt20", r"Unknown model 'resnt20'.*nearest is resnet20"),
+        ("resnet", r"Unknown model 'resnet'"),
+        ("", "Unknown model ''"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(name, message):
+    with pytest.raises(errors.SettingsError, match=message):
+        models.get(name)

@@ -1,0 +1,202 @@
+"""The commands as a user meets them: help, exit codes, one sentence each."""
+
+import importlib.metadata
+import json
+import pathlib
+import subprocess
+import sys
+import sysconfig
+
+import pytest
+
+from lit_tf import config, data, flat, models
+
+FLAGS = {
+    "lit-compress": ["recipe", *flat.flatten(config.Compress())],
+    "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
+    "lit-export": ["model", "output", "overwrite", "dataset"],
+    "lit-teach": ["recipe", *flat.flatten(config.Teach())],
+}
+
+# Refused by the flags alone, in a process that never meets TensorFlow.
+BAD_SETTINGS = {
+    "--recipe=quikstart": "Unknown recipe 'quikstart'. Known: ",
+    "--recipe=resnet --alpha=2": "Unknown recipe 'resnet'",
+    "--alpha=1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
+    "--beta=-1": "`beta` must be in [0, 1]. Received: beta=-1.0.",
+    "--temperature=0": "`temperature` must be positive",
+    "--lit_milestones=5,3": "`lit_milestones` must be positive epochs in asc",
+    "--teach_milestones=a,b": "`teach_milestones` must be whole numbers",
+    "--lit_epochs=ten": "--lit_epochs",
+    "--lit_epoch=10": "lit_epochs",
+    "--dtype=half": "<float32|mixed_float16|mixed_bfloat16>",
+    "--nodownload=3": "--nodownload=3",
+    "--flagfile=nowhere": "'nowhere'",
+    "quickstart": "Flags only, each as --name=value. Received: 'quickstart'.",
+}
+
+# Refused, or done, once TensorFlow is loaded; in this order, from `place`.
+# command → exit code, what it says
+ANSWERS = {
+    "compress --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: res"),
+    "compress --student=resnet22": (2, "The nearest is resnet20."),
+    "compress --teacher=resent26": (2, "The nearest is resnet26."),
+    "compress --student=cnn": (2, "Unknown model 'cnn'. Known: resnet8, "),
+    "compress --dataset=cifar": (2, "The nearest is cifar10."),
+    "evaluate --model=t.keras --dataset=digit": (2, "The nearest is digits."),
+    "compress --teach_epochs=0": (2, "`teach_epochs` must be ≥ 1."),
+    "compress --validation_fraction=0.9999": (2, "`validation_fraction`"),
+    "compress --workdir=file/run": (1, "file/run cannot be written to"),
+    "teach --workdir=file": (1, "file cannot be written to"),
+    "compress --teacher_weights=gone.keras": (1, "no model file gone.keras."),
+    "compress --teacher_weights=cut.keras": (1, "cut.keras cannot be read"),
+    "compress --teacher_weights=empty": (1, "The folder empty holds neither"),
+    "compress --dataset=cifar10": (1, "--download"),
+    "compress --dataset=cifar10 --data_dir=gone": (1, "does not exist"),
+    "compress --dataset=cifar10 --data_dir=empty": (1, "--data_dir='empty'"),
+    "compress --dataset=cifar10 --data_dir=torn": (1, "whole records of 3,0"),
+    "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
+    "evaluate --model=cut.keras": (1, "cut.keras cannot be read"),
+    "evaluate --model=torn": (1, "torn is not a SavedModel"),
+    "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
+    "export --model=t.keras --output=file/out": (1, "file/out"),
+    "evaluate --model=t.keras --json=file/told": (1, "file/told"),
+    "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+}
+
+# Loads TensorFlow once, then gives every command a process of its own.
+_FORKS = """
+import json, os, runpy, sys
+from lit_tf.launch import command
+
+command.load("experiment")
+command.load("saved")
+answers = {}
+for line in json.loads(sys.argv[1]):
+    name, *arguments = line.split()
+    child = os.fork()
+    if not child:
+        for number, file in enumerate(("out", "err"), start=1):
+            os.dup2(os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv = [f"{name}.py", *arguments]
+        runpy.run_module(f"lit_tf.launch.{name}", run_name="__main__")
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    answers[line] = code, open("out").read(), open("err").read()
+print(json.dumps(answers))
+"""
+
+
+def run(*arguments, cwd):
+    """Runs Python and returns its exit code, its output and its errors."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def one_sentence(name, text):
+    return text.startswith(f"lit-{name}: ") and text.find("\n") == len(text) - 1
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a good model and with all sorts of damage."""
+    root = tmp_path_factory.mktemp("place")
+    models.get("resnet8")(**data.load(config.Data()).form).save(
+        root / "t.keras"
+    )
+    whole = (root / "t.keras").read_bytes()
+    (root / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    (root / "file").write_text("no folder")
+    (root / "empty").mkdir()
+    (root / "torn").mkdir()
+    (root / "torn" / "data_batch_1.bin").write_bytes(b"0" * 4000)
+    (root / "torn" / "saved_model.pb").write_bytes(b"0" * 4000)
+    return root
+
+
+@pytest.fixture(scope="module")
+def answers(place):
+    """What each of `ANSWERS` came to: exit code, output, errors."""
+    code, out, err = run("-c", _FORKS, json.dumps(list(ANSWERS)), cwd=place)
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_every_command_is_tested_here():
+    scripts = importlib.metadata.distribution("lit_tf").entry_points
+    assert {script.name for script in scripts} == FLAGS.keys()
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_names_every_flag_and_does_not_load_tensorflow(name, tmp_path):
+    script = pathlib.Path(sysconfig.get_path("scripts"), name)
+    code, out, err = run(
+        "-X", "importtime", str(script), "--help", cwd=tmp_path
+    )
+    assert code == 0
+    for flag in FLAGS[name]:
+        assert f"--{flag}:" in out or f"--[no]{flag}:" in out
+    assert "| absl" in err
+    assert "| tensorflow" not in err and "| keras" not in err
+
+
+def test_the_library_is_imported_without_tensorflow(tmp_path):
+    script = (
+        "import sys, lit_tf, lit_tf.flags, lit_tf.config, lit_tf.flat;"
+        "dir(lit_tf);"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert run("-c", script, cwd=tmp_path) == (0, "", "")
+
+
+@pytest.mark.parametrize("arguments", BAD_SETTINGS)
+def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
+    code, out, err = run(
+        "-m", "lit_tf.launch.compress", *arguments.split(), cwd=tmp_path
+    )
+    assert one_sentence("compress", err), err
+    assert BAD_SETTINGS[arguments] in err
+    assert (code, out) == (2, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["evaluate", "export"])
+def test_a_flag_that_is_required_is_asked_for(name, tmp_path):
+    code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
+    assert code == 2 and one_sentence(name, err) and "--model" in err
+
+
+@pytest.mark.parametrize("line", [k for k, v in ANSWERS.items() if v[0]])
+def test_what_cannot_be_done_ends_in_one_sentence(line, answers):
+    code, _, err = answers[line]
+    assert one_sentence(line.split()[0], err), err
+    assert ANSWERS[line][1] in err
+    assert code == ANSWERS[line][0]
+
+
+def test_an_evaluation_is_printed_and_written(answers, place):
+    code, out, err = answers["evaluate --model=t.keras --json=told.json"]
+    told = json.loads((place / "told.json").read_text())
+    assert (code, err) == (0, "")
+    assert out == f"test_accuracy {told['test_accuracy']:.4f}\n"
+    assert told["test_examples"] == 360
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("errors.NonFiniteLossError('loss is nan')", 1),
+        ("KeyboardInterrupt", 130),
+    ],
+)
+def test_a_run_that_breaks_off_says_so(error, code, tmp_path):
+    script = (
+        "from lit_tf import errors\n"
+        "from lit_tf.launch import command\n"
+        f"def main(line): raise {error}\n"
+        "command.run(main, '', ())"
+    )
+    told, out, err = run("-c", script, cwd=tmp_path)
+    assert (told, out) == (code, "")
+    assert err.count("\n") == 1 and "Traceback" not in err

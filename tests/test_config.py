@@ -1,0 +1,307 @@
+"""Settings: their checks, their flat form, the learning rate of an epoch."""
+
+import dataclasses
+
+import pytest
+
+from lit_tf import config, errors, flat
+
+PHASE = {
+    "epochs": 6,
+    "batch_size": 8,
+    "learning_rate": 1.0,
+    "weight_decay": 0.0,
+}
+# A second value of the settings that are one of a few words.
+WORDS = {
+    "penalty": "l1",
+    "export": "last",
+    "dtype": "mixed_float16",
+    "strategy": "mirrored",
+    "jit_compile": "off",
+}
+
+
+def phase(**settings):
+    return config.Phase(**PHASE | settings)
+
+
+def another(name, value):
+    """Returns a value that a setting may have, other than the given one."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return WORDS.get(name, "another")
+    if isinstance(value, tuple):
+        return (3, 7)
+    return value + 1 if isinstance(value, int) else value / 2 + 0.125
+
+
+def all_changed():
+    """Returns flat settings of which none is the default."""
+    defaults = flat.flatten(config.Compress())
+    changed = {name: another(name, value) for name, value in defaults.items()}
+    assert not changed.items() & defaults.items()
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "message"),
+    [
+        (
+            config.Data,
+            {"validation_fraction": 1.0},
+            "`validation_fraction` must be in [0, 1). Received: "
+            "validation_fraction=1.0.",
+        ),
+        (
+            config.Data,
+            {"split_seed": -1},
+            "`split_seed` must be in [0, 2³¹). Received: split_seed=-1.",
+        ),
+        (
+            config.Method,
+            {"penalty": "l3"},
+            "`penalty` must be one of l1, l2, smooth_l1. Received: "
+            "penalty='l3'.",
+        ),
+        (
+            config.Method,
+            {"alpha": -0.1},
+            "`alpha` must be in [0, 1]. Received: alpha=-0.1.",
+        ),
+        (
+            config.Method,
+            {"beta": 1.5},
+            "`beta` must be in [0, 1]. Received: beta=1.5.",
+        ),
+        (
+            config.Method,
+            {"temperature": 0},
+            "`temperature` must be positive and finite. Received: "
+            "temperature=0.",
+        ),
+        (phase, {"epochs": -1}, "`epochs` must be ≥ 0. Received: epochs=-1."),
+        (
+            phase,
+            {"batch_size": 0},
+            "`batch_size` must be ≥ 1. Received: batch_size=0.",
+        ),
+        (
+            phase,
+            {"learning_rate": 0.0},
+            "`learning_rate` must be positive and finite. Received: "
+            "learning_rate=0.0.",
+        ),
+        (
+            phase,
+            {"decay": float("inf")},
+            "`decay` must be positive and finite. Received: decay=inf.",
+        ),
+        (
+            phase,
+            {"weight_decay": -1e-4},
+            "`weight_decay` must be ≥ 0 and finite. Received: "
+            "weight_decay=-0.0001.",
+        ),
+        (
+            phase,
+            {"momentum": 1.0},
+            "`momentum` must be in [0, 1). Received: momentum=1.0.",
+        ),
+        (
+            phase,
+            {"warmup_epochs": -1},
+            "`warmup_epochs` must be ≥ 0. Received: warmup_epochs=-1.",
+        ),
+        (
+            phase,
+            {"milestones": (5, 5)},
+            "`milestones` must be positive epochs in ascending order. "
+            "Received: milestones=(5, 5).",
+        ),
+        (
+            phase,
+            {"milestones": (0, 5)},
+            "`milestones` must be positive epochs in ascending order. "
+            "Received: milestones=(0, 5).",
+        ),
+        (
+            config.Run,
+            {"seed": 2**31},
+            "`seed` must be in [0, 2³¹). Received: seed=2147483648.",
+        ),
+        (
+            config.Run,
+            {"dtype": "float16"},
+            "`dtype` must be one of float32, mixed_float16, mixed_bfloat16. "
+            "Received: dtype='float16'.",
+        ),
+        (
+            config.Run,
+            {"strategy": "tpu"},
+            "`strategy` must be one of default, mirrored. Received: "
+            "strategy='tpu'.",
+        ),
+        (
+            config.Run,
+            {"jit_compile": "yes"},
+            "`jit_compile` must be one of auto, on, off. Received: "
+            "jit_compile='yes'.",
+        ),
+        (
+            config.Session,
+            {"checkpoint_minutes": -1.0},
+            "`checkpoint_minutes` must be ≥ 0. Received: "
+            "checkpoint_minutes=-1.0.",
+        ),
+        (
+            config.Session,
+            {"checkpoint_steps": -1},
+            "`checkpoint_steps` must be ≥ 0. Received: checkpoint_steps=-1.",
+        ),
+        (
+            config.Session,
+            {"log_steps": -1},
+            "`log_steps` must be ≥ 0. Received: log_steps=-1.",
+        ),
+        (
+            config.Teach,
+            {"teach": phase(epochs=0)},
+            "`teach_epochs` must be ≥ 1. Received: teach_epochs=0.",
+        ),
+        (
+            config.Compress,
+            {"min_teacher_accuracy": 91.0},
+            "`min_teacher_accuracy` must be a fraction in [0, 1]. Received: "
+            "min_teacher_accuracy=91.0.",
+        ),
+        (
+            config.Compress,
+            {"export": "first"},
+            "`export` must be one of best, last. Received: export='first'.",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(make, settings, message):
+    with pytest.raises(errors.SettingsError) as refusal:
+        make(**settings)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, value in flat.flatten(config.Compress()).items()
+        if isinstance(value, float)
+    ],
+)
+def test_no_setting_may_be_nan(name):
+    settings = flat.flatten(config.Compress()) | {name: float("nan")}
+    with pytest.raises(errors.SettingsError, match=f"`{name}` must be"):
+        flat.build(config.Compress, settings)
+
+
+def test_the_ends_of_a_closed_interval_are_allowed():
+    config.Method(alpha=0, beta=1)
+    config.Method(alpha=1, beta=0)
+    config.Compress(min_teacher_accuracy=1)
+    config.Data(validation_fraction=0, split_seed=2**31 - 1)
+
+
+def test_a_setting_cannot_be_changed_afterwards():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.Method().alpha = 0.5
+
+
+def test_the_rate_falls_with_the_epoch_of_a_milestone():
+    phased = phase(milestones=(2, 4), decay=0.5)
+    rates = [phased.rate(epoch) for epoch in range(6)]
+    assert rates == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_warm_up_runs_at_a_tenth_of_the_rate():
+    phased = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
+    rates = [phased.rate(epoch) for epoch in range(4)]
+    assert rates == pytest.approx([0.2, 0.2, 2.0, 0.2])
+
+
+def test_build_is_the_inverse_of_flatten():
+    changed = all_changed()
+    built = flat.build(config.Compress, changed)
+    assert flat.flatten(built) == changed
+    assert flat.build(config.Compress, flat.flatten(built)) == built
+
+
+def test_a_teachers_settings_are_some_of_a_compressions():
+    changed = all_changed()
+    taught = flat.flatten(flat.build(config.Teach, changed))
+    assert taught.items() < changed.items()
+
+
+def test_a_phase_is_named_where_its_setting_is_refused():
+    settings = flat.flatten(config.Compress()) | {"lit_momentum": 2.0}
+    with pytest.raises(errors.SettingsError, match="`lit_momentum` must be"):
+        flat.build(config.Compress, settings)
+
+
+def test_milestones_may_come_as_text():
+    settings = flat.flatten(config.Compress())
+    built = flat.build(
+        config.Compress, settings | {"lit_milestones": ["3", "7"]}
+    )
+    assert built.lit.milestones == (3, 7)
+
+
+@pytest.mark.parametrize("milestones", [["a"], ["1.5"]])
+def test_milestones_that_are_not_numbers_are_refused(milestones):
+    settings = flat.flatten(config.Compress())
+    with pytest.raises(errors.SettingsError) as refusal:
+        flat.build(config.Compress, settings | {"lit_milestones": milestones})
+    assert str(refusal.value) == (
+        "`lit_milestones` must be whole numbers of epochs. "
+        f"Received: {milestones!r}."
+    )
+
+
+def test_the_identity_is_every_setting_but_the_session():
+    built = flat.build(config.Compress, all_changed())
+    elsewhere = dataclasses.replace(built, session=config.Session())
+    assert flat.identity(built) == flat.identity(elsewhere)
+    session = flat.flatten(built).keys() - flat.identity(built).keys()
+    assert session == {f.name for f in dataclasses.fields(config.Session)}
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [
+        (True, "--name"),
+        (False, "--noname"),
+        ((100, 150), "--name=100,150"),
+        ((), "--name="),
+        (1e-4, "--name=0.0001"),
+        ("", "--name="),
+    ],
+)
+def test_a_setting_is_written_as_a_flag(value, flag):
+    assert flat.to_flag("name", value) == flag
+
+
+def test_a_teacher_is_taught_as_its_compression_says():
+    compression = flat.build(
+        config.Compress, all_changed() | {"overwrite": True}
+    )
+    taught = flat.flatten(config.teaching(compression, workdir="w/teacher"))
+    wanted = flat.flatten(compression)
+    differing = {k for k, v in taught.items() if v != wanted[k]}
+    assert differing == {"workdir", "overwrite"}
+    assert (taught["workdir"], taught["overwrite"]) == ("w/teacher", False)
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    told = errors.unknown("model", "resnt20", ["vdcnn9", "resnet20"])
+    assert told == (
+        "Unknown model 'resnt20'. Known: vdcnn9, resnet20. The nearest is "
+        "resnet20."
+    )

@@ -1,0 +1,167 @@
+"""Layers: beside Keras's own, by value, under mixed precision."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import layers
+
+MIXED = pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+N = 6 * 4 * 5  # what a channel's statistics are taken over
+
+
+def images(size=6):
+    random = np.random.default_rng(0)
+    return random.normal(2.0, 3.0, (size, 4, 5, 3)).astype("float32")
+
+
+def both(shape=(None, 4, 5, 3), **settings):
+    """Returns Keras's BatchNormalization and ours with its weights."""
+    random = np.random.default_rng(1)
+    pair = (
+        keras.layers.BatchNormalization(**settings),
+        layers.BatchNormalization(**settings),
+    )
+    for layer in pair:
+        layer.build(shape)
+    theirs, ours = pair
+    theirs.set_weights(
+        [random.uniform(0.5, 2.0, v.shape) for v in theirs.weights]
+    )
+    ours.set_weights(theirs.get_weights())
+    return theirs, ours
+
+
+def test_fused_batchnorm_answers_as_keras_does():
+    theirs, ours = both(momentum=0.9, epsilon=1e-5)
+    for training in (False, True):  # The latter moves the statistics.
+        expected = theirs(images(), training=training)
+        result = ours(images(), training=training)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_batchnorm_has_keras_gradients(training):
+    towards = tf.constant(images()[::-1])
+    results = []
+    for layer in both():
+        x = tf.Variable(images())
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(layer(x, training=training) * towards)
+        results.append(tape.gradient(value, [x, layer.gamma, layer.beta]))
+    for expected, result in zip(*results, strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_fused_batchnorm_records_the_mean_and_the_unbiased_variance():
+    theirs, ours = both(momentum=0.9)
+    before = ours.moving_variance.numpy()
+    for layer in (theirs, ours):
+        layer(images(), training=True)
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-5)
+    biased = theirs.moving_variance.numpy() - 0.9 * before
+    unbiased = ours.moving_variance.numpy() - 0.9 * before
+    np.testing.assert_allclose(unbiased, biased * N / (N - 1), rtol=1e-4)
+
+
+def test_batchnorm_records_nothing_in_inference_or_when_frozen():
+    _, ours = both()
+    before = ours.get_weights()
+    ours(images(), training=False)
+    ours.trainable = False
+    np.testing.assert_array_equal(
+        ours(images(), training=True), ours(images(), training=False)
+    )
+    for old, new in zip(before, ours.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [((8, 3), {}), ((8, 3, 3, 3), {"axis": 1}), ((8, 4, 3), {"scale": False})],
+)
+def test_what_the_kernel_cannot_compute_keras_computes(shape, settings):
+    theirs, ours = both((None, *shape[1:]), **settings)
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    expected = theirs(x, training=True)
+    np.testing.assert_array_equal(ours(x, training=True), expected)
+    for value, wanted in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_array_equal(value, wanted)
+
+
+def test_batchnorm_under_mixed_bfloat16_keeps_float32_statistics():
+    theirs, ours = both(dtype="mixed_bfloat16")
+    result = ours(images(), training=True)
+    expected = theirs(images(), training=True)
+    assert result.dtype == tf.bfloat16
+    assert {v.dtype for v in ours.weights} == {"float32"}
+    np.testing.assert_allclose(
+        tf.cast(result, tf.float32), tf.cast(expected, tf.float32), atol=0.1
+    )
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-2)
+
+
+def test_batchnorm_under_mixed_float16_has_a_gradient():
+    _, ours = both(dtype="mixed_float16")
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(tf.cast(ours(images(), training=True), "float32"))
+    gradient = tape.gradient(value, ours.beta.value)
+    np.testing.assert_allclose(gradient, [N] * 3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 5), (3, 3)])
+def test_the_shortcut_subsamples_and_pads_on_both_sides(height, width):
+    x = np.arange(2.0 * height * width * 2).reshape(2, height, width, 2)
+    layer = layers.PadShortcut(6, 2)
+    result = layer(x.astype("float32"))
+    assert result.shape == layer.compute_output_shape(x.shape)
+    np.testing.assert_array_equal(result[..., 2:4], x[:, ::2, ::2])
+    np.testing.assert_array_equal(result[..., :2], 0 * result[..., :2])
+    np.testing.assert_array_equal(result[..., 4:], 0 * result[..., 4:])
+
+
+def test_the_shortcut_passes_the_gradient_of_what_it_kept():
+    x = tf.Variable(tf.ones([1, 2, 2, 1]))
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(layers.PadShortcut(3, 2)(x))
+    expected = [[[[1], [0]], [[0], [0]]]]
+    np.testing.assert_array_equal(tape.gradient(value, x), expected)
+
+
+def test_normalize_subtracts_the_mean_and_divides_by_the_std():
+    layer = layers.Normalize((1.0, 2.0), (2.0, 4.0))
+    result = layer(tf.constant([[3.0, 10.0], [1.0, -2.0]]))
+    np.testing.assert_array_equal(result, [[1.0, 2.0], [0.0, -1.0]])
+
+
+@MIXED
+def test_normalize_and_float32_compute_in_float32_under_any_policy(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        ends = (layers.Normalize((100.1,), (3.0,)), layers.Float32())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for layer in ends:
+        again = type(layer).from_config(layer.get_config())
+        for each in (layer, again):
+            assert each.compute_dtype == "float32"
+            assert each(tf.constant([[100.2]])).dtype == tf.float32
+    exact = ends[0](tf.constant([[100.2]]))
+    np.testing.assert_allclose(exact, [[0.1 / 3]], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Normalize((1.0, 2.0), (3.0, 4.0), name="normalize"),
+        layers.Float32(name="logits"),
+        layers.PadShortcut(6, 2, name="shortcut"),
+        layers.BatchNormalization(momentum=0.9, name="norm"),
+    ],
+)
+def test_every_layer_survives_serialisation(layer):
+    config = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()

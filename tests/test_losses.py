@@ -1,0 +1,106 @@
+"""Losses: values and gradients against NumPy in float64."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import losses
+
+CLOSE = {"rtol": 1e-5, "atol": 1e-6}
+
+
+def logits(seed, size=4):
+    return np.random.default_rng(seed).normal(scale=3.0, size=(size, 5))
+
+
+def softmax(z):
+    exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def kd_in_numpy(labels, teacher, student, alpha, temperature):
+    """Returns L_KD of each example and its gradient by the student."""
+    truth, tau = np.eye(5)[labels], temperature
+    target = softmax(teacher / tau)
+    hard = -np.sum(truth * np.log(softmax(student)), axis=1)
+    soft = -np.sum(target * np.log(softmax(student / tau)), axis=1)
+    value = alpha * hard + (1 - alpha) * tau**2 * soft
+    gradient = alpha * (softmax(student) - truth)
+    gradient += (1 - alpha) * tau * (softmax(student / tau) - target)
+    return value, gradient
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.95, 1.0])
+@pytest.mark.parametrize("temperature", [1.0, 6.0])
+def test_kd_is_the_reference_in_value_and_gradient(alpha, temperature):
+    labels, teacher, student = [0, 4, 2, 1], logits(1), logits(2)
+    z_t = tf.Variable(teacher, dtype=tf.float32)
+    z_s = tf.Variable(student, dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        value = losses.kd(
+            losses.hard(tf.constant(labels), z_s),
+            losses.soft(z_t, z_s, temperature),
+            alpha=alpha,
+            temperature=temperature,
+        )
+    by_teacher, by_student = tape.gradient(value, [z_t, z_s])
+    expected = kd_in_numpy(labels, teacher, student, alpha, temperature)
+    np.testing.assert_allclose(value, expected[0], **CLOSE)
+    np.testing.assert_allclose(by_student, expected[1], **CLOSE)
+    assert by_teacher is None
+
+
+def test_alpha_weighs_the_hard_label():
+    hard, soft = tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0])
+    value = losses.kd(hard, soft, alpha=0.9, temperature=1.0)
+    np.testing.assert_allclose(value, [1.9, 3.8], rtol=1e-6)
+
+
+def test_the_soft_loss_is_multiplied_by_the_temperature_squared():
+    value = losses.kd(
+        tf.constant([0.0]), tf.constant([2.0]), alpha=0.5, temperature=3.0
+    )
+    np.testing.assert_allclose(value, [9.0])
+
+
+def test_beta_weighs_kd():
+    kd, ir = tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0])
+    np.testing.assert_allclose(losses.lit(kd, ir, beta=0.75), [3.25, 6.5])
+    np.testing.assert_array_equal(losses.lit(kd, ir, beta=0.0), ir)
+
+
+def test_the_hard_loss_of_even_logits_is_the_logarithm_of_the_classes():
+    value = losses.hard(tf.constant([1, 3]), tf.zeros([2, 5]))
+    np.testing.assert_allclose(value, np.log([5.0, 5.0]), rtol=1e-6)
+
+
+def test_labels_may_stand_in_a_column():
+    z = tf.constant(logits(1), tf.float32)
+    row = losses.hard(tf.constant([0, 4, 2, 1]), z)
+    column = losses.hard(tf.constant([[0], [4], [2], [1]]), z)
+    assert row.shape == (4,)
+    np.testing.assert_array_equal(row, column)
+
+
+def test_a_student_that_answers_alike_gets_no_soft_gradient():
+    z = tf.Variable(logits(1), dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        value = losses.soft(tf.constant(z), z, 6.0)
+    np.testing.assert_allclose(tape.gradient(value, z), 0, atol=1e-7)
+
+
+def test_half_precision_logits_are_compared_in_float32():
+    teacher = tf.constant([[1e3, -1e3, 0.0]], tf.float16)
+    student = tf.constant([[-1e3, 1e3, 0.0]], tf.float16)
+    for value, expected in (
+        (losses.hard(tf.constant([0]), student), 2e3),
+        (losses.soft(teacher, student, 0.01), 2e5),
+    ):
+        assert value.dtype == tf.float32
+        np.testing.assert_allclose(value, [expected], rtol=1e-3)
+
+
+@pytest.mark.parametrize("student", [(4, 1), (4, 8), (1, 5)])
+def test_answers_for_other_classes_are_refused(student):
+    with pytest.raises(ValueError, match="teacher .*4, 5.*student"):
+        losses.soft(tf.zeros([4, 5]), tf.zeros(student), 6.0)

@@ -1,0 +1,159 @@
+"""Killed at any moment and started again, a run ends where it would have."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing import event_accumulator
+
+FLAGS = (
+    "--teacher=resnet8",
+    "--student=resnet8",
+    *(f"--{phase}_epochs=2" for phase in ("teach", "lit", "fine_tune")),
+    *(f"--{phase}_milestones=1" for phase in ("teach", "lit", "fine_tune")),
+    *(f"--{phase}_batch_size=100" for phase in ("teach", "lit", "fine_tune")),
+    "--checkpoint_steps=3",
+    "--log_steps=4",
+)
+# Within an epoch, before the first step, and at a phase's very end.
+KILLS = (
+    ("teacher/checkpoints/teach.npz", 5),
+    ("checkpoints/lit.npz", 0),
+    ("checkpoints/lit.npz", 16),
+    ("checkpoints/fine_tune.npz", 9),
+)
+
+
+def _start(workdir):
+    command = [sys.executable, "-m", "lit_tf.launch.compress", *FLAGS]
+    return subprocess.Popen(
+        [*command, f"--workdir={workdir}"],
+        cwd=workdir.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _finish(process):
+    _, complaint = process.communicate()
+    assert process.returncode == 0, complaint.decode()
+
+
+def _kill_at(workdir, checkpoint, step):
+    process = _start(workdir)
+    while process.poll() is None:
+        if _step(workdir / checkpoint) >= step:
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.01)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def _step(path):
+    if not path.is_file():
+        return -1
+    with np.load(path) as archive:
+        return json.loads(str(archive["position"]))["step"]
+
+
+def _rows(workdir):
+    rows = [
+        json.loads(line)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
+    # How fast it was is all that may differ.
+    return [
+        {k: v for k, v in row.items() if k != "images_per_second"}
+        for row in rows
+    ]
+
+
+def _events(workdir, phase):
+    events = event_accumulator.EventAccumulator(
+        str(workdir / "logs" / phase), size_guidance={"tensors": 0}
+    )
+    events.Reload()
+    return {
+        tag: [
+            (e.step, e.tensor_proto.float_val[:]) for e in events.Tensors(tag)
+        ]
+        for tag in events.Tags()["tensors"]
+        if tag != "images_per_second"
+    }
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two run folders: one left in peace, one killed again and again."""
+    place = tmp_path_factory.mktemp("runs")
+    peaceful, killed = place / "peaceful", place / "killed"
+    _finish(_start(peaceful))
+    for checkpoint, step in KILLS:
+        _kill_at(killed, checkpoint, step)
+    _finish(_start(killed))
+    return peaceful, killed
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        "teacher/checkpoints/teach.npz",
+        "checkpoints/lit.npz",
+        "checkpoints/fine_tune.npz",
+    ],
+)
+def test_a_killed_run_ends_with_bit_equal_variables(runs, checkpoint):
+    peaceful, killed = (np.load(run / checkpoint) for run in runs)
+    assert peaceful.files == killed.files
+    for name in set(peaceful.files) - {"position"}:
+        np.testing.assert_array_equal(peaceful[name], killed[name], name)
+
+
+def test_a_killed_run_ends_with_the_same_metrics(runs):
+    peaceful, killed = map(_rows, runs)
+    assert peaceful == killed
+    assert {row["phase"] for row in killed} == {"lit", "fine_tune"}
+
+
+@pytest.mark.parametrize("phase", ["lit", "fine_tune", "teacher"])
+def test_a_killed_run_ends_with_the_same_tensorboard(runs, phase):
+    peaceful, killed = (_events(run, phase) for run in runs)
+    assert peaceful
+    assert peaceful == killed
+
+
+def test_a_killed_run_counts_the_time_of_all_its_sessions(runs):
+    _, killed = runs
+    report = json.loads((killed / "report.json").read_text())
+    assert report["wall_seconds"].keys() >= {"teach", "lit", "fine_tune"}
+    assert all(seconds > 0 for seconds in report["wall_seconds"].values())
+
+
+def test_a_finished_run_says_so_and_changes_nothing(runs):
+    workdir, _ = runs
+
+    def state():
+        return {
+            path: path.stat().st_mtime_ns
+            for path in pathlib.Path(workdir).rglob("*")
+            if path.is_file() and path.name != ".lock"
+        }
+
+    before = state()
+    command = [sys.executable, "-m", "lit_tf.launch.compress", *FLAGS]
+    again = subprocess.run(
+        [*command, f"--workdir={workdir}"],
+        cwd=workdir.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "is finished" in again.stdout
+    assert "student resnet8" in again.stdout
+    assert state() == before
