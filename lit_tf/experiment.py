@@ -285,7 +285,7 @@ def _tell(
     files.write_text(folder.report_text, text(told))
     files.write_json(folder.report, told)
     print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
-    return told
+    return json.loads(folder.report.read_text())
 
 
 def _said_before(folder):

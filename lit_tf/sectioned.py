@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import h5py
 import keras
 
 from lit_tf import errors
@@ -120,7 +122,25 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     if not path.is_file():
         raise errors.DataError(f"There is no weights file {path}.")
     try:
-        model.load_weights(path)
+        with h5py.File(path) as file:
+            arrays = []
+            file.visititems(
+                lambda _, item: (
+                    arrays.append(item)
+                    if isinstance(item, h5py.Dataset)
+                    else None
+                )
+            )
+            if len(arrays) != len(model.variables):
+                # Keras would load what it finds and be silent of the rest.
+                raise ValueError(
+                    f"it has {len(arrays)} arrays, the model "
+                    f"{len(model.variables)} variables"
+                )
+        with warnings.catch_warnings():
+            # Keras only warns of what it leaves as it was.
+            warnings.simplefilter("error")
+            model.load_weights(path)
     except Exception as error:  # Keras raises whatever the damage provokes.
         reason = str(error).strip().splitlines()[0:1] or [type(error).__name__]
         raise errors.DataError(

@@ -183,5 +183,3 @@ def test_facts_are_copied_not_shared():
     facts["epochs"] = 4
     assert model.facts == {"epochs": 3}
     assert model.depth is None
-
-

@@ -62,7 +62,9 @@ def test_changing_a_part_changes_the_model(model, batch):
 def test_representations_have_the_shapes_that_flow(model, batch):
     x = batch(2)[0]
     assert len(model.representations) == len(model.sections) + 1
-    for part, expected in zip(parts(model), model.representations, strict=False):
+    for part, expected in zip(
+        parts(model), model.representations, strict=False
+    ):
         x = part(x, training=False)
         assert x.shape[1:] == expected.shape[1:]
 

@@ -1,0 +1,111 @@
+"""What every entry of `DATASETS` must answer to."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lit_tf import config, data
+
+# name → its files and the bytes of a record's labels, below which classes.
+CIFAR = {
+    "cifar10": (
+        [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"],
+        [10],
+    ),
+    "cifar100": (["train.bin", "test.bin"], [20, 100]),
+}
+
+
+@pytest.fixture(params=sorted(data.DATASETS))
+def load(request, tmp_path):
+    """A function: settings → the data set, tiny where it is not ours."""
+    files, classes = CIFAR.get(request.param, ([], []))
+    random = np.random.default_rng(0)
+    for file in files:
+        labels = random.integers(0, classes, (30, len(classes)))
+        pixels = random.integers(0, 256, (30, 3072))
+        table = np.concatenate([labels, pixels], axis=1).astype(np.uint8)
+        (tmp_path / file).write_bytes(table.tobytes())
+
+    def make(**settings):
+        chosen = config.Data(dataset=request.param, **settings)
+        return data.load(chosen, data_dir=str(tmp_path))
+
+    make.name = request.param
+    return make
+
+
+def rows(*splits):
+    """Returns the examples of some splits, whatever their order."""
+    return sorted(
+        (image.tobytes(), int(label))
+        for split in splits
+        for image, label in zip(split.inputs, split.labels, strict=True)
+    )
+
+
+def test_a_data_set_bears_the_name_it_is_asked_for_by(load):
+    assert load().name == load.name
+
+
+def test_a_data_set_is_images_and_labels_as_stored(load):
+    loaded = load()
+    for split in (loaded.train, loaded.validation, loaded.test):
+        assert split.inputs.dtype == np.uint8 and split.inputs.ndim == 4
+        assert split.labels.dtype == np.int32
+        assert split.labels.shape == split.inputs.shape[:1]
+        assert split.inputs.shape[1:] == loaded.form["input_shape"]
+        assert 0 <= split.labels.min()
+        assert split.labels.max() < len(loaded.classes)
+
+
+def test_a_data_set_has_the_form_a_model_is_built_for(load):
+    form = load().form
+    assert form.keys() == {"input_shape", "classes", "mean", "std"}
+    channels = form["input_shape"][-1]
+    assert len(form["mean"]) == len(form["std"]) == channels
+    assert min(form["std"]) > 0
+
+
+def test_validation_examples_are_set_apart_from_training_ones(load):
+    whole = load(validation_fraction=0)
+    split = load(validation_fraction=0.2)
+    assert rows(split.train, split.validation) == rows(whole.train)
+    assert len(split.validation) == round(0.2 * len(whole.train))
+
+
+def test_without_a_fraction_nothing_validates(load):
+    assert load(validation_fraction=0).validation is None
+
+
+def test_the_split_seed_alone_chooses_the_validation_examples(load):
+    one, again, other = (load(split_seed=seed) for seed in (1, 1, 2))
+    assert one.fingerprint == again.fingerprint != other.fingerprint
+    assert rows(one.validation) != rows(other.validation)
+
+
+def test_the_test_split_is_the_same_whatever_validates(load):
+    tests = [
+        load(validation_fraction=fraction, split_seed=seed).test
+        for fraction, seed in ((0, 0), (0.3, 0), (0.3, 1))
+    ]
+    for test in tests[1:]:
+        np.testing.assert_array_equal(test.inputs, tests[0].inputs)
+        np.testing.assert_array_equal(test.labels, tests[0].labels)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_the_fingerprint_sees_a_single_pixel(load, part):
+    loaded = load()
+    split = getattr(loaded, part)
+    inputs = split.inputs.copy()
+    inputs.flat[-1] ^= 1
+    changed = {part: dataclasses.replace(split, inputs=inputs)}
+    changed = dataclasses.replace(loaded, **changed)
+    assert changed.fingerprint != loaded.fingerprint
+
+
+def test_an_unknown_data_set_is_told_the_nearest():
+    with pytest.raises(ValueError, match="Unknown data set 'digts'.*digits.$"):
+        data.load(config.Data(dataset="digts"))

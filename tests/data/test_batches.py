@@ -1,0 +1,147 @@
+"""Batches: the order, the variation, and that both survive a resume."""
+
+import numpy as np
+import pytest
+
+from lit_tf.data import augment, batches
+from lit_tf.data.dataset import Split
+
+CROP = augment.Crop(pad=2, flip=True)
+
+
+def numbered(examples):
+    """Returns a split whose labels are 0, 1, 2, … and whose images differ."""
+    images = np.random.default_rng(0).integers(0, 256, (examples, 5, 5, 3))
+    return Split(images.astype(np.uint8), np.arange(examples, dtype=np.int32))
+
+
+def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, first_step=0):
+    """Returns the training batches as a list of NumPy pairs."""
+    return list(
+        batches.training(
+            split,
+            batch_size=batch_size,
+            epochs=epochs,
+            seed=seed,
+            crop=crop,
+            first_step=first_step,
+        ).as_numpy_iterator()
+    )
+
+
+def order(split, **settings):
+    return np.concatenate([labels for _, labels in read(split, **settings)])
+
+
+def images_by_label(batches_read):
+    return {
+        int(label): image
+        for images, labels in batches_read
+        for image, label in zip(images, labels, strict=True)
+    }
+
+
+def test_an_epoch_visits_every_example_once():
+    epochs = order(numbered(11), epochs=4).reshape(4, 11)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(11))
+
+
+def test_every_epoch_and_every_seed_has_an_order_of_its_own():
+    split = numbered(11)
+    orders = {
+        tuple(epoch)
+        for seed in (0, 1, 2**31 - 1)
+        for epoch in order(split, epochs=4, seed=seed).reshape(4, 11)
+    }
+    assert len(orders) == 12
+
+
+def test_the_order_does_not_depend_on_batch_size_or_length():
+    split = numbered(11)
+    short = order(split, batch_size=3, epochs=2)
+    long = order(split, batch_size=7, epochs=3)
+    np.testing.assert_array_equal(short, long[:22])
+
+
+def test_the_last_batch_of_an_epoch_is_the_rest():
+    split = numbered(11)
+    sizes = [len(labels) for _, labels in read(split, epochs=2)]
+    assert sizes == [4, 4, 3] * 2
+    assert batches.steps_per_epoch(split, 4) == 3
+    assert batches.steps_per_epoch(split, 11) == 1
+
+
+@pytest.mark.parametrize("first_step", range(7))
+def test_a_resumed_run_reads_the_tail_of_an_undisturbed_one(first_step):
+    split = numbered(11)
+    whole = read(split, epochs=2, seed=5)
+    tail = read(split, epochs=2, seed=5, first_step=first_step)
+    assert len(tail) == 6 - first_step
+    for read_then, read_now in zip(whole[first_step:], tail, strict=True):
+        np.testing.assert_array_equal(read_then[0], read_now[0])
+        np.testing.assert_array_equal(read_then[1], read_now[1])
+
+
+def test_an_unvaried_batch_holds_images_beside_their_labels():
+    split = numbered(11)
+    for images, labels in read(split, crop=augment.Crop()):
+        np.testing.assert_array_equal(images, split.inputs[labels])
+        assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
+
+
+def test_an_examples_variation_does_not_depend_on_its_batch():
+    split = numbered(11)
+    one, other = (
+        images_by_label(read(split, batch_size=size)) for size in (3, 8)
+    )
+    assert one.keys() == other.keys()
+    for label, image in one.items():
+        np.testing.assert_array_equal(image, other[label])
+
+
+def test_an_example_varies_from_epoch_to_epoch_and_seed_to_seed():
+    split = numbered(11)
+    first, second = (
+        images_by_label(read(split, epochs=2, first_step=step))
+        for step in (0, 3)
+    )
+    other = images_by_label(read(split, seed=1))
+    # A run that starts at step 0 ends on its second epoch's images.
+    for label, image in first.items():
+        np.testing.assert_array_equal(image, second[label])
+    kept = images_by_label(read(split))
+    for varied in (second, other):
+        same = sum(np.array_equal(kept[k], varied[k]) for k in kept)
+        assert same <= 2
+
+
+def test_every_place_and_side_is_drawn_about_equally_often():
+    marked = np.zeros((4096, 3, 3, 1), np.uint8)
+    marked[:, 1, 1], marked[:, 1, 2] = 2, 1
+    split = Split(marked, np.arange(4096, dtype=np.int32))
+    images = np.concatenate(
+        [b for b, _ in read(split, batch_size=512, crop=augment.Crop(1, True))]
+    )
+    # The centre's new place and the side its neighbour is on, where in sight.
+    place = np.argmax(images.reshape(-1, 9) == 2, axis=1)
+    counts = np.bincount(place, minlength=9)
+    assert np.all(np.abs(counts - 4096 / 9) < 5 * np.sqrt(4096 / 9))
+    middle = images[place == 4]
+    mirrored = np.count_nonzero(middle[:, 1, 0])
+    assert abs(mirrored / len(middle) - 0.5) < 2.5 / np.sqrt(len(middle))
+
+
+def test_every_example_comes_first_about_equally_often():
+    first = order(numbered(4), epochs=400).reshape(400, 4)[:, 0]
+    counts = np.bincount(first, minlength=4)
+    assert np.all(np.abs(counts - 100) < 5 * np.sqrt(75))
+
+
+def test_evaluation_reads_a_split_in_its_own_order_unvaried():
+    split = numbered(11)
+    read_once = list(batches.evaluation(split, batch_size=4))
+    assert [len(labels) for _, labels in read_once] == [4, 4, 3]
+    images, labels = map(np.concatenate, zip(*read_once, strict=True))
+    np.testing.assert_array_equal(images, split.inputs)
+    np.testing.assert_array_equal(labels, split.labels)

@@ -1,0 +1,33 @@
+"""The handwritten digits: what they are and how they are split."""
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from lit_tf.data import augment, digits
+
+
+def test_every_fifth_image_is_a_test_image():
+    loaded, bunch = digits.load(), datasets.load_digits()
+    images, labels = bunch.images[..., np.newaxis], bunch.target
+    np.testing.assert_array_equal(loaded.test.inputs, images[::5])
+    np.testing.assert_array_equal(loaded.test.labels, labels[::5])
+    rest = np.arange(1797) % 5 > 0
+    np.testing.assert_array_equal(loaded.train.inputs, images[rest])
+    np.testing.assert_array_equal(loaded.train.labels, labels[rest])
+
+
+def test_mean_and_deviation_are_those_of_the_training_images():
+    loaded = digits.load()
+    assert loaded.mean == pytest.approx([loaded.train.inputs.mean()], abs=0.01)
+    assert loaded.std == pytest.approx([loaded.train.inputs.std()], abs=0.01)
+
+
+def test_a_digit_is_never_mirrored():
+    assert digits.load().crop == augment.Crop(pad=1, flip=False)
+
+
+def test_no_folder_is_looked_for():
+    assert digits.load("nowhere", True).fingerprint == (
+        digits.load().fingerprint
+    )

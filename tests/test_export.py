@@ -1,0 +1,182 @@
+"""The SavedModel: it answers alike and needs nothing of ours."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import errors, export, lit, sectioned
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small convolutional student, its folder and images to ask with."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4, 4, 3), name="image")
+    y = keras.layers.Conv2D(6, 3)(x)
+    y = keras.layers.BatchNormalization()(y)
+    y = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(y))
+    model = keras.Model(x, y, name="student")
+    folder = tmp_path_factory.mktemp("exported") / "saved_model"
+    images = np.random.default_rng(0).normal(size=(6, 4, 4, 3))
+    images = images.astype("float32")
+    assert export.write(model, folder, images) < 1e-5
+    return model, folder, images
+
+
+def softmax(logits):
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def test_it_answers_with_the_models_logits_and_probabilities(made):
+    model, folder, images = made
+    answers = tf.saved_model.load(str(folder)).serve(tf.constant(images))
+    expected = model(images, training=False).numpy()
+    assert set(answers) == {"logits", "probabilities"}
+    np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        answers["probabilities"], softmax(expected), atol=1e-5
+    )
+
+
+def test_its_signature_serves_the_same_by_name(made):
+    _, folder, images = made
+    loaded = tf.saved_model.load(str(folder))
+    signature = loaded.signatures["serving_default"]
+    _, named = signature.structured_input_signature
+    assert list(named) == ["inputs"]
+    answers = signature(inputs=tf.constant(images))
+    for name, answer in loaded.serve(tf.constant(images)).items():
+        np.testing.assert_allclose(answers[name], answer, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 17])
+def test_it_takes_a_batch_of_any_size(made, size):
+    _, folder, images = made
+    many = tf.constant(np.resize(images, (size, 4, 4, 3)))
+    loaded = tf.saved_model.load(str(folder))
+    assert loaded.serve(many)["logits"].shape == (size, 5)
+    signature = loaded.signatures["serving_default"]
+    assert signature(many)["probabilities"].shape == (size, 5)
+
+
+def test_it_is_read_again_as_a_function_of_images(made):
+    model, folder, images = made
+    read = export.read(folder)
+    assert read.input_shape == (None, 4, 4, 3)
+    assert read.output_shape == (None, 5)
+    np.testing.assert_allclose(
+        read(images), model(images, training=False), atol=1e-5
+    )
+
+
+def test_it_loads_where_this_package_cannot_be_imported(made, tmp_path):
+    model, folder, images = made
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
+        "import numpy as np, tensorflow as tf\n"
+        "folder, images, answer = sys.argv[1:]\n"
+        "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
+        "logits = serve(tf.constant(np.load(images)))['logits']\n"
+        "np.save(answer, logits.numpy())\n"
+    )
+    images_file, answer = tmp_path / "images.npy", tmp_path / "answer.npy"
+    arguments = [program, folder, images_file, answer]
+    subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(
+        np.load(answer), model(images, training=False), atol=1e-5
+    )
+
+
+def test_only_the_students_variables_are_in_it(build, batch, tmp_path):
+    trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
+    trainer.compile(run_eagerly=True)
+    trainer.train_on_batch(*batch(4))
+    export.write(trainer.student, tmp_path / "student", batch(2)[0])
+    loaded = tf.saved_model.load(str(tmp_path / "student"))
+    shapes = sorted(tuple(v.shape) for v in loaded.variables)
+    assert shapes == sorted(v.shape for v in trainer.student.variables)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy):
+    model, _, images = made
+    mixed = sectioned.with_policy(model, policy)
+    gap = export.write(mixed, tmp_path / "saved_model", images)
+    assert gap < 1e-5
+    loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
+    assert {v.dtype for v in loaded.variables} == {tf.float32}
+    graph = loaded.signatures["serving_default"].graph
+    nested = [f.graph for f in graph._functions.values() if hasattr(f, "graph")]
+    dtypes = {
+        tensor.dtype
+        for each in (graph, *nested)
+        for op in each.get_operations()
+        for tensor in op.outputs
+    }
+    assert tf.float32 in dtypes
+    assert not dtypes & {tf.float16, tf.bfloat16}
+    np.testing.assert_allclose(
+        loaded.serve(images)["logits"], model(images), atol=1e-5
+    )
+
+
+def test_the_student_itself_stays_as_it_was(made, tmp_path):
+    model, _, images = made
+    mixed = sectioned.with_policy(model, "mixed_bfloat16")
+    before = mixed.get_weights()
+    export.write(mixed, tmp_path / "saved_model", images)
+    assert mixed.layers[1].compute_dtype == "bfloat16"
+    for old, new in zip(before, mixed.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("off", [1.0, float("nan")])
+def test_other_answers_are_refused_and_nothing_is_left(
+    made, tmp_path, monkeypatch, off
+):
+    model, _, images = made
+    write = export._write
+
+    def write_another(student, path):
+        student.layers[-1].bias.assign(student.layers[-1].bias + off)
+        write(student, path)
+        student.layers[-1].bias.assign(model.layers[-1].bias)
+
+    monkeypatch.setattr(export, "_write", write_another)
+    with pytest.raises(errors.DataError, match="Nothing was written"):
+        export.write(model, tmp_path / "saved_model", images)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_replaced_whole(made, tmp_path):
+    model, _, images = made
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    (folder / "stale").write_text("of another model")
+    export.write(model, folder, images)
+    assert not (folder / "stale").exists()
+    assert export.read(folder).output_shape == (None, 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
+    model, _, images = made
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    (folder / "kept").write_text("of an earlier run")
+    monkeypatch.setattr(export, "_TOLERANCE", -1.0)
+    with pytest.raises(errors.DataError):
+        export.write(model, folder, images)
+    assert (folder / "kept").read_text() == "of an earlier run"
+    assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_folder_without_a_saved_model_is_refused(tmp_path):
+    with pytest.raises(errors.DataError, match="is not a SavedModel that"):
+        export.read(tmp_path)

@@ -1,0 +1,85 @@
+"""The house stands: imports run one way, one package, nothing unformatted."""
+
+import ast
+import pathlib
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+# Who may not import whom: what is below knows nothing of what is above.
+FORBIDDEN = {
+    "lit_tf": ("lit_tf.flags", "lit_tf.launch", "absl"),
+    "lit_tf/models": ("lit_tf.data", "lit_tf.experiment", "lit_tf.lit"),
+    "lit_tf/data": ("lit_tf.models", "lit_tf.experiment", "keras"),
+    "flags": ("tensorflow", "keras", "lit_tf.launch", "lit_tf.experiment"),
+    "launch": ("tensorflow", "keras"),
+}
+# Each may import those to its right, never those to its left.
+LAYERS = (
+    ("experiment",),
+    ("saved", "phases"),
+    ("callbacks", "lit", "distill"),
+    ("checkpoints",),
+    ("trainer", "teacher"),
+    ("sectioned", "losses", "penalties", "optimizers", "layers"),
+    ("config", "files"),
+    ("errors",),
+)
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_a_room_imports_nothing_from_the_rooms_above(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        for name in _imports(path):
+            assert not name.startswith(FORBIDDEN[folder]), f"{path}: {name}"
+
+
+def test_imports_run_one_way():
+    for depth, names in enumerate(LAYERS):
+        above = {f"lit_tf.{m}" for layer in LAYERS[:depth] for m in layer}
+        for name in names:
+            found = set(_imports(ROOT / "lit_tf" / f"{name}.py"))
+            assert not found & above, f"{name} imports {found & above}"
+
+
+def test_tensorflow_is_not_needed_to_know_the_settings():
+    for name in ("config", "flat", "errors", "files"):
+        found = set(_imports(ROOT / "lit_tf" / f"{name}.py"))
+        assert not found & {"tensorflow", "keras"}
+
+
+def test_the_wheel_has_one_top_level_package(tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(
+        ROOT, tree, ignore=shutil.ignore_patterns(".*", "docs", "runs", "build")
+    )
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    subprocess.run(
+        [sys.executable, "-c", build], cwd=tree, check=True, capture_output=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {n.partition("/")[0] for n in names}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"lit_tf"}
+    assert "lit_tf/flags/recipes/quickstart.flags" in names
+    assert "lit_tf/launch/compress.py" in names
+
+
+@pytest.mark.parametrize("command", [("check",), ("format", "--check")])
+def test_ruff_has_nothing_to_say(command):
+    ruff = [sys.executable, "-m", "ruff", *command, str(ROOT)]
+    said = subprocess.run(ruff, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout

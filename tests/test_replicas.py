@@ -1,0 +1,119 @@
+"""Two replicas take the steps of one device on the same global batch."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import devices, distill, lit, sectioned
+
+BOTH = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+
+
+@pytest.fixture(scope="module")
+def mirrored():
+    strategy = devices.strategy("mirrored")
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
+def dense(seed):
+    """A model of two sections without BatchNorm: 4 → 6 → 6 → 6 → 3."""
+    keras.utils.set_random_seed(seed)
+
+    def part(name, inputs, outputs):
+        x = keras.Input((inputs,), name="x")
+        y = keras.layers.Dense(
+            outputs, "tanh", kernel_regularizer=keras.regularizers.L2(0.01)
+        )(x)
+        return keras.Model(x, y, name=name)
+
+    sections = [part(f"section_{k}", 6, 6) for k in (1, 2)]
+    return sectioned.SectionedModel(
+        part("stem", 4, 6), sections, part("head", 6, 3)
+    )
+
+
+def vectors(size):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(size, 4)).astype("float32")
+    weight = random.uniform(0.5, 2.0, size).astype("float32")
+    return x, random.integers(0, 3, size).astype("int32"), weight
+
+
+def fit(strategy, kind, make, arrays, batch_size, inside=True):
+    """Trains for an epoch; returns the student's variables and the report."""
+    with strategy.scope():
+        trainer = kind(make(seed=1), make(seed=2))
+        optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+        if inside:
+            trainer.compile(optimizer)
+    if not inside:
+        trainer.compile(optimizer)
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    history = trainer.fit(batches, shuffle=False, verbose=0).history
+    return [v.numpy() for v in trainer.student.variables], history
+
+
+def assert_same(one, two):
+    for expected, value in zip(one[0], two[0], strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-5)
+    assert one[1].keys() == two[1].keys()
+    for name, values in one[1].items():
+        assert two[1][name] == pytest.approx(values, rel=1e-5, abs=1e-5), name
+
+
+@BOTH
+def test_an_uneven_last_batch_weighs_every_example_alike(mirrored, kind):
+    # Batches of 4 = 2 + 2, 4 = 2 + 2 and 3 = 2 + 1.
+    one, two = (
+        fit(strategy, kind, dense, vectors(11), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    assert_same(one, two)
+
+
+@BOTH
+def test_replicas_with_equal_halves_step_as_one_device(
+    mirrored, kind, build, batch
+):
+    # Each half has the whole batch's statistics. A variance over twice as many
+    # would differ by its n/(n−1), so only what is not recorded is compared.
+    images, labels = batch(6)
+    twice = [
+        np.repeat(a.reshape(3, 1, 2, *a.shape[1:]), 2, axis=1).reshape(
+            12, *a.shape[1:]
+        )
+        for a in (images, labels)
+    ]
+    one, two = (
+        fit(strategy, kind, build, tuple(twice), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    trained = [i for i, v in enumerate(build().variables) if v.trainable]
+    one, two = (([run[0][i] for i in trained], run[1]) for run in (one, two))
+    assert_same(one, two)
+
+
+def test_the_optimiser_may_be_compiled_outside_the_scope(mirrored):
+    inside, outside = (
+        fit(mirrored, lit.LIT, dense, vectors(8), 4, inside=inside)
+        for inside in (True, False)
+    )
+    assert_same(inside, outside)
+
+
+def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
+    reports = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            trainer = lit.LIT(dense(1), dense(2))
+            trainer.compile()
+        batches = tf.data.Dataset.from_tensor_slices(vectors(7)).batch(4)
+        reports.append(trainer.evaluate(batches, verbose=0, return_dict=True))
+    assert reports[1] == pytest.approx(reports[0], rel=1e-5)
+
+
+def test_there_is_one_mirrored_strategy_a_process(mirrored):
+    # A second one restarts the collectives' numbers; both would then fail.
+    assert devices.strategy("mirrored") is mirrored
