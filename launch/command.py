@@ -51,6 +51,8 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
             main(line)
         except errors.ALL as error:
             _leave(name, error, error.exit_code)
+        except OSError as error:
+            _leave(name, error, 1)
         except KeyboardInterrupt:
             _leave(name, "interrupted; the same command resumes.", 130)
 

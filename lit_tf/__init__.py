@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "LIT": "lit_tf.lit",
     "Distill": "lit_tf.distill",
-    "Teach": "lit_tf.trainer",
+    "Teach": "lit_tf.teach",
     "SGD": "lit_tf.optimizers",
     "SectionedModel": "lit_tf.sectioned",
     "load": "lit_tf.sectioned",

@@ -1,9 +1,6 @@
 """The paper, in order: teach, then compress."""
 
-import hashlib
-import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,7 +12,6 @@ from lit_tf import (
     devices,
     distill,
     errors,
-    files,
     flat,
     lit,
     measure,
@@ -26,9 +22,11 @@ from lit_tf import (
     report,
     saved,
     sectioned,
-    trainer,
 )
+from lit_tf import teach as teachers
 from lit_tf import workdir as workdirs
+
+_SPLIT = ("dataset", "validation_fraction", "split_seed")
 
 
 def teach(
@@ -53,25 +51,25 @@ def teach(
     data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
-            return _said_before(folder)
+            return report.repeat(folder)
         dataset = dataset or _load(config)
         folder.settle(data=dataset.fingerprint)
         with devices.strategy(config.run.strategy).scope():
             model = _build(config.teacher, dataset, config.run)
-            teaching = trainer.Teach(model)
+            teaching = teachers.Teach(model)
         outcome = phases.run(
             "teach",
             teaching,
             dataset,
             config.teach,
             folder,
-            run=config.run,
+            how=config.run,
             session=config.session,
             hparams=flat.identity(config),
         )
         chosen = outcome.best or outcome.last
-        teacher = _at(model, chosen, dataset)
-        _save(teacher, folder.model("teacher"))
+        teacher = _at(model, chosen, dataset, config)
+        sectioned.save(teacher, folder.model("teacher"))
         facts = proof.of_teacher(
             teacher, dataset, folder.saved_model, read_test=read_test
         )
@@ -83,7 +81,7 @@ def teach(
             "wall_seconds": {"teach": outcome.seconds},
             **_circumstances(config, command, dataset),
         }
-        return _tell(folder, told, report.teacher_text)
+        return report.leave(folder, told, report.teacher_text)
 
 
 def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
@@ -101,7 +99,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
     data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
-            return _said_before(folder)
+            return report.repeat(folder)
         dataset = _load(config)
         strategy = devices.strategy(config.run.strategy)
         with strategy.scope():
@@ -109,7 +107,9 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
         wall = {}
         teacher = _teacher(config, command, dataset, student, folder, wall)
         print(report.sections(teacher, student), flush=True)
-        folder.settle(data=dataset.fingerprint, teacher=_hash(teacher))
+        folder.settle(
+            data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
+        )
         accuracy, note = _look_at(teacher, dataset, config)
 
         # Phase lit trains the sections; phase fine_tune, with a fresh
@@ -130,7 +130,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
                 dataset,
                 getattr(config, phase),
                 folder,
-                run=config.run,
+                how=config.run,
                 session=config.session,
                 hparams=flat.identity(config),
                 teacher_accuracy=accuracy,
@@ -140,9 +140,13 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
         # The student is chosen on validation, and only then the test is read.
         started = time.monotonic()
         kept = {"last": outcome.last, "best": outcome.best}
-        students = {k: _at(student, v, dataset) for k, v in kept.items() if v}
+        students = {
+            which: _at(student, one, dataset, config)
+            for which, one in kept.items()
+            if one
+        }
         exported = config.export if config.export in students else "last"
-        _save(students[exported], folder.model("student"))
+        sectioned.save(students[exported], folder.model("student"))
         told = proof.of_student(
             teacher, students, exported, dataset, folder.saved_model
         )
@@ -163,7 +167,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
             "wall_seconds": wall,
             **_circumstances(config, command, dataset),
         }
-        return _tell(folder, told, report.text)
+        return report.leave(folder, told, report.text)
 
 
 def _load(config):
@@ -222,7 +226,10 @@ def _look_at(teacher, dataset, config):
             "There is no validation split: only the last student is reported."
         )
     elif teacher.facts.get("data") != dataset.fingerprint:
-        note = "The teacher's training may have seen the validation images."
+        note = (
+            "The teacher's training may have seen the validation images "
+            f"({_split_of(teacher)})."
+        )
     predicted = measure.predictions(teacher, split)
     accuracy = measure.accuracy(predicted, split.labels)
     print(f"teacher   {accuracy:.2%} on {where}. {note}", flush=True)
@@ -235,28 +242,22 @@ def _look_at(teacher, dataset, config):
     return (None if dataset.validation is None else accuracy), note
 
 
-def _at(model, moment, dataset):
+def _split_of(teacher):
+    known = [f"--{n}={teacher.facts[n]}" for n in _SPLIT if n in teacher.facts]
+    if not known:
+        return "how its data were split is unknown"
+    return f"its own were those of {' '.join(known)}"
+
+
+def _at(model, moment, dataset, config):
     """Returns a float32 model with the weights of a moment."""
     for variable, value in zip(model.variables, moment.variables, strict=True):
         variable.assign(value)
     still = sectioned.with_policy(model, "float32")
-    still.facts = model.facts | {"data": dataset.fingerprint}
+    # What it was taught on travels with the weights.
+    split = {name: getattr(config.data, name) for name in _SPLIT}
+    still.facts = {"data": dataset.fingerprint, **split}
     return still
-
-
-def _save(model, path):
-    with files.whole(path) as partial:
-        # Keras knows its format by the name's ending.
-        named = partial.with_name(f".whole-{path.name}")
-        model.save(named)
-        named.replace(partial)
-
-
-def _hash(model):
-    digest = hashlib.sha256()
-    for value in model.get_weights():
-        digest.update(np.ascontiguousarray(value))
-    return digest.hexdigest()[:16]
 
 
 def _circumstances(config, command, dataset):
@@ -274,21 +275,3 @@ def _circumstances(config, command, dataset):
         "hardware": report.hardware(),
         "versions": workdirs.versions(),
     }
-
-
-def _tell(
-    folder: workdirs.Workdir,
-    told: dict[str, Any],
-    text: Callable[[dict[str, Any]], str],
-) -> dict[str, Any]:
-    # The JSON comes last: it is what says that the run is finished.
-    files.write_text(folder.report_text, text(told))
-    files.write_json(folder.report, told)
-    print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
-    return json.loads(folder.report.read_text())
-
-
-def _said_before(folder):
-    print(f"{folder.path} is finished; --overwrite starts afresh.\n")
-    print(folder.report_text.read_text())
-    return json.loads(folder.report.read_text())

@@ -47,7 +47,7 @@ def run(
     settings: config.Phase,
     workdir: workdirs.Workdir,
     *,
-    run: config.Run,
+    how: config.Run,
     session: config.Session,
     hparams: Mapping[str, Any],
     teacher_accuracy: float | None = None,
@@ -60,7 +60,7 @@ def run(
         dataset: its training and, when there is one, its validation split.
         settings: the phase's.
         workdir: the run folder.
-        run: seed and compiler.
+        how: seed and compiler.
         session: how often to save and to log.
         hparams: the run's settings, for TensorBoard.
         teacher_accuracy: on validation, the line to reach.
@@ -80,7 +80,7 @@ def run(
                 momentum=settings.momentum,
                 weight_decay=settings.weight_decay,
             ),
-            jit_compile=devices.jit_compile(run.jit_compile),
+            jit_compile=devices.jit_compile(how.jit_compile),
         )
 
     # 2. The moment of the last checkpoint: variables, slots, loss scale, best.
@@ -160,7 +160,7 @@ def run(
             batch_size=settings.batch_size,
             epochs=until,
             # Each phase has an order of its own.
-            seed=(run.seed + zlib.crc32(name.encode())) % 2**31,
+            seed=(how.seed + zlib.crc32(name.encode())) % 2**31,
             crop=dataset.crop,
             first_step=position.step,
         )

@@ -1,14 +1,16 @@
 """What a run has to say for itself: `report.json`, `report.md`, the table."""
 
+import json
 import os
 import pathlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import callbacks, measure, sectioned
+from lit_tf import callbacks, files, measure, sectioned
+from lit_tf import workdir as workdirs
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
@@ -195,3 +197,33 @@ def teacher_text(report: Mapping[str, Any]) -> str:
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def leave(
+    folder: workdirs.Workdir,
+    told: Mapping[str, Any],
+    text: Callable[[Mapping[str, Any]], str],
+) -> dict[str, Any]:
+    """Writes a report for people and one for programs, and prints the first.
+
+    The JSON comes last: it is what says that the run is finished.
+
+    Args:
+        folder: the run folder.
+        told: the report.
+        text: writes it for people: `text` or `teacher_text`.
+
+    Returns:
+        The report as `report.json` has it.
+    """
+    files.write_text(folder.report_text, text(told))
+    files.write_json(folder.report, told)
+    print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
+    return json.loads(folder.report.read_text())
+
+
+def repeat(folder: workdirs.Workdir) -> dict[str, Any]:
+    """Prints the report of a finished run again, and returns it."""
+    print(f"{folder.path} is finished; --overwrite starts afresh.\n")
+    print(folder.report_text.read_text())
+    return json.loads(folder.report.read_text())

@@ -1,5 +1,6 @@
 """`SectionedModel`: what a teacher and a student both are."""
 
+import hashlib
 import os
 import pathlib
 import warnings
@@ -8,8 +9,9 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
-from lit_tf import errors
+from lit_tf import errors, files
 from lit_tf import layers as _  # noqa: F401  registers them with Keras
 
 
@@ -110,6 +112,23 @@ def load(path: str | os.PathLike) -> keras.Model:
             f"{path} cannot be read as a Keras model: it is damaged, of "
             f"another format, or holds code of its own ({reason[0]})."
         ) from error
+
+
+def save(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves a model as a `.keras` file, whole or not at all."""
+    with files.whole(path) as partial:
+        # Keras knows its format by the name's ending.
+        named = partial.with_name(f"{partial.name}.whole.keras")
+        model.save(named)
+        named.replace(partial)
+
+
+def fingerprint(model: keras.Model) -> str:
+    """Returns a hash of a model's weights."""
+    digest = hashlib.sha256()
+    for value in model.get_weights():
+        digest.update(np.ascontiguousarray(value))
+    return digest.hexdigest()[:16]
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:

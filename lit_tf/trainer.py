@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import errors, losses
+from lit_tf import errors
 
 Terms = dict[str, tf.Tensor]
 
@@ -168,22 +168,6 @@ class Trainer(keras.Model):
         self._loss_tracker.update_state(loss)
         self.accuracy.update_state(y, logits, sample_weight)
         return self.compute_metrics(x, y, logits, sample_weight)
-
-
-class Teach(Trainer):
-    """Trains a model on its labels alone: phase `teach`.
-
-    Args:
-        student: the teacher-to-be.
-    """
-
-    def __init__(self, student: keras.Model, **kwargs: Any):
-        super().__init__(student, None, ("hard", "total"), **kwargs)
-
-    def terms(self, x, y, *, training):
-        logits = self.student(x, training=training)
-        hard = losses.hard(y, logits)
-        return {"hard": hard, "total": hard}, logits
 
 
 def _weighed(terms, sample_weight):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import distill, errors, trainer
+import lit_tf
+from lit_tf import distill, errors
 
 
 def classifier(seed, classes=3):
@@ -113,7 +114,7 @@ def test_a_loss_of_the_users_is_refused():
 def test_teaching_is_keras_training_on_the_labels_alone():
     x, y = vectors()
     ours, theirs = classifier(1), classifier(1)
-    model = trainer.Teach(ours)
+    model = lit_tf.Teach(ours)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     theirs.compile(
         keras.optimizers.SGD(0.1),
@@ -130,7 +131,7 @@ def test_teaching_is_keras_training_on_the_labels_alone():
 
 def test_the_reported_accuracy_is_that_of_the_logits():
     x, y = vectors(8)
-    model = trainer.Teach(classifier(1))
+    model = lit_tf.Teach(classifier(1))
     model.compile(run_eagerly=True)
     reported = model.test_on_batch(x, y, return_dict=True)
     expected = np.mean(np.argmax(model.student(x), axis=1) == y)

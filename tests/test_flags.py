@@ -1,4 +1,7 @@
-"""Flags and recipes become a config. They are absl globals: one process each."""
+"""Flags and recipes become a config.
+
+Flags are global to a process, so that each question is asked in its own.
+"""
 
 import json
 import pathlib
