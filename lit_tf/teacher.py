@@ -17,7 +17,7 @@ def freeze(teacher: sectioned.SectionedModel) -> keras.Model:
         A model, inputs → [representation 0 … K, output].
     """
     return keras.Model(
-        teacher.inputs,
+        teacher.input,
         [*teacher.representations, teacher.output],
         name=f"{teacher.name}_frozen",
     )

@@ -106,11 +106,18 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
                 f"Another process is at work in {path}."
             ) from None
         if config.session.overwrite:
-            for name in _OURS:
-                files.remove(path / name)
+            _clear(path, spared=getattr(config, "teacher_weights", ""))
         workdir = Workdir(path)
         _claim(workdir, config, command)
         yield workdir
+
+
+def _clear(path, spared):
+    # The teacher that this very run is to learn from is not removed.
+    teacher = pathlib.Path(spared).resolve() if spared else None
+    for ours in (path / name for name in _OURS):
+        if teacher is None or not teacher.is_relative_to(ours.resolve()):
+            files.remove(ours)
 
 
 def _claim(workdir, config, command):
@@ -128,7 +135,12 @@ def _claim(workdir, config, command):
         if known["kind"] != kind or before != settings:
             _refuse(workdir, known["kind"], kind, before, settings)
         return
-    present = [name for name in _OURS if (workdir.path / name).exists()]
+    # A teacher may have been left there on purpose, with a config of its own.
+    present = [
+        name
+        for name in _OURS
+        if name != "teacher" and (workdir.path / name).exists()
+    ]
     if present:
         raise errors.DataError(
             f"{workdir.path} holds {', '.join(present)} but no config.json, so "

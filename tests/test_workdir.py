@@ -67,6 +67,23 @@ def test_overwriting_removes_what_is_ours_and_nothing_else(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
+def test_overwriting_spares_the_teacher_it_is_to_learn_from(tmp_path):
+    _leave(tmp_path)
+    for name in ("teacher", "checkpoints"):
+        (tmp_path / name).mkdir()
+    weights = tmp_path / "teacher" / "teacher.keras"
+    weights.write_text("precious")
+    _leave(tmp_path, teacher_weights=str(weights), overwrite=True)
+    assert weights.read_text() == "precious"
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_teacher_that_was_left_there_is_no_hindrance(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    _leave(tmp_path)
+    assert (tmp_path / "config.json").is_file()
+
+
 def test_a_second_process_is_refused(tmp_path):
     with workdir.opened(_config(tmp_path)):
         with pytest.raises(errors.DataError, match="Another process"):
