@@ -41,7 +41,7 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
                 raise errors.SettingsError(
                     f"Flags only, each as --name=value. Received: {rest[1]!r}."
                 )
-        except (flags.Error, OSError, errors.SettingsError) as error:
+        except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
         return rest
 
@@ -138,5 +138,5 @@ def _help(name, about, topics):
 
 
 def _leave(name, error, code):
-    print(f"{name}: {error}", file=sys.stderr)
+    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(code)

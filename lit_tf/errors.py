@@ -25,6 +25,11 @@ class NonFiniteLossError(ArithmeticError):
 ALL = (SettingsError, DataError, NonFiniteLossError)
 
 
+def line(error: Exception) -> str:
+    """Returns what an error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the sentence for a name that is not in a table."""
     known = list(known)

@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+from lit_tf import errors
+
 
 @contextlib.contextmanager
 def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -15,7 +17,12 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
     It may become a file or a folder; what stood at `path` is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.DataError(
+            f"{path} cannot be written to ({error.strerror})."
+        ) from error
     partial = path.with_name(f".partial-{path.name}")
     remove(partial)
     try:

@@ -1,6 +1,7 @@
 """A config as flat settings, by the names of their flags; and back."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ def _build_phase(name, settings):
         return config.Phase(**settings | {"milestones": milestones})
     except errors.SettingsError as error:
         # The phase does not know its name; its flags carry it.
-        message = str(error).replace("`", f"`{name}_", 1)
+        message = re.sub("^`|Received: ", rf"\g<0>{name}_", str(error))
         raise errors.SettingsError(message) from None
     except ValueError:
         raise errors.SettingsError(

@@ -107,10 +107,10 @@ def load(path: str | os.PathLike) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damage provokes.
-        reason = str(error).strip().splitlines()[0:1] or [type(error).__name__]
         raise errors.DataError(
             f"{path} cannot be read as a Keras model: it is damaged, of "
-            f"another format, or holds code of its own ({reason[0]})."
+            "another format, or holds code of its own "
+            f"({errors.line(error)[:200]})."
         ) from error
 
 
@@ -161,10 +161,9 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
             warnings.simplefilter("error")
             model.load_weights(path)
     except Exception as error:  # Keras raises whatever the damage provokes.
-        reason = str(error).strip().splitlines()[0:1] or [type(error).__name__]
         raise errors.DataError(
             f"{path} does not hold the weights of {model.name}: it is damaged "
-            f"or of another shape ({reason[0]})."
+            f"or of another shape ({errors.line(error)[:200]})."
         ) from error
 
 

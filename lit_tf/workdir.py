@@ -13,10 +13,9 @@ from typing import Any
 
 from lit_tf import errors, files, flat
 
-# All that a run writes, and so all that --overwrite removes.
-_OURS = (
-    "config.json",
-    "recipe.flags",
+# All that a run writes, and so all that --overwrite removes: what it is, and
+# what came of it.
+_RESULTS = (
     "teacher",
     "checkpoints",
     "logs",
@@ -28,6 +27,7 @@ _OURS = (
     "student.keras",
     "saved_model",
 )
+_OURS = ("config.json", "recipe.flags", *_RESULTS)
 
 
 class Workdir:
@@ -121,45 +121,34 @@ def _clear(path, spared):
 
 
 def _claim(workdir, config, command):
+    """Makes the folder the config's, unless it is another run's."""
     kind = type(config).__name__
     # Through JSON, so that what is compared is what was written.
     settings = json.loads(json.dumps(flat.identity(config)))
+    present = [name for name in _RESULTS if (workdir.path / name).exists()]
     if workdir.config.is_file():
-        try:
-            known = json.loads(workdir.config.read_text())
-            before = known["settings"]
-        except (ValueError, KeyError, OSError):
-            raise errors.DataError(
-                f"{workdir.config} is damaged; start afresh with --overwrite."
-            ) from None
-        if known["kind"] != kind or before != settings:
-            _refuse(workdir, known["kind"], kind, before, settings)
-        return
-    # A teacher may have been left there on purpose, with a config of its own.
-    present = [
-        name
-        for name in _OURS
-        if name != "teacher" and (workdir.path / name).exists()
-    ]
-    if present:
+        known = _read(workdir.config)
+        if known["kind"] == kind and known["settings"] == settings:
+            return
+        # A run that was refused before it began holds nothing, and no claim.
+        if present:
+            _refuse(workdir, known, kind, settings)
+    # A teacher may have been put there on purpose, with a config of its own.
+    elif set(present) - {"teacher"}:
         raise errors.DataError(
             f"{workdir.path} holds {', '.join(present)} but no config.json, so "
             "nobody can tell what ran there. Choose another --workdir, or "
             "start afresh with --overwrite."
         )
-    flags = [flat.to_flag(k, v) for k, v in settings.items()]
-    files.write_text(
-        workdir.path / "recipe.flags",
-        "\n".join(f for f in flags if not f.endswith("=")) + "\n",
-    )
+    flags = [flat.to_flag(name, value) for name, value in settings.items()]
+    files.write_text(workdir.path / "recipe.flags", "\n".join(flags) + "\n")
+    now = datetime.datetime.now(datetime.UTC)
     files.write_json(
         workdir.config,
         {
             "kind": kind,
             "command": command,
-            "started": datetime.datetime.now(datetime.UTC).isoformat(
-                timespec="seconds"
-            ),
+            "started": now.isoformat(timespec="seconds"),
             "settings": settings,
             "versions": versions(),
             "git_commit": _commit(),
@@ -167,16 +156,28 @@ def _claim(workdir, config, command):
     )
 
 
-def _refuse(workdir, old_kind, new_kind, before, settings):
-    if old_kind != new_kind:
+def _read(path):
+    try:
+        known = json.loads(path.read_text())
+        known["kind"], known["settings"].keys()
+    except (ValueError, KeyError, AttributeError, TypeError, OSError):
+        raise errors.DataError(
+            f"{path} is damaged; start afresh with --overwrite."
+        ) from None
+    return known
+
+
+def _refuse(workdir, known, kind, settings):
+    if known["kind"] != kind:
         raise errors.SettingsError(
             f"{workdir.path} belongs to a run of another command "
-            f"({old_kind.lower()}). Choose another --workdir, or --overwrite."
+            f"({known['kind'].lower()}). Choose another --workdir, or "
+            "--overwrite."
         )
-    names = sorted(before.keys() | settings.keys())
+    before = known["settings"]
     differing = [
         f"--{name} was {before.get(name)!r}, now {settings.get(name)!r}"
-        for name in names
+        for name in sorted(before.keys() | settings.keys())
         if before.get(name) != settings.get(name)
     ]
     raise errors.SettingsError(

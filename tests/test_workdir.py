@@ -16,8 +16,8 @@ def _config(path, **changes):
 
 
 def _leave(path, **changes):
-    with workdir.opened(_config(path, **changes), command="lit-compress"):
-        pass
+    with workdir.opened(_config(path, **changes), command="lit-compress") as w:
+        w.checkpoints.mkdir(exist_ok=True)
 
 
 def test_a_new_folder_says_what_runs_in_it(tmp_path):
@@ -50,6 +50,14 @@ def test_other_settings_are_refused_by_the_flags_that_differ(tmp_path):
     assert "--alpha" not in str(caught.value)
 
 
+def test_a_run_that_was_refused_before_it_began_claims_nothing(tmp_path):
+    with workdir.opened(_config(tmp_path, teacher_weights="gone.keras")):
+        pass
+    _leave(tmp_path, teacher_weights="found.keras")
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["settings"]["teacher_weights"] == "found.keras"
+
+
 def test_another_command_is_refused(tmp_path):
     _leave(tmp_path)
     session = config.Session(workdir=str(tmp_path))
@@ -69,13 +77,13 @@ def test_overwriting_removes_what_is_ours_and_nothing_else(tmp_path):
 
 def test_overwriting_spares_the_teacher_it_is_to_learn_from(tmp_path):
     _leave(tmp_path)
-    for name in ("teacher", "checkpoints"):
-        (tmp_path / name).mkdir()
+    (tmp_path / "teacher").mkdir()
     weights = tmp_path / "teacher" / "teacher.keras"
     weights.write_text("precious")
+    (tmp_path / "report.json").write_text("{}")
     _leave(tmp_path, teacher_weights=str(weights), overwrite=True)
     assert weights.read_text() == "precious"
-    assert not (tmp_path / "checkpoints").exists()
+    assert not (tmp_path / "report.json").exists()
 
 
 def test_a_teacher_that_was_left_there_is_no_hindrance(tmp_path):

@@ -34,12 +34,18 @@ def load(
         download: whether TensorFlow Datasets may fetch what is missing.
 
     Raises:
-        SettingsError: no data set has that name.
+        SettingsError: no data set has that name, or a split would be empty.
         DataError: its files are missing or damaged.
     """
     check(settings.dataset)
     loaded = DATASETS[settings.dataset](data_dir, download)
     count = round(len(loaded.train) * settings.validation_fraction)
+    if settings.validation_fraction and not 0 < count < len(loaded.train):
+        raise errors.SettingsError(
+            "`validation_fraction` must leave examples to train and to "
+            f"validate on. Received: {settings.validation_fraction} of "
+            f"{len(loaded.train)} examples."
+        )
     if not count:
         return loaded
     order = np.random.default_rng(settings.split_seed).permutation(

@@ -56,6 +56,8 @@ def training(
         chosen = _random(places, [seed, keys + _ORDER], examples - 1)
 
         def draw(number):
+            if not 0 <= number < _KEYS - _VARIATION:
+                raise ValueError(f"No random number {number} an example.")
             return _random(chosen, [seed, keys + _VARIATION + number], _LARGEST)
 
         return crop(tf.gather(inputs, chosen), draw), tf.gather(labels, chosen)

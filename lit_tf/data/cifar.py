@@ -5,9 +5,11 @@ pickle; otherwise, if allowed, fetched by TensorFlow Datasets.
 """
 
 import dataclasses
+import gzip
 import io
 import pathlib
 import tarfile
+import zlib
 
 import numpy as np
 
@@ -121,18 +123,24 @@ def _folder_files(folder):
 
 
 def _archive_files(archive):
-    content = {}
+    files = {}
     try:
-        with tarfile.open(archive) as tar:
+        # To the end first: that is where gzip keeps its checksum, and tarfile
+        # stops before it.
+        content = archive.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
                 if member.isfile():
                     name = pathlib.PurePosixPath(member.name).name
-                    content[name] = tar.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+                    read = io.BytesIO(tar.extractfile(member).read()).read
+                    files[name] = read
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise errors.DataError(
-            f"{archive} is not a complete tar archive ({error})."
+            f"{archive} is not a complete tar archive ({errors.line(error)})."
         ) from error
-    return {name: io.BytesIO(data).read for name, data in content.items()}
+    return files
 
 
 def _from_files(layout, files, data_dir):
@@ -148,10 +156,14 @@ def _from_files(layout, files, data_dir):
         parts = [_records(layout, name, files[name]()) for name in present]
         inputs, labels = map(np.concatenate, zip(*parts, strict=True))
         splits.append(Split(inputs, labels))
+    names = tuple(map(str, range(layout.classes)))
     if layout.names_file in files:
         names = tuple(files[layout.names_file]().decode().split())
-    else:
-        names = tuple(map(str, range(layout.classes)))
+    if len(names) != layout.classes:
+        raise errors.DataError(
+            f"{layout.names_file} must name {layout.classes} classes. "
+            f"Received: {len(names)} names."
+        )
     return *splits, names
 
 
@@ -183,7 +195,8 @@ def _from_tfds(layout, data_dir):
         builder.download_and_prepare()
     except Exception as error:  # Whatever the network or the disk provokes.
         raise errors.DataError(
-            f"TensorFlow Datasets could not fetch {layout.name}: {error}"
+            f"TensorFlow Datasets could not fetch {layout.name}: "
+            f"{errors.line(error)}"
         ) from error
     splits = []
     for part in ("train", "test"):
