@@ -1,5 +1,7 @@
 """Where a model is computed."""
 
+import functools
+
 import tensorflow as tf
 
 
@@ -12,6 +14,11 @@ def strategy(name: str) -> tf.distribute.Strategy:
     """
     if name == "default":
         return tf.distribute.get_strategy()
+    return _mirrored()
+
+
+@functools.cache  # Two of them in one process abort each other's collectives.
+def _mirrored():
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:

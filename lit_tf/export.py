@@ -94,5 +94,8 @@ def _write(model, path):
 
     archive = keras.export.ExportArchive()
     archive.add_endpoint("serve", serve, input_signature=[spec])
+    # The TensorFlow variables themselves: `track(model)` would save each twice.
+    variables = [variable.value for variable in model.variables]
+    archive.add_variable_collection("variables", variables)
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path), verbose=False)

@@ -85,17 +85,21 @@ class LIT(trainer.Trainer):
         # The teacher once: T_0 … T_K and z_t, without gradient.
         *T, z_t = map(tf.stop_gradient, self._ask(x, training=False))
 
+        # Sections 2 … K fed the teacher's representation. (First, because what
+        # a section adds to the loss by itself is that of its latest pass.)
+        fed = {
+            k: _unrecorded(section, T[k - 1], training=training)
+            for k, section in enumerate(self.student.sections[1:], 2)
+        }
+
         # The student's own stream S_0 … S_K, which BatchNorm records. The stem
-        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed.
+        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed;
+        # and section 1 is fed the teacher's representation here already.
         S = [T[0]]
         for section in self.student.sections:
             S.append(section(S[-1], training=training))
         z_s = self.student.head(S[-1], training=False)
-
-        # Each section fed the teacher's representation. Section 1 already was.
-        fed = [T[0], S[1]]
-        for k, section in enumerate(self.student.sections[1:], 2):
-            fed.append(_unrecorded(section, T[k - 1], training=training))
+        fed[1] = S[1]
 
         # l(T_k, S_k(T_{k−1})), and beside it l(T_k, S_k), which is only logged.
         ks = range(1, len(T))

@@ -39,7 +39,7 @@ def flops(model: keras.Model) -> int:
     ]
     call = tf.function(lambda *x: model(x[0] if len(x) == 1 else list(x)))
     graph = call.get_concrete_function(*specs).graph
-    return sum(2 * _multiply_adds(op) for op in graph.get_operations())
+    return sum(2 * _multiply_adds(op) for op in _operations(graph))
 
 
 def latency_ms(
@@ -132,6 +132,17 @@ def paired_difference(
     }
 
 
+def _operations(graph):
+    # Keras compiles some layers into functions of their own.
+    for op in graph.get_operations():
+        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            yield from _operations(
+                graph._get_function(op.get_attr("f").name).graph
+            )
+        else:
+            yield op
+
+
 def _multiply_adds(op):
     def size(tensor):
         return math.prod(tensor.shape)
@@ -151,6 +162,12 @@ def _multiply_adds(op):
     if op.type in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
         inner = op.inputs[0].shape[-2 if op.get_attr("adj_x") else -1]
         return size(op.outputs[0]) * inner
+    if op.type == "Einsum":
+        terms = op.get_attr("equation").decode().partition("->")[0].split(",")
+        sizes = {}
+        for letters, tensor in zip(terms, op.inputs, strict=True):
+            sizes |= dict(zip(letters, tensor.shape, strict=True))
+        return math.prod(sizes.values())
     return 0
 
 
@@ -170,7 +187,7 @@ def _longest_chain(model):
 
 
 def _own_depth(layer):
-    if isinstance(layer, keras.Model) and hasattr(layer, "operations"):
+    if isinstance(layer, keras.Model) and hasattr(layer, "outputs"):
         return _longest_chain(layer)
     # A kernel: a matrix at least. Scales and shifts are no layers of their own.
     weighted = any(len(v.shape) > 1 for v in getattr(layer, "weights", ()))

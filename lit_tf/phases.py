@@ -14,6 +14,7 @@ from lit_tf import (
     config,
     data,
     devices,
+    errors,
     optimizers,
     trainer,
 )
@@ -69,9 +70,12 @@ def run(
         The phase's outcome; `model` holds the last student.
 
     Raises:
+        SettingsError: a batch would be smaller than the number of replicas.
         NonFiniteLossError: a loss stopped being a number.
         DataError: the checkpoint in the folder is damaged.
     """
+    _check_batches(name, model, dataset, settings)
+
     # 1. The trainer as a new phase has it: fresh optimiser, fresh metrics.
     with model.distribute_strategy.scope():
         model.compile(
@@ -186,6 +190,20 @@ def run(
     saver.save()
     logs.close()
     return _outcome(model, checkpoint, position)
+
+
+def _check_batches(name, model, dataset, settings):
+    # A replica without an example has no batch statistics.
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    for split in filter(None, (dataset.train, dataset.validation)):
+        last = len(split) % settings.batch_size or settings.batch_size
+        if min(last, settings.batch_size) < replicas:
+            raise errors.SettingsError(
+                f"`{name}_batch_size` must leave an example of every batch to "
+                f"each of {replicas} replicas. Received: "
+                f"{settings.batch_size}, and {len(split)} examples, which "
+                f"makes a batch of {last}."
+            )
 
 
 def _outcome(model, checkpoint, position):

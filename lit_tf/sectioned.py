@@ -208,6 +208,12 @@ def check_alike(teacher: SectionedModel, student: SectionedModel) -> None:
                 "must have weights of the same shapes. Received: teacher "
                 f"{theirs}, student {ours}."
             )
+        differing = _differing(getattr(teacher, part), getattr(student, part))
+        if differing:
+            raise errors.SettingsError(
+                f"The student's {part} is a copy of the teacher's, so it must "
+                f"compute the same. Received: {differing}."
+            )
 
 
 def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
@@ -233,6 +239,31 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     twin = keras.saving.deserialize_keras_object(_replaced(config, policy))
     twin.set_weights(model.get_weights())
     return twin
+
+
+def _differing(theirs, ours):
+    """Returns in words where two parts of equal weights compute otherwise."""
+    # What is called how, and what only matters before training, may differ.
+    free = ("name", "dtype", "initializer", "regularizer", "trainable", "seed")
+    for pair in zip(theirs.layers, ours.layers, strict=True):
+        kinds = [type(layer).__name__ for layer in pair]
+        if kinds[0] != kinds[1]:
+            return f"teacher {kinds[0]}, student {kinds[1]}"
+        first, second = (
+            {
+                key: value
+                for key, value in layer.get_config().items()
+                if not any(word in key for word in free)
+            }
+            for layer in pair
+        )
+        for key in first.keys() & second.keys():
+            if first[key] != second[key]:
+                return (
+                    f"{kinds[0]} with {key} {first[key]!r} in the teacher, "
+                    f"{second[key]!r} in the student"
+                )
+    return ""
 
 
 def _replaced(config, policy):

@@ -107,26 +107,30 @@ class Trainer(keras.Model):
             auto_scale_loss=False,
             **kwargs,
         )
-        self.optimizer.build(self.trained_variables)
+        # Under the scope, so that an optimiser from outside it is refused.
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trained_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             terms, logits = self.terms(x, y, training=True)
             terms = _weighed(terms, sample_weight)
-            # The same in every replica, and summed over them.
-            shared = self._additional_losses() / self._replicas
-            loss = self._global_mean(terms["total"]) + shared
+            additional = self._additional_losses()
+            # The same in every replica, and gradients are summed over them.
+            loss = self._global_mean(terms["total"])
+            loss += additional / self._replicas
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trained_variables)
         self.optimizer.apply(gradients, self.trained_variables)
-        return self._report(terms, x, y, logits, sample_weight)
+        return self._report(terms, additional, x, y, logits, sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         terms, logits = self.terms(x, y, training=False)
         terms = _weighed(terms, sample_weight)
-        return self._report(terms, x, y, logits, sample_weight)
+        additional = self._additional_losses()
+        return self._report(terms, additional, x, y, logits, sample_weight)
 
     def save(self, filepath, **kwargs):
         """Saves the student, and the student alone.
@@ -158,14 +162,13 @@ class Trainer(keras.Model):
         values = [tf.cast(value, tf.float32) for value in values]
         return tf.add_n([tf.zeros([]), *values])
 
-    def _report(self, terms, x, y, logits, sample_weight):
+    def _report(self, terms, additional, x, y, logits, sample_weight):
         for name, metric in zip(
             self.term_names, self.term_metrics, strict=True
         ):
             metric.update_state(terms[name])
         # Keras's own word for what is minimised, regularisers included.
-        loss = terms["total"] + self._additional_losses()
-        self._loss_tracker.update_state(loss)
+        self._loss_tracker.update_state(terms["total"] + additional)
         self.accuracy.update_state(y, logits, sample_weight)
         return self.compute_metrics(x, y, logits, sample_weight)
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
 
 import lit_tf
 from lit_tf import config, errors, experiment, models, saved
@@ -101,12 +102,8 @@ def test_the_student_is_not_the_teacher(run):
             input_shape=(8, 8, 1), classes=10, mean=(0,), std=(1,)
         ).weights
     )
-    exported = tf.train.load_checkpoint(
-        str(workdir / "saved_model" / "variables" / "variables")
-    )
-    shapes = exported.get_variable_to_shape_map()
-    shapes.pop("_CHECKPOINTABLE_OBJECT_GRAPH")
-    assert len(shapes) == len(student.weights)
+    loaded = tf.saved_model.load(str(workdir / "saved_model"))
+    assert len(loaded.variables) == len(student.weights)
 
 
 def test_the_scalars_of_the_paper_are_logged(run):
@@ -128,6 +125,29 @@ def test_the_scalars_of_the_paper_are_logged(run):
     assert {d.name for d in (workdir / "logs").iterdir()} == {
         *("lit", "fine_tune", "teacher")
     }
+
+
+def test_the_settings_are_in_tensorboards_hparams_tab(run):
+    workdir, _ = run
+    events = event_accumulator.EventAccumulator(str(workdir / "logs" / "lit"))
+    events.Reload()
+    shown = events.PluginTagToContent("hparams")
+    assert b"temperature" in shown["_hparams_/session_start_info"]
+
+
+def test_the_teacher_is_a_line_beside_the_student(run):
+    workdir, told = run
+    events = event_accumulator.EventAccumulator(
+        str(workdir / "logs" / "teacher")
+    )
+    events.Reload()
+    line = [
+        tf.make_ndarray(event.tensor_proto)
+        for event in events.Tensors("validation/accuracy")
+    ]
+    assert len(line) == 3
+    level = told["teacher"]["validation_accuracy"]
+    assert line == pytest.approx([level] * 3)
 
 
 def test_a_teacher_that_was_left_is_taken_up_again(run, tmp_path, capsys):
@@ -187,6 +207,19 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
         for name in archive.files:
             if name != "position":
                 assert np.isfinite(archive[name]).all(), name
+
+
+def test_a_batch_smaller_than_the_replicas_is_refused(run, tmp_path):
+    workdir, _ = run
+    settings = _config(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        # 1,293 training images: the last batch of an epoch would be one image.
+        lit=dataclasses.replace(SHORT, batch_size=68),
+        run=config.Run(strategy="mirrored"),
+    )
+    with pytest.raises(errors.SettingsError, match="a batch of 1"):
+        experiment.compress(settings)
 
 
 def test_sections_that_differ_are_known_before_anything_is_trained(tmp_path):

@@ -1,5 +1,6 @@
 """Every family of models, through the same questions."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,6 +144,18 @@ def test_trained_parameters_are_the_published_ones(name):
     model = models.get(name)(**CIFAR)
     counted = sum(np.prod(v.shape) for v in model.trainable_variables)
     assert counted == PARAMETERS[name]
+
+
+def test_a_resnets_strided_convolution_is_centred_on_what_it_keeps(build):
+    # As in PyTorch: one pixel of padding on both sides. "same" pads one side.
+    section = build("resnet8").sections[1]
+    convolution = section.get_layer("block_1_conv_1")
+    kernel = np.zeros(convolution.kernel.shape, "float32")
+    kernel[1, 1] = np.eye(*kernel.shape[2:])
+    convolution.set_weights([kernel])
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 16)).astype("float32")
+    probe = keras.Model(section.inputs[0], convolution.output)
+    np.testing.assert_allclose(probe(x)[..., :16], x[:, ::2, ::2], rtol=1e-6)
 
 
 def test_resnet20_costs_what_its_paper_says():
