@@ -8,7 +8,6 @@ CIFAR ResNets; the data set alone defaults to one that needs no download.
 
 import dataclasses
 import math
-from typing import Any
 
 from lit_tf import errors
 
@@ -19,22 +18,18 @@ JIT_COMPILE = ("auto", "on", "off")
 EXPORTS = ("best", "last")
 
 
-def _check(condition: bool, wanted: str, **received: Any) -> None:
-    if not condition:
-        values = ", ".join(f"{k}={v!r}" for k, v in received.items())
-        raise errors.SettingsError(f"{wanted} Received: {values}.")
-
-
 def _check_seed(**received: int) -> None:
     ((name, value),) = received.items()
-    _check(0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received)
+    errors.require(
+        0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received
+    )
 
 
 def check_method(alpha: float, temperature: float, beta: float) -> None:
     """Raises `SettingsError` unless the loss's three weights make sense."""
-    _check(0 <= alpha <= 1, "`alpha` must be in [0, 1].", alpha=alpha)
-    _check(0 <= beta <= 1, "`beta` must be in [0, 1].", beta=beta)
-    _check(
+    errors.require(0 <= alpha <= 1, "`alpha` must be in [0, 1].", alpha=alpha)
+    errors.require(0 <= beta <= 1, "`beta` must be in [0, 1].", beta=beta)
+    errors.require(
         0 < temperature < math.inf,
         "`temperature` must be positive and finite.",
         temperature=temperature,
@@ -50,7 +45,7 @@ class Data:
     split_seed: int = 0
 
     def __post_init__(self):
-        _check(
+        errors.require(
             0 <= self.validation_fraction < 1,
             "`validation_fraction` must be in [0, 1).",
             validation_fraction=self.validation_fraction,
@@ -68,7 +63,7 @@ class Method:
     beta: float = 0.75
 
     def __post_init__(self):
-        _check(
+        errors.require(
             self.penalty in PENALTIES,
             f"`penalty` must be one of {', '.join(PENALTIES)}.",
             penalty=self.penalty,
@@ -90,30 +85,32 @@ class Phase:
     warmup_epochs: int = 0
 
     def __post_init__(self):
-        _check(self.epochs >= 0, "`epochs` must be ≥ 0.", epochs=self.epochs)
-        _check(
+        errors.require(
+            self.epochs >= 0, "`epochs` must be ≥ 0.", epochs=self.epochs
+        )
+        errors.require(
             self.batch_size >= 1,
             "`batch_size` must be ≥ 1.",
             batch_size=self.batch_size,
         )
         for name in ("learning_rate", "decay"):
             value = getattr(self, name)
-            _check(
+            errors.require(
                 0 < value < math.inf,
                 f"`{name}` must be positive and finite.",
                 **{name: value},
             )
-        _check(
+        errors.require(
             0 <= self.weight_decay < math.inf,
             "`weight_decay` must be ≥ 0 and finite.",
             weight_decay=self.weight_decay,
         )
-        _check(
+        errors.require(
             0 <= self.momentum < 1,
             "`momentum` must be in [0, 1).",
             momentum=self.momentum,
         )
-        _check(
+        errors.require(
             self.warmup_epochs >= 0,
             "`warmup_epochs` must be ≥ 0.",
             warmup_epochs=self.warmup_epochs,
@@ -124,7 +121,7 @@ class Phase:
                 (0, *self.milestones), self.milestones, strict=False
             )
         )
-        _check(
+        errors.require(
             ascending,
             "`milestones` must be positive epochs in ascending order.",
             milestones=self.milestones,
@@ -159,7 +156,7 @@ class Run:
             ("jit_compile", JIT_COMPILE),
         ):
             value = getattr(self, name)
-            _check(
+            errors.require(
                 value in known,
                 f"`{name}` must be one of {', '.join(known)}.",
                 **{name: value},
@@ -182,14 +179,16 @@ class Session:
     log_steps: int = 100
 
     def __post_init__(self):
-        _check(
+        errors.require(
             self.checkpoint_minutes >= 0,
             "`checkpoint_minutes` must be ≥ 0.",
             checkpoint_minutes=self.checkpoint_minutes,
         )
         for name in ("checkpoint_steps", "log_steps"):
             value = getattr(self, name)
-            _check(value >= 0, f"`{name}` must be ≥ 0.", **{name: value})
+            errors.require(
+                value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
+            )
 
 
 TEACH = Phase(
@@ -228,7 +227,7 @@ class Teach:
     session: Session = Session()
 
     def __post_init__(self):
-        _check(
+        errors.require(
             self.teach.epochs >= 1,
             "`teach_epochs` must be ≥ 1.",
             teach_epochs=self.teach.epochs,
@@ -253,12 +252,12 @@ class Compress:
     session: Session = Session()
 
     def __post_init__(self):
-        _check(
+        errors.require(
             0 <= self.min_teacher_accuracy <= 1,
             "`min_teacher_accuracy` must be a fraction in [0, 1].",
             min_teacher_accuracy=self.min_teacher_accuracy,
         )
-        _check(
+        errors.require(
             self.export in EXPORTS,
             f"`export` must be one of {', '.join(EXPORTS)}.",
             export=self.export,

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class SettingsError(ValueError):
@@ -23,6 +24,13 @@ class NonFiniteLossError(ArithmeticError):
 
 
 ALL = (SettingsError, DataError, NonFiniteLossError)
+
+
+def require(condition: bool, wanted: str, **received: Any) -> None:
+    """Raises `SettingsError`, what is wanted and what came, unless it holds."""
+    if not condition:
+        values = ", ".join(f"{k}={v!r}" for k, v in received.items())
+        raise SettingsError(f"{wanted} Received: {values}.")
 
 
 def line(error: Exception) -> str:

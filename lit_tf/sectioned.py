@@ -216,6 +216,19 @@ def check_alike(teacher: SectionedModel, student: SectionedModel) -> None:
             )
 
 
+def check_logits(model: keras.Model, role: str) -> None:
+    """Raises `SettingsError` where a model ends in a softmax."""
+    last = model
+    while getattr(last, "outputs", None):  # Into nested models.
+        last = last.outputs[0]._keras_history.operation
+    softmax = isinstance(last, keras.layers.Softmax)
+    if softmax or getattr(last, "activation", 0) is keras.activations.softmax:
+        raise errors.SettingsError(
+            f"The {role} must answer with logits, but its last layer, "
+            f"{last.name!r}, applies a softmax. Build it without."
+        )
+
+
 def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
     """Copies the weights of the teacher's stem and head to the student."""
     student.stem.set_weights(teacher.stem.get_weights())

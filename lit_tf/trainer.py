@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import errors
+from lit_tf import errors, sectioned
 
 Terms = dict[str, tf.Tensor]
 
@@ -27,6 +27,9 @@ class Trainer(keras.Model):
         teacher: whatever `terms` asks for answers; never trained or saved.
         names: the names of the terms, in the order in which one can spoil the
             next; "total" is the one that is minimised.
+
+    Raises:
+        SettingsError: one of them ends in a softmax.
     """
 
     def __init__(
@@ -37,6 +40,9 @@ class Trainer(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        sectioned.check_logits(student, "student")
+        if teacher is not None:
+            sectioned.check_logits(teacher, "teacher")
         self.student = student
         # Keras tracks whatever is a layer and an attribute, and saves it. An
         # attribute set past Keras is neither tracked nor saved.

@@ -136,3 +136,18 @@ def test_the_reported_accuracy_is_that_of_the_logits():
     reported = model.test_on_batch(x, y, return_dict=True)
     expected = np.mean(np.argmax(model.student(x), axis=1) == y)
     assert reported["accuracy"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("role", ["teacher", "student"])
+@pytest.mark.parametrize("last", ["layer", "activation"])
+def test_a_model_that_ends_in_a_softmax_is_refused(role, last):
+    logits = classifier(1)
+    end = (
+        keras.layers.Softmax()
+        if last == "layer"
+        else keras.layers.Dense(3, activation="softmax")
+    )
+    probabilities = keras.Sequential([keras.Input((4,)), classifier(2), end])
+    pair = {"teacher": logits, "student": logits, role: probabilities}
+    with pytest.raises(errors.SettingsError, match=f"The {role} must answer"):
+        distill.Distill(**pair)
