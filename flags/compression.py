@@ -25,8 +25,8 @@ flags.DEFINE_enum(
     "export",
     config.Compress.export,
     config.EXPORTS,
-    "Which student of phase fine_tune is exported: the best on validation or "
-    "the last.",
+    "Which student of phase fine_tune is exported: the best on validation (of "
+    "equals the latest) or the last.",
 )
 flags.DEFINE_enum(
     "penalty",

@@ -254,7 +254,8 @@ class Saver(keras.callbacks.Callback):
         if accuracy is not None:
             position.accuracy = float(accuracy)
             best = position.best_accuracy
-            if best is None or position.accuracy > best:
+            # Of equals the latest: it was trained longer, at a lower rate.
+            if best is None or position.accuracy >= best:
                 position.best_accuracy = position.accuracy
                 position.best_epoch = epoch + 1
                 self._checkpoint.keep_best()
