@@ -88,7 +88,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
     a mask it runs the fused kernel, several times faster on a CPU and free of
     float32 copies under mixed precision. The kernel's moving variance is the
     unbiased one, as PyTorch's. Whatever else it is given, Keras computes.
+
+    Under a distribution strategy the moving statistics are the mean over the
+    replicas, the same in each. Keras's own layer leaves every replica its own,
+    validates with all of them and saves the first.
     """
+
+    def add_weight(self, *args, trainable=True, **kwargs):
+        if not trainable:
+            kwargs["aggregation"] = "mean"
+        return super().add_weight(*args, trainable=trainable, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         fused = (

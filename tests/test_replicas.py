@@ -130,3 +130,22 @@ def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
 def test_there_is_one_mirrored_strategy_a_process(mirrored):
     # A second one restarts the collectives' numbers; both would then fail.
     assert devices.strategy("mirrored") is mirrored
+
+
+def test_moving_statistics_are_the_mean_over_the_replicas(mirrored):
+    halves = np.stack([np.full((2, 3, 3, 1), v, "float32") for v in (1, 5)])
+    with mirrored.scope():
+        layer = layers.BatchNormalization(momentum=0.5)
+        layer.build((None, 3, 3, 1))
+    inputs = mirrored.experimental_distribute_values_from_function(
+        lambda context: tf.constant(halves[context.replica_id_in_sync_group])
+    )
+
+    @tf.function
+    def step(inputs):
+        mirrored.run(lambda x: layer(x, training=True), args=(inputs,))
+
+    step(inputs)
+    # 0.5 · 0 + 0.5 · mean(1, 5), in every replica.
+    copies = mirrored.experimental_local_results(layer.moving_mean.value)
+    assert [float(copy[0]) for copy in copies] == [1.5, 1.5]
