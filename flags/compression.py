@@ -13,8 +13,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "teacher_weights",
     config.Compress.teacher_weights,
-    "The trained teacher: a .keras file, a run folder that holds one, or a "
-    ".weights.h5 file for --teacher. Without it the teacher is trained first.",
+    "The trained teacher: a .keras file, the run folder of lit-teach or of "
+    "lit-compress (its teacher), or a .weights.h5 file for --teacher. Without "
+    "it the teacher is trained first.",
 )
 flags.DEFINE_float(
     "min_teacher_accuracy",

@@ -9,5 +9,5 @@ flags.DEFINE_string(
     "output", None, "Folder to write the SavedModel to.", required=True
 )
 flags.DEFINE_boolean(
-    "overwrite", False, "Replace what stands at --output already."
+    "overwrite", False, "Replace a SavedModel that stands at --output."
 )

@@ -13,7 +13,7 @@ flags.DEFINE_string(
     "workdir",
     config.Session.workdir,
     "Folder of the run; the same command again resumes. Default: runs/RECIPE "
-    "in the current folder.",
+    "in the current folder, or runs/compress, runs/teach without a recipe.",
 )
 flags.DEFINE_boolean(
     "overwrite",

@@ -14,6 +14,8 @@ from absl import app, flags, logging
 
 from lit_tf import errors
 
+_KEPT = "What was saved before is kept, and the same command goes on from it."
+
 
 def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
     """Parses the flags, runs a command and ends the process.
@@ -35,6 +37,13 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
         if _asks_for_help(argv):
             print(_help(name, about, topics))
             sys.exit(0)
+        if "recipe" in flags.FLAGS and not argv[1:]:
+            _leave(
+                name,
+                "say what to do: --help lists the flags, and "
+                "lit-compress --recipe=quickstart is a start.",
+                2,
+            )
         try:
             rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
             if len(rest) > 1:
@@ -52,7 +61,8 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
         except errors.ALL as error:
             _leave(name, error, error.exit_code)
         except OSError as error:
-            _leave(name, error, 1)
+            reason = f"{error.strerror or error}: {error.filename or ''}"
+            _leave(name, f"{reason.rstrip(': ')}. {_KEPT}", 1)
         except KeyboardInterrupt:
             _leave(name, "interrupted; the same command resumes.", 130)
 

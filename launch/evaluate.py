@@ -6,7 +6,7 @@ from lit_tf.flags import config as flags_config
 from lit_tf.flags import data, evaluation
 from lit_tf.launch import command
 
-from lit_tf import files
+from lit_tf import errors, files
 
 ABOUT = "reads the test split and prints a saved model's accuracy on it."
 TOPICS = (evaluation, data)
@@ -15,12 +15,15 @@ TOPICS = (evaluation, data)
 def _evaluate(line):
     del line
     settings, where = flags_config.data()
+    place = flags_config.value("json")
+    if place and pathlib.Path(place).is_dir():
+        raise errors.DataError(f"--json={place} is a folder, not a file.")
     told = command.load("saved").evaluate(
         flags_config.value("model"), settings, **where
     )
     print("test_accuracy {test_accuracy:.4f}".format(**told))
-    if flags_config.value("json"):
-        files.write_json(pathlib.Path(flags_config.value("json")), told)
+    if place:
+        files.write_json(pathlib.Path(place), told)
 
 
 def main():

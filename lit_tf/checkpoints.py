@@ -4,10 +4,22 @@ import dataclasses
 import json
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
 from lit_tf import errors, files, trainer
+
+# What reading a damaged or foreign npz raises.
+_DAMAGE = (
+    EOFError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass
@@ -98,7 +110,7 @@ class Checkpoint:
                     variables, values[name], strict=True
                 ):
                     variable.assign(value)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise errors.DataError(
                 f"The checkpoint {self.path} is damaged or of another run "
                 f"({error}). Start afresh with --overwrite."

@@ -16,6 +16,7 @@ from lit_tf import (
     lit,
     measure,
     models,
+    pairs,
     phases,
     plots,
     proof,
@@ -106,7 +107,6 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
             student = _build(config.student, dataset, config.run)
         wall = {}
         teacher = _teacher(config, command, dataset, student, folder, wall)
-        print(report.sections(teacher, student), flush=True)
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
@@ -200,11 +200,17 @@ def _teacher(config, command, dataset, student, folder, wall):
     """Returns the teacher in float32: the one that was named, or a new one."""
     if config.teacher_weights:
         teacher = saved.teacher(config, dataset)
-        sectioned.check_alike(teacher, student)
+    else:
+        teacher = models.get(config.teacher)(**dataset.form)
+    # Whether they line up is known, and shown, before anything is trained.
+    pairs.check_alike(teacher, student)
+    print(
+        f"{teacher.name} → {student.name} on {dataset.name}, in {folder.path}/"
+        f"\n\n{report.sections(teacher, student)}\n",
+        flush=True,
+    )
+    if config.teacher_weights:
         return teacher
-    # Whether they line up is known before anything is trained.
-    untrained = models.get(config.teacher)(**dataset.form)
-    sectioned.check_alike(untrained, student)
     told = teach(
         configs.teaching(config, workdir=str(folder.teacher)),
         command=command,
@@ -212,6 +218,7 @@ def _teacher(config, command, dataset, student, folder, wall):
         read_test=False,
     )
     wall |= told["wall_seconds"]
+    print()
     return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
 
 

@@ -30,9 +30,14 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         if partial.is_file():
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-        elif path.exists():
-            remove(path)
+        # A folder cannot be replaced in one step: the old one steps aside, and
+        # goes when the new one is there.
+        aside = path.with_name(f".replaced-{path.name}")
+        if path.is_dir():
+            remove(aside)
+            os.replace(path, aside)
         os.replace(partial, path)
+        remove(aside)
     finally:
         remove(partial)
 

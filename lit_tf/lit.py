@@ -8,6 +8,7 @@ import tensorflow as tf
 from lit_tf import (
     config,
     losses,
+    pairs,
     penalties,
     sectioned,
     trainer,
@@ -58,8 +59,8 @@ class LIT(trainer.Trainer):
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta)
-        sectioned.check_alike(teacher, student)
-        sectioned.copy_ends(teacher, student)
+        pairs.check_alike(teacher, student)
+        pairs.copy_ends(teacher, student)
         count = len(student.sections)
         names = [
             *(fed_name(k) for k in range(1, count + 1)),

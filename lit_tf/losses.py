@@ -11,14 +11,24 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Computes the cross-entropy of each example with its label.
 
     Args:
-        labels: `[batch]` or `[batch, 1]`, class numbers from 0.
+        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any type.
         logits: `[batch, classes]`.
 
     Returns:
         `[batch]`, float32.
+
+    Raises:
+        ValueError: the labels have another shape.
     """
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank not in (None, 1) and labels.shape[1:] != [1]:
+        raise ValueError(
+            "Labels must be class numbers, [batch] or [batch, 1]. Received: "
+            f"shape {labels.shape}. Of one-hot labels take the argmax."
+        )
+    labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        tf.reshape(labels, [-1]), tf.cast(logits, tf.float32)
+        labels, tf.cast(logits, tf.float32)
     )
 
 

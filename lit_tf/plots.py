@@ -1,5 +1,6 @@
 """The curves of a run, drawn from its `metrics.jsonl`."""
 
+import contextlib
 import json
 import pathlib
 from typing import Any
@@ -8,10 +9,12 @@ from lit_tf import files
 
 
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the rows of a `metrics.jsonl`."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """Returns the rows of a `metrics.jsonl`, without lines that are damaged."""
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        with contextlib.suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
 
 
 def curves(

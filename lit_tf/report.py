@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import callbacks, files, measure, sectioned
+from lit_tf import callbacks, errors, files, measure, sectioned
 from lit_tf import workdir as workdirs
 
 _ROWS = (
@@ -224,6 +224,14 @@ def leave(
 
 def repeat(folder: workdirs.Workdir) -> dict[str, Any]:
     """Prints the report of a finished run again, and returns it."""
+    try:
+        text = folder.report_text.read_text()
+        told = json.loads(folder.report.read_text())
+    except (OSError, ValueError):
+        raise errors.DataError(
+            f"The report in {folder.path} is damaged. Remove "
+            f"{folder.report.name}, and the same command writes it again."
+        ) from None
     print(f"{folder.path} is finished; --overwrite starts afresh.\n")
-    print(folder.report_text.read_text())
-    return json.loads(folder.report.read_text())
+    print(text)
+    return told

@@ -7,6 +7,8 @@ from lit_tf import config as configs
 from lit_tf import data, errors, export, measure, models, proof, sectioned
 from lit_tf import workdir as workdirs
 
+_SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
+
 
 def evaluate(
     path: str,
@@ -66,7 +68,7 @@ def to_saved_model(
         settings: whose training images it is checked on.
         data_dir: as `data.load` takes it.
         download: likewise.
-        overwrite: whether what stands at `output` may be replaced.
+        overwrite: whether a SavedModel that stands at `output` may be replaced.
 
     Returns:
         The largest difference of a logit.
@@ -76,12 +78,12 @@ def to_saved_model(
         SettingsError: the model was made for other inputs or classes.
     """
     data.check(settings.dataset)
-    if pathlib.Path(output).exists() and not overwrite:
-        raise errors.DataError(f"{output} exists; --overwrite replaces it.")
+    target = pathlib.Path(output).resolve()
+    _check_target(target, overwrite)
     model = sectioned.load(_model_file(path))
     dataset = data.load(settings, data_dir=data_dir, download=download)
     _check_form(model, dataset)
-    return export.write(model, output, dataset.train.inputs[: proof.CHECKED])
+    return export.write(model, target, dataset.train.inputs[: proof.CHECKED])
 
 
 def teacher(
@@ -93,19 +95,46 @@ def teacher(
         SettingsError: it has no sections, or other inputs or classes.
         DataError: its file is missing or damaged.
     """
-    path = _model_file(config.teacher_weights)
+    path = _teacher_file(config.teacher_weights)
+    print(f"teacher   from {path}", flush=True)
     if path.suffix == ".h5":
         teacher = models.get(config.teacher)(**dataset.form)
         sectioned.load_weights(teacher, path)
         return teacher
     teacher = sectioned.load(path)
-    if not isinstance(teacher, sectioned.SectionedModel):
-        raise errors.SettingsError(
-            f"The teacher in {path} has no sections: LIT needs a "
-            f"SectionedModel. Received: {type(teacher).__name__}."
-        )
     _check_form(teacher, dataset)
     return sectioned.with_policy(teacher, "float32")
+
+
+def _check_target(target, overwrite):
+    if not target.exists():
+        return
+    if not overwrite:
+        raise errors.DataError(f"{target} exists; --overwrite replaces it.")
+    content = {p.name for p in target.iterdir()} if target.is_dir() else {""}
+    if content and not (
+        "saved_model.pb" in content and content <= _SAVED_MODEL
+    ):
+        raise errors.DataError(
+            f"{target} is no SavedModel, and --overwrite replaces nothing else."
+        )
+
+
+def _teacher_file(path):
+    """Returns the file itself or, of a run folder, the teacher in it."""
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        return path
+    folder = workdirs.Workdir(path)
+    inner = workdirs.Workdir(folder.teacher)
+    kept = [folder.model("teacher"), inner.model("teacher")]
+    found = [file for file in kept if file.is_file()]
+    if not found:
+        raise errors.DataError(
+            f"The folder {path} holds no teacher: neither {kept[0].name} nor "
+            f"{kept[1].relative_to(path)}."
+        )
+    return found[0]
 
 
 def _model_file(path):

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,11 @@ def load(path: str | os.PathLike) -> keras.Model:
     path = pathlib.Path(path)
     if not path.is_file():
         raise errors.DataError(f"There is no model file {path}.")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise errors.DataError(
+            f"{path} is not a whole .keras file: it was cut off, or is of "
+            "another format."
+        )
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damage provokes.
@@ -167,74 +173,6 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         ) from error
 
 
-def check_alike(teacher: SectionedModel, student: SectionedModel) -> None:
-    """Checks that a student's parts line up with its teacher's.
-
-    Raises:
-        SettingsError: inputs, the number of sections, a representation or the
-            outputs differ in shape, or the ends are not built alike; the
-            message names the place and both shapes.
-    """
-    places = [("The input", teacher.input_shape, student.input_shape)]
-    if len(teacher.sections) != len(student.sections):
-        raise errors.SettingsError(
-            "Teacher and student must have the same number of sections. "
-            f"Received: teacher {len(teacher.sections)}, "
-            f"student {len(student.sections)}."
-        )
-    pairs = zip(teacher.representations, student.representations, strict=True)
-    for k, (theirs, ours) in enumerate(pairs):
-        place = (
-            f"The representation after section {k}"
-            if k
-            else ("The representation after the stem")
-        )
-        places.append((place, theirs.shape, ours.shape))
-    places.append(("The output", teacher.output_shape, student.output_shape))
-    for place, theirs, ours in places:
-        if theirs != ours:
-            raise errors.SettingsError(
-                f"{place} must have one shape in teacher and student. "
-                f"Received: teacher {_shape(theirs)}, student {_shape(ours)}."
-            )
-    for part in ("stem", "head"):
-        theirs, ours = (
-            [tuple(v.shape) for v in getattr(model, part).weights]
-            for model in (teacher, student)
-        )
-        if theirs != ours:
-            raise errors.SettingsError(
-                f"The student's {part} is a copy of the teacher's, so they "
-                "must have weights of the same shapes. Received: teacher "
-                f"{theirs}, student {ours}."
-            )
-        differing = _differing(getattr(teacher, part), getattr(student, part))
-        if differing:
-            raise errors.SettingsError(
-                f"The student's {part} is a copy of the teacher's, so it must "
-                f"compute the same. Received: {differing}."
-            )
-
-
-def check_logits(model: keras.Model, role: str) -> None:
-    """Raises `SettingsError` where a model ends in a softmax."""
-    last = model
-    while getattr(last, "outputs", None):  # Into nested models.
-        last = last.outputs[0]._keras_history.operation
-    softmax = isinstance(last, keras.layers.Softmax)
-    if softmax or getattr(last, "activation", 0) is keras.activations.softmax:
-        raise errors.SettingsError(
-            f"The {role} must answer with logits, but its last layer, "
-            f"{last.name!r}, applies a softmax. Build it without."
-        )
-
-
-def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
-    """Copies the weights of the teacher's stem and head to the student."""
-    student.stem.set_weights(teacher.stem.get_weights())
-    student.head.set_weights(teacher.head.get_weights())
-
-
 def with_policy(model: keras.Model, policy: str) -> keras.Model:
     """Rebuilds a model under another dtype policy, with its own weights.
 
@@ -254,31 +192,6 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     return twin
 
 
-def _differing(theirs, ours):
-    """Returns in words where two parts of equal weights compute otherwise."""
-    # What is called how, and what only matters before training, may differ.
-    free = ("name", "dtype", "initializer", "regularizer", "trainable", "seed")
-    for pair in zip(theirs.layers, ours.layers, strict=True):
-        kinds = [type(layer).__name__ for layer in pair]
-        if kinds[0] != kinds[1]:
-            return f"teacher {kinds[0]}, student {kinds[1]}"
-        first, second = (
-            {
-                key: value
-                for key, value in layer.get_config().items()
-                if not any(word in key for word in free)
-            }
-            for layer in pair
-        )
-        for key in first.keys() & second.keys():
-            if first[key] != second[key]:
-                return (
-                    f"{kinds[0]} with {key} {first[key]!r} in the teacher, "
-                    f"{second[key]!r} in the student"
-                )
-    return ""
-
-
 def _replaced(config, policy):
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
@@ -287,7 +200,3 @@ def _replaced(config, policy):
     if isinstance(config, list | tuple):
         return type(config)(_replaced(value, policy) for value in config)
     return config
-
-
-def _shape(shape):
-    return tuple(shape[1:]) if shape and shape[0] is None else shape

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import errors, sectioned
+from lit_tf import errors, pairs
 
 Terms = dict[str, tf.Tensor]
 
@@ -29,7 +29,7 @@ class Trainer(keras.Model):
             next; "total" is the one that is minimised.
 
     Raises:
-        SettingsError: one of them ends in a softmax.
+        SettingsError: one of them ends in a softmax, or they share weights.
     """
 
     def __init__(
@@ -40,9 +40,10 @@ class Trainer(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        sectioned.check_logits(student, "student")
+        pairs.check_logits(student, "student")
         if teacher is not None:
-            sectioned.check_logits(teacher, "teacher")
+            pairs.check_logits(teacher, "teacher")
+            pairs.check_apart(teacher, student)
         self.student = student
         # Keras tracks whatever is a layer and an attribute, and saves it. An
         # attribute set past Keras is neither tracked nor saved.
@@ -118,7 +119,7 @@ class Trainer(keras.Model):
             self.optimizer.build(self.trained_variables)
 
     def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = _unpack(data)
         with tf.GradientTape() as tape:
             terms, logits = self.terms(x, y, training=True)
             terms = _weighed(terms, sample_weight)
@@ -132,7 +133,7 @@ class Trainer(keras.Model):
         return self._report(terms, additional, x, y, logits, sample_weight)
 
     def test_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = _unpack(data)
         terms, logits = self.terms(x, y, training=False)
         terms = _weighed(terms, sample_weight)
         additional = self._additional_losses()
@@ -144,6 +145,14 @@ class Trainer(keras.Model):
         A trainer is made anew on the student that `lit_tf.load` returns.
         """
         self.student.save(filepath, **kwargs)
+
+    def save_weights(self, filepath, **kwargs):
+        """Saves the weights of the student, and of the student alone."""
+        self.student.save_weights(filepath, **kwargs)
+
+    def load_weights(self, filepath, **kwargs):
+        """Loads weights into the student."""
+        self.student.load_weights(filepath, **kwargs)
 
     def export(self, filepath, **kwargs):
         """Exports the student, and the student alone."""
@@ -175,8 +184,17 @@ class Trainer(keras.Model):
             metric.update_state(terms[name])
         # Keras's own word for what is minimised, regularisers included.
         self._loss_tracker.update_state(terms["total"] + additional)
-        self.accuracy.update_state(y, logits, sample_weight)
+        self.accuracy.update_state(y, logits)
         return self.compute_metrics(x, y, logits, sample_weight)
+
+
+def _unpack(data):
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if y is None:
+        raise errors.SettingsError(
+            "Training and evaluation need labels. Received: inputs alone."
+        )
+    return x, y, sample_weight
 
 
 def _weighed(terms, sample_weight):

@@ -47,8 +47,9 @@ class Workdir:
 
     @property
     def finished(self) -> bool:
-        """Whether the run that belongs here came to its end."""
-        return self.report.is_file()
+        """Whether the run that belongs here ended, and left its model."""
+        models = (self.model(role) for role in ("teacher", "student"))
+        return self.report.is_file() and any(p.is_file() for p in models)
 
     def model(self, role: str) -> pathlib.Path:
         """Returns where the model of a role, teacher or student, is kept."""
@@ -63,7 +64,7 @@ class Workdir:
         Raises:
             DataError: the run began with something else.
         """
-        known = json.loads(self.config.read_text())
+        known = _read(self.config)
         for name, value in facts.items():
             if known.get(name, value) != value:
                 raise errors.DataError(
@@ -96,7 +97,7 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
         except OSError as error:
             raise errors.DataError(
                 f"The run folder {path} cannot be written to "
-                f"({error.strerror})."
+                f"({error.strerror}: {error.filename})."
             ) from error
         try:
             # The kernel drops it when the process ends, however it ends.

@@ -51,16 +51,16 @@ ANSWERS = {
     "compress --workdir=file/run": (1, "file/run cannot be written to"),
     "teach --workdir=file": (1, "file cannot be written to"),
     "compress --teacher_weights=gone.keras": (1, "no model file gone.keras."),
-    "compress --teacher_weights=cut.keras": (1, "cut.keras cannot be read"),
-    "compress --teacher_weights=empty": (1, "The folder empty holds neither"),
+    "compress --teacher_weights=cut.keras": (1, "cut.keras is not a whole"),
+    "compress --teacher_weights=empty": (1, "The folder empty holds no"),
     "compress --dataset=cifar10": (1, "--download"),
     "compress --dataset=cifar10 --data_dir=gone": (1, "does not exist"),
     "compress --dataset=cifar10 --data_dir=empty": (1, "--data_dir='empty'"),
     "compress --dataset=cifar10 --data_dir=torn": (1, "whole records of 3,0"),
     "compress --workdir=w --teacher_weights=gone.keras": (1, "gone.keras."),
-    "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras can"),
+    "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras is"),
     "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
-    "evaluate --model=cut.keras": (1, "cut.keras cannot be read"),
+    "evaluate --model=cut.keras": (1, "cut.keras is not a whole"),
     "evaluate --model=torn": (1, "torn is not a SavedModel"),
     "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
     "export --model=t.keras --output=file/out": (1, "file/out"),
@@ -167,6 +167,14 @@ def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
     assert one_sentence("compress", err), err
     assert BAD_SETTINGS[arguments] in err
     assert (code, out) == (2, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["compress", "teach"])
+def test_without_a_word_nothing_is_trained(name, tmp_path):
+    code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
+    assert code == 2 and one_sentence(name, err)
+    assert "--recipe=quickstart" in err and "--help" in err
     assert not list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 
 import lit_tf
-from lit_tf import config, errors, experiment, models, saved
+from lit_tf import config, data, errors, experiment, models, saved
 
 SHORT = config.Phase(
     epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
@@ -242,7 +243,7 @@ def test_a_model_without_sections_is_no_teacher(tmp_path):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "plain.keras")
     )
-    with pytest.raises(errors.SettingsError, match="has no sections"):
+    with pytest.raises(errors.SettingsError, match="must be a SectionedModel"):
         experiment.compress(settings)
 
 
@@ -272,3 +273,71 @@ def test_a_saved_model_is_not_replaced_unasked(run, tmp_path):
     saved.to_saved_model(workdir, tmp_path / "out", config.Data())
     with pytest.raises(errors.DataError, match="--overwrite"):
         saved.to_saved_model(workdir, tmp_path / "out", config.Data())
+    saved.to_saved_model(
+        workdir, tmp_path / "out", config.Data(), overwrite=True
+    )
+
+
+@pytest.mark.parametrize("output", ["thesis", "thesis/notes/..", "."])
+def test_nothing_but_a_saved_model_is_ever_replaced(
+    run, tmp_path, monkeypatch, output
+):
+    workdir, _ = run
+    (tmp_path / "thesis" / "notes").mkdir(parents=True)
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.DataError, match="is no SavedModel"):
+        saved.to_saved_model(workdir, output, config.Data(), overwrite=True)
+    assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
+
+
+def test_a_run_folders_teacher_is_its_teacher(run, tmp_path, capsys):
+    workdir, _ = run
+    settings = _config(tmp_path, teacher_weights=str(workdir))
+    dataset = data.load(settings.data)
+    assert saved.teacher(settings, dataset).name == "resnet14"
+    assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
+
+
+def test_a_folder_without_a_teacher_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "empty")
+    )
+    with pytest.raises(errors.DataError, match="holds no teacher"):
+        experiment.compress(settings)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 garbage", None])
+def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(run[0], copy)
+    (copy / "report.json").unlink()
+    checkpoint = copy / "checkpoints" / "fine_tune.npz"
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(
+        whole[: len(whole) // 2] if damage is None else damage
+    )
+    with pytest.raises(errors.DataError, match="fine_tune.npz is damaged"):
+        experiment.compress(_config(copy))
+
+
+def test_what_is_missing_of_a_finished_run_is_written_again(run, tmp_path):
+    workdir, told = run
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    (copy / "student.keras").unlink()
+    (copy / "teacher" / "teacher.keras").unlink()
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write("{ cut off")
+    again = experiment.compress(_config(copy))
+    assert again["student"]["last"] == told["student"]["last"]
+    assert (copy / "teacher" / "teacher.keras").is_file()
+
+
+def test_a_damaged_report_is_refused(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run[0], copy)
+    (copy / "report.json").write_text("{")
+    with pytest.raises(errors.DataError, match="Remove report.json"):
+        experiment.compress(_config(copy))

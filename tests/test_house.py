@@ -25,7 +25,9 @@ LAYERS = (
     ("callbacks", "lit", "distill"),
     ("checkpoints",),
     ("trainer", "teacher"),
-    ("sectioned", "losses", "penalties", "optimizers", "layers"),
+    ("pairs", "losses", "penalties", "optimizers"),
+    ("sectioned",),
+    ("layers",),
     ("config", "files"),
     ("errors",),
 )

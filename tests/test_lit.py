@@ -393,3 +393,38 @@ def test_a_graph_reports_what_eager_does():
         trainer.train_on_batch(*vectors())
         reports.append(trainer.train_on_batch(*vectors(), return_dict=True))
     assert reports[0] == pytest.approx(reports[1], rel=1e-5)
+
+
+def test_a_teacher_that_would_be_trained_is_refused(build):
+    teacher = build()
+    with pytest.raises(errors.SettingsError, match="must not share weights"):
+        lit.LIT(teacher, teacher)
+    student = sectioned.SectionedModel(
+        teacher.stem, build(seed=1).sections, build(seed=1).head
+    )
+    with pytest.raises(errors.SettingsError, match="must not share weights"):
+        lit.LIT(teacher, student)
+
+
+def test_a_model_without_sections_is_refused(build):
+    plain = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    with pytest.raises(errors.SettingsError, match="student must be a Section"):
+        lit.LIT(build(), plain)
+
+
+def test_training_without_labels_is_refused(build, batch):
+    trainer = lit.LIT(build(), build(seed=1))
+    trainer.compile()
+    with pytest.raises(errors.SettingsError, match="need labels"):
+        trainer.fit(batch(2)[0], verbose=0)
+
+
+def test_weights_are_saved_and_loaded_as_the_students(build, tmp_path):
+    trainer = lit.LIT(build(), build(seed=1))
+    trainer.save_weights(tmp_path / "student.weights.h5")
+    student = build(seed=2)
+    sectioned.load_weights(student, tmp_path / "student.weights.h5")
+    for ours, theirs in zip(
+        student.weights, trainer.student.weights, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)

@@ -104,3 +104,19 @@ def test_half_precision_logits_are_compared_in_float32():
 def test_answers_for_other_classes_are_refused(student):
     with pytest.raises(ValueError, match="teacher .*4, 5.*student"):
         losses.soft(tf.zeros([4, 5]), tf.zeros(student), 6.0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+@pytest.mark.parametrize("shape", [[3], [3, 1]])
+def test_labels_are_numbers_of_any_type(dtype, shape):
+    logits = tf.constant(np.random.default_rng(0).normal(size=(3, 4)))
+    labels = np.array([2, 0, 3])
+    np.testing.assert_array_equal(
+        losses.hard(labels.astype(dtype).reshape(shape), logits),
+        losses.hard(labels, logits),
+    )
+
+
+def test_one_hot_labels_are_refused():
+    with pytest.raises(ValueError, match="take the argmax"):
+        losses.hard(np.eye(3), tf.zeros([3, 3]))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lit_tf
-from lit_tf import errors, layers, sectioned
+from lit_tf import errors, layers, pairs, sectioned
 
 
 def part(name, inputs, outputs):
@@ -28,7 +28,7 @@ def assert_same_answers(model, other, x):
 
 
 def test_models_of_one_width_line_up_whatever_their_depth(build):
-    sectioned.check_alike(build("resnet14"), build("resnet8"))
+    pairs.check_alike(build("resnet14"), build("resnet8"))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_models_of_one_width_line_up_whatever_their_depth(build):
 )
 def test_what_does_not_line_up_is_named_with_both_shapes(other, message):
     with pytest.raises(errors.SettingsError, match=message):
-        sectioned.check_alike(dense(), dense(**other))
+        pairs.check_alike(dense(), dense(**other))
 
 
 @pytest.mark.parametrize("place", ["stem", "head"])
@@ -64,19 +64,19 @@ def test_ends_of_other_weights_are_refused(place):
     parts = {"stem": student.stem, "head": student.head, place: deeper}
     student = sectioned.SectionedModel(sections=student.sections, **parts)
     with pytest.raises(errors.SettingsError, match=rf"student's {place}.*9\)"):
-        sectioned.check_alike(teacher, student)
+        pairs.check_alike(teacher, student)
 
 
 def test_a_stem_that_normalises_otherwise_is_refused(build):
     # Its weights can be copied; its answers would still not be the teacher's.
     with pytest.raises(errors.SettingsError, match="stem"):
-        sectioned.check_alike(build(), build(mean=(0.0, 0.0, 0.0)))
+        pairs.check_alike(build(), build(mean=(0.0, 0.0, 0.0)))
 
 
 def test_copied_ends_answer_as_the_teachers_and_sections_stay(build, batch):
     teacher, student = build(seed=1), build(seed=2)
     sections = [section.get_weights() for section in student.sections]
-    sectioned.copy_ends(teacher, student)
+    pairs.copy_ends(teacher, student)
     images, _ = batch(2)
     assert_same_answers(teacher.stem, student.stem, images)
     inner = np.ones((2, *student.head.input_shape[1:]), "float32")
@@ -109,7 +109,7 @@ def test_a_truncated_file_is_refused(tmp_path):
         model = dense()
         (model.save if name == "model.keras" else model.save_weights)(path)
         path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(errors.DataError, match="cannot be read as a Keras"):
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
         sectioned.load(tmp_path / "model.keras")
     with pytest.raises(errors.DataError, match="does not hold the weights"):
         sectioned.load_weights(dense(), tmp_path / "model.weights.h5")
@@ -118,7 +118,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "model.keras"
     path.write_text("not a model")
-    with pytest.raises(errors.DataError, match="cannot be read as a Keras"):
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
         sectioned.load(path)
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import errors, measure, models, sectioned
+from lit_tf import errors, measure, models, pairs, sectioned
 
 SMALLEST = {name: family.NAMES[0] for name, family in models.MODELS.items()}
 PARAMETERS = {
@@ -73,7 +73,7 @@ def test_representations_have_the_shapes_that_flow(model, batch):
 def test_a_deeper_member_lines_up(model, build):
     family = next(f for f, name in SMALLEST.items() if name == model.name)
     deeper = build(models.MODELS[family].NAMES[1])
-    sectioned.check_alike(deeper, model)
+    pairs.check_alike(deeper, model)
     assert measure.parameters(deeper) > measure.parameters(model)
 
 

@@ -1,0 +1,132 @@
+"""What makes two models a pair of teacher and student."""
+
+import keras
+
+from lit_tf import errors, sectioned
+
+
+def check_alike(
+    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+) -> None:
+    """Checks that a student's parts line up with its teacher's.
+
+    Raises:
+        SettingsError: inputs, the number of sections, a representation or the
+            outputs differ in shape, or the ends are not built alike; the
+            message names the place and both shapes. Or one of them has no
+            sections, or ends in a softmax.
+    """
+    for role, model in (("teacher", teacher), ("student", student)):
+        if not isinstance(model, sectioned.SectionedModel):
+            raise errors.SettingsError(
+                f"The {role} must be a SectionedModel: LIT needs its sections. "
+                f"Received: {type(model).__name__} {model.name!r}."
+            )
+        check_logits(model, role)
+    places = [("The input", teacher.input_shape, student.input_shape)]
+    if len(teacher.sections) != len(student.sections):
+        raise errors.SettingsError(
+            "Teacher and student must have the same number of sections. "
+            f"Received: teacher {len(teacher.sections)}, "
+            f"student {len(student.sections)}."
+        )
+    both = zip(teacher.representations, student.representations, strict=True)
+    for k, (theirs, ours) in enumerate(both):
+        after = f"section {k}" if k else "the stem"
+        place = f"The representation after {after}"
+        places.append((place, theirs.shape, ours.shape))
+    places.append(("The output", teacher.output_shape, student.output_shape))
+    for place, theirs, ours in places:
+        if theirs != ours:
+            raise errors.SettingsError(
+                f"{place} must have one shape in teacher and student. "
+                f"Received: teacher {_shape(theirs)}, student {_shape(ours)}."
+            )
+    for part in ("stem", "head"):
+        theirs, ours = (
+            [tuple(v.shape) for v in getattr(model, part).weights]
+            for model in (teacher, student)
+        )
+        if theirs != ours:
+            raise errors.SettingsError(
+                f"The student's {part} is a copy of the teacher's, so they "
+                "must have weights of the same shapes. Received: teacher "
+                f"{theirs}, student {ours}."
+            )
+        differing = _differing(getattr(teacher, part), getattr(student, part))
+        if differing:
+            raise errors.SettingsError(
+                f"The student's {part} is a copy of the teacher's, so it must "
+                f"compute the same. Received: {differing}."
+            )
+
+
+def check_logits(model: keras.Model, role: str) -> None:
+    """Raises `SettingsError` where a model ends in a softmax."""
+    last = model
+    while getattr(last, "outputs", None):  # Into nested models.
+        last = last.outputs[0]._keras_history.operation
+    softmax = isinstance(last, keras.layers.Softmax)
+    if softmax or getattr(last, "activation", 0) is keras.activations.softmax:
+        raise errors.SettingsError(
+            f"The {role} must answer with logits, but its last layer, "
+            f"{last.name!r}, applies a softmax. Build it without."
+        )
+
+
+def check_apart(teacher: keras.Model, student: keras.Model) -> None:
+    """Raises `SettingsError` where the two share a variable."""
+    shared = {id(v) for v in teacher.variables}
+    for variable in student.variables:
+        if id(variable) in shared:
+            raise errors.SettingsError(
+                "Teacher and student must not share weights, or the teacher "
+                f"would be trained too. Received: {variable.path} in both."
+            )
+
+
+def copy_ends(
+    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+) -> None:
+    """Copies the weights of the teacher's stem and head to the student."""
+    student.stem.set_weights(teacher.stem.get_weights())
+    student.head.set_weights(teacher.head.get_weights())
+
+
+def _differing(theirs, ours):
+    """Returns in words where two parts of equal weights compute otherwise."""
+    # What is called how, and what only matters before training, may differ.
+    free = ("name", "dtype", "initializer", "regularizer", "trainable", "seed")
+    chains = [
+        [x for x in part._flatten_layers() if not isinstance(x, keras.Model)]
+        for part in (theirs, ours)
+    ]
+    if len(chains[0]) != len(chains[1]):
+        counts = [len(chain) for chain in chains]
+        return f"teacher {counts[0]} layers, student {counts[1]}"
+    for pair in zip(*chains, strict=True):
+        kinds = [type(layer).__name__ for layer in pair]
+        if kinds[0] != kinds[1]:
+            return (
+                f"teacher {kinds[0]} {pair[0].name!r}, "
+                f"student {kinds[1]} {pair[1].name!r}"
+            )
+        first, second = (
+            {
+                key: value
+                for key, value in layer.get_config().items()
+                if not any(word in key for word in free)
+            }
+            for layer in pair
+        )
+        for key in first.keys() & second.keys():
+            if first[key] != second[key]:
+                return (
+                    f"{kinds[0]} with {key} {first[key]!r} in the teacher, "
+                    f"{second[key]!r} in the student"
+                )
+    return ""
+
+
+def _shape(shape):
+    return tuple(shape[1:]) if shape and shape[0] is None else shape
