@@ -5,8 +5,8 @@ from typing import Any
 
 from lit_tf import config as configs
 from lit_tf import data, errors, export, measure, models, proof, sectioned
-from lit_tf import workdir as workdirs
 
+_MODELS = ("student.keras", "teacher.keras")
 _SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
 
 
@@ -38,7 +38,7 @@ def evaluate(
     if (pathlib.Path(path) / "saved_model.pb").is_file():
         model = export.read(path)
     else:
-        model = sectioned.load(_model_file(path))
+        model = sectioned.load(_found(path, *_MODELS))
     dataset = data.load(settings, data_dir=data_dir, download=download)
     _check_form(model, dataset)
     predicted = measure.predictions(model, dataset.test)
@@ -80,7 +80,7 @@ def to_saved_model(
     data.check(settings.dataset)
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
-    model = sectioned.load(_model_file(path))
+    model = sectioned.load(_found(path, *_MODELS))
     dataset = data.load(settings, data_dir=data_dir, download=download)
     _check_form(model, dataset)
     return export.write(model, target, dataset.train.inputs[: proof.CHECKED])
@@ -95,7 +95,9 @@ def teacher(
         SettingsError: it has no sections, or other inputs or classes.
         DataError: its file is missing or damaged.
     """
-    path = _teacher_file(config.teacher_weights)
+    path = _found(
+        config.teacher_weights, "teacher.keras", "teacher/teacher.keras"
+    )
     print(f"teacher   from {path}", flush=True)
     if path.suffix == ".h5":
         teacher = models.get(config.teacher)(**dataset.form)
@@ -120,37 +122,17 @@ def _check_target(target, overwrite):
         )
 
 
-def _teacher_file(path):
-    """Returns the file itself or, of a run folder, the teacher in it."""
+def _found(path, *names):
+    """Returns the file itself or, of a run folder, the first that is there."""
     path = pathlib.Path(path)
     if not path.is_dir():
         return path
-    folder = workdirs.Workdir(path)
-    inner = workdirs.Workdir(folder.teacher)
-    kept = [folder.model("teacher"), inner.model("teacher")]
-    found = [file for file in kept if file.is_file()]
-    if not found:
-        raise errors.DataError(
-            f"The folder {path} holds no teacher: neither {kept[0].name} nor "
-            f"{kept[1].relative_to(path)}."
-        )
-    return found[0]
-
-
-def _model_file(path):
-    """Returns the file itself or, of a run folder, the model it left."""
-    path = pathlib.Path(path)
-    if not path.is_dir():
-        return path
-    folder = workdirs.Workdir(path)
-    kept = [folder.model(role) for role in ("student", "teacher")]
-    found = [file for file in kept if file.is_file()]
-    if not found:
-        raise errors.DataError(
-            f"The folder {path} holds neither {kept[0].name} nor "
-            f"{kept[1].name}."
-        )
-    return found[0]
+    for file in (path / name for name in names):
+        if file.is_file():
+            return file
+    raise errors.DataError(
+        f"The folder {path} holds neither {' nor '.join(names)}."
+    )
 
 
 def _check_form(model, dataset):

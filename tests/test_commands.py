@@ -52,7 +52,7 @@ ANSWERS = {
     "teach --workdir=file": (1, "file cannot be written to"),
     "compress --teacher_weights=gone.keras": (1, "no model file gone.keras."),
     "compress --teacher_weights=cut.keras": (1, "cut.keras is not a whole"),
-    "compress --teacher_weights=empty": (1, "The folder empty holds no"),
+    "compress --teacher_weights=empty": (1, "The folder empty holds neither"),
     "compress --dataset=cifar10": (1, "--download"),
     "compress --dataset=cifar10 --data_dir=gone": (1, "does not exist"),
     "compress --dataset=cifar10 --data_dir=empty": (1, "--data_dir='empty'"),

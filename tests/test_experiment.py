@@ -304,7 +304,7 @@ def test_a_folder_without_a_teacher_is_refused(tmp_path):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "empty")
     )
-    with pytest.raises(errors.DataError, match="holds no teacher"):
+    with pytest.raises(errors.DataError, match="holds neither"):
         experiment.compress(settings)
 
 
