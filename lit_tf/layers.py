@@ -106,7 +106,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and mask is None
             and self.scale
             and self.center
-            and not self.renorm
+            and not getattr(self, "renorm", False)  # Keras ≥ 3.14
             and not self.synchronized
         )
         if not fused:
