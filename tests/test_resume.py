@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
 
 FLAGS = (
     "--teacher=resnet8",
@@ -17,8 +18,8 @@ FLAGS = (
     *(f"--{phase}_epochs=2" for phase in ("teach", "lit", "fine_tune")),
     *(f"--{phase}_milestones=1" for phase in ("teach", "lit", "fine_tune")),
     *(f"--{phase}_batch_size=100" for phase in ("teach", "lit", "fine_tune")),
-    "--checkpoint_steps=3",
-    "--log_steps=4",
+    "--checkpoint_steps=6",
+    "--log_steps=1",
 )
 # Within an epoch, before the first step, and at a phase's very end.
 KILLS = (
@@ -45,14 +46,31 @@ def _finish(process):
 
 
 def _kill_at(workdir, checkpoint, step):
+    """Kills a run past a step; returns how far its log is past its checkpoint.
+
+    Except at step 0 it waits until the log is, so that there is something to
+    cut back.
+    """
     process = _start(workdir)
+    path = workdir / checkpoint
     while process.poll() is None:
-        if _step(workdir / checkpoint) >= step:
+        saved = _step(path)
+        if saved >= step and (not step or 0 < _logged(path) - saved < 4):
             process.send_signal(signal.SIGKILL)
             break
-        time.sleep(0.01)
+        time.sleep(0.002)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+    return _logged(path) - _step(path)
+
+
+def _logged(checkpoint):
+    """Returns the last step of the checkpoint's phase in the run's log."""
+    log = checkpoint.parent.parent / "metrics.jsonl"
+    text = log.read_text() if log.is_file() else ""
+    rows = [json.loads(line) for line in text.split("\n")[:-1]]
+    steps = [r["step"] for r in rows if r["phase"] == checkpoint.stem]
+    return max(steps, default=-1)
 
 
 def _step(path):
@@ -75,16 +93,21 @@ def _rows(workdir):
 
 
 def _events(workdir, phase):
+    # As they stand in the files: the reader would else drop what is there
+    # twice, as after a resumption that cut nothing back.
     events = event_accumulator.EventAccumulator(
-        str(workdir / "logs" / phase), size_guidance={"tensors": 0}
+        str(workdir / "logs" / phase),
+        size_guidance={"tensors": 0},
+        purge_orphaned_data=False,
     )
     events.Reload()
     return {
         tag: [
-            (e.step, e.tensor_proto.float_val[:]) for e in events.Tensors(tag)
+            (event.step, float(tensor_util.make_ndarray(event.tensor_proto)))
+            for event in events.Tensors(tag)
         ]
         for tag in events.Tags()["tensors"]
-        if tag != "images_per_second"
+        if tag != "images_per_second" and not tag.startswith("_hparams_")
     }
 
 
@@ -94,8 +117,8 @@ def runs(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
     peaceful, killed = place / "peaceful", place / "killed"
     _finish(_start(peaceful))
-    for checkpoint, step in KILLS:
-        _kill_at(killed, checkpoint, step)
+    leads = [_kill_at(killed, *moment) for moment in KILLS]
+    assert any(lead > 0 for lead in leads), "nothing was there to cut back"
     _finish(_start(killed))
     return peaceful, killed
 
