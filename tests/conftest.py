@@ -1,6 +1,8 @@
 """What every test needs: two logical CPUs, quiet TensorFlow, tiny models."""
 
+import json
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -47,3 +49,57 @@ def batch():
         return images.astype(np.float32), labels.astype(np.int32)
 
     return make
+
+
+DIFFERENCES = pytest.StashKey[dict]()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--differences",
+        metavar="FILE",
+        help="write the largest difference that each exact test saw, as JSON",
+    )
+
+
+def pytest_configure(config):
+    config.stash[DIFFERENCES] = {}
+
+
+def pytest_sessionfinish(session):
+    file = session.config.getoption("differences")
+    if file:
+        seen = dict(sorted(session.config.stash[DIFFERENCES].items()))
+        pathlib.Path(file).write_text(json.dumps(seen, indent=2) + "\n")
+
+
+@pytest.fixture
+def close(request):
+    """A function: asserts that arrays agree, and remembers how well they did.
+
+    The difference is the largest of any element or, if `relative`, the norm of
+    the difference over the norm of what is desired, array by array.
+    """
+    seen = request.config.stash[DIFFERENCES]
+    name = request.node.nodeid.partition("[")[0]
+
+    def check(actual, desired, bound, *, relative=False):
+        if not isinstance(desired, list | tuple):
+            actual, desired = [actual], [desired]
+        difference = 0.0
+        for one, other in zip(actual, desired, strict=True):
+            one, other = np.asarray(one, float), np.asarray(other, float)
+            assert one.shape == other.shape
+            gap = one - other
+            if relative:
+                size = np.linalg.norm(gap) / (np.linalg.norm(other) or 1.0)
+            else:
+                size = np.max(np.abs(gap), initial=0.0)
+            assert np.isfinite(size)
+            difference = max(difference, float(size))
+        known = seen.get(name, {"difference": 0.0})
+        if difference >= known["difference"]:
+            seen[name] = {"difference": difference, "bound": bound}
+        assert difference <= bound
+
+    return check
