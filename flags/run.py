@@ -33,7 +33,14 @@ flags.DEFINE_enum(
     "strategy",
     config.Run.strategy,
     config.STRATEGIES,
-    "default: one device; mirrored: replicas on all visible devices.",
+    "default: one device; mirrored: replicas on all visible devices; "
+    "multi_worker: on those of all machines that TF_CONFIG names.",
+)
+flags.DEFINE_boolean(
+    "sync_batch_norm",
+    config.Run.sync_batch_norm,
+    "Let BatchNorm normalise with the statistics of the global batch, not of "
+    "each replica's part.",
 )
 flags.DEFINE_enum(
     "jit_compile",

@@ -12,7 +12,7 @@ import math
 from lit_tf import errors
 
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("default", "mirrored")
+STRATEGIES = ("default", "mirrored", "multi_worker")
 PENALTIES = ("l1", "l2", "smooth_l1")
 JIT_COMPILE = ("auto", "on", "off")
 EXPORTS = ("best", "last")
@@ -146,6 +146,7 @@ class Run:
     seed: int = 0
     dtype: str = "float32"
     strategy: str = "default"
+    sync_batch_norm: bool = False
     jit_compile: str = "auto"
 
     def __post_init__(self):

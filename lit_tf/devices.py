@@ -4,17 +4,23 @@ import functools
 
 import tensorflow as tf
 
+from lit_tf import workers
+
 
 def strategy(name: str) -> tf.distribute.Strategy:
     """Returns the distribution strategy of a name.
 
     Args:
         name: "default" (one device) or "mirrored": synchronous replicas on
-            every visible GPU or, without one, on every logical CPU.
+            every visible GPU or, without one, on every logical CPU;
+            "multi_worker": on those of every machine that `TF_CONFIG` names.
     """
-    if name == "default":
-        return tf.distribute.get_strategy()
-    return _mirrored()
+    makers = {
+        "default": tf.distribute.get_strategy,
+        "mirrored": _mirrored,
+        "multi_worker": workers.strategy,
+    }
+    return makers[name]()
 
 
 @functools.cache  # Two of them in one process abort each other's collectives.

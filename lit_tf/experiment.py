@@ -23,6 +23,7 @@ from lit_tf import (
     report,
     saved,
     sectioned,
+    workers,
 )
 from lit_tf import teach as teachers
 from lit_tf import workdir as workdirs
@@ -30,24 +31,35 @@ from lit_tf import workdir as workdirs
 _SPLIT = ("dataset", "validation_fraction", "split_seed")
 
 
-def teach(
-    config: configs.Teach,
-    *,
-    command: str = "",
-    dataset: data.Dataset | None = None,
-    read_test: bool = True,
-) -> dict[str, Any]:
+def teach(config: configs.Teach, *, command: str = "") -> dict[str, Any]:
     """Trains a teacher from labels alone and leaves its run folder.
 
     Args:
         config: the settings.
         command: the command line, for the report.
-        dataset: what is learned; None loads the one the settings name.
-        read_test: whether to read the test split at the end.
 
     Returns:
         The report, as in `report.json`.
     """
+    with workers.in_step(config) as config:
+        return _teach(config, command)
+
+
+def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
+    """Trains a student with LIT, fine-tunes it, exports and reports it.
+
+    Args:
+        config: the settings.
+        command: the command line, for the report.
+
+    Returns:
+        The report, as in `report.json`.
+    """
+    with workers.in_step(config) as config:
+        return _compress(config, command)
+
+
+def _teach(config, command, *, dataset=None, read_test=True):
     models.get(config.teacher)
     data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
@@ -85,16 +97,7 @@ def teach(
         return report.leave(folder, told, report.teacher_text)
 
 
-def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
-    """Trains a student with LIT, fine-tunes it, exports and reports it.
-
-    Args:
-        config: the settings.
-        command: the command line, for the report.
-
-    Returns:
-        The report, as in `report.json`.
-    """
+def _compress(config, command):
     models.get(config.student)
     models.get(config.teacher)
     data.check(config.data.dataset)
@@ -116,7 +119,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
         # optimiser, the whole student. Both ask the same frozen teacher.
         method = config.method
         with strategy.scope():
-            frozen = _with_policy(teacher, config.run.dtype)
+            frozen = _for_training(teacher, config.run)
             kd = {"alpha": method.alpha, "temperature": method.temperature}
             ir = {"beta": method.beta, "penalty": method.penalty}
             trainers = {
@@ -186,14 +189,18 @@ def _build(name, dataset, run):
     # on what a resumed process did or did not do before.
     keras.utils.set_random_seed(run.seed)
     model = models.get(name)(**dataset.form)
-    return _with_policy(model, run.dtype)
+    return _for_training(model, run)
 
 
-def _with_policy(model, dtype):
-    # Every builder makes float32, so that is what there is to do nothing for.
-    if dtype == "float32":
+def _for_training(model, run):
+    # What a builder makes is float32, synchronises nothing, and what was loaded
+    # is on one device.
+    plain = run.dtype == "float32" and run.strategy == "default"
+    if plain and not run.sync_batch_norm:
         return model
-    return sectioned.with_policy(model, dtype)
+    return sectioned.with_policy(
+        model, run.dtype, sync_batch_norm=run.sync_batch_norm
+    )
 
 
 def _teacher(config, command, dataset, student, folder, wall):
@@ -211,9 +218,9 @@ def _teacher(config, command, dataset, student, folder, wall):
     )
     if config.teacher_weights:
         return teacher
-    told = teach(
+    told = _teach(
         configs.teaching(config, workdir=str(folder.teacher)),
-        command=command,
+        command,
         dataset=dataset,
         read_test=False,
     )

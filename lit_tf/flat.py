@@ -72,6 +72,15 @@ def identity(settings: Any) -> dict[str, Any]:
     return {k: v for k, v in flatten(settings).items() if k not in session}
 
 
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Returns in words which settings are not the same; "" where all are."""
+    return "; ".join(
+        f"--{name} was {before.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    )
+
+
 def to_flag(name: str, value: Any) -> str:
     """Returns a setting as it is written on a command line."""
     if isinstance(value, bool):

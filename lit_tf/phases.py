@@ -1,6 +1,7 @@
 """One phase of training, from wherever it stands to its end."""
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,6 @@ from lit_tf import (
     config,
     data,
     devices,
-    errors,
     optimizers,
     trainer,
 )
@@ -70,14 +70,14 @@ def run(
         The phase's outcome; `model` holds the last student.
 
     Raises:
-        SettingsError: a batch would be smaller than the number of replicas.
         NonFiniteLossError: a loss stopped being a number.
         DataError: the checkpoint in the folder is damaged.
     """
-    _check_batches(name, model, dataset, settings)
+    strategy = model.distribute_strategy
+    several = how.strategy == "multi_worker"
 
     # 1. The trainer as a new phase has it: fresh optimiser, fresh metrics.
-    with model.distribute_strategy.scope():
+    with strategy.scope():
         model.compile(
             optimizers.SGD(
                 settings.learning_rate,
@@ -119,7 +119,8 @@ def run(
         position,
         logs,
         steps=steps,
-        every_minutes=session.checkpoint_minutes,
+        # Saving reads what every worker has, at one step: no clock decides it.
+        every_minutes=0 if several else session.checkpoint_minutes,
         every_steps=session.checkpoint_steps,
     )
     watchers = [
@@ -152,14 +153,23 @@ def run(
 
     # 6. The data from the very next step on; first what is left of an epoch
     #    that was broken off, then the epochs that follow.
-    validation = None
+    validation, validation_steps = None, None
     if dataset.validation is not None:
-        validation = batches.evaluation(
-            dataset.validation, batch_size=settings.batch_size
+        validation = batches.distribute(
+            functools.partial(
+                batches.evaluation,
+                dataset.validation,
+                batch_size=settings.batch_size,
+            ),
+            strategy,
+        )
+        validation_steps = batches.steps_per_epoch(
+            dataset.validation, settings.batch_size
         )
 
     def fit(until: int) -> None:
-        remaining = batches.training(
+        remaining = functools.partial(
+            batches.training,
             dataset.train,
             batch_size=settings.batch_size,
             epochs=until,
@@ -168,13 +178,13 @@ def run(
             crop=dataset.crop,
             first_step=position.step,
         )
-        whole = position.step % steps == 0
         model.fit(
-            remaining,
+            batches.distribute(remaining, strategy),
             initial_epoch=position.step // steps,
             epochs=until,
-            steps_per_epoch=steps if whole else None,
+            steps_per_epoch=steps - position.step % steps,
             validation_data=validation,
+            validation_steps=validation_steps,
             callbacks=watchers,
             verbose=0,
             shuffle=False,
@@ -190,20 +200,6 @@ def run(
     saver.save()
     logs.close()
     return _outcome(model, checkpoint, position)
-
-
-def _check_batches(name, model, dataset, settings):
-    # A replica without an example has no batch statistics.
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    for split in filter(None, (dataset.train, dataset.validation)):
-        last = len(split) % settings.batch_size or settings.batch_size
-        if min(last, settings.batch_size) < replicas:
-            raise errors.SettingsError(
-                f"`{name}_batch_size` must leave an example of every batch to "
-                f"each of {replicas} replicas. Received: "
-                f"{settings.batch_size}, and {len(split)} examples, which "
-                f"makes a batch of {last}."
-            )
 
 
 def _outcome(model, checkpoint, position):

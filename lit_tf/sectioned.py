@@ -173,7 +173,9 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         ) from error
 
 
-def with_policy(model: keras.Model, policy: str) -> keras.Model:
+def with_policy(
+    model: keras.Model, policy: str, *, sync_batch_norm: bool = False
+) -> keras.Model:
     """Rebuilds a model under another dtype policy, with its own weights.
 
     Layers that pin their dtype (`layers.Normalize`, `layers.Float32`) keep it.
@@ -181,22 +183,31 @@ def with_policy(model: keras.Model, policy: str) -> keras.Model:
     Args:
         model: a model of serialisable layers.
         policy: "float32", "mixed_float16" or "mixed_bfloat16".
+        sync_batch_norm: whether each BatchNorm is to use the statistics of the
+            global batch where several replicas train.
 
     Returns:
         A new model of the same class; its variables are float32.
     """
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
-    twin = keras.saving.deserialize_keras_object(_replaced(config, policy))
+    twin = keras.saving.deserialize_keras_object(
+        _replaced(config, policy, sync_batch_norm)
+    )
     twin.set_weights(model.get_weights())
     return twin
 
 
-def _replaced(config, policy):
+def _replaced(config, policy, sync):
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return config | {"config": {"name": policy}}
-        return {key: _replaced(value, policy) for key, value in config.items()}
+        return {
+            key: sync
+            if key == "synchronized"
+            else _replaced(item, policy, sync)
+            for key, item in config.items()
+        }
     if isinstance(config, list | tuple):
-        return type(config)(_replaced(value, policy) for value in config)
+        return type(config)(_replaced(item, policy, sync) for item in config)
     return config

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import errors, pairs
+from lit_tf import errors, layers, pairs
 
 Terms = dict[str, tf.Tensor]
 
@@ -120,13 +120,16 @@ class Trainer(keras.Model):
 
     def train_step(self, data):
         x, y, sample_weight = _unpack(data)
+        mine, everyones = self._examples(y)
         with tf.GradientTape() as tape:
-            terms, logits = self.terms(x, y, training=True)
+            with layers.weighed(self._replicas * mine / everyones):
+                terms, logits = self._terms(x, y, training=True)
             terms = _weighed(terms, sample_weight)
             additional = self._additional_losses()
-            # The same in every replica, and gradients are summed over them.
-            loss = self._global_mean(terms["total"])
-            loss += additional / self._replicas
+            # Gradients are summed over the replicas, so each contributes what
+            # its examples are of the global batch, however uneven the shares.
+            loss = tf.reduce_sum(terms["total"]) / everyones
+            loss += additional * mine / everyones
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trained_variables)
         self.optimizer.apply(gradients, self.trained_variables)
@@ -134,7 +137,7 @@ class Trainer(keras.Model):
 
     def test_step(self, data):
         x, y, sample_weight = _unpack(data)
-        terms, logits = self.terms(x, y, training=False)
+        terms, logits = self._terms(x, y, training=False)
         terms = _weighed(terms, sample_weight)
         additional = self._additional_losses()
         return self._report(terms, additional, x, y, logits, sample_weight)
@@ -158,18 +161,43 @@ class Trainer(keras.Model):
         """Exports the student, and the student alone."""
         self.student.export(filepath, **kwargs)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras 3 averages the replicas' batches here, which fails where they
+        # are on several machines (keras issue 20585) or differ in size. There
+        # is nothing to build but the metrics that a user compiles with.
+        if self._compile_metrics and not self._on_several_machines:
+            super()._maybe_symbolic_build(iterator, data_batch)
+
+    @property
+    def _on_several_machines(self):
+        return isinstance(
+            self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy
+        )
+
     @property
     def _replicas(self):
         return self.distribute_strategy.num_replicas_in_sync
 
-    def _global_mean(self, values):
-        # Gradients are summed over the replicas, so each replica contributes
-        # its examples' share of the global batch, however uneven the shares.
-        count = tf.cast(tf.size(values), tf.float32)
-        if self._replicas > 1:
-            context = tf.distribute.get_replica_context()
-            count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-        return tf.reduce_sum(values) / count
+    def _terms(self, x, y, *, training):
+        if self._replicas == 1:
+            return self.terms(x, y, training=training)
+        # Where there are fewer examples than replicas some have none, on which
+        # TensorFlow's fused convolutions fail. They get one that counts for
+        # nothing: not in a term, not in a gradient, not in BatchNorm.
+        terms, logits = self.terms(
+            _at_least_one(x), _at_least_one(y), training=training
+        )
+        count = tf.shape(y)[0]
+        terms = {name: values[:count] for name, values in terms.items()}
+        return terms, logits[:count]
+
+    def _examples(self, labels):
+        """Returns how many examples this replica has, and all replicas."""
+        mine = tf.cast(tf.shape(labels)[0], tf.float32)
+        if self._replicas == 1:
+            return mine, mine
+        context = tf.distribute.get_replica_context()
+        return mine, context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
 
     def _additional_losses(self):
         # Those of the student's layers: regularisers and `add_loss`.
@@ -185,7 +213,11 @@ class Trainer(keras.Model):
         # Keras's own word for what is minimised, regularisers included.
         self._loss_tracker.update_state(terms["total"] + additional)
         self.accuracy.update_state(y, logits)
-        return self.compute_metrics(x, y, logits, sample_weight)
+        reported = self.compute_metrics(x, y, logits, sample_weight)
+        if self._on_several_machines:
+            # There Keras takes their mean over an axis that scalars lack.
+            reported = {k: tf.reshape(v, [1]) for k, v in reported.items()}
+        return reported
 
 
 def _unpack(data):
@@ -195,6 +227,19 @@ def _unpack(data):
             "Training and evaluation need labels. Received: inputs alone."
         )
     return x, y, sample_weight
+
+
+def _at_least_one(batch):
+    """Returns the batch, with one example of zeros if it had none."""
+
+    def padded(tensor):
+        # Not by `tf.pad`, which oneDNN would fuse with a convolution.
+        shape = tf.shape(tensor)
+        missing = tf.maximum(1 - shape[:1], 0)
+        zeros = tf.zeros(tf.concat([missing, shape[1:]], 0), tensor.dtype)
+        return tf.concat([tensor, zeros], 0)
+
+    return tf.nest.map_structure(padded, batch)
 
 
 def _weighed(terms, sample_weight):

@@ -175,15 +175,10 @@ def _refuse(workdir, known, kind, settings):
             f"({known['kind'].lower()}). Choose another --workdir, or "
             "--overwrite."
         )
-    before = known["settings"]
-    differing = [
-        f"--{name} was {before.get(name)!r}, now {settings.get(name)!r}"
-        for name in sorted(before.keys() | settings.keys())
-        if before.get(name) != settings.get(name)
-    ]
     raise errors.SettingsError(
         f"{workdir.path} belongs to a run with other settings: "
-        f"{'; '.join(differing)}. Choose another --workdir, or --overwrite."
+        f"{flat.differing(known['settings'], settings)}. Choose another "
+        "--workdir, or --overwrite."
     )
 
 

@@ -210,7 +210,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
-def test_a_batch_smaller_than_the_replicas_is_refused(run, tmp_path):
+def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
     workdir, _ = run
     settings = _config(
         tmp_path,
@@ -219,8 +219,8 @@ def test_a_batch_smaller_than_the_replicas_is_refused(run, tmp_path):
         lit=dataclasses.replace(SHORT, batch_size=68),
         run=config.Run(strategy="mirrored"),
     )
-    with pytest.raises(errors.SettingsError, match="a batch of 1"):
-        experiment.compress(settings)
+    told = experiment.compress(settings)
+    assert told["student"]["test_accuracy"] > 0.8
 
 
 def test_sections_that_differ_are_known_before_anything_is_trained(tmp_path):

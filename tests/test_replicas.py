@@ -1,11 +1,14 @@
 """Two replicas take the steps of one device on the same global batch."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import devices, distill, layers, lit, sectioned
+from lit_tf import data, devices, distill, layers, lit, sectioned
+from lit_tf.data import batches
 
 BOTH = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
 
@@ -49,6 +52,11 @@ def normed(seed):
     return sectioned.SectionedModel(stem, sections, head)
 
 
+def synchronised(seed):
+    """The same, its BatchNorm over all replicas."""
+    return sectioned.with_policy(normed(seed), "float32", sync_batch_norm=True)
+
+
 def vectors(size):
     random = np.random.default_rng(0)
     x = random.normal(size=(size, 4)).astype("float32")
@@ -61,9 +69,34 @@ def fit(strategy, kind, make, arrays, batch_size):
     with strategy.scope():
         trainer = kind(make(seed=1), make(seed=2))
         trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
-    history = trainer.fit(batches, shuffle=False, verbose=0).history
+    given = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    history = trainer.fit(given, shuffle=False, verbose=0).history
     return [v.numpy() for v in trainer.student.variables], history
+
+
+def fit_in_pieces(strategy, kind, make, arrays, batch_size):
+    """Does as `fit`, for two epochs, with the pieces that a run would read."""
+    split = data.Split(*arrays)
+    read = functools.partial(batches.evaluation, split, batch_size=batch_size)
+    with strategy.scope():
+        trainer = kind(make(seed=1), make(seed=2))
+        trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+    for _ in range(2):
+        history = trainer.fit(
+            batches.distribute(read, strategy),
+            steps_per_epoch=batches.steps_per_epoch(split, batch_size),
+            shuffle=False,
+            verbose=0,
+        ).history
+    history |= trainer.evaluate(
+        batches.distribute(read, strategy),
+        steps=batches.steps_per_epoch(split, batch_size),
+        verbose=0,
+        return_dict=True,
+    )
+    return [v.numpy() for v in trainer.student.variables], {
+        name: np.ravel(value) for name, value in history.items()
+    }
 
 
 def assert_same(one, two):
@@ -84,36 +117,63 @@ def test_an_uneven_last_batch_weighs_every_example_alike(mirrored, kind):
     assert_same(one, two)
 
 
-@BOTH
-def test_replicas_with_equal_halves_step_as_one_device(mirrored, kind):
-    # Three batches a b a b: each half has the statistics of the whole. Only the
-    # moving variance differs, by the n/(n−1) of its half, and is left out.
+def images(size):
     random = np.random.default_rng(0)
-    halves = random.normal(size=(3, 1, 2, 4, 4, 3)).astype("float32")
-    x = np.repeat(halves, 2, axis=1).reshape(12, 4, 4, 3)
-    y = np.array([0, 2, 0, 2, 1, 1, 1, 1, 2, 0, 2, 0])
+    x = random.normal(3.0, 2.0, size=(size, 4, 4, 3)).astype("float32")
+    return x, random.integers(0, 3, size).astype("int32")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("size", "batch_size"),
+    [
+        pytest.param(8, 4, id="even"),
+        pytest.param(11, 4, id="uneven"),
+        pytest.param(9, 4, id="one replica's last batch is empty"),
+    ],
+)
+def test_synchronised_replicas_are_one_device(
+    mirrored, close, kind, size, batch_size
+):
     one, two = (
-        fit(strategy, kind, normed, (x, y), 4)
+        fit_in_pieces(strategy, kind, synchronised, images(size), batch_size)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
-    kept = [
-        i
-        for i, variable in enumerate(normed(seed=2).variables)
-        if variable.name != "moving_variance"
-    ]
-    assert len(kept) == len(one[0]) - 2
-    one, two = (([run[0][i] for i in kept], run[1]) for run in (one, two))
-    assert_same(one, two)
+    close(two[0], one[0], 1e-5)
+    assert one[1].keys() == two[1].keys()
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+@BOTH
+def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored, kind):
+    # What a wrong synchronisation would not tell from a right one.
+    one, two = (
+        fit_in_pieces(strategy, kind, normed, images(8), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    gaps = [np.max(np.abs(a - b)) for a, b in zip(one[0], two[0], strict=True)]
+    assert max(gaps) > 1e-3
+
+
+@BOTH
+def test_an_empty_replica_is_as_good_as_absent(mirrored, close, kind):
+    # Batches of one example: one replica has it, without synchronisation.
+    one, two = (
+        fit_in_pieces(strategy, kind, normed, images(3), 1)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
 def test_an_optimiser_from_outside_the_scope_is_refused(mirrored):
     # Keras refuses it too. Its slots would not be mirrored, and train wrongly.
     with mirrored.scope():
         trainer = lit.LIT(dense(1), dense(2))
-    batches = tf.data.Dataset.from_tensor_slices(vectors(4)).batch(4)
+    given = tf.data.Dataset.from_tensor_slices(vectors(4)).batch(4)
     with pytest.raises((RuntimeError, ValueError), match="Strategy|scope"):
         trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-        trainer.fit(batches, shuffle=False, verbose=0)
+        trainer.fit(given, shuffle=False, verbose=0)
 
 
 def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
@@ -122,8 +182,8 @@ def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
         with strategy.scope():
             trainer = lit.LIT(dense(1), dense(2))
             trainer.compile()
-        batches = tf.data.Dataset.from_tensor_slices(vectors(7)).batch(4)
-        reports.append(trainer.evaluate(batches, verbose=0, return_dict=True))
+        given = tf.data.Dataset.from_tensor_slices(vectors(7)).batch(4)
+        reports.append(trainer.evaluate(given, verbose=0, return_dict=True))
     assert reports[1] == pytest.approx(reports[0], rel=1e-5)
 
 

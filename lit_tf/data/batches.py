@@ -2,10 +2,13 @@
 
 The order of an epoch is a permutation of (seed, epoch) and a variation is a
 function of (seed, epoch, example): neither depends on what was read before. A
-run that resumes at step n therefore sees what an undisturbed one sees.
+run that resumes at step n therefore sees what an undisturbed one sees, and
+each of several replicas can make its own piece of a batch.
 """
 
+import dataclasses
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -15,6 +18,27 @@ from lit_tf.data.dataset import Split
 _LARGEST = 2**31 - 1
 # Independent random numbers that an example may need in an epoch.
 _KEYS, _ORDER, _VARIATION = 8, 0, 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Share:
+    """The replicas that a pipeline feeds, in turn, at every step.
+
+    A batch of n examples is cut into `replicas` consecutive pieces of ⌊n/R⌋ or
+    ⌈n/R⌉ examples; where n < R, some have none.
+
+    Args:
+        first: the first replica that is fed.
+        count: how many are, from there on.
+        replicas: R, all that there are, on all machines.
+    """
+
+    first: int = 0
+    count: int = 1
+    replicas: int = 1
+
+
+_ALL = Share()
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
@@ -30,6 +54,7 @@ def training(
     seed: int,
     crop: augment.Crop,
     first_step: int = 0,
+    share: Share = _ALL,
 ) -> tf.data.Dataset:
     """Returns shuffled, varied batches from a step on, to the last epoch's end.
 
@@ -40,18 +65,17 @@ def training(
         seed: of order and variation, in [0, 2³¹).
         crop: the variation.
         first_step: the step, counted from 0 at epoch 0, of the first batch.
+        share: whose pieces of each batch.
 
     Returns:
-        (inputs `[batch, ...]`, labels `[batch]`) a step.
+        (inputs `[batch, ...]`, labels `[batch]`) a step and replica.
     """
     examples = len(split)
     steps = steps_per_epoch(split, batch_size)
     inputs, labels = _resident(split)
 
-    def batch(step):
+    def piece(step, places):
         epoch = tf.cast(step // steps, tf.int32)
-        start = tf.cast(step % steps, tf.int32) * batch_size
-        places = tf.range(start, tf.minimum(start + batch_size, examples))
         keys = epoch * _KEYS
         chosen = _random(places, [seed, keys + _ORDER], examples - 1)
 
@@ -62,18 +86,79 @@ def training(
 
         return crop(tf.gather(inputs, chosen), draw), tf.gather(labels, chosen)
 
-    return (
-        tf.data.Dataset.range(first_step, steps * epochs)
-        .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+    return _pieces(
+        piece, examples, batch_size, (first_step, steps * epochs), share
     )
 
 
-def evaluation(split: Split, *, batch_size: int) -> tf.data.Dataset:
-    """Returns the batches of a split in its own order, once, unvaried."""
+def evaluation(
+    split: Split, *, batch_size: int, share: Share = _ALL
+) -> tf.data.Dataset:
+    """Returns the batches of a split in its own order, once, unvaried.
+
+    Args:
+        split: what is evaluated.
+        batch_size: examples a step; the last batch may be shorter.
+        share: whose pieces of each batch.
+    """
+    inputs, labels = _resident(split)
+    steps = steps_per_epoch(split, batch_size)
+
+    def piece(step, places):
+        del step
+        return tf.gather(inputs, places), tf.gather(labels, places)
+
+    return _pieces(piece, len(split), batch_size, (0, steps), share)
+
+
+def distribute(
+    make: Callable[..., tf.data.Dataset], strategy: tf.distribute.Strategy
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Returns what `fit` reads under a strategy: to each replica its pieces.
+
+    Args:
+        make: a function of `share`, such as `training` with all else given.
+        strategy: whose replicas are fed.
+    """
+
+    def pipeline(context):
+        count = context.num_replicas_in_sync // context.num_input_pipelines
+        share = Share(
+            first=context.input_pipeline_id * count,
+            count=count,
+            replicas=context.num_replicas_in_sync,
+        )
+        return make(share=share)
+
+    return strategy.distribute_datasets_from_function(pipeline)
+
+
+def _pieces(piece, examples, batch_size, steps, share):
+    """Maps `piece` over the pieces of a share.
+
+    Args:
+        piece: a function of a step and of places `[examples]` in its epoch.
+        examples: of an epoch.
+        batch_size: of a step.
+        steps: the first, and where to end.
+        share: whose pieces.
+    """
+    each = steps_per_epoch(range(examples), batch_size)
+
+    def at(index):
+        step = index // share.count
+        replica = share.first + tf.cast(index % share.count, tf.int32)
+        start = tf.cast(step % each, tf.int32) * batch_size
+        size = tf.minimum(batch_size, examples - start)
+        begin, end = (
+            start + size * (replica + i) // share.replicas for i in (0, 1)
+        )
+        return piece(step, tf.range(begin, end))
+
+    first, last = (step * share.count for step in steps)
     return (
-        tf.data.Dataset.from_tensor_slices(_resident(split))
-        .batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
+        tf.data.Dataset.range(first, last)
+        .map(at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 
@@ -86,7 +171,7 @@ def _resident(split):
 def _random(index, key, largest):
     # A keyed permutation of 0 … largest, evaluated where it is needed: as an
     # order it visits each example once; as a hash it is a stateless random
-    # number an example, in one vectorised op.
+    # number an example, in one vectorised op, which refuses to be given none.
     return tf.random.experimental.index_shuffle(
-        index, seed=tf.stack(key), max_index=largest
-    )
+        tf.pad(index, [[0, 1]]), seed=tf.stack(key), max_index=largest
+    )[:-1]

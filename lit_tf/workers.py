@@ -1,0 +1,253 @@
+"""Several machines at one run: who is who, and how they keep in step.
+
+Every worker runs the same program on its share of each batch. The run folder
+is the chief's: another worker gets a copy of it to begin with, of its own,
+which is thrown away in the end. Nothing but the network has to be shared.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import io
+import json
+import os
+import pathlib
+import socket
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import errors, flat
+
+# How long a worker waits for the others to be started.
+PATIENCE_SECONDS = float(os.environ.get("LIT_PATIENCE_SECONDS", 300))
+_SETTINGS = "settings.json"
+# What no run resumes from.
+_LEFT_OUT = {".lock", "logs", "saved_model"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What `TF_CONFIG` says: all workers' addresses, and which one this is.
+
+    Args:
+        addresses: "host:port" of every worker, the chief first.
+        index: this worker's, from 0; 0 is the chief.
+    """
+
+    addresses: tuple[str, ...]
+    index: int
+
+    @property
+    def chief(self) -> bool:
+        """Whether this worker is the one that writes."""
+        return self.index == 0
+
+
+def cluster() -> Cluster:
+    """Reads `TF_CONFIG`.
+
+    Raises:
+        SettingsError: it is missing, not JSON, or does not name this worker.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    wanted = (
+        'TF_CONFIG must be JSON such as {"cluster": {"worker": ["host:port", '
+        '…]}, "task": {"type": "worker", "index": 0}}.'
+    )
+    try:
+        told = json.loads(text)
+        jobs, task = told["cluster"], told["task"]
+        kind, index = task["type"], int(task["index"])
+        jobs = {job: list(map(str, found)) for job, found in jobs.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise errors.SettingsError(f"{wanted} Received: {text!r}.") from None
+    if not jobs.keys() <= {"chief", "worker"} or kind not in jobs:
+        raise errors.SettingsError(
+            "TF_CONFIG must name workers, perhaps a chief, and which of them "
+            f"this is. Received: jobs {', '.join(jobs)}; task type {kind!r}."
+        )
+    if not 0 <= index < len(jobs[kind]):
+        raise errors.SettingsError(
+            f"TF_CONFIG names {len(jobs[kind])} of type {kind!r}, so an index "
+            f"must be below that. Received: index {index}."
+        )
+    chiefs = jobs.get("chief", [])
+    addresses = (*chiefs, *jobs.get("worker", ()))
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise errors.SettingsError(
+                "TF_CONFIG must name workers as host:port. Received: "
+                f"{address!r}."
+            )
+    place = index + (len(chiefs) if kind == "worker" else 0)
+    return Cluster(addresses, place)
+
+
+@functools.cache  # TensorFlow joins a cluster once a process.
+def strategy() -> tf.distribute.Strategy:
+    """Joins the cluster that `TF_CONFIG` describes, before TensorFlow starts.
+
+    Raises:
+        SettingsError: `TF_CONFIG` does not say which.
+        DataError: a worker could not be reached.
+    """
+    everyone = cluster()
+    _wait_for(everyone)
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@contextlib.contextmanager
+def in_step(config: Any) -> Iterator[Any]:
+    """Lets this process take its part in a run, from its beginning to its end.
+
+    Args:
+        config: a `Teach` or a `Compress`.
+
+    Yields:
+        The config to run by: `config`, but with a run folder of its own where
+        this is a worker and not the chief.
+
+    Raises:
+        SettingsError: the chief was started with other settings.
+        DataError: another worker is gone.
+    """
+    if config.run.strategy != "multi_worker":
+        yield config
+        return
+    joined, everyone = strategy(), cluster()
+    try:
+        if everyone.chief:
+            print(f"chief of {len(everyone.addresses)} workers", flush=True)
+            _from_chief(joined, _packed(config))
+            yield config
+        else:
+            print(
+                f"worker {everyone.index} of {len(everyone.addresses)}: the "
+                "chief reports, and writes",
+                flush=True,
+            )
+            with (
+                tempfile.TemporaryDirectory() as place,
+                open(os.devnull, "w") as silence,
+                contextlib.redirect_stdout(silence),
+            ):
+                _unpack(_from_chief(joined, b""), config, place)
+                yield _elsewhere(config, place)
+        # Who leaves earlier looks like one who died.
+        _from_chief(joined, b"")
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise errors.DataError(
+            "Another worker is gone. What the chief saved before is kept: the "
+            "same command, on every machine, goes on from it."
+        ) from error
+
+
+def _wait_for(everyone):
+    """Returns when every worker listens; TensorFlow itself would wait on."""
+    *_, port = everyone.addresses[everyone.index].rpartition(":")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        server = socket.create_server(("", int(port)), reuse_port=True)
+    except OSError as error:
+        raise errors.DataError(
+            f"TF_CONFIG gives this worker port {port}, which cannot be "
+            f"listened on ({error.strerror})."
+        ) from error
+    with server:
+        for index, address in enumerate(everyone.addresses):
+            if index != everyone.index:
+                _knock(index, address, deadline)
+
+
+def _knock(index, address, deadline):
+    host, _, port = address.rpartition(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise errors.DataError(
+                    f"Worker {index} at {address}, which TF_CONFIG names, "
+                    f"could not be reached in {PATIENCE_SECONDS:.0f} s "
+                    f"({error.strerror or error})."
+                ) from error
+            time.sleep(0.2)
+
+
+def _from_chief(joined, content: bytes) -> bytes:
+    """Returns the chief's bytes; every worker asks, the others with none."""
+    length = int(_summed(joined, np.array([len(content)]))[0])
+    if not length:
+        return b""
+    # Pairs of bytes as float32, which every device adds exactly.
+    pairs = np.zeros(-(-length // 2), np.uint16)
+    pairs.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
+    return _summed(joined, pairs).astype(np.uint16).tobytes()[:length]
+
+
+def _summed(joined, values):
+    """Returns the sum of an array over the workers, each giving one."""
+    everyone = cluster()
+    replicas = joined.num_replicas_in_sync // len(everyone.addresses)
+
+    def give(context):
+        # A worker's first replica gives, the others of its give nothing.
+        mine = context.replica_id_in_sync_group == everyone.index * replicas
+        return tf.constant(values * mine, tf.float32)
+
+    @tf.function
+    def exchange(given):
+        return joined.run(
+            lambda value: tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, tf.identity(value)
+            ),
+            args=(given,),
+        )
+
+    given = joined.experimental_distribute_values_from_function(give)
+    return joined.experimental_local_results(exchange(given))[0].numpy()
+
+
+def _packed(config):
+    """Returns a run's settings, and what its folder holds to resume from."""
+    root = pathlib.Path(config.session.workdir)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        text = json.dumps(flat.identity(config)).encode()
+        entry = tarfile.TarInfo(_SETTINGS)
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+        for path in sorted(root.rglob("*")):
+            name = path.relative_to(root)
+            if path.is_file() and not _LEFT_OUT & {path.name, *name.parts}:
+                archive.add(path, str(name))
+    return buffer.getvalue()
+
+
+def _unpack(content, config, place):
+    """Unpacks what the chief packed, if it was started as this worker was."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(place, filter="data")
+    chiefs = pathlib.Path(place) / _SETTINGS
+    known = json.loads(chiefs.read_text())
+    chiefs.unlink()
+    ours = json.loads(json.dumps(flat.identity(config)))
+    differing = flat.differing(known, ours)
+    if differing:
+        raise errors.SettingsError(
+            "Every worker must be started with the same settings. Received: "
+            f"{differing} (chief's, this worker's)."
+        )
+
+
+def _elsewhere(config, place):
+    session = dataclasses.replace(config.session, workdir=place)
+    return dataclasses.replace(config, session=session)
