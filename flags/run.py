@@ -51,7 +51,8 @@ flags.DEFINE_enum(
 flags.DEFINE_float(
     "checkpoint_minutes",
     config.Session.checkpoint_minutes,
-    "Minutes between checkpoints within an epoch; 0 for none.",
+    "Minutes between checkpoints within an epoch; 0 for none. Several machines "
+    "go by --checkpoint_steps alone.",
 )
 flags.DEFINE_integer(
     "checkpoint_steps",
@@ -62,4 +63,9 @@ flags.DEFINE_integer(
     "log_steps",
     config.Session.log_steps,
     "Steps between log rows within an epoch; 0 for none.",
+)
+flags.DEFINE_float(
+    "worker_minutes",
+    config.Session.worker_minutes,
+    "Minutes to wait for the other machines of --strategy=multi_worker.",
 )

@@ -178,14 +178,15 @@ class Session:
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int = 0
     log_steps: int = 100
+    worker_minutes: float = 5.0
 
     def __post_init__(self):
-        errors.require(
-            self.checkpoint_minutes >= 0,
-            "`checkpoint_minutes` must be ≥ 0.",
-            checkpoint_minutes=self.checkpoint_minutes,
-        )
-        for name in ("checkpoint_steps", "log_steps"):
+        for name in (
+            "checkpoint_minutes",
+            "checkpoint_steps",
+            "log_steps",
+            "worker_minutes",
+        ):
             value = getattr(self, name)
             errors.require(
                 value >= 0, f"`{name}` must be ≥ 0.", **{name: value}

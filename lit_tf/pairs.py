@@ -95,8 +95,9 @@ def copy_ends(
 
 def _differing(theirs, ours):
     """Returns in words where two parts of equal weights compute otherwise."""
-    # What is called how, and what only matters before training, may differ.
+    # What is called how, and what only matters in training, may differ.
     free = ("name", "dtype", "initializer", "regularizer", "trainable", "seed")
+    free += ("synchronized",)
     chains = [
         [x for x in part._flatten_layers() if not isinstance(x, keras.Model)]
         for part in (theirs, ours)

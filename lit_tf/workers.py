@@ -24,8 +24,6 @@ import tensorflow as tf
 
 from lit_tf import errors, flat
 
-# How long a worker waits for the others to be started.
-PATIENCE_SECONDS = float(os.environ.get("LIT_PATIENCE_SECONDS", 300))
 _SETTINGS = "settings.json"
 # What no run resumes from.
 _LEFT_OUT = {".lock", "logs", "saved_model"}
@@ -92,14 +90,10 @@ def cluster() -> Cluster:
 
 @functools.cache  # TensorFlow joins a cluster once a process.
 def strategy() -> tf.distribute.Strategy:
-    """Joins the cluster that `TF_CONFIG` describes, before TensorFlow starts.
+    """Joins the cluster that `TF_CONFIG` describes, and waits for all of it.
 
-    Raises:
-        SettingsError: `TF_CONFIG` does not say which.
-        DataError: a worker could not be reached.
+    To be called before TensorFlow computes anything.
     """
-    everyone = cluster()
-    _wait_for(everyone)
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -115,13 +109,17 @@ def in_step(config: Any) -> Iterator[Any]:
         this is a worker and not the chief.
 
     Raises:
-        SettingsError: the chief was started with other settings.
-        DataError: another worker is gone.
+        SettingsError: `TF_CONFIG` is no cluster, or the chief was started with
+            other settings.
+        DataError: another worker could not be reached, or is gone.
     """
     if config.run.strategy != "multi_worker":
         yield config
         return
-    joined, everyone = strategy(), cluster()
+    everyone = cluster()
+    if not strategy.cache_info().currsize:
+        wait_for(everyone, 60 * config.session.worker_minutes)
+    joined = strategy()
     try:
         if everyone.chief:
             print(f"chief of {len(everyone.addresses)} workers", flush=True)
@@ -149,12 +147,22 @@ def in_step(config: Any) -> Iterator[Any]:
         ) from error
 
 
-def _wait_for(everyone):
-    """Returns when every worker listens; TensorFlow itself would wait on."""
-    *_, port = everyone.addresses[everyone.index].rpartition(":")
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_for(everyone: Cluster, seconds: float) -> None:
+    """Waits until every worker listens at its address.
+
+    TensorFlow's own wait ends after an hour, with no word about whom it is for.
+
+    Args:
+        everyone: the cluster.
+        seconds: how long to wait.
+
+    Raises:
+        DataError: one could not be reached, or this worker's port is taken.
+    """
+    port = everyone.addresses[everyone.index].rpartition(":")[-1]
+    deadline = time.monotonic() + seconds
     try:
-        server = socket.create_server(("", int(port)), reuse_port=True)
+        server = socket.create_server(("", int(port)))
     except OSError as error:
         raise errors.DataError(
             f"TF_CONFIG gives this worker port {port}, which cannot be "
@@ -162,24 +170,24 @@ def _wait_for(everyone):
         ) from error
     with server:
         for index, address in enumerate(everyone.addresses):
-            if index != everyone.index:
-                _knock(index, address, deadline)
+            if index == everyone.index:
+                continue
+            while reason := _unreachable(address):
+                if time.monotonic() > deadline:
+                    raise errors.DataError(
+                        f"Worker {index} at {address}, which TF_CONFIG names, "
+                        f"could not be reached in {seconds:.0f} s ({reason})."
+                    )
+                time.sleep(0.2)
 
 
-def _knock(index, address, deadline):
+def _unreachable(address):
     host, _, port = address.rpartition(":")
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise errors.DataError(
-                    f"Worker {index} at {address}, which TF_CONFIG names, "
-                    f"could not be reached in {PATIENCE_SECONDS:.0f} s "
-                    f"({error.strerror or error})."
-                ) from error
-            time.sleep(0.2)
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _from_chief(joined, content: bytes) -> bytes:
