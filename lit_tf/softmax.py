@@ -52,4 +52,5 @@ def removed(model: keras.Model) -> keras.Model:
         twin.set_weights(operation.get_weights())
     else:
         logits = before
-    return keras.Model(model.inputs, logits, name=model.name)
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, logits, name=model.name)

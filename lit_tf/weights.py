@@ -7,6 +7,8 @@ libraries are imported when such a file is read, and not before.
 import os
 import pathlib
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -61,9 +63,18 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 def _read_torch(path):
     torch = _torch(path)
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] == b"\x80" and start > b"\x80\x02":
+        # PyTorch's own pickles are of protocol 2, and it can read no later one.
+        raise errors.DataError(
+            f"{path} is a bare pickle, which could run code, and was not read."
+        )
     try:
-        # On whatever device it was saved.
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # On this machine, whatever device it was saved on.
+            content = torch.load(path, map_location="cpu", weights_only=True)
         return _floats(torch, _unnested(content))
     except Exception as error:  # PyTorch raises whatever the damage provokes.
         if _CODE.search(str(error)):
@@ -88,6 +99,9 @@ def _read_safetensors(path):
 
 
 def _read_npz(path):
+    if not zipfile.is_zipfile(path):
+        # NumPy would take it for a pickle.
+        raise _damaged(path, "npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             return {k: v.astype(np.float32) for k, v in file.items()}
