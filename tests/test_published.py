@@ -18,7 +18,8 @@ SHARED = pathlib.Path(
         "LIT_SHARED", pathlib.Path(__file__).parent.parent.parent / "shared"
     )
 )
-# file → how it is imported, and its published accuracy on CIFAR-10 in percent.
+# file → how it is imported, and its published accuracy on CIFAR-10 in percent;
+# the last one's is that of the file as it is, with its softmax.
 PUBLISHED = {
     "resnet20-12fca82f.th": ("resnet20", "imagenet", 91.73),
     "resnet32-d509ac18.th": ("resnet32", "imagenet", 92.63),
