@@ -89,14 +89,14 @@ def assign(
         ],
     }
     told = [
-        f"{len(names)} {_are(names)} {how} ({_some(names)})"
+        f"{len(names)} {how} ({_some(names)})"
         for how, names in misfits.items()
         if names
     ]
     if told:
         raise errors.DataError(
-            f"{source} does not fit {target}, and nothing was loaded: of its "
-            f"weights {', '.join(told)}.{hint}"
+            f"{source} does not fit {target}, and nothing was loaded: "
+            f"{', '.join(told)}.{hint}"
         )
     for name, variable in variables.items():
         variable.assign(from_torch(arrays[name], variable))
@@ -104,10 +104,6 @@ def assign(
 
 def _shapes(variables):
     return {name: to_torch(v).shape for name, v in variables.items()}
-
-
-def _are(names):
-    return "is" if len(names) == 1 else "are"
 
 
 def _some(names):

@@ -135,7 +135,7 @@ def test_a_checkpoint_of_another_depth_is_refused_and_recognised(tmp_path):
     publish(tmp_path / "w.npz", "resnet14")
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert "w.npz does not fit resnet8, and nothing was loaded" in line
-    assert "30 are unexpected (layer1.1.conv1.weight, " in line
+    assert "30 unexpected (layer1.1.conv1.weight, " in line
     assert line.endswith(" and 26 more). It looks like resnet14.")
 
 
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_other_classes_is_refused_with_both_shapes(tmp_path):
     publish(tmp_path / "w.npz", classes=7)
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert line.endswith(
-        "2 are of another shape (linear.weight [7, 64] instead of [10, 64], "
+        "2 of another shape (linear.weight [7, 64] instead of [10, 64], "
         "linear.bias [7] instead of [10])."
     )
 
@@ -151,8 +151,8 @@ def test_a_checkpoint_of_other_classes_is_refused_with_both_shapes(tmp_path):
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     np.savez(tmp_path / "w.npz", **{"fc.weight": np.ones((2, 3))})
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
-    assert "37 are missing (conv1.weight, " in line
-    assert line.endswith("1 is unexpected (fc.weight).")
+    assert "37 missing (conv1.weight, " in line
+    assert line.endswith("1 unexpected (fc.weight).")
 
 
 @pytest.mark.parametrize(

@@ -86,22 +86,22 @@ def test_axes_go_where_they_belong(variables, arrays):
     [
         (
             {"bn.bias": None, "bn.weight": None},
-            "of its weights 2 are missing (bn.weight, bn.bias).",
+            "nothing was loaded: 2 missing (bn.weight, bn.bias).",
         ),
-        ({"fc.weight": np.ones(3)}, "1 is unexpected (fc.weight)."),
+        ({"fc.weight": np.ones(3)}, "1 unexpected (fc.weight)."),
         (
             {"linear.weight": np.ones((10, 4)), "linear.bias": np.ones(10)},
-            "2 are of another shape (linear.weight [10, 4] instead of [5, 4], "
+            "2 of another shape (linear.weight [10, 4] instead of [5, 4], "
             "linear.bias [10] instead of [5]).",
         ),
-        ({"bn.bias": np.full(4, np.nan)}, "1 is not finite (bn.bias)."),
+        ({"bn.bias": np.full(4, np.nan)}, "1 not finite (bn.bias)."),
         (
             {f"fc{i}": np.ones(1) for i in range(9)},
-            "9 are unexpected (fc0, fc1, fc2, fc3 and 5 more).",
+            "9 unexpected (fc0, fc1, fc2, fc3 and 5 more).",
         ),
         (
             {"bn.bias": None, "fc": np.ones(1)},
-            "1 is missing (bn.bias), 1 is unexpected (fc).",
+            "1 missing (bn.bias), 1 unexpected (fc).",
         ),
     ],
 )
