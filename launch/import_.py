@@ -16,7 +16,7 @@ def _import(line):
         output,
         dataset=dataset,
         model=flags_config.value("model"),
-        normalize=flags_config.value("normalization"),
+        normalization=flags_config.value("normalization"),
         overwrite=flags_config.value("overwrite"),
     )
     softmax = ", final softmax taken off" if told["softmax"] else ""

@@ -12,7 +12,7 @@ from lit_tf import (
     layers,
     measure,
     models,
-    normalization,
+    normalizations,
     saved,
     sectioned,
     softmax,
@@ -29,7 +29,7 @@ def import_model(
     *,
     dataset: str,
     model: str = "",
-    normalize: str = "",
+    normalization: str = "",
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes somebody else's weights as a model, raw inputs → logits.
@@ -42,8 +42,8 @@ def import_model(
         dataset: whose inputs and classes the model has; its files are not
             needed.
         model: the architecture of a checkpoint; a Keras model has its own.
-        normalize: what the model was trained behind, as
-            `normalization.resolve` takes it. It goes into the stem. A Keras
+        normalization: what the model was trained behind, as
+            `normalizations.resolve` takes it. It goes into the stem. A Keras
             model needs none if it takes raw inputs.
         overwrite: whether a file that stands at `output` may be replaced.
 
@@ -59,12 +59,12 @@ def import_model(
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
     form = _form(dataset)
-    _check_settings(path, target, model, normalize)
-    normalize = normalize or "none"
-    form |= normalization.resolve(normalize, form["input_shape"][-1])
+    _check_settings(path, target, model, normalization)
+    normalization = normalization or "none"
+    form |= normalizations.resolve(normalization, form["input_shape"][-1])
     _check_target(target, overwrite)
     if path.suffix in _KERAS:
-        found = _from_keras(path, form, front=normalize != "none")
+        found = _from_keras(path, form, front=normalization != "none")
     else:
         found = _from_checkpoint(path, model, form)
     logits = softmax.removed(found)
@@ -73,14 +73,14 @@ def import_model(
         logits.facts["imported"] = {
             "source": path.name,
             "sha256": _hash(path),
-            "normalization": normalize,
+            "normalization": normalization,
         }
     sectioned.save(logits, target)
     return {
         "model": logits.name,
         "parameters": measure.parameters(logits),
         "arrays": len(logits.variables),
-        "normalization": normalize,
+        "normalization": normalization,
         "softmax": logits is not found,
     }
 
@@ -90,7 +90,7 @@ def _form(dataset):
     return data.DATASETS[dataset].form
 
 
-def _check_settings(path, target, model, normalize):
+def _check_settings(path, target, model, normalization):
     if target.suffix != ".keras":
         raise errors.SettingsError(
             f"`output` must be a .keras file. Received: {target}."
@@ -113,10 +113,10 @@ def _check_settings(path, target, model, normalize):
             f"{models.names()[0]}."
         )
     models.get(model)
-    if not normalize:
+    if not normalization:
         raise errors.SettingsError(
             f"`normalization` must say what {path} was trained behind: "
-            f"{', '.join(normalization.names())}, or a mean and a standard "
+            f"{', '.join(normalizations.names())}, or a mean and a standard "
             "deviation of each channel."
         )
 

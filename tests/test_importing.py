@@ -53,7 +53,7 @@ def bring(source, output=None, **settings):
     return told, lit_tf.load(output)
 
 
-CHECKPOINT = {"model": "resnet8", "normalize": "digits"}
+CHECKPOINT = {"model": "resnet8", "normalization": "digits"}
 
 
 def images(count=5):
@@ -98,7 +98,7 @@ def test_an_imported_model_knows_where_it_came_from(tmp_path):
 
 def test_the_normalization_goes_into_the_stem(tmp_path):
     model = publish(tmp_path / "w.npz", mean=(0.0,), std=(1.0,))
-    settings = CHECKPOINT | {"normalize": "0.1,0.5"}
+    settings = CHECKPOINT | {"normalization": "0.1,0.5"}
     _, imported = bring(tmp_path / "w.npz", **settings)
     np.testing.assert_allclose(
         imported(images()),
@@ -110,7 +110,7 @@ def test_the_normalization_goes_into_the_stem(tmp_path):
 
 def test_an_imported_teacher_teaches_a_student_that_normalises_alike(tmp_path):
     publish(tmp_path / "w.npz")
-    settings = CHECKPOINT | {"normalize": "0.1,0.5"}
+    settings = CHECKPOINT | {"normalization": "0.1,0.5"}
     _, teacher = bring(tmp_path / "w.npz", **settings)
     none = config.Phase(
         epochs=0, batch_size=32, learning_rate=0.1, weight_decay=0.0
@@ -161,9 +161,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         ({"output": "out.h5"}, "`output` must be a .keras file. Received: "),
         ({"model": ""}, "`model` must name the architecture of "),
         ({"model": "resnet9"}, "The nearest is resnet8."),
-        ({"normalize": ""}, "`normalization` must say what "),
-        ({"normalize": "imagenet"}, "`normalization` must give 1 means"),
-        ({"normalize": "digit"}, "The nearest is digits."),
+        ({"normalization": ""}, "`normalization` must say what "),
+        ({"normalization": "imagenet"}, "`normalization` must give 1 means"),
+        ({"normalization": "digit"}, "The nearest is digits."),
         ({"dataset": "digit"}, "Unknown data set 'digit'"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_keras_model_may_be_put_behind_a_normalization(tmp_path, build):
     for model in (theirs(last=None), models.get("resnet8")(**DIGITS)):
         model.save(tmp_path / "w.keras")
         _, imported = bring(
-            tmp_path / "w.keras", normalize="0.1,0.5", overwrite=True
+            tmp_path / "w.keras", normalization="0.1,0.5", overwrite=True
         )
         assert type(imported).__name__ == type(model).__name__
         np.testing.assert_allclose(

@@ -50,7 +50,7 @@ def images(tmp_path_factory):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_weights_reach_their_accuracy(name, images, tmp_path):
-    model, normalize, percent = PUBLISHED[name]
+    model, normalization, percent = PUBLISHED[name]
     if name.endswith(".th"):
         pytest.importorskip(
             "torch",
@@ -62,7 +62,7 @@ def test_published_weights_reach_their_accuracy(name, images, tmp_path):
         output,
         dataset="cifar10",
         model=model,
-        normalize=normalize,
+        normalization=normalization,
     )
     told = saved.evaluate(
         output, config.Data(dataset="cifar10"), data_dir=str(images)

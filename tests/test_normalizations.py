@@ -2,11 +2,11 @@
 
 import pytest
 
-from lit_tf import data, errors, normalization
+from lit_tf import data, errors, normalizations
 
 
 def test_imagenets_is_of_pixels_divided_by_255():
-    raw = normalization.resolve("imagenet", 3)
+    raw = normalizations.resolve("imagenet", 3)
     assert raw["mean"] == pytest.approx((123.675, 116.28, 103.53))
     assert raw["std"] == pytest.approx((58.395, 57.12, 57.375))
 
@@ -14,22 +14,22 @@ def test_imagenets_is_of_pixels_divided_by_255():
 @pytest.mark.parametrize("name", data.DATASETS)
 def test_a_data_sets_is_its_own(name):
     form = data.DATASETS[name].form
-    raw = normalization.resolve(name, form["input_shape"][-1])
+    raw = normalizations.resolve(name, form["input_shape"][-1])
     assert raw == {"mean": form["mean"], "std": form["std"]}
 
 
 def test_none_leaves_pixels_as_they_are():
-    assert normalization.resolve("none", 2) == {
+    assert normalizations.resolve("none", 2) == {
         "mean": (0.0, 0.0),
         "std": (1.0, 1.0),
     }
 
 
 def test_numbers_are_means_then_deviations_of_pixels_divided_by_255():
-    raw = normalization.resolve("0.1, 0.2,0.3,.4,.5,1", 3)
+    raw = normalizations.resolve("0.1, 0.2,0.3,.4,.5,1", 3)
     assert raw["mean"] == pytest.approx((25.5, 51.0, 76.5))
     assert raw["std"] == pytest.approx((102.0, 127.5, 255.0))
-    assert normalization.resolve("0,1", 1) == {"mean": (0.0,), "std": (255.0,)}
+    assert normalizations.resolve("0,1", 1) == {"mean": (0.0,), "std": (255.0,)}
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_numbers_are_means_then_deviations_of_pixels_divided_by_255():
 )
 def test_what_is_no_normalization_of_rgb_is_refused(text, message):
     with pytest.raises(errors.SettingsError, match=message) as refusal:
-        normalization.resolve(text, 3)
+        normalizations.resolve(text, 3)
     assert "\n" not in str(refusal.value)
