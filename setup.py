@@ -2,7 +2,8 @@
 
 import setuptools
 
-COMMANDS = ("compress", "evaluate", "export", "teach")
+# A module that would bear a keyword's name has an underscore behind it.
+COMMANDS = ("compress", "evaluate", "export", "import_", "teach")
 
 setuptools.setup(
     packages=[
@@ -20,7 +21,8 @@ setuptools.setup(
     package_data={"lit_tf.flags": ["recipes/*.flags"]},
     entry_points={
         "console_scripts": [
-            f"lit-{name} = lit_tf.launch.{name}:main" for name in COMMANDS
+            f"lit-{name.rstrip('_')} = lit_tf.launch.{name}:main"
+            for name in COMMANDS
         ]
     },
 )

@@ -29,7 +29,8 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
         topics: the modules that define its flags.
     """
     logging.set_verbosity(logging.ERROR)
-    name = pathlib.Path(sys.argv[0]).stem.replace("_", "-")
+    # `import_.py` is of lit-import: a module cannot bear a keyword's name.
+    name = pathlib.Path(sys.argv[0]).stem.rstrip("_").replace("_", "-")
     if not name.startswith("lit-"):  # python -m lit_tf.launch.NAME
         name = f"lit-{name}"
 

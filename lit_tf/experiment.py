@@ -68,7 +68,7 @@ def _teach(config, command, *, dataset=None, read_test=True):
         dataset = dataset or _load(config)
         folder.settle(data=dataset.fingerprint)
         with devices.strategy(config.run.strategy).scope():
-            model = _build(config.teacher, dataset, config.run)
+            model = _build(config.teacher, dataset.form, config.run)
             teaching = teachers.Teach(model)
         outcome = phases.run(
             "teach",
@@ -106,10 +106,16 @@ def _compress(config, command):
             return report.repeat(folder)
         dataset = _load(config)
         strategy = devices.strategy(config.run.strategy)
+        teacher = _named_or_new(config, dataset)
+        # A teacher from elsewhere may normalise otherwise than the data set
+        # does; the student's stem is a copy of its.
+        form = dataset.form | sectioned.normalization(teacher)
         with strategy.scope():
-            student = _build(config.student, dataset, config.run)
+            student = _build(config.student, form, config.run)
         wall = {}
-        teacher = _teacher(config, command, dataset, student, folder, wall)
+        teacher = _taught(
+            teacher, config, command, dataset, student, folder, wall
+        )
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
@@ -184,12 +190,11 @@ def _load(config):
     return dataset
 
 
-def _build(name, dataset, run):
+def _build(name, form, run):
     # Seeded here, and not once at the start, so that the weights do not depend
     # on what a resumed process did or did not do before.
     keras.utils.set_random_seed(run.seed)
-    model = models.get(name)(**dataset.form)
-    return _for_training(model, run)
+    return _for_training(models.get(name)(**form), run)
 
 
 def _for_training(model, run):
@@ -203,12 +208,15 @@ def _for_training(model, run):
     )
 
 
-def _teacher(config, command, dataset, student, folder, wall):
-    """Returns the teacher in float32: the one that was named, or a new one."""
+def _named_or_new(config, dataset):
+    """Returns the teacher that was named, in float32, or one yet untaught."""
     if config.teacher_weights:
-        teacher = saved.teacher(config, dataset)
-    else:
-        teacher = models.get(config.teacher)(**dataset.form)
+        return saved.teacher(config, dataset)
+    return models.get(config.teacher)(**dataset.form)
+
+
+def _taught(teacher, config, command, dataset, student, folder, wall):
+    """Returns the teacher in float32, having taught it where it was new."""
     # Whether they line up is known, and shown, before anything is trained.
     pairs.check_alike(teacher, student)
     print(

@@ -2,7 +2,7 @@
 
 import keras
 
-from lit_tf import errors, sectioned
+from lit_tf import errors, sectioned, softmax
 
 
 def check_alike(
@@ -63,14 +63,11 @@ def check_alike(
 
 def check_logits(model: keras.Model, role: str) -> None:
     """Raises `SettingsError` where a model ends in a softmax."""
-    last = model
-    while getattr(last, "outputs", None):  # Into nested models.
-        last = last.outputs[0]._keras_history.operation
-    softmax = isinstance(last, keras.layers.Softmax)
-    if softmax or getattr(last, "activation", 0) is keras.activations.softmax:
+    if softmax.ends(model):
         raise errors.SettingsError(
             f"The {role} must answer with logits, but its last layer, "
-            f"{last.name!r}, applies a softmax. Build it without."
+            f"{softmax.last(model).name!r}, applies a softmax. Build it "
+            "without, or let lit-import take it off."
         )
 
 

@@ -1,7 +1,10 @@
 """What can be done with a saved model: judge it, export it, learn from it."""
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
+
+import keras
 
 from lit_tf import config as configs
 from lit_tf import data, errors, export, measure, models, proof, sectioned
@@ -40,7 +43,7 @@ def evaluate(
     else:
         model = sectioned.load(_found(path, *_MODELS))
     dataset = data.load(settings, data_dir=data_dir, download=download)
-    _check_form(model, dataset)
+    check_form(model, dataset.name, dataset.form)
     predicted = measure.predictions(model, dataset.test)
     accuracy = measure.accuracy(predicted, dataset.test.labels)
     return {
@@ -82,7 +85,7 @@ def to_saved_model(
     _check_target(target, overwrite)
     model = sectioned.load(_found(path, *_MODELS))
     dataset = data.load(settings, data_dir=data_dir, download=download)
-    _check_form(model, dataset)
+    check_form(model, dataset.name, dataset.form)
     return export.write(model, target, dataset.train.inputs[: proof.CHECKED])
 
 
@@ -104,8 +107,29 @@ def teacher(
         sectioned.load_weights(teacher, path)
         return teacher
     teacher = sectioned.load(path)
-    _check_form(teacher, dataset)
+    check_form(teacher, dataset.name, dataset.form)
     return sectioned.with_policy(teacher, "float32")
+
+
+def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
+    """Checks that a model is for the inputs and the classes of a data set.
+
+    Args:
+        model: raw inputs → logits.
+        name: of the data set, for the message.
+        form: `Dataset.form` or `Source.form`.
+
+    Raises:
+        SettingsError: it was made for others.
+    """
+    wanted = (form["input_shape"], (form["classes"],))
+    received = (model.input_shape[1:], model.output_shape[1:])
+    if received != wanted:
+        raise errors.SettingsError(
+            f"{name} has inputs {wanted[0]} and {wanted[1][0]} classes. "
+            f"Received: model {model.name} with inputs {received[0]} and "
+            f"outputs {received[1]}."
+        )
 
 
 def _check_target(target, overwrite):
@@ -133,14 +157,3 @@ def _found(path, *names):
     raise errors.DataError(
         f"The folder {path} holds neither {' nor '.join(names)}."
     )
-
-
-def _check_form(model, dataset):
-    wanted = (dataset.form["input_shape"], (dataset.form["classes"],))
-    received = (model.input_shape[1:], model.output_shape[1:])
-    if received != wanted:
-        raise errors.SettingsError(
-            f"{dataset.name} has inputs {wanted[0]} and {wanted[1][0]} "
-            f"classes. Received: model {model.name} with inputs {received[0]} "
-            f"and outputs {received[1]}."
-        )

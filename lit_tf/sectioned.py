@@ -12,8 +12,7 @@ import h5py
 import keras
 import numpy as np
 
-from lit_tf import errors, files
-from lit_tf import layers as _  # noqa: F401  registers them with Keras
+from lit_tf import errors, files, layers
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -127,6 +126,18 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
         named = partial.with_name(f"{partial.name}.whole.keras")
         model.save(named)
         named.replace(partial)
+
+
+def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
+    """Returns the `mean` and `std` of the layer that opens a model's stem.
+
+    The dictionary is empty where the model has no sections, or its stem has no
+    `layers.Normalize`.
+    """
+    for layer in model.stem.layers if hasattr(model, "stem") else ():
+        if isinstance(layer, layers.Normalize):
+            return {"mean": layer.mean, "std": layer.std}
+    return {}
 
 
 def fingerprint(model: keras.Model) -> str:

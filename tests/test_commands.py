@@ -8,14 +8,16 @@ import subprocess
 import sys
 import sysconfig
 
+import numpy as np
 import pytest
 
-from lit_tf import config, data, flat, models
+from lit_tf import config, data, flat, models, transfer
 
 FLAGS = {
     "lit-compress": ["recipe", *flat.flatten(config.Compress())],
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
     "lit-export": ["model", "output", "overwrite", "dataset"],
+    "lit-import": ["source", "model", "dataset", "normalization", "output"],
     "lit-teach": ["recipe", *flat.flatten(config.Teach())],
 }
 
@@ -38,7 +40,10 @@ BAD_SETTINGS = {
 
 # Refused, or done, once TensorFlow is loaded; in this order, from `place`, each
 # in a run folder of its own. Command → exit code, what it says.
-SMALL = ("--teacher=resnet8", "--student=resnet8")
+FIRST = {
+    "compress": ("--teacher=resnet8", "--student=resnet8"),
+    "import_": ("--dataset=digits", "--output=new.keras"),
+}
 ANSWERS = {
     "compress --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: res"),
     "compress --student=resnet22": (2, "The nearest is resnet20."),
@@ -66,6 +71,23 @@ ANSWERS = {
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/told": (1, "file/told"),
     "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+    "import_ --source=w.npz --model=resnet8": (2, "`normalization` must say"),
+    "import_ --source=gone.npz --model=resnet8 --normalization=none": (
+        1,
+        "There is no checkpoint gone.npz.",
+    ),
+    "import_ --source=w.npz --model=resnet14 --normalization=none": (
+        1,
+        "It looks like resnet8.",
+    ),
+    "import_ --source=cut.keras": (1, "cut.keras is not a whole"),
+    "import_ --source=t.keras --output=t.keras": (1, "--overwrite replaces it"),
+    "import_ --source=t.keras --output=file/t.keras": (1, "file/t.keras"),
+    "import_ --source=t.keras --output=t.h5": (2, "`output` must be a .keras"),
+    "import_ --source=w.npz --model=resnet8 --normalization=digits": (
+        0,
+        "resnet8: ",
+    ),
 }
 
 # Loads TensorFlow once, then gives every command a process of its own.
@@ -74,7 +96,7 @@ import json, os, runpy, sys
 from lit_tf.launch import command
 
 command.load("experiment")
-command.load("saved")
+command.load("importing")
 answers = {}
 for line, (name, *arguments) in json.loads(sys.argv[1]).items():
     child = os.fork()
@@ -98,16 +120,18 @@ def run(*arguments, cwd):
 
 
 def one_sentence(name, text):
-    return text.startswith(f"lit-{name}: ") and text.find("\n") == len(text) - 1
+    start = f"lit-{name.rstrip('_')}: "
+    return text.startswith(start) and text.find("\n") == len(text) - 1
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with a good model and with all sorts of damage."""
     root = tmp_path_factory.mktemp("place")
-    models.get("resnet8")(**data.load(config.Data()).form).save(
-        root / "t.keras"
-    )
+    model = models.get("resnet8")(**data.DATASETS["digits"].form)
+    model.save(root / "t.keras")
+    variables = models.published(model).items()
+    np.savez(root / "w.npz", **{k: transfer.to_torch(v) for k, v in variables})
     whole = (root / "t.keras").read_bytes()
     (root / "cut.keras").write_bytes(whole[: len(whole) // 2])
     (root / "file").write_text("no folder")
@@ -124,7 +148,9 @@ def answers(place):
     commands = {}
     for i, line in enumerate(ANSWERS):
         name, *arguments = line.split()
-        first = (*SMALL, f"--workdir=run_{i}") if name == "compress" else ()
+        first = FIRST.get(name, ())
+        if name == "compress":
+            first = (*first, f"--workdir=run_{i}")
         commands[line] = [name, *first, *arguments]
     code, out, err = run("-c", _FORKS, json.dumps(commands), cwd=place)
     assert (code, err) == (0, "")
@@ -178,10 +204,13 @@ def test_without_a_word_nothing_is_trained(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["evaluate", "export"])
-def test_a_flag_that_is_required_is_asked_for(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("evaluate", "model"), ("export", "model"), ("import_", "source")],
+)
+def test_a_flag_that_is_required_is_asked_for(name, flag, tmp_path):
     code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
-    assert code == 2 and one_sentence(name, err) and "--model" in err
+    assert code == 2 and one_sentence(name, err) and f"--{flag}" in err
 
 
 @pytest.mark.parametrize("line", [k for k, v in ANSWERS.items() if v[0]])
@@ -198,6 +227,20 @@ def test_an_evaluation_is_printed_and_written(answers, place):
     assert (code, err) == (0, "")
     assert out == f"test_accuracy {told['test_accuracy']:.4f}\n"
     assert told["test_examples"] == 360
+
+
+def test_an_import_says_what_it_wrote_and_what_to_do_next(answers, place):
+    (line,) = [k for k, v in ANSWERS.items() if v == (0, "resnet8: ")]
+    code, out, err = answers[line]
+    assert (code, err) == (0, "")
+    first, second = out.splitlines()
+    assert re.fullmatch(
+        r"resnet8: 75,\d+ parameters in 37 arrays, normalization digits → "
+        "new.keras",
+        first,
+    )
+    assert second.startswith("Next: lit-evaluate --model=new.keras --dataset=")
+    assert (place / "new.keras").is_file()
 
 
 @pytest.mark.parametrize(

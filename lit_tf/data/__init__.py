@@ -6,14 +6,12 @@ import numpy as np
 
 from lit_tf import config, errors
 from lit_tf.data import cifar, digits
-from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.dataset import Dataset, Source, Split
 
-# name → loader(data_dir, download), which returns a `Dataset` whose validation
-# split is still None.
 DATASETS = {
-    "digits": digits.load,
-    "cifar10": cifar.load_cifar10,
-    "cifar100": cifar.load_cifar100,
+    "digits": digits.SOURCE,
+    "cifar10": cifar.CIFAR10,
+    "cifar100": cifar.CIFAR100,
 }
 
 
@@ -38,7 +36,7 @@ def load(
         DataError: its files are missing or damaged.
     """
     check(settings.dataset)
-    loaded = DATASETS[settings.dataset](data_dir, download)
+    loaded = DATASETS[settings.dataset].load(data_dir, download)
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(
@@ -58,4 +56,4 @@ def load(
     )
 
 
-__all__ = ["DATASETS", "Dataset", "Split", "check", "load"]
+__all__ = ["DATASETS", "Dataset", "Source", "Split", "check", "load"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.data import augment
-from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.dataset import Dataset, Source, Split
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -203,3 +203,17 @@ def _from_tfds(layout, data_dir):
         table = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
         splits.append(Split(table["image"], table["label"].astype(np.int32)))
     return *splits, tuple(builder.info.features["label"].names)
+
+
+def _source(layout, load):
+    return Source(
+        load=load,
+        input_shape=(32, 32, 3),
+        classes=layout.classes,
+        mean=layout.mean,
+        std=layout.std,
+    )
+
+
+CIFAR10 = _source(_CIFAR10, load_cifar10)
+CIFAR100 = _source(_CIFAR100, load_cifar100)

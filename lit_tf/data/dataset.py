@@ -1,8 +1,9 @@
-"""What a loader returns: arrays in memory and what they are."""
+"""What a data set is: known beforehand, and arrays in memory once loaded."""
 
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -69,3 +70,32 @@ class Dataset:
             for array in (split.inputs, split.labels) if split else ():
                 digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """An entry of `DATASETS`: a loader, and what is known without its files.
+
+    Args:
+        load: (data_dir, download) → a `Dataset` whose validation is still None.
+        input_shape: of one example.
+        classes: how many there are.
+        mean: of each channel, in raw units.
+        std: of each channel, in raw units.
+    """
+
+    load: Callable[[str, bool], Dataset]
+    input_shape: tuple[int, ...]
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def form(self) -> dict:
+        """The arguments that a model's builder needs, as `Dataset.form`."""
+        return {
+            "input_shape": self.input_shape,
+            "classes": self.classes,
+            "mean": self.mean,
+            "std": self.std,
+        }

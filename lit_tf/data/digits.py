@@ -3,7 +3,7 @@
 import numpy as np
 
 from lit_tf.data import augment
-from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.dataset import Dataset, Source, Split
 
 
 def load(data_dir: str = "", download: bool = False) -> Dataset:
@@ -24,8 +24,13 @@ def load(data_dir: str = "", download: bool = False) -> Dataset:
         train=Split(images[~test], labels[~test]),
         test=Split(images[test], labels[test]),
         classes=tuple(map(str, bunch.target_names)),
-        mean=(4.88,),
-        std=(6.02,),
+        mean=SOURCE.mean,
+        std=SOURCE.std,
         # Their ink fills the image: shifting it would cut it off.
         crop=augment.Crop(),
     )
+
+
+SOURCE = Source(
+    load=load, input_shape=(8, 8, 1), classes=10, mean=(4.88,), std=(6.02,)
+)

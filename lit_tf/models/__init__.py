@@ -1,13 +1,16 @@
 """Architectures by name. Adding one is a file and a line in `MODELS`."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import keras
 
 from lit_tf import errors, sectioned
 from lit_tf.models import resnet
 
 # A family's module builds its members by depth and lists the names worth
-# knowing; any depth that `build` accepts may be asked for.
+# knowing; any depth that `build` accepts may be asked for. It also knows its
+# members' weights by the names under which they are published.
 MODELS = {"resnet": resnet}
 
 
@@ -44,3 +47,21 @@ def get(name: str) -> Callable[..., sectioned.SectionedModel]:
         )
 
     return build
+
+
+def published(
+    model: sectioned.SectionedModel,
+) -> dict[str, keras.Variable]:
+    """Returns a built model's variables by their published names."""
+    family = re.match("[a-z]+", model.name)[0]
+    return MODELS[family].published(model)
+
+
+def recognized(names: Iterable[str]) -> str | None:
+    """Returns the architecture that has these published names, if one has."""
+    names = set(names)
+    for family, module in MODELS.items():
+        depth = module.recognized(names)
+        if depth is not None:
+            return f"{family}{depth}"
+    return None

@@ -1,10 +1,12 @@
 """The CIFAR ResNets (He et al., 2016, section 4.2): 6n + 2 layers."""
 
+import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, layers, sectioned
+from lit_tf import errors, layers, sectioned, transfer
 
 NAMES = tuple(f"resnet{d}" for d in (8, 14, 20, 32, 44, 56, 110, 1202))
 
@@ -83,6 +85,40 @@ def build(
     return sectioned.SectionedModel(
         stem, sections, head, name=f"resnet{depth}", depth=depth
     )
+
+
+def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+    """Returns a ResNet's variables by the names of the published PyTorch code.
+
+    They are `conv1`, `bn1`, `layerK.J.conv1`, `layerK.J.bn1`, `layerK.J.conv2`,
+    `layerK.J.bn2` (section K counts from 1, block J from 0) and `linear`.
+    """
+    found = {
+        "conv1": model.stem.get_layer("conv"),
+        "bn1": model.stem.get_layer("norm"),
+    }
+    for k, section in enumerate(model.sections, 1):
+        for j in range((model.depth - 2) // 6):
+            for i in (1, 2):
+                ours, theirs = f"block_{j + 1}", f"layer{k}.{j}"
+                for kind, name in (("conv", "conv"), ("bn", "norm")):
+                    layer = section.get_layer(f"{ours}_{name}_{i}")
+                    found[f"{theirs}.{kind}{i}"] = layer
+    found["linear"] = model.head.get_layer("dense")
+    return transfer.named(found)
+
+
+def recognized(names: AbstractSet[str]) -> int | None:
+    """Returns the depth that published names tell, None if of no ResNet."""
+    blocks = {
+        tuple(map(int, match.groups()))
+        for name in names
+        if (match := re.match(r"layer(\d+)\.(\d+)\.conv1\.weight$", name))
+    }
+    n = len(blocks) // 3
+    if not n or blocks != {(k, j) for k in (1, 2, 3) for j in range(n)}:
+        return None
+    return 6 * n + 2 if {"conv1.weight", "linear.weight"} <= names else None
 
 
 def _block(x, filters, stride, name):

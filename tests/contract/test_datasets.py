@@ -68,6 +68,10 @@ def test_a_data_set_has_the_form_a_model_is_built_for(load):
     assert min(form["std"]) > 0
 
 
+def test_the_form_is_known_before_anything_is_loaded(load):
+    assert data.DATASETS[load.name].form == load().form
+
+
 def test_validation_examples_are_set_apart_from_training_ones(load):
     whole = load(validation_fraction=0)
     split = load(validation_fraction=0.2)

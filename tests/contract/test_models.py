@@ -32,6 +32,10 @@ def model(request, build, batch):
     return model
 
 
+def family_of(model):
+    return next(f for f, name in SMALLEST.items() if name == model.name)
+
+
 def parts(model):
     return [model.stem, *model.sections, model.head]
 
@@ -71,8 +75,7 @@ def test_representations_have_the_shapes_that_flow(model, batch):
 
 
 def test_a_deeper_member_lines_up(model, build):
-    family = next(f for f, name in SMALLEST.items() if name == model.name)
-    deeper = build(models.MODELS[family].NAMES[1])
+    deeper = build(models.MODELS[family_of(model)].NAMES[1])
     pairs.check_alike(deeper, model)
     assert measure.parameters(deeper) > measure.parameters(model)
 
@@ -132,6 +135,21 @@ def test_the_depth_is_the_names_and_the_longest_chain(model):
 
 def test_the_models_name_is_the_one_it_was_asked_for_by(model):
     assert model.name in SMALLEST.values()
+
+
+def test_every_variable_has_one_published_name(model):
+    ours = [id(v) for v in models.published(model).values()]
+    assert len(ours) == len(set(ours))
+    assert set(ours) == {id(v) for v in model.variables}
+
+
+def test_the_published_names_tell_the_architecture(model, build):
+    deeper = build(models.MODELS[family_of(model)].NAMES[1])
+    for one in (model, deeper):
+        names = models.published(one).keys()
+        assert models.recognized(names) == one.name
+        assert models.recognized(list(names)[1:-1]) is None
+    assert models.recognized([]) is None
 
 
 def test_any_number_of_classes_is_answered(build):

@@ -1,0 +1,39 @@
+"""lit-import: somebody else's weights as a model of ours."""
+
+from lit_tf.flags import config as flags_config
+from lit_tf.flags import importing
+from lit_tf.launch import command
+
+ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
+TOPICS = (importing,)
+
+
+def _import(line):
+    del line
+    dataset, output = map(flags_config.value, ("dataset", "output"))
+    told = command.load("importing").import_model(
+        flags_config.value("source"),
+        output,
+        dataset=dataset,
+        model=flags_config.value("model"),
+        normalization=flags_config.value("normalization"),
+        overwrite=flags_config.value("overwrite"),
+    )
+    softmax = ", final softmax taken off" if told["softmax"] else ""
+    print(
+        "{model}: {parameters:,} parameters in {arrays} arrays, normalization "
+        "{normalization}{softmax} → {output}\n"
+        "Next: lit-evaluate --model={output} --dataset={dataset} "
+        "--data_dir=DIR".format(
+            **told | {"softmax": softmax, "output": output, "dataset": dataset}
+        )
+    )
+
+
+def main():
+    """Runs the command."""
+    command.run(_import, ABOUT, TOPICS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Weights from elsewhere: a checkpoint or a Keras file → a model of ours."""
+
+import hashlib
+import pathlib
+from typing import Any
+
+import keras
+
+from lit_tf import (
+    data,
+    errors,
+    layers,
+    measure,
+    models,
+    normalizations,
+    saved,
+    sectioned,
+    softmax,
+    transfer,
+    weights,
+)
+
+_KERAS = (".keras", ".h5")
+
+
+def import_model(
+    source: str,
+    output: str,
+    *,
+    dataset: str,
+    model: str = "",
+    normalization: str = "",
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Writes somebody else's weights as a model, raw inputs → logits.
+
+    A final softmax is taken off. What is written computes in float32.
+
+    Args:
+        source: a checkpoint (`weights.READERS`) or a Keras model.
+        output: the `.keras` file to write.
+        dataset: whose inputs and classes the model has; its files are not
+            needed.
+        model: the architecture of a checkpoint; a Keras model has its own.
+        normalization: what the model was trained behind, as
+            `normalizations.resolve` takes it. It goes into the stem. A Keras
+            model needs none if it takes raw inputs.
+        overwrite: whether a file that stands at `output` may be replaced.
+
+    Returns:
+        The `model`'s name, its `parameters`, how many `arrays` they were read
+        from, the `normalization`, and whether a `softmax` was taken off.
+
+    Raises:
+        SettingsError: a setting cannot be, or the model has other inputs or
+            classes than the data set.
+        DataError: the source is missing, damaged, wants to run code or does
+            not fit; or something stands at `output`.
+    """
+    path, target = pathlib.Path(source), pathlib.Path(output)
+    form = _form(dataset)
+    _check_settings(path, target, model, normalization)
+    normalization = normalization or "none"
+    form |= normalizations.resolve(normalization, form["input_shape"][-1])
+    _check_target(target, overwrite)
+    if path.suffix in _KERAS:
+        found = _from_keras(path, form, front=normalization != "none")
+    else:
+        found = _from_checkpoint(path, model, form)
+    logits = softmax.removed(found)
+    saved.check_form(logits, dataset, form)
+    if isinstance(logits, sectioned.SectionedModel):
+        logits.facts["imported"] = {
+            "source": path.name,
+            "sha256": _hash(path),
+            "normalization": normalization,
+        }
+    sectioned.save(logits, target)
+    return {
+        "model": logits.name,
+        "parameters": measure.parameters(logits),
+        "arrays": len(logits.variables),
+        "normalization": normalization,
+        "softmax": logits is not found,
+    }
+
+
+def _form(dataset):
+    data.check(dataset)
+    return data.DATASETS[dataset].form
+
+
+def _check_settings(path, target, model, normalization):
+    if target.suffix != ".keras":
+        raise errors.SettingsError(
+            f"`output` must be a .keras file. Received: {target}."
+        )
+    if path.suffix in _KERAS:
+        if model:
+            raise errors.SettingsError(
+                f"`model` is for a checkpoint; {path} has an architecture of "
+                f"its own. Received: model={model!r}."
+            )
+        return
+    if path.suffix not in weights.READERS:
+        known = ", ".join((*weights.READERS, *_KERAS))
+        raise errors.SettingsError(
+            f"`source` must end in one of {known}. Received: {path}."
+        )
+    if not model:
+        raise errors.SettingsError(
+            f"`model` must name the architecture of {path}, such as "
+            f"{models.names()[0]}."
+        )
+    models.get(model)
+    if not normalization:
+        raise errors.SettingsError(
+            f"`normalization` must say what {path} was trained behind: "
+            f"{', '.join(normalizations.names())}, or a mean and a standard "
+            "deviation of each channel."
+        )
+
+
+def _check_target(target, overwrite):
+    if target.is_dir():
+        raise errors.DataError(f"{target} is a folder, not a file.")
+    if target.exists() and not overwrite:
+        raise errors.DataError(f"{target} exists; --overwrite replaces it.")
+
+
+def _from_checkpoint(path, name, form):
+    arrays = weights.read(path)
+    model = models.get(name)(**form)
+    like = models.recognized(arrays)
+    transfer.assign(
+        models.published(model),
+        arrays,
+        source=str(path),
+        target=name,
+        hint=f" It looks like {like}." if like not in (name, None) else "",
+    )
+    return model
+
+
+def _from_keras(path, form, *, front):
+    model = sectioned.load(path)
+    if len(getattr(model, "outputs", ())) != 1 or len(model.inputs) != 1:
+        raise errors.SettingsError(
+            f"{path} must hold a model of one input and one output."
+        )
+    model = sectioned.with_policy(model, "float32")
+    if not front:
+        return model
+    normalize = layers.Normalize(form["mean"], form["std"], name="normalize")
+    if isinstance(model, sectioned.SectionedModel):
+        return sectioned.SectionedModel(
+            _behind(normalize, model.stem),
+            model.sections,
+            model.head,
+            name=model.name,
+            depth=model.depth,
+            facts=model.facts,
+        )
+    return _behind(normalize, model)
+
+
+def _behind(normalize, model):
+    inputs = keras.Input(model.input_shape[1:], name="image")
+    return keras.Model(inputs, model(normalize(inputs)), name=model.name)
+
+
+def _hash(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,56 @@
+"""A final softmax: found, named, and taken off, so that logits come out."""
+
+import keras
+
+from lit_tf import sectioned
+
+
+def last(model: keras.Model) -> keras.Operation:
+    """Returns the operation that makes a model's output, also a nested one."""
+    operation = model
+    while getattr(operation, "outputs", None):
+        operation = operation.outputs[0]._keras_history.operation
+    return operation
+
+
+def ends(model: keras.Model) -> bool:
+    """Returns whether a model's output comes from a softmax."""
+    operation = last(model)
+    if type(operation).__name__ == "Softmax":  # A layer, or `keras.ops`.
+        return True
+    return getattr(operation, "activation", 0) is keras.activations.softmax
+
+
+def removed(model: keras.Model) -> keras.Model:
+    """Returns a model without its final softmax, or itself if it has none.
+
+    The answers are in the same order; the weights are shared.
+
+    Args:
+        model: functional or sequential, of one output.
+    """
+    if not ends(model):
+        return model
+    if isinstance(model, sectioned.SectionedModel):
+        return sectioned.SectionedModel(
+            model.stem,
+            model.sections,
+            removed(model.head),
+            name=model.name,
+            depth=model.depth,
+            facts=model.facts,
+        )
+    operation, index, _ = model.outputs[0]._keras_history
+    (before,) = operation._inbound_nodes[index].input_tensors
+    if isinstance(operation, keras.Model):
+        logits = removed(operation)(before)
+    elif hasattr(operation, "activation") and operation.weights:
+        twin = type(operation).from_config(
+            operation.get_config() | {"activation": "linear"}
+        )
+        logits = twin(before)
+        twin.set_weights(operation.get_weights())
+    else:
+        logits = before
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, logits, name=model.name)

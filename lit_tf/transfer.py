@@ -1,0 +1,112 @@
+"""Arrays under published names → the variables of a model, all or none.
+
+The published weights are PyTorch's: convolutions are OIHW (OIL for texts, IOHW
+transposed), dense kernels [out, in]. Ours are HWIO (LIO, HWOI) and [in, out]:
+the first two axes, swapped, at the end. Embeddings are the same in both.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from lit_tf import errors
+
+# Our name of a layer's variable → PyTorch's.
+_PARTS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "embeddings": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+_LISTED = 4
+
+
+def named(
+    layers: Mapping[str, keras.layers.Layer],
+) -> dict[str, keras.Variable]:
+    """Returns the variables of layers by the names that PyTorch gives them.
+
+    Args:
+        layers: by the published name of the module that each stands for.
+    """
+    return {
+        f"{name}.{_PARTS[variable.name]}": variable
+        for name, layer in layers.items()
+        for variable in layer.variables
+    }
+
+
+def from_torch(array: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    """Returns an array of PyTorch's layout in that of our variable."""
+    if variable.name != "kernel":
+        return array
+    return array.transpose(*range(2, array.ndim), 1, 0)
+
+
+def to_torch(variable: keras.Variable) -> np.ndarray:
+    """Returns a variable's value in PyTorch's layout."""
+    array = keras.ops.convert_to_numpy(variable)
+    if variable.name != "kernel":
+        return array
+    return array.transpose(-1, -2, *range(array.ndim - 2))
+
+
+def assign(
+    variables: Mapping[str, keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    source: str,
+    target: str,
+    hint: str = "",
+) -> None:
+    """Gives every variable the array of its name, or none of them any.
+
+    Args:
+        variables: by published name.
+        arrays: by the same names, in PyTorch's layout.
+        source: what the arrays come from, for the message.
+        target: what the variables belong to, likewise.
+        hint: a last sentence for it.
+
+    Raises:
+        DataError: names are missing or unexpected, shapes differ or values are
+            not finite; each of these names a few.
+    """
+    misfits = {
+        "missing": [name for name in variables if name not in arrays],
+        "unexpected": [name for name in arrays if name not in variables],
+        "of another shape": [
+            f"{name} {list(arrays[name].shape)} instead of {list(shape)}"
+            for name, shape in _shapes(variables).items()
+            if name in arrays and arrays[name].shape != shape
+        ],
+        "not finite": [
+            k for k, v in arrays.items() if not np.isfinite(v).all()
+        ],
+    }
+    told = [
+        f"{len(names)} {how} ({_some(names)})"
+        for how, names in misfits.items()
+        if names
+    ]
+    if told:
+        raise errors.DataError(
+            f"{source} does not fit {target}, and nothing was loaded: "
+            f"{', '.join(told)}.{hint}"
+        )
+    for name, variable in variables.items():
+        variable.assign(from_torch(arrays[name], variable))
+
+
+def _shapes(variables):
+    return {name: to_torch(v).shape for name, v in variables.items()}
+
+
+def _some(names):
+    rest = len(names) - _LISTED
+    more = f" and {rest} more" if rest > 0 else ""
+    return ", ".join(names[:_LISTED]) + more
