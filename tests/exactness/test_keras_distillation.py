@@ -170,10 +170,17 @@ def test_other_widths_are_refused_where_the_trainer_is_made(width):
 
 @pytest.mark.parametrize("role", ["teacher", "student"])
 @pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
-def test_a_softmax_head_is_named(dense, kind, role):
-    model = dense(2)
-    x = keras.Input((6,))
-    y = keras.layers.Dense(3, "softmax", name="probabilities")(x)
+@pytest.mark.parametrize(
+    "last",
+    [
+        keras.layers.Softmax(name="probabilities"),
+        keras.layers.Dense(3, "softmax", name="probabilities"),
+    ],
+    ids=["layer", "activation"],
+)
+def test_a_softmax_head_is_named(dense, kind, role, last):
+    model, x = dense(2), keras.Input((6,))
+    y = last(keras.layers.Dense(3)(x))
     ending = sectioned.SectionedModel(
         model.stem, model.sections, keras.Model(x, y, name="head")
     )

@@ -1,12 +1,11 @@
-"""How often the traced step of phase `lit` runs each layer."""
+"""How often the traced step of a phase runs each layer."""
 
 import collections
+import itertools
 
 import tensorflow as tf
 
-from lit_tf import lit, optimizers
-
-K = 3  # sections of a ResNet
+from lit_tf import distill, lit, optimizers
 
 # Where an op has the variable that it computes with.
 PLACES = {
@@ -29,7 +28,9 @@ def ops_by_variable(trainer, data):
 
     Returns:
         {"teacher/section_1/…/kernel": {"Conv2D": 1, …}, …}, of the ops that are
-        executed: what nothing asks for is in a graph, but is not run.
+        executed: what nothing asks for is in a graph, but is not run. What
+        computes with no variable of the two models is under "other", except
+        for assignments (to metrics and the like).
     """
     graph = tf.function(trainer.train_step).get_concrete_function(data).graph
     names = {}
@@ -58,11 +59,15 @@ def ops_by_variable(trainer, data):
     }
     counts = collections.defaultdict(collections.Counter)
     for op in executed:
-        if op.type in PLACES:
-            counts[variable(op.inputs[PLACES[op.type]])][op.type] += 1
-        elif op.type == "Conv2DBackpropFilter":
-            counts[kernels[op.inputs[0].name]][op.type] += 1
-    return {name: dict(ops) for name, ops in counts.items() if name}
+        if op.type == "Conv2DBackpropFilter":
+            name = kernels[op.inputs[0].name]
+        elif op.type in PLACES:
+            name = variable(op.inputs[PLACES[op.type]])
+        else:
+            continue
+        if name or not op.type.startswith("Assign"):
+            counts[name or "other"][op.type] += 1
+    return counts
 
 
 def _executed(graph):
@@ -81,47 +86,53 @@ def _executed(graph):
 def test_the_traced_step_runs_each_layer_as_often_as_it_must(build, batch):
     trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
     trainer.compile(optimizers.SGD(0.1))
-    expected = {}
+    # The teacher: everything once, and no gradient. The student: its stem not
+    # at all, for S_0 = T_0; its frozen head forward and back to its input.
+    expected = {
+        "teacher/stem/conv/kernel": {"Conv2D": 1},
+        "teacher/stem/norm/gamma": {"FusedBatchNormV3": 1},
+        "teacher/head/dense/kernel": {"MatMul": 1},
+        "student/head/dense/kernel": {"MatMul": 2},
+    }
+    for k, j, i in itertools.product((1, 2, 3), (1, 2), (1, 2)):
+        layer = f"teacher/section_{k}/block_{j}"
+        expected[f"{layer}_conv_{i}/kernel"] = {"Conv2D": 1}
+        expected[f"{layer}_norm_{i}/gamma"] = {"FusedBatchNormV3": 1}
+    # Section 1 once, the others once a stream. The own stream goes back to the
+    # input of section 2; the teacher-fed one never leaves its section.
+    for k, i in itertools.product((1, 2, 3), (1, 2)):
+        streams = 1 if k == 1 else 2
+        inputs = (0 if k == 1 else 1) if i == 1 else streams
+        trained = {"AssignSubVariableOp": 1}
+        recorded = {"AssignVariableOp": 1}
+        layer = f"student/section_{k}/block_1"
+        expected[f"{layer}_conv_{i}/kernel"] = trained | {
+            "Conv2D": streams,
+            "Conv2DBackpropFilter": streams,
+            "Conv2DBackpropInput": inputs,
+        }
+        expected[f"{layer}_norm_{i}/gamma"] = trained | {
+            "FusedBatchNormV3": streams,
+            "FusedBatchNormGradV3": streams,
+        }
+        expected[f"{layer}_norm_{i}/beta"] = trained
+        expected[f"{layer}_norm_{i}/moving_mean"] = recorded
+        expected[f"{layer}_norm_{i}/moving_variance"] = recorded
+    counts = ops_by_variable(trainer, batch(4))
+    assert counts == {
+        name: collections.Counter(ops) for name, ops in expected.items()
+    }
 
-    def add(role, part, layer, **ops):
-        for name, counts in ops.items():
-            expected[f"{role}/{part}/{layer}/{name}"] = counts
 
-    # The teacher: everything once, and no gradient.
-    add("teacher", "stem", "conv", kernel={"Conv2D": 1})
-    add("teacher", "stem", "norm", gamma={"FusedBatchNormV3": 1})
-    for k in range(1, K + 1):
-        for j in (1, 2):
-            for i in (1, 2):
-                block = ("teacher", f"section_{k}", f"block_{j}")
-                add(*block[:2], f"{block[2]}_conv_{i}", kernel={"Conv2D": 1})
-                norm = {"FusedBatchNormV3": 1}
-                add(*block[:2], f"{block[2]}_norm_{i}", gamma=norm)
-    add("teacher", "head", "dense", kernel={"MatMul": 1})
-
-    # The student: its stem not at all, for S_0 = T_0; section 1 once; the
-    # others once a stream. The own stream goes back from the head to the input
-    # of section 2, the teacher-fed one never leaves its section.
-    for k in range(1, K + 1):
-        streams, section = 1 if k == 1 else 2, f"section_{k}"
-        once = {"AssignSubVariableOp": 1}
-        forward = once | {"Conv2D": streams, "Conv2DBackpropFilter": streams}
-        back = {1: k - 1 and 1, 2: streams}  # To the section's input; within.
-        for i in (1, 2):
-            conv = forward | {"Conv2DBackpropInput": back[i]}
-            conv = {name: count for name, count in conv.items() if count}
-            add("student", section, f"block_1_conv_{i}", kernel=conv)
-            add(
-                *("student", section, f"block_1_norm_{i}"),
-                gamma=once
-                | {
-                    "FusedBatchNormV3": streams,
-                    "FusedBatchNormGradV3": streams,
-                },
-                beta=once,
-                moving_mean={"AssignVariableOp": 1},
-                moving_variance={"AssignVariableOp": 1},
-            )
-    # Its frozen head: forward, and back to its input.
-    add("student", "head", "dense", kernel={"MatMul": 2})
-    assert ops_by_variable(trainer, batch(4)) == expected
+def test_a_step_of_fine_tuning_runs_teacher_and_student_once(build, batch):
+    trainer = distill.Distill(build("resnet14", seed=1), build(seed=2))
+    trainer.compile(optimizers.SGD(0.1))
+    counts = ops_by_variable(trainer, batch(4))
+    for role, depth in (("teacher", 14), ("student", 8)):
+        mine = [ops for name, ops in counts.items() if name.startswith(role)]
+        for op, layers in (
+            ("Conv2D", depth - 1),
+            ("FusedBatchNormV3", depth - 1),
+            ("Conv2DBackpropFilter", depth - 1 if role == "student" else 0),
+        ):
+            assert [ops[op] for ops in mine if ops[op]] == [1] * layers
