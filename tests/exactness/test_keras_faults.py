@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import distillation
 
 from lit_tf import devices
+
+distillation = pytest.importorskip("keras.distillation")
 
 pytestmark = [
     pytest.mark.skipif(
