@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import models
+from lit_tf import models, sectioned
 
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
@@ -47,6 +47,42 @@ def batch():
         images = random.integers(0, 256, (size, *FORM["input_shape"]))
         labels = random.integers(0, FORM["classes"], size)
         return images.astype(np.float32), labels.astype(np.int32)
+
+    return make
+
+
+@pytest.fixture
+def dense():
+    """A function: seed → a model of two sections, 4 → 6 → 6 → 6 → 3.
+
+    It has no BatchNorm. Its sections take the settings of `Dense`.
+    """
+
+    def part(name, inputs, outputs, **settings):
+        x = keras.Input((inputs,), name="x")
+        y = keras.layers.Dense(outputs, name="dense", **settings)(x)
+        return keras.Model(x, y, name=name)
+
+    def make(seed, **section):
+        keras.utils.set_random_seed(seed)
+        section = {"activation": "tanh"} | section
+        return sectioned.SectionedModel(
+            part("stem", 4, 6),
+            [part(f"section_{k}", 6, 6, **section) for k in (1, 2)],
+            part("head", 6, 3, dtype="float32"),
+        )
+
+    return make
+
+
+@pytest.fixture
+def vectors():
+    """A function: size → inputs and labels that fit `dense`'s models."""
+
+    def make(size=4):
+        random = np.random.default_rng(0)
+        x = random.normal(size=(size, 4)).astype("float32")
+        return x, random.integers(0, 3, size).astype("int32")
 
     return make
 

@@ -1,7 +1,9 @@
 """The house stands: imports run one way, one package, nothing unformatted."""
 
 import ast
+import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +81,38 @@ def test_the_wheel_has_one_top_level_package(tmp_path):
     assert {t for t in tops if not t.endswith(".dist-info")} == {"lit_tf"}
     assert "lit_tf/flags/recipes/quickstart.flags" in names
     assert "lit_tf/launch/compress.py" in names
+
+
+EXACTNESS = ROOT / "docs" / "exactness.md"
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def test_every_test_that_the_documents_name_exists():
+    assert NAMED.search(EXACTNESS.read_text())
+    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for path, name in NAMED.findall(document.read_text()):
+            code = (ROOT / path).read_text()
+            assert f"\ndef {name}(" in code, f"{document.name}: {name}"
+
+
+def test_the_differences_in_the_document_are_those_on_record():
+    def short(number, form):
+        return f"{number:{form}}".replace("e-0", "e-") if number else "0"
+
+    record = ROOT / "docs" / "results" / "exactness" / "differences.json"
+    seen, told = json.loads(record.read_text()), set()
+    for line in EXACTNESS.read_text().splitlines():
+        if NAMED.search(line):
+            *_, tests, allowed, difference, _ = line.split("|")
+            test = "::".join(NAMED.search(tests).groups())
+            if test in seen:
+                told.add(test)
+                one = seen[test]
+                assert allowed.split()[0] == short(one["bound"], ".0e"), test
+                assert difference.strip() == short(one["difference"], ".1e")
+            else:
+                assert difference.strip() == "—", test
+    assert told
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])

@@ -1,0 +1,138 @@
+"""How often the traced step of a phase runs each layer."""
+
+import collections
+import itertools
+
+import tensorflow as tf
+
+from lit_tf import distill, lit, optimizers
+
+# Where an op has the variable that it computes with.
+PLACES = {
+    "Conv2D": 1,
+    "Conv2DBackpropInput": 1,
+    "FusedBatchNormV3": 1,
+    "FusedBatchNormGradV3": 2,
+    "MatMul": 1,
+    "AssignVariableOp": 0,
+    "AssignSubVariableOp": 0,
+}
+
+
+def ops_by_variable(trainer, data):
+    """Counts the ops of a train step that touch each variable.
+
+    Args:
+        trainer: compiled.
+        data: a batch.
+
+    Returns:
+        {"teacher/section_1/…/kernel": {"Conv2D": 1, …}, …}, of the ops that are
+        executed: what nothing asks for is in a graph, but is not run. What
+        computes with no variable of the two models is under "other", except
+        for assignments (to metrics and the like).
+    """
+    graph = tf.function(trainer.train_step).get_concrete_function(data).graph
+    names = {}
+    for role in ("teacher", "student"):
+        model = getattr(trainer, role)
+        for part in (model.stem, *model.sections, model.head):
+            for variable in part.variables:
+                name = f"{role}/{part.name}/{variable.path}"
+                names[id(variable.value.handle)] = name
+    captured = {
+        inner.op.name: names.get(id(outer)) for outer, inner in graph.captures
+    }
+
+    def variable(tensor):
+        op = tensor.op
+        while op.type in ("Identity", "ReadVariableOp"):
+            op = op.inputs[0].op
+        return captured.get(op.name)
+
+    executed = list(_executed(graph))
+    # The gradient of a kernel knows what the kernel was applied to.
+    kernels = {
+        op.inputs[0].name: variable(op.inputs[1])
+        for op in executed
+        if op.type == "Conv2D"
+    }
+    counts = collections.defaultdict(collections.Counter)
+    for op in executed:
+        if op.type == "Conv2DBackpropFilter":
+            name = kernels[op.inputs[0].name]
+        elif op.type in PLACES:
+            name = variable(op.inputs[PLACES[op.type]])
+        else:
+            continue
+        if name or not op.type.startswith("Assign"):
+            counts[name or "other"][op.type] += 1
+    return counts
+
+
+def _executed(graph):
+    """Returns the ops that a result or a change of state depends on."""
+    wanted, found = [t.op for t in graph.outputs], {}
+    wanted += graph.control_outputs
+    while wanted:
+        op = wanted.pop()
+        if op.name not in found:
+            found[op.name] = op
+            wanted += [tensor.op for tensor in op.inputs]
+            wanted += op.control_inputs
+    return found.values()
+
+
+def test_the_traced_step_runs_each_layer_as_often_as_it_must(build, batch):
+    trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
+    trainer.compile(optimizers.SGD(0.1))
+    # The teacher: everything once, and no gradient. The student: its stem not
+    # at all, for S_0 = T_0; its frozen head forward and back to its input.
+    expected = {
+        "teacher/stem/conv/kernel": {"Conv2D": 1},
+        "teacher/stem/norm/gamma": {"FusedBatchNormV3": 1},
+        "teacher/head/dense/kernel": {"MatMul": 1},
+        "student/head/dense/kernel": {"MatMul": 2},
+    }
+    for k, j, i in itertools.product((1, 2, 3), (1, 2), (1, 2)):
+        layer = f"teacher/section_{k}/block_{j}"
+        expected[f"{layer}_conv_{i}/kernel"] = {"Conv2D": 1}
+        expected[f"{layer}_norm_{i}/gamma"] = {"FusedBatchNormV3": 1}
+    # Section 1 once, the others once a stream. The own stream goes back to the
+    # input of section 2; the teacher-fed one never leaves its section.
+    for k, i in itertools.product((1, 2, 3), (1, 2)):
+        streams = 1 if k == 1 else 2
+        inputs = (0 if k == 1 else 1) if i == 1 else streams
+        trained = {"AssignSubVariableOp": 1}
+        recorded = {"AssignVariableOp": 1}
+        layer = f"student/section_{k}/block_1"
+        expected[f"{layer}_conv_{i}/kernel"] = trained | {
+            "Conv2D": streams,
+            "Conv2DBackpropFilter": streams,
+            "Conv2DBackpropInput": inputs,
+        }
+        expected[f"{layer}_norm_{i}/gamma"] = trained | {
+            "FusedBatchNormV3": streams,
+            "FusedBatchNormGradV3": streams,
+        }
+        expected[f"{layer}_norm_{i}/beta"] = trained
+        expected[f"{layer}_norm_{i}/moving_mean"] = recorded
+        expected[f"{layer}_norm_{i}/moving_variance"] = recorded
+    counts = ops_by_variable(trainer, batch(4))
+    assert counts == {
+        name: collections.Counter(ops) for name, ops in expected.items()
+    }
+
+
+def test_a_step_of_fine_tuning_runs_teacher_and_student_once(build, batch):
+    trainer = distill.Distill(build("resnet14", seed=1), build(seed=2))
+    trainer.compile(optimizers.SGD(0.1))
+    counts = ops_by_variable(trainer, batch(4))
+    for role, depth in (("teacher", 14), ("student", 8)):
+        mine = [ops for name, ops in counts.items() if name.startswith(role)]
+        for op, layers in (
+            ("Conv2D", depth - 1),
+            ("FusedBatchNormV3", depth - 1),
+            ("Conv2DBackpropFilter", depth - 1 if role == "student" else 0),
+        ):
+            assert [ops[op] for ops in mine if ops[op]] == [1] * layers
