@@ -53,5 +53,11 @@ flags.DEFINE_float(
     "Multiplies the KD loss in phase lit; 1 − beta multiplies the sum of the "
     "sections' penalties. In [0, 1].",
 )
+flags.DEFINE_boolean(
+    "dry_run",
+    False,
+    "Build and check everything, measure a step of each phase, say what the "
+    "run will need, and train nothing.",
+)
 _phase.define("lit", config.LIT)
 _phase.define("fine_tune", config.FINE_TUNE)

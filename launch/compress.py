@@ -12,7 +12,10 @@ TOPICS = (compression, teaching, data, validation, run)
 
 def _compress(line):
     settings = flags_config.from_flags(config.Compress)
-    command.load("experiment").compress(settings, command=line)
+    if flags_config.value("dry_run"):
+        command.load("rehearsal").rehearse(settings)
+    else:
+        command.load("experiment").compress(settings, command=line)
 
 
 def main():

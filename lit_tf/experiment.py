@@ -3,29 +3,23 @@
 import time
 from typing import Any
 
-import keras
 import numpy as np
 
-from lit_tf import config as configs
 from lit_tf import (
+    assemble,
     data,
-    devices,
-    distill,
     errors,
     flat,
-    lit,
     measure,
     models,
-    pairs,
     phases,
     plots,
     proof,
     report,
-    saved,
     sectioned,
     workers,
 )
-from lit_tf import teach as teachers
+from lit_tf import config as configs
 from lit_tf import workdir as workdirs
 
 _SPLIT = ("dataset", "validation_fraction", "split_seed")
@@ -65,11 +59,9 @@ def _teach(config, command, *, dataset=None, read_test=True):
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
-        dataset = dataset or _load(config)
+        dataset = dataset or assemble.dataset(config)
         folder.settle(data=dataset.fingerprint)
-        with devices.strategy(config.run.strategy).scope():
-            model = _build(config.teacher, dataset.form, config.run)
-            teaching = teachers.Teach(model)
+        teaching = assemble.teaching(config, dataset)
         outcome = phases.run(
             "teach",
             teaching,
@@ -81,7 +73,7 @@ def _teach(config, command, *, dataset=None, read_test=True):
             hparams=flat.identity(config),
         )
         chosen = outcome.best or outcome.last
-        teacher = _at(model, chosen, dataset, config)
+        teacher = _at(teaching.student, chosen, dataset, config)
         sectioned.save(teacher, folder.model("teacher"))
         facts = proof.of_teacher(
             teacher, dataset, folder.saved_model, read_test=read_test
@@ -104,34 +96,23 @@ def _compress(config, command):
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
-        dataset = _load(config)
-        strategy = devices.strategy(config.run.strategy)
-        teacher = _named_or_new(config, dataset)
-        # A teacher from elsewhere may normalise otherwise than the data set
-        # does; the student's stem is a copy of its.
-        form = dataset.form | sectioned.normalization(teacher)
-        with strategy.scope():
-            student = _build(config.student, form, config.run)
-        wall = {}
-        teacher = _taught(
-            teacher, config, command, dataset, student, folder, wall
+        dataset = assemble.dataset(config)
+        # Whether they line up is known, and shown, before anything is trained.
+        teacher, student = assemble.pair(config, dataset)
+        print(
+            f"{teacher.name} → {student.name} on {dataset.name}, in "
+            f"{folder.path}/\n\n{report.sections(teacher, student)}\n",
+            flush=True,
         )
+        wall = {}
+        teacher = _taught(teacher, config, command, dataset, folder, wall)
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
         accuracy, note = _look_at(teacher, dataset, config)
 
-        # Phase lit trains the sections; phase fine_tune, with a fresh
-        # optimiser, the whole student. Both ask the same frozen teacher.
-        method = config.method
-        with strategy.scope():
-            frozen = _for_training(teacher, config.run)
-            kd = {"alpha": method.alpha, "temperature": method.temperature}
-            ir = {"beta": method.beta, "penalty": method.penalty}
-            trainers = {
-                "lit": lit.LIT(frozen, student, **kd, **ir),
-                "fine_tune": distill.Distill(frozen, student, **kd),
-            }
+        # Phase lit, then phase fine_tune with a fresh optimiser.
+        trainers = assemble.compression(config, teacher, student)
         for phase, model in trainers.items():
             outcome = phases.run(
                 phase,
@@ -179,51 +160,8 @@ def _compress(config, command):
         return report.leave(folder, told, report.text)
 
 
-def _load(config):
-    dataset = data.load(
-        config.data,
-        data_dir=config.session.data_dir,
-        download=config.session.download,
-    )
-    if dataset.note:
-        print(f"{dataset.name}: {dataset.note}", flush=True)
-    return dataset
-
-
-def _build(name, form, run):
-    # Seeded here, and not once at the start, so that the weights do not depend
-    # on what a resumed process did or did not do before.
-    keras.utils.set_random_seed(run.seed)
-    return _for_training(models.get(name)(**form), run)
-
-
-def _for_training(model, run):
-    # What a builder makes is float32, synchronises nothing, and what was loaded
-    # is on one device.
-    plain = run.dtype == "float32" and run.strategy == "default"
-    if plain and not run.sync_batch_norm:
-        return model
-    return sectioned.with_policy(
-        model, run.dtype, sync_batch_norm=run.sync_batch_norm
-    )
-
-
-def _named_or_new(config, dataset):
-    """Returns the teacher that was named, in float32, or one yet untaught."""
-    if config.teacher_weights:
-        return saved.teacher(config, dataset)
-    return models.get(config.teacher)(**dataset.form)
-
-
-def _taught(teacher, config, command, dataset, student, folder, wall):
+def _taught(teacher, config, command, dataset, folder, wall):
     """Returns the teacher in float32, having taught it where it was new."""
-    # Whether they line up is known, and shown, before anything is trained.
-    pairs.check_alike(teacher, student)
-    print(
-        f"{teacher.name} → {student.name} on {dataset.name}, in {folder.path}/"
-        f"\n\n{report.sections(teacher, student)}\n",
-        flush=True,
-    )
     if config.teacher_weights:
         return teacher
     told = _teach(

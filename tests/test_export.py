@@ -32,16 +32,14 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def test_it_answers_with_the_models_logits_and_probabilities(made):
+def test_it_answers_with_the_models_logits_and_probabilities(made, close):
     model, folder, images = made
     loaded = tf.saved_model.load(str(folder))
     answers = loaded.serve(tf.constant(images))
     expected = model(images, training=False).numpy()
     assert set(answers) == {"logits", "probabilities"}
-    np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
-    np.testing.assert_allclose(
-        answers["probabilities"], softmax(expected), atol=1e-5
-    )
+    close(answers["logits"], expected, 1e-5)
+    close(answers["probabilities"], softmax(expected), 1e-5)
 
 
 def stored(folder):
@@ -115,7 +113,7 @@ def test_only_the_students_variables_are_in_it(build, batch, tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy):
+def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy, close):
     model, _, images = made
     mixed = sectioned.with_policy(model, policy)
     gap = export.write(mixed, tmp_path / "saved_model", images)
@@ -132,9 +130,7 @@ def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy):
     }
     assert tf.float32 in dtypes
     assert not dtypes & {tf.float16, tf.bfloat16}
-    np.testing.assert_allclose(
-        loaded.serve(images)["logits"], model(images), atol=1e-5
-    )
+    close(loaded.serve(images)["logits"], model(images), 1e-5)
 
 
 def test_the_student_itself_stays_as_it_was(made, tmp_path):

@@ -49,7 +49,7 @@ def images(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_weights_reach_their_accuracy(name, images, tmp_path):
+def test_published_weights_reach_their_accuracy(name, images, tmp_path, close):
     model, normalization, percent = PUBLISHED[name]
     if name.endswith(".th"):
         pytest.importorskip(
@@ -68,4 +68,4 @@ def test_published_weights_reach_their_accuracy(name, images, tmp_path):
         output, config.Data(dataset="cifar10"), data_dir=str(images)
     )
     assert told["test_examples"] == 10_000
-    assert 100 * told["test_accuracy"] == pytest.approx(percent, abs=0.02)
+    close(100 * told["test_accuracy"], percent, 0.02)

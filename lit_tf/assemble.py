@@ -1,0 +1,105 @@
+"""From settings to what is trained: the data, the models, the trainers."""
+
+import keras
+
+from lit_tf import config as configs
+from lit_tf import (
+    data,
+    devices,
+    distill,
+    lit,
+    models,
+    pairs,
+    saved,
+    sectioned,
+    trainer,
+)
+from lit_tf import teach as teachers
+
+
+def dataset(config: configs.Teach | configs.Compress) -> data.Dataset:
+    """Loads the data set, and says what it is if it has a word to say.
+
+    Raises:
+        DataError: its files are missing or damaged.
+        SettingsError: a split would be empty.
+    """
+    loaded = data.load(
+        config.data,
+        data_dir=config.session.data_dir,
+        download=config.session.download,
+    )
+    if loaded.note:
+        print(f"{loaded.name}: {loaded.note}", flush=True)
+    return loaded
+
+
+def pair(
+    config: configs.Compress, loaded: data.Dataset
+) -> tuple[sectioned.SectionedModel, sectioned.SectionedModel]:
+    """Returns the teacher, in float32, and the student-to-be.
+
+    The teacher is the one that was named, or one that is yet to be taught.
+
+    Raises:
+        SettingsError: they do not line up, or the teacher is of other data.
+        DataError: the teacher's file is missing or damaged.
+    """
+    if config.teacher_weights:
+        teacher = saved.teacher(config, loaded)
+    else:
+        teacher = models.get(config.teacher)(**loaded.form)
+    # A teacher from elsewhere may normalise otherwise than the data set does;
+    # the student's stem is a copy of its.
+    form = loaded.form | sectioned.normalization(teacher)
+    with devices.strategy(config.run.strategy).scope():
+        student = _build(config.student, form, config.run)
+    pairs.check_alike(teacher, student)
+    return teacher, student
+
+
+def teaching(
+    config: configs.Teach | configs.Compress, loaded: data.Dataset
+) -> teachers.Teach:
+    """Returns the trainer of phase `teach`, on a new teacher."""
+    with devices.strategy(config.run.strategy).scope():
+        return teachers.Teach(_build(config.teacher, loaded.form, config.run))
+
+
+def compression(
+    config: configs.Compress,
+    teacher: sectioned.SectionedModel,
+    student: sectioned.SectionedModel,
+) -> dict[str, trainer.Trainer]:
+    """Returns the trainers of both phases by name, in their order.
+
+    Phase `lit` trains the sections; phase `fine_tune` the whole student. Both
+    ask the same frozen teacher.
+    """
+    method = config.method
+    kd = {"alpha": method.alpha, "temperature": method.temperature}
+    ir = {"beta": method.beta, "penalty": method.penalty}
+    with devices.strategy(config.run.strategy).scope():
+        frozen = _for_training(teacher, config.run)
+        return {
+            "lit": lit.LIT(frozen, student, **kd, **ir),
+            "fine_tune": distill.Distill(frozen, student, **kd),
+        }
+
+
+def _build(name, form, run):
+    # Seeded here, and not once at the start, so that the weights do not depend
+    # on what a resumed process did or did not do before.
+    keras.utils.set_random_seed(run.seed)
+    return _for_training(models.get(name)(**form), run)
+
+
+def _for_training(model, run):
+    # What a builder makes is float32, synchronises nothing, and what was loaded
+    # is on one device.
+    plain = run.dtype == "float32" and run.strategy == "default"
+    if plain and not run.sync_batch_norm:
+        return model
+    return sectioned.with_policy(
+        model, run.dtype, sync_batch_norm=run.sync_batch_norm
+    )

@@ -1,0 +1,257 @@
+"""A run, tried without being run: does it fit, and how long will it take?"""
+
+import functools
+import math
+import statistics
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import (
+    assemble,
+    callbacks,
+    data,
+    devices,
+    errors,
+    measure,
+    models,
+    optimizers,
+    report,
+    trainer,
+    workers,
+)
+from lit_tf import config as configs
+from lit_tf.data import batches
+
+_STEPS = 4  # The first of which compiles, and is not counted.
+
+
+def rehearse(config: configs.Compress) -> dict[str, Any]:
+    """Builds all of a compression, measures a step of each phase and tells.
+
+    Shapes, dtypes and weights are checked, and the teacher's accuracy on one
+    batch. What is trained for the measurement is thrown away; nothing is
+    written, and the run folder is not looked at.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        `teacher_accuracy` on a batch, `memory_bytes` as estimated, and of each
+        of the `phases` its `steps`, `step_seconds` and `seconds`.
+
+    Raises:
+        SettingsError: the run would be refused.
+        DataError: data or weights are missing, damaged or not finite.
+    """
+    with workers.in_step(config) as config:
+        return _rehearse(config)
+
+
+def _rehearse(config):
+    models.get(config.student)
+    models.get(config.teacher)
+    data.check(config.data.dataset)
+    dataset = assemble.dataset(config)
+    teacher, student = assemble.pair(config, dataset)
+    _check_weights(teacher)
+    print(
+        f"{teacher.name} → {student.name} on {dataset.name}\n\n"
+        f"{report.sections(teacher, student)}\n\n{_parameters(teacher)}\n"
+        f"{_parameters(student)}\n"
+        f"computed in {config.run.dtype}; variables, losses and logits in "
+        "float32",
+        flush=True,
+    )
+    told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
+    trainers = assemble.compression(config, teacher, student)
+    if config.teacher_weights:
+        told["teacher_accuracy"] = _look_at(teacher, dataset, config)
+    else:
+        trainers = {"teach": assemble.teaching(config, dataset)} | trainers
+    for name, model in trainers.items():
+        settings = getattr(config, name)
+        memory = _memory(name, model, dataset, settings)
+        told["memory_bytes"] = max(told["memory_bytes"], memory)
+        told["phases"][name] = _measured(model, dataset, settings, config.run)
+    print(f"\n{_table(told['phases'])}\n")
+    seconds = sum(phase["seconds"] for phase in told["phases"].values())
+    print(
+        f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
+        "beside TensorFlow itself\n"
+        f"time      about {callbacks.duration(seconds)} on this machine, and "
+        "the report\nNothing was trained, and nothing written."
+    )
+    return told
+
+
+def _check_weights(teacher):
+    for variable in teacher.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise errors.DataError(
+                f"The teacher's weights must be finite. {variable.path} is not."
+            )
+
+
+def _parameters(model):
+    return (
+        f"{model.name}: {measure.parameters(model):,} parameters, depth "
+        f"{measure.depth(model)}, {measure.flops(model) / 1e6:,.1f} M FLOPs an "
+        "example"
+    )
+
+
+def _look_at(teacher, dataset, config):
+    split = dataset.validation or dataset.train
+    batch = split.take(np.arange(min(config.lit.batch_size, len(split))))
+    predicted = measure.predictions(teacher, batch)
+    accuracy = measure.accuracy(predicted, batch.labels)
+    print(f"teacher   {accuracy:.2%} on a batch of {len(batch)}", flush=True)
+    return accuracy
+
+
+class _Clock(keras.callbacks.Callback):
+    """Times the steps of training, and those of evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.train, self.test = [], []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.train.append(time.perf_counter() - self._began)
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.test.append(time.perf_counter() - self._began)
+
+
+def _measured(
+    model: trainer.Trainer,
+    dataset: data.Dataset,
+    settings: configs.Phase,
+    run: configs.Run,
+) -> dict[str, Any]:
+    """Takes a few steps of a phase and tells how long all of it will take."""
+    strategy = model.distribute_strategy
+    with strategy.scope():
+        model.compile(
+            optimizers.SGD(
+                settings.learning_rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+            ),
+            jit_compile=devices.jit_compile(run.jit_compile),
+        )
+    steps = batches.steps_per_epoch(dataset.train, settings.batch_size)
+    clock = _Clock()
+    training = functools.partial(
+        batches.training,
+        dataset.train,
+        batch_size=settings.batch_size,
+        # Enough of them, however few steps make one.
+        epochs=_STEPS,
+        seed=run.seed,
+        crop=dataset.crop,
+    )
+    model.fit(
+        batches.distribute(training, strategy),
+        steps_per_epoch=_STEPS,
+        callbacks=[clock],
+        verbose=0,
+        shuffle=False,
+    )
+    evaluating = 0.0
+    if dataset.validation is not None:
+        many = batches.steps_per_epoch(dataset.validation, settings.batch_size)
+        reading = functools.partial(
+            batches.evaluation,
+            dataset.validation,
+            batch_size=settings.batch_size,
+        )
+        model.evaluate(
+            batches.distribute(reading, strategy),
+            steps=min(_STEPS, many),
+            callbacks=[clock],
+            verbose=0,
+        )
+        evaluating = many * statistics.median(clock.test[1:] or clock.test)
+    step = statistics.median(clock.train[1:])
+    return {
+        "epochs": settings.epochs,
+        "steps": steps,
+        "step_seconds": step,
+        "batch_size": settings.batch_size,
+        "seconds": settings.epochs * (steps * step + evaluating),
+    }
+
+
+def _memory(
+    name: str,
+    model: trainer.Trainer,
+    dataset: data.Dataset,
+    settings: configs.Phase,
+) -> int:
+    """Estimates the bytes that a phase needs at its fullest.
+
+    What the backward pass needs of the forward one is taken to be the output of
+    every layer: of the student, once a stream. The teacher keeps only what it
+    is asked for, and its largest layer while it runs.
+    """
+    splits = filter(None, (dataset.train, dataset.validation, dataset.test))
+    # As arrays, and once more as tensors.
+    resident = 2 * sum(s.inputs.nbytes + s.labels.nbytes for s in splits)
+    # Weights, gradients and velocities, in float32.
+    variables = 3 * 4 * measure.parameters(model.student)
+    parts = [model.student.stem, *model.student.sections, model.student.head]
+    streams = sum(map(_outputs, parts))
+    if name == "lit":
+        streams += sum(map(_outputs, model.student.sections[1:]))
+    asked = 0
+    if model.teacher is not None:
+        variables += 4 * measure.parameters(model.teacher)
+        asked = 2 * max(_sizes(model.teacher))
+        asked += sum(_bytes(tensor) for tensor in model.teacher.representations)
+    return resident + variables + settings.batch_size * (streams + asked)
+
+
+def _outputs(part):
+    return sum(_sizes(part))
+
+
+def _sizes(model):
+    """Returns the bytes an example of every layer's output, nested ones too."""
+    return [
+        _bytes(tensor)
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, keras.Model)
+        for tensor in tf.nest.flatten(layer.output)
+    ]
+
+
+def _bytes(tensor):
+    return math.prod(tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size
+
+
+def _table(phases):
+    rows = [("phase", "epochs", "steps", "ms a step", "examples/s", "time")]
+    for name, phase in phases.items():
+        step = phase["step_seconds"]
+        rows.append(
+            (
+                name,
+                f"{phase['epochs']}",
+                f"{phase['steps']:,}",
+                f"{1000 * step:,.1f}",
+                f"{phase['batch_size'] / step:,.0f}",
+                callbacks.duration(phase["seconds"]),
+            )
+        )
+    return report.markdown(rows)
