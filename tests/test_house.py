@@ -22,9 +22,11 @@ FORBIDDEN = {
 }
 # Each may import those to its right, never those to its left.
 LAYERS = (
-    ("experiment", "importing"),
-    ("saved", "phases"),
-    ("callbacks", "lit", "distill"),
+    ("experiment", "rehearsal", "importing"),
+    ("assemble", "phases"),
+    ("saved", "callbacks", "lit", "distill", "teach"),
+    ("devices",),
+    ("workers",),
     ("checkpoints",),
     ("trainer", "teacher"),
     ("pairs", "losses", "penalties", "optimizers"),
