@@ -61,9 +61,7 @@ def _rehearse(config):
     print(
         f"{teacher.name} → {student.name} on {dataset.name}\n\n"
         f"{report.sections(teacher, student)}\n\n{_parameters(teacher)}\n"
-        f"{_parameters(student)}\n"
-        f"computed in {config.run.dtype}; variables, losses and logits in "
-        "float32",
+        f"{_parameters(student)}\n{_dtypes(student)}",
         flush=True,
     )
     told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
@@ -101,6 +99,22 @@ def _parameters(model):
         f"{model.name}: {measure.parameters(model):,} parameters, depth "
         f"{measure.depth(model)}, {measure.flops(model) / 1e6:,.1f} M FLOPs an "
         "example"
+    )
+
+
+def _dtypes(model):
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, keras.Model)
+    ]
+    # What the policy is for are the layers that have most to compute.
+    kernels = {x.compute_dtype for x in layers if hasattr(x, "kernel")}
+    variables = {variable.dtype for variable in model.variables}
+    kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
+    return (
+        f"{model.name} computes in {kernels}, with variables in {variables} "
+        f"and logits in {model.output.dtype}"
     )
 
 

@@ -90,13 +90,20 @@ def test_a_teacher_with_weights_that_are_not_finite_is_refused(
         rehearsal.rehearse(broken)
 
 
-def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(settings):
+def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(
+    settings, capsys
+):
     def told(**changes):
         return rehearsal.rehearse(dataclasses.replace(settings, **changes))[
             "memory_bytes"
         ]
 
     once = told()
+    assert "resnet8 computes in float32, with" in capsys.readouterr().out
     twice = told(lit=dataclasses.replace(SHORT, batch_size=400))
     half = told(run=config.Run(dtype="mixed_bfloat16"))
     assert half < once < twice
+    assert (
+        "resnet8 computes in bfloat16, with variables in float32 and logits in "
+        "float32"
+    ) in capsys.readouterr().out
