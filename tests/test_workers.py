@@ -85,9 +85,12 @@ class Process:
         self._process.send_signal(signal.SIGKILL)
 
     def end(self):
-        """Waits for its end, for a minute; returns itself."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        """Waits for its end, which comes within a minute; returns itself."""
+        try:
             self.out, self.err = self._process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.out, self.err = self._process.communicate()
         self.code = self._process.returncode
         return self
 
