@@ -84,6 +84,11 @@ def cluster() -> Cluster:
                 "TF_CONFIG must name workers as host:port. Received: "
                 f"{address!r}."
             )
+    if len(set(addresses)) < len(addresses):
+        raise errors.SettingsError(
+            "TF_CONFIG must give every worker an address of its own. Received: "
+            f"{', '.join(addresses)}."
+        )
     place = index + (len(chiefs) if kind == "worker" else 0)
     return Cluster(addresses, place)
 

@@ -63,6 +63,9 @@ def told(index, *ports, job="worker"):
             told(0, "http"), "Received: '127.0.0.1:http'", id="port in words"
         ),
         pytest.param(told(0, 70000), "host:port", id="port too large"),
+        pytest.param(
+            told(0, 1, 1), "an address of its own", id="one address twice"
+        ),
     ],
 )
 def test_a_bad_tf_config_is_refused(monkeypatch, text, complaint):
