@@ -127,7 +127,8 @@ def in_step(config: Any) -> Iterator[Any]:
     joined = strategy()
     try:
         if everyone.chief:
-            print(f"chief of {len(everyone.addresses)} workers", flush=True)
+            count = len(everyone.addresses)
+            print(f"chief of {count} worker{'s' * (count > 1)}", flush=True)
             _from_chief(joined, _packed(config))
             yield config
         else:

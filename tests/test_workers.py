@@ -147,6 +147,9 @@ def runs(tmp_path_factory):
         worker.kill_at(checkpoints / "lit.npz", 1)
         misled = pair("misled", more=["--seed=7"])
         ended["alone"] = start("alone").end()
+        ended["only"] = start(
+            "only", "--strategy=multi_worker", tf_config=told(0, *free_ports(1))
+        ).end()
         ended["without worker"] = [chief.end(), worker.end()]
         ended["misled"] = [p.end() for p in misled]
         chief, worker = pair("killed", again=2)
@@ -167,6 +170,17 @@ def test_two_workers_end_where_one_process_does(runs, close):
     assert (ended["alone"].code, chief.code) == (0, 0), chief.err
     one, two = (
         variables(process.place / "run") for process in (ended["alone"], chief)
+    )
+    close(two, one, 1e-5)
+
+
+def test_a_single_worker_is_one_process(runs, close):
+    ended, _ = runs
+    only = ended["only"]
+    assert only.code == 0, only.err
+    assert only.out.startswith("chief of 1 worker\n")
+    one, two = (
+        variables(process.place / "run") for process in (ended["alone"], only)
     )
     close(two, one, 1e-5)
 
