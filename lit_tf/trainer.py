@@ -170,9 +170,12 @@ class Trainer(keras.Model):
 
     @property
     def _on_several_machines(self):
-        return isinstance(
-            self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy
-        )
+        # TF_CONFIG may also name a single one.
+        strategy = self.distribute_strategy
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return False
+        jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+        return sum(map(len, jobs.values())) > 1
 
     @property
     def _replicas(self):

@@ -84,6 +84,11 @@ def cluster() -> Cluster:
                 "TF_CONFIG must name workers as host:port. Received: "
                 f"{address!r}."
             )
+    if len(set(addresses)) < len(addresses):
+        raise errors.SettingsError(
+            "TF_CONFIG must give every worker an address of its own. Received: "
+            f"{', '.join(addresses)}."
+        )
     place = index + (len(chiefs) if kind == "worker" else 0)
     return Cluster(addresses, place)
 
@@ -122,7 +127,8 @@ def in_step(config: Any) -> Iterator[Any]:
     joined = strategy()
     try:
         if everyone.chief:
-            print(f"chief of {len(everyone.addresses)} workers", flush=True)
+            count = len(everyone.addresses)
+            print(f"chief of {count} worker{'s' * (count > 1)}", flush=True)
             _from_chief(joined, _packed(config))
             yield config
         else:

@@ -1,0 +1,250 @@
+"""Several processes at one run, joined by nothing but the network."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import data, models
+
+
+def free_ports(count):
+    """Returns ports of loopback on which nobody listens."""
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(count)
+        ]
+        return [server.getsockname()[1] for server in servers]
+
+
+def told(index, *ports, job="worker"):
+    """Returns a `TF_CONFIG` of workers on loopback."""
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    task = {"type": job, "index": index}
+    return json.dumps({"cluster": {job: addresses}, "task": task})
+
+
+FLAGS = (
+    "--teacher=resnet8",
+    "--student=resnet8",
+    "--sync_batch_norm",
+    "--checkpoint_steps=1",
+    "--log_steps=1",
+    *(f"--{phase}_epochs=1" for phase in ("lit", "fine_tune")),
+    *(f"--{phase}_milestones=" for phase in ("lit", "fine_tune")),
+    # Of 1,293 training images the last batch has three: one and two.
+    *(f"--{phase}_batch_size=645" for phase in ("lit", "fine_tune")),
+    "--lit_learning_rate=0.01",
+    "--fine_tune_learning_rate=0.001",
+)
+# The command, but that a worker's own run folder is a given one, and is kept.
+KEEPING = """
+import contextlib, sys, types
+from lit_tf import workers
+place = sys.argv.pop(1)
+workers.tempfile = types.SimpleNamespace(
+    TemporaryDirectory=lambda: contextlib.nullcontext(place)
+)
+from lit_tf.launch import compress
+compress.main()
+"""
+COMMAND = ("-m", "lit_tf.launch.compress")
+
+
+class Process:
+    """A process of a run, with a folder and a temporary folder of its own."""
+
+    def __init__(self, place, *flags, tf_config="", command=COMMAND):
+        self.place, self.temporary = place, place / "temporary"
+        self.temporary.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, *command, *flags, "--workdir=run"],
+            cwd=place,
+            env=os.environ
+            | {"TF_CONFIG": tf_config, "TMPDIR": str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill_at(self, checkpoint, step):
+        """Kills it when a checkpoint is past a step."""
+        while _step(checkpoint) < step and self._process.poll() is None:
+            time.sleep(0.002)
+        self._process.send_signal(signal.SIGKILL)
+
+    def end(self):
+        """Waits for its end, which comes within a minute; returns itself."""
+        try:
+            self.out, self.err = self._process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.out, self.err = self._process.communicate()
+        self.code = self._process.returncode
+        return self
+
+    def stop(self):
+        """Kills it if it is there, and closes its pipes."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def _step(path):
+    if not path.is_file():
+        return -1
+    with np.load(path) as archive:
+        return json.loads(str(archive["position"]))["step"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Ended processes by name: alone, in peace, bereft, and misled."""
+    place = tmp_path_factory.mktemp("workers")
+    keras.utils.set_random_seed(1)
+    teacher = models.get("resnet8")(**data.DATASETS["digits"].form)
+    teacher.save(place / "teacher.keras")
+    flags = (f"--teacher_weights={place / 'teacher.keras'}", *FLAGS)
+    ended = {}
+
+    with contextlib.ExitStack() as stack:
+
+        def start(folder, *more, **settings):
+            process = Process(place / folder, *flags, *more, **settings)
+            stack.callback(process.stop)
+            return process
+
+        def pair(name, again="", more=(), command=COMMAND):
+            ports = free_ports(2)
+            several = "--strategy=multi_worker"
+            chief = start(f"{name}/chief", several, tf_config=told(0, *ports))
+            worker = start(
+                f"{name}/worker{again}",
+                several,
+                *more,
+                tf_config=told(1, *ports),
+                command=command,
+            )
+            return chief, worker
+
+        kept = place / "kept"
+        kept.mkdir()
+        keeping = ("-c", KEEPING, str(kept))
+        ended["peaceful"] = [p.end() for p in pair("peace", command=keeping)]
+        # While who is left notices, which takes ten seconds, others work.
+        checkpoints = place / "killed" / "chief" / "run" / "checkpoints"
+        chief, worker = pair("killed")
+        worker.kill_at(checkpoints / "lit.npz", 1)
+        misled = pair("misled", more=["--seed=7"])
+        ended["alone"] = start("alone").end()
+        ended["only"] = start(
+            "only", "--strategy=multi_worker", tf_config=told(0, *free_ports(1))
+        ).end()
+        ended["without worker"] = [chief.end(), worker.end()]
+        ended["misled"] = [p.end() for p in misled]
+        chief, worker = pair("killed", again=2)
+        chief.kill_at(checkpoints / "fine_tune.npz", 1)
+        ended["without chief"] = [chief.end(), worker.end()]
+        ended["resumed"] = [p.end() for p in pair("killed", again=3)]
+    return ended, kept
+
+
+def variables(folder):
+    student = lit_tf.load(folder / "student.keras")
+    return [variable.numpy() for variable in student.variables]
+
+
+def test_two_workers_end_where_one_process_does(runs, close):
+    ended, _ = runs
+    chief, _ = ended["peaceful"]
+    assert (ended["alone"].code, chief.code) == (0, 0), chief.err
+    one, two = (
+        variables(process.place / "run") for process in (ended["alone"], chief)
+    )
+    close(two, one, 1e-5)
+
+
+def test_a_single_worker_is_one_process(runs, close):
+    ended, _ = runs
+    only = ended["only"]
+    assert only.code == 0, only.err
+    assert only.out.startswith("chief of 1 worker\n")
+    one, two = (
+        variables(process.place / "run") for process in (ended["alone"], only)
+    )
+    close(two, one, 1e-5)
+
+
+def test_both_workers_end_with_equal_weights(runs):
+    ended, kept = runs
+    chief, worker = ended["peaceful"]
+    assert worker.code == 0, worker.err
+    for expected, value in zip(
+        variables(chief.place / "run"), variables(kept), strict=True
+    ):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_the_chief_alone_writes_and_reports(runs):
+    ended, _ = runs
+    for name in ("peaceful", "resumed"):
+        chief, worker = ended[name]
+        left = {path.name for path in (chief.place / "run").iterdir()}
+        assert left >= {"student.keras", "report.json", "metrics.jsonl"}
+        assert list(worker.place.rglob("*")) == [worker.temporary]
+        assert "student resnet8" in chief.out
+        assert worker.out == ("worker 1 of 2: the chief reports, and writes\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("without worker", 0), ("without chief", 1)]
+)
+def test_who_is_left_says_so_and_ends(runs, name, left):
+    ended, _ = runs
+    assert ended[name][1 - left].code == -signal.SIGKILL
+    survivor = ended[name][left]
+    assert survivor.code == 1
+    assert re.fullmatch(
+        "lit-compress: Another worker is gone. What the chief saved before is "
+        "kept: the same command, on every machine, goes on from it.\n",
+        survivor.err,
+    )
+    assert not [p for p in survivor.temporary.iterdir() if p.is_dir()]
+
+
+def test_a_run_that_lost_workers_resumes_and_ends_as_in_peace(runs):
+    ended, _ = runs
+    (peaceful, _), (resumed, worker) = ended["peaceful"], ended["resumed"]
+    assert (resumed.code, worker.code) == (0, 0), resumed.err + worker.err
+    assert re.search(r"lit +resumes after", ended["without chief"][0].out)
+    assert re.search(r"fine_tune +resumes after epoch", resumed.out)
+    for phase in ("lit", "fine_tune"):
+        ours, theirs = (
+            np.load(process.place / "run" / "checkpoints" / f"{phase}.npz")
+            for process in (resumed, peaceful)
+        )
+        assert ours.files == theirs.files
+        for name in set(ours.files) - {"position"}:
+            np.testing.assert_array_equal(ours[name], theirs[name], name)
+
+
+def test_a_worker_of_other_settings_is_refused(runs):
+    ended, _ = runs
+    chief, worker = ended["misled"]
+    assert worker.code == 2
+    assert worker.err == (
+        "lit-compress: Every worker must be started with the same settings. "
+        "Received: --seed was 0, now 7 (chief's, this worker's).\n"
+    )
+    assert chief.code == 1
+    assert "Another worker is gone." in chief.err
