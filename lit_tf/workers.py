@@ -130,6 +130,7 @@ def in_step(config: Any) -> Iterator[Any]:
             count = len(everyone.addresses)
             print(f"chief of {count} worker{'s' * (count > 1)}", flush=True)
             _from_chief(joined, _packed(config))
+            _agree(joined, "")
             yield config
         else:
             print(
@@ -142,7 +143,8 @@ def in_step(config: Any) -> Iterator[Any]:
                 open(os.devnull, "w") as silence,
                 contextlib.redirect_stdout(silence),
             ):
-                _unpack(_from_chief(joined, b""), config, place)
+                chiefs = _unpack(_from_chief(joined, b""), place)
+                _agree(joined, flat.differing(chiefs, _settings(config)))
                 yield _elsewhere(config, place)
         # Who leaves earlier looks like one who died.
         _from_chief(joined, b"")
@@ -235,7 +237,7 @@ def _packed(config):
     root = pathlib.Path(config.session.workdir)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        text = json.dumps(flat.identity(config)).encode()
+        text = json.dumps(_settings(config)).encode()
         entry = tarfile.TarInfo(_SETTINGS)
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
@@ -246,19 +248,28 @@ def _packed(config):
     return buffer.getvalue()
 
 
-def _unpack(content, config, place):
-    """Unpacks what the chief packed, if it was started as this worker was."""
+def _unpack(content, place):
+    """Unpacks what the chief packed, and returns its settings."""
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(place, filter="data")
-    chiefs = pathlib.Path(place) / _SETTINGS
-    known = json.loads(chiefs.read_text())
-    chiefs.unlink()
-    ours = json.loads(json.dumps(flat.identity(config)))
-    differing = flat.differing(known, ours)
-    if differing:
+    file = pathlib.Path(place) / _SETTINGS
+    settings = json.loads(file.read_text())
+    file.unlink()
+    return settings
+
+
+def _settings(config):
+    # Through JSON, as the chief's have come.
+    return json.loads(json.dumps(flat.identity(config)))
+
+
+def _agree(joined, differing):
+    """Ends every worker where one was started with other settings."""
+    if _summed(joined, np.array([float(bool(differing))]))[0]:
+        told = f"Received: {differing}." if differing else "One was not."
         raise errors.SettingsError(
-            "Every worker must be started with the same settings. Received: "
-            f"{differing} (chief's, this worker's)."
+            "Every worker must be started with the same settings as the chief. "
+            + told
         )
 
 
