@@ -14,7 +14,9 @@ from absl import app, flags, logging
 
 from lit_tf import errors
 
-_KEPT = "What was saved before is kept, and the same command goes on from it."
+_KEPT = " What was saved before is kept, and the same command goes on from it."
+# Keras walks through a graph by recursion, a level or more a layer.
+_LEVELS = 100_000
 
 
 def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
@@ -63,9 +65,9 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
             _leave(name, error, error.exit_code)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or ''}"
-            _leave(name, f"{reason.rstrip(': ')}. {_KEPT}", 1)
+            _leave(name, f"{reason.rstrip(': ')}.{_kept()}", 1)
         except KeyboardInterrupt:
-            _leave(name, "interrupted; the same command resumes.", 130)
+            _leave(name, f"interrupted.{_kept()}", 130)
 
     app.run(guarded, argv=sys.argv, flags_parser=parse)
 
@@ -76,6 +78,7 @@ def load(module: str) -> ModuleType:
     A command calls it when its flags are known to be good: it takes seconds.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
         return importlib.import_module(f"lit_tf.{module}")
 
@@ -146,6 +149,10 @@ def _help(name, about, topics):
     parts.append(f"Recipes: {', '.join(recipes())}.")
     parts.append("Also --flagfile=FILE: flags from a file, one a line.")
     return "\n".join(parts)
+
+
+def _kept():
+    return _KEPT if "workdir" in flags.FLAGS else ""
 
 
 def _leave(name, error, code):

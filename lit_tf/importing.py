@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 
 from lit_tf import (
     data,
@@ -55,7 +56,7 @@ def import_model(
         SettingsError: a setting cannot be, or the model has other inputs or
             classes than the data set.
         DataError: the source is missing, damaged, wants to run code or does
-            not fit; or something stands at `output`.
+            not fit; its answers are no logits; or something stands at `output`.
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
     form = _form(dataset)
@@ -69,6 +70,7 @@ def import_model(
         found = _from_checkpoint(path, model, form)
     logits = softmax.removed(found)
     saved.check_form(logits, dataset, form)
+    _check_answers(logits, path)
     if isinstance(logits, sectioned.SectionedModel):
         logits.facts["imported"] = {
             "source": path.name,
@@ -94,6 +96,10 @@ def _check_settings(path, target, model, normalization):
     if target.suffix != ".keras":
         raise errors.SettingsError(
             f"`output` must be a .keras file. Received: {target}."
+        )
+    if target.resolve() == path.resolve():
+        raise errors.SettingsError(
+            f"`output` must be another file than `source`. Received: {target}."
         )
     if path.suffix in _KERAS:
         if model:
@@ -144,7 +150,11 @@ def _from_checkpoint(path, name, form):
 
 def _from_keras(path, form, *, front):
     model = sectioned.load(path)
-    if len(getattr(model, "outputs", ())) != 1 or len(model.inputs) != 1:
+    if len(getattr(model, "inputs", ())) != 1 or not isinstance(
+        # One output may yet come in a list or a dictionary.
+        model.compute_output_spec(model.inputs[0]),
+        keras.KerasTensor,
+    ):
         raise errors.SettingsError(
             f"{path} must hold a model of one input and one output."
         )
@@ -162,6 +172,23 @@ def _from_keras(path, form, *, front):
             facts=model.facts,
         )
     return _behind(normalize, model)
+
+
+def _check_answers(model, path):
+    """Asks a model about noise: its answers are finite, and are logits."""
+    noise = np.random.default_rng(0).uniform(
+        0, 255, (8, *model.input_shape[1:])
+    )
+    answers = keras.ops.convert_to_numpy(model(noise, training=False))
+    if not np.isfinite(answers).all():
+        raise errors.DataError(
+            f"{path} must give finite answers. Received: nan or inf."
+        )
+    if (0 <= answers).all() and (answers <= 1).all():
+        raise errors.DataError(
+            f"{path} must answer with logits. Received: probabilities, and no "
+            "final softmax that could be taken off."
+        )
 
 
 def _behind(normalize, model):

@@ -26,7 +26,7 @@ from lit_tf import (
 from lit_tf import config as configs
 from lit_tf.data import batches
 
-_STEPS = 4  # The first of which compiles, and is not counted.
+_STEPS = 4  # The first of which compiles, which is counted once.
 
 
 def rehearse(config: configs.Compress) -> dict[str, Any]:
@@ -182,7 +182,8 @@ def _measured(
         verbose=0,
         shuffle=False,
     )
-    evaluating = 0.0
+    step = statistics.median(clock.train[1:])
+    evaluating, compiling = 0.0, clock.train[0] - step
     if dataset.validation is not None:
         many = batches.steps_per_epoch(dataset.validation, settings.batch_size)
         reading = functools.partial(
@@ -190,21 +191,28 @@ def _measured(
             dataset.validation,
             batch_size=settings.batch_size,
         )
-        model.evaluate(
-            batches.distribute(reading, strategy),
-            steps=min(_STEPS, many),
-            callbacks=[clock],
-            verbose=0,
-        )
-        evaluating = many * statistics.median(clock.test[1:] or clock.test)
-    step = statistics.median(clock.train[1:])
+        for _ in range(2):  # There may be but one batch, which compiles.
+            model.evaluate(
+                batches.distribute(reading, strategy),
+                steps=min(_STEPS // 2, many),
+                callbacks=[clock],
+                verbose=0,
+            )
+        each = statistics.median(clock.test[1:])
+        evaluating, compiling = many * each, compiling + clock.test[0] - each
     return {
         "epochs": settings.epochs,
         "steps": steps,
         "step_seconds": step,
-        "batch_size": settings.batch_size,
-        "seconds": settings.epochs * (steps * step + evaluating),
+        "batch_size": _examples(dataset, settings),
+        "seconds": settings.epochs * (steps * step + evaluating)
+        + bool(settings.epochs) * compiling,
     }
+
+
+def _examples(dataset, settings):
+    """Returns how many examples a phase's batches have at most."""
+    return min(settings.batch_size, len(dataset.train))
 
 
 def _memory(
@@ -233,7 +241,8 @@ def _memory(
         variables += 4 * measure.parameters(model.teacher)
         asked = 2 * max(_sizes(model.teacher))
         asked += sum(_bytes(tensor) for tensor in model.teacher.representations)
-    return resident + variables + settings.batch_size * (streams + asked)
+    examples = _examples(dataset, settings)
+    return resident + variables + examples * (streams + asked)
 
 
 def _outputs(part):

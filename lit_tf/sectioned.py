@@ -122,10 +122,8 @@ def load(path: str | os.PathLike) -> keras.Model:
 def save(model: keras.Model, path: pathlib.Path) -> None:
     """Saves a model as a `.keras` file, whole or not at all."""
     with files.whole(path) as partial:
-        # Keras knows its format by the name's ending.
-        named = partial.with_name(f"{partial.name}.whole.keras")
-        model.save(named)
-        named.replace(partial)
+        # Keras knows its format by the name's ending, which is that of `path`.
+        model.save(partial)
 
 
 def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:

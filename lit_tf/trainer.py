@@ -142,6 +142,14 @@ class Trainer(keras.Model):
         additional = self._additional_losses()
         return self._report(terms, additional, x, y, logits, sample_weight)
 
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self._replicas == 1:
+            return self(x, training=False)
+        # As in training, a replica may have no example.
+        count = tf.shape(tf.nest.flatten(x)[0])[0]
+        return self(_at_least_one(x), training=False)[:count]
+
     def save(self, filepath, **kwargs):
         """Saves the student, and the student alone.
 
@@ -164,9 +172,19 @@ class Trainer(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3 averages the replicas' batches here, which fails where they
         # are on several machines (keras issue 20585) or differ in size. There
-        # is nothing to build but the metrics that a user compiles with.
-        if self._compile_metrics and not self._on_several_machines:
-            super()._maybe_symbolic_build(iterator, data_batch)
+        # is nothing to build but the metrics that a user compiles with, for
+        # which one replica's will do.
+        if not self._compile_metrics or self._on_several_machines:
+            return
+        if iterator is not None and self._replicas > 1:
+            mine = self.distribute_strategy.experimental_local_results
+            for _, _, batches in iterator:
+                data_batch = tf.nest.map_structure(
+                    lambda values: mine(values)[0], next(batches)
+                )
+                break
+            iterator = None
+        super()._maybe_symbolic_build(iterator, data_batch)
 
     @property
     def _on_several_machines(self):

@@ -149,7 +149,7 @@ def _unnested(content):
 
 def _floats(torch, tensors):
     return {
-        name: tensor.detach().to(torch.float32).numpy()
+        str(name): tensor.detach().to(torch.float32).numpy()
         for name, tensor in tensors.items()
         if isinstance(tensor, torch.Tensor)
     }

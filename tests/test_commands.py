@@ -81,7 +81,11 @@ ANSWERS = {
         "It looks like resnet8.",
     ),
     "import_ --source=cut.keras": (1, "cut.keras is not a whole"),
-    "import_ --source=t.keras --output=t.keras": (1, "--overwrite replaces it"),
+    "import_ --source=t.keras --output=cut.keras": (1, "--overwrite replaces"),
+    "import_ --source=t.keras --output=t.keras --overwrite": (
+        2,
+        "another file",
+    ),
     "import_ --source=t.keras --output=file/t.keras": (1, "file/t.keras"),
     "import_ --source=t.keras --output=t.h5": (2, "`output` must be a .keras"),
     "import_ --source=w.npz --model=resnet8 --normalization=digits": (
@@ -243,20 +247,44 @@ def test_an_import_says_what_it_wrote_and_what_to_do_next(answers, place):
     assert (place / "new.keras").is_file()
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        ("errors.NonFiniteLossError('loss is nan')", 1),
-        ("KeyboardInterrupt", 130),
-    ],
-)
-def test_a_run_that_breaks_off_says_so(error, code, tmp_path):
+BREAKS = {
+    "errors.NonFiniteLossError('loss is nan')": (1, "loss is nan"),
+    "KeyboardInterrupt": (130, "interrupted."),
+    "OSError(28, 'No space left', 'x')": (1, "No space left: x."),
+}
+
+
+@pytest.mark.parametrize("error", BREAKS)
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
     script = (
+        f"{'import lit_tf.flags.run' if resumes else ''}\n"
         "from lit_tf import errors\n"
         "from lit_tf.launch import command\n"
         f"def main(line): raise {error}\n"
         "command.run(main, '', ())"
     )
-    told, out, err = run("-c", script, cwd=tmp_path)
-    assert (told, out) == (code, "")
-    assert err.count("\n") == 1 and "Traceback" not in err
+    code, told = BREAKS[error]
+    goes_on = resumes and "loss" not in told
+    kept = (
+        " What was saved before is kept, and the same command goes on from it."
+    )
+    arguments = ["--seed=1"] if resumes else []
+    assert run("-c", script, *arguments, cwd=tmp_path) == (
+        code,
+        "",
+        f"lit--c: {told}{kept if goes_on else ''}\n",
+    )
+
+
+def test_a_network_of_a_thousand_layers_can_be_built(tmp_path):
+    script = (
+        "from lit_tf.launch import command\n"
+        "command.load('models')\n"
+        "import keras\n"
+        "x = start = keras.Input((1,))\n"
+        "for _ in range(1000): x = keras.layers.Identity()(x)\n"
+        "keras.Model(start, x)"
+    )
+    code, _, err = run("-c", script, cwd=tmp_path)
+    assert code == 0, err

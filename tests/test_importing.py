@@ -267,6 +267,49 @@ def test_a_keras_model_of_two_inputs_is_refused(tmp_path):
     assert "must hold a model of one input and one output" in line
 
 
+def test_a_keras_model_that_answers_by_name_is_refused(tmp_path):
+    model = theirs(last=None)
+    keras.Model(model.inputs, {"a": model.output}).save(tmp_path / "w.keras")
+    line = refusal(errors.SettingsError, tmp_path / "w.keras")
+    assert "must hold a model of one input and one output" in line
+
+
+@pytest.mark.parametrize("last", ["sigmoid", keras.layers.Softmax()])
+def test_a_model_that_answers_with_probabilities_is_refused(tmp_path, last):
+    theirs(last=last).save(tmp_path / "w.keras")
+    line = refusal(errors.DataError, tmp_path / "w.keras")
+    assert "must answer with logits. Received: probabilities, " in line
+
+
+def test_a_keras_model_whose_weights_are_not_finite_is_refused(tmp_path):
+    model = theirs()
+    model.layers[-1].kernel.assign(np.full((64, 10), np.nan))
+    model.save(tmp_path / "w.keras")
+    line = refusal(errors.DataError, tmp_path / "w.keras")
+    assert line.endswith("must give finite answers. Received: nan or inf.")
+
+
+def test_a_checkpoint_of_negative_variances_is_refused(tmp_path):
+    publish(tmp_path / "w.npz")
+    with np.load(tmp_path / "w.npz") as file:
+        arrays = dict(file)
+    arrays["module.bn1.running_var"] *= -1
+    np.savez(tmp_path / "w.npz", **arrays)
+    line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
+    assert line.endswith("must give finite answers. Received: nan or inf.")
+
+
+def test_the_source_is_not_replaced_by_its_import(tmp_path):
+    path = tmp_path / "w.keras"
+    theirs().save(path)
+    before = path.read_bytes()
+    line = refusal(errors.SettingsError, path, output=path, overwrite=True)
+    assert line == (
+        f"`output` must be another file than `source`. Received: {path}."
+    )
+    assert path.read_bytes() == before
+
+
 def test_a_keras_model_has_an_architecture_of_its_own(tmp_path):
     theirs().save(tmp_path / "w.keras")
     line = refusal(errors.SettingsError, tmp_path / "w.keras", model="resnet8")

@@ -107,3 +107,30 @@ def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(
         "resnet8 computes in bfloat16, with variables in float32 and logits in "
         "float32"
     ) in capsys.readouterr().out
+
+
+def test_the_time_is_of_every_step_and_of_compiling_once(settings, monkeypatch):
+    class Told(rehearsal._Clock):
+        def on_train_batch_end(self, batch, logs=None):
+            self.train.append(1.0 if self.train else 11.0)
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.test.append(0.5 if self.test else 4.5)
+
+    monkeypatch.setattr(rehearsal, "_Clock", Told)
+    told = rehearsal.rehearse(settings)["phases"]
+    # Three epochs of 7 steps and a batch of 144 validation images.
+    assert told["lit"]["seconds"] == 3 * (7 * 1.0 + 0.5) + 10.0 + 4.0
+    assert told["fine_tune"]["seconds"] == 0.0
+
+
+def test_a_batch_is_no_larger_than_the_data(settings):
+    def told(size):
+        phase = dataclasses.replace(SHORT, batch_size=size)
+        return rehearsal.rehearse(
+            dataclasses.replace(settings, teach=SHORT, lit=phase)
+        )
+
+    all_of_them, more = told(1293), told(5000)
+    assert more["phases"]["lit"]["batch_size"] == 1293
+    assert more["memory_bytes"] == all_of_them["memory_bytes"]

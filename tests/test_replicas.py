@@ -181,6 +181,29 @@ def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
     assert reports[1] == pytest.approx(reports[0], rel=1e-5)
 
 
+@BOTH
+def test_prediction_on_replicas_is_one_devices(mirrored, close, kind):
+    inputs, _ = images(5)  # Of the last batch, one replica has none.
+
+    def predicted(strategy):
+        with strategy.scope():
+            trainer = kind(normed(1), normed(2))
+            trainer.compile()
+        return trainer.predict(inputs, batch_size=4, verbose=0)
+
+    one = predicted(tf.distribute.get_strategy())
+    close(predicted(mirrored), one, 1e-5)
+
+
+@BOTH
+def test_users_metrics_are_of_uneven_shares_too(mirrored, kind):
+    with mirrored.scope():
+        trainer = kind(normed(1), normed(2))
+        trainer.compile(metrics=["sparse_categorical_accuracy"])
+    history = trainer.fit(*images(5), batch_size=5, verbose=0).history
+    assert history["sparse_categorical_accuracy"] == history["accuracy"]
+
+
 def test_there_is_one_mirrored_strategy_a_process(mirrored):
     # A second one restarts the collectives' numbers; both would then fail.
     assert devices.strategy("mirrored") is mirrored

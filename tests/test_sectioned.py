@@ -27,6 +27,17 @@ def assert_same_answers(model, other, x):
     )
 
 
+def test_a_model_that_cannot_be_saved_leaves_nothing(tmp_path, monkeypatch):
+    def fail(model, path):
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sectioned.SectionedModel, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        sectioned.save(dense(), tmp_path / "model.keras")
+    assert not any(tmp_path.iterdir())
+
+
 def test_models_of_one_width_line_up_whatever_their_depth(build):
     pairs.check_alike(build("resnet14"), build("resnet8"))
 

@@ -105,6 +105,11 @@ def test_other_precisions_become_float32(torch, safetensors, tmp_path, dtype):
     assert_read(tmp_path / "w.safetensors", wanted)
 
 
+def test_names_that_are_numbers_are_told_as_they_are(torch, tmp_path):
+    torch.save({1: torch.ones(2), "a": torch.ones(2)}, tmp_path / "w.pt")
+    assert_read(tmp_path / "w.pt", {"1": np.ones(2), "a": np.ones(2)})
+
+
 def test_parameters_that_want_a_gradient_are_read(torch, tmp_path):
     content = {k: torch.nn.Parameter(v) for k, v in tensors(torch).items()}
     torch.save(content, tmp_path / "w.pt")
