@@ -7,9 +7,9 @@ from lit_tf import sectioned
 
 def last(model: keras.Model) -> keras.Operation:
     """Returns the operation that makes a model's output, also a nested one."""
-    operation = model
+    operation, at = model, 0
     while getattr(operation, "outputs", None):
-        operation = operation.outputs[0]._keras_history.operation
+        operation, _, at = operation.outputs[at]._keras_history
     return operation
 
 
@@ -40,10 +40,14 @@ def removed(model: keras.Model) -> keras.Model:
             depth=model.depth,
             facts=model.facts,
         )
-    operation, index, _ = model.outputs[0]._keras_history
-    (before,) = operation._inbound_nodes[index].input_tensors
+    operation, index, at = model.outputs[0]._keras_history
+    before = operation._inbound_nodes[index].input_tensors
+    before = before[0] if len(before) == 1 else before
     if isinstance(operation, keras.Model):
-        logits = removed(operation)(before)
+        inner = keras.Model(
+            operation.inputs, operation.outputs[at], name=operation.name
+        )
+        logits = removed(inner)(before)
     elif hasattr(operation, "activation") and operation.weights:
         twin = type(operation).from_config(
             operation.get_config() | {"activation": "linear"}

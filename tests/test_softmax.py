@@ -77,3 +77,24 @@ def test_another_activation_is_left_alone():
     model = keras.Model(x, keras.layers.Dense(3, activation="sigmoid")(x))
     assert not softmax.ends(model)
     assert softmax.removed(model) is model
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_of_several_inner_outputs_the_one_that_answers_counts(at):
+    x, y = keras.Input((4,)), keras.Input((4,))
+    z = keras.layers.Add()([x, y])
+    inner = keras.Model(
+        [x, y],
+        [
+            keras.layers.Dense(3)(z),
+            keras.layers.Dense(3, activation="softmax")(z),
+        ],
+    )
+    start = keras.Input((4,))
+    twice = keras.layers.Rescaling(2.0)(start)
+    model = keras.Model(start, inner([start, twice])[at])
+    assert softmax.ends(model) == bool(at)
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    logits = softmax.removed(model)(x)
+    answers = keras.ops.softmax(logits) if at else logits
+    np.testing.assert_allclose(answers, model(x), rtol=1e-5, atol=1e-6)
