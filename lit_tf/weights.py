@@ -80,7 +80,7 @@ def _read_torch(path):
         if _CODE.search(str(error)):
             raise errors.DataError(
                 f"{path} holds more than weights: it wants to run code, which "
-                "was not run."
+                "was not run. Save its state_dict alone."
             ) from error
         raise _damaged(path, "PyTorch") from error
 
