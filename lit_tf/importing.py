@@ -150,11 +150,11 @@ def _from_checkpoint(path, name, form):
 
 def _from_keras(path, form, *, front):
     model = sectioned.load(path)
-    if len(getattr(model, "inputs", ())) != 1 or not isinstance(
-        # One output may yet come in a list or a dictionary.
-        model.compute_output_spec(model.inputs[0]),
-        keras.KerasTensor,
-    ):
+    # One output may yet come in a list or a dictionary.
+    one = len(getattr(model, "inputs", ())) == 1 and not isinstance(
+        model(keras.ops.zeros((1, *model.inputs[0].shape[1:]))), list | dict
+    )
+    if not one:
         raise errors.SettingsError(
             f"{path} must hold a model of one input and one output."
         )

@@ -103,10 +103,19 @@ def pytest_configure(config):
 
 
 def pytest_sessionfinish(session):
+    seen = session.config.stash[DIFFERENCES]
     file = session.config.getoption("differences")
-    if file:
-        seen = dict(sorted(session.config.stash[DIFFERENCES].items()))
-        pathlib.Path(file).write_text(json.dumps(seen, indent=2) + "\n")
+    if hasattr(session.config, "workeroutput"):  # One of several processes.
+        session.config.workeroutput["differences"] = seen
+    elif file:
+        text = json.dumps(dict(sorted(seen.items())), indent=2)
+        pathlib.Path(file).write_text(text + "\n")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    seen = getattr(node, "workeroutput", {}).get("differences", {})
+    node.config.stash[DIFFERENCES].update(seen)
 
 
 @pytest.fixture

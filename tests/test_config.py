@@ -140,8 +140,8 @@ def all_changed():
         (
             config.Run,
             {"strategy": "tpu"},
-            "`strategy` must be one of default, mirrored. Received: "
-            "strategy='tpu'.",
+            "`strategy` must be one of default, mirrored, multi_worker. "
+            "Received: strategy='tpu'.",
         ),
         (
             config.Run,
