@@ -54,7 +54,8 @@ class PadShortcut(keras.layers.Layer):
 
     `[batch, height, width, channels]` becomes `[batch, ⌈height/stride⌉,
     ⌈width/stride⌉, filters]`, half the new channels before the old ones and
-    half after (He et al., 2016, section 4.2). It has no weights.
+    half after (He et al., 2016, section 4.2); and so does `[batch, length,
+    channels]`. It has no weights.
     """
 
     def __init__(self, filters: int, stride: int, **kwargs):
@@ -65,16 +66,17 @@ class PadShortcut(keras.layers.Layer):
     def call(self, inputs):
         before = (self.filters - inputs.shape[-1]) // 2
         after = self.filters - inputs.shape[-1] - before
-        thinned = inputs[:, :: self.stride, :: self.stride]
-        return tf.pad(thinned, [[0, 0], [0, 0], [0, 0], [before, after]])
+        places = len(inputs.shape) - 2
+        every = (slice(None, None, self.stride),) * places
+        thinned = inputs[(slice(None), *every)]
+        return tf.pad(thinned, [*[[0, 0]] * (places + 1), [before, after]])
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        height, width = (
-            None if size is None else -(-size // self.stride)
-            for size in (height, width)
-        )
-        return (batch, height, width, self.filters)
+        batch, *places, _ = input_shape
+        places = [
+            None if size is None else -(-size // self.stride) for size in places
+        ]
+        return (batch, *places, self.filters)
 
     def get_config(self):
         own = {"filters": self.filters, "stride": self.stride}
@@ -103,10 +105,11 @@ def weighed(weight: tf.Tensor) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable("lit_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer, computed by TensorFlow's fused kernel on images.
+    """Keras's layer, computed by TensorFlow's fused kernel.
 
     Variables and configuration are those of `keras.layers.BatchNormalization`;
-    weights pass freely between the two. On rank-4, channels-last input without
+    weights pass freely between the two. On channels-last images and sequences,
+    `[batch, height, width, channels]` and `[batch, length, channels]`, without
     a mask it runs the fused kernel, several times faster on a CPU and free of
     float32 copies under mixed precision. The kernel's moving variance is the
     unbiased one, as PyTorch's. Whatever else it is given, Keras computes.
@@ -125,8 +128,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         ours = (
-            len(inputs.shape) == 4
-            and self.axis in (-1, 3)
+            len(inputs.shape) in (3, 4)
+            and self.axis in (-1, len(inputs.shape) - 1)
             and mask is None
             and self.scale
             and self.center
@@ -135,6 +138,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if not ours:
             return super().call(inputs, training=training, mask=mask)
         inputs = tf.cast(inputs, self.compute_dtype)
+        if len(inputs.shape) == 3:  # The kernel wants images: of height 1.
+            images = tf.expand_dims(inputs, 1)
+            return tf.squeeze(self._normalized(images, training), 1)
+        return self._normalized(inputs, training)
+
+    def _normalized(self, inputs, training):
         training = bool(training) and self.trainable
         if training and self.synchronized and _replicas() > 1:
             outputs, mean, variance = self._over_replicas(inputs)

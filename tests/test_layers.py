@@ -9,14 +9,16 @@ from lit_tf import layers
 
 MIXED = pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 N = 6 * 4 * 5  # what a channel's statistics are taken over
+IMAGES, SEQUENCES = (6, 4, 5, 3), (6, 20, 3)
+FUSED = pytest.mark.parametrize("shape", [IMAGES, SEQUENCES])
 
 
-def images(size=6):
+def values(shape):
     random = np.random.default_rng(0)
-    return random.normal(2.0, 3.0, (size, 4, 5, 3)).astype("float32")
+    return random.normal(2.0, 3.0, shape).astype("float32")
 
 
-def both(shape=(None, 4, 5, 3), **settings):
+def both(shape, **settings):
     """Returns Keras's BatchNormalization and ours with its weights."""
     random = np.random.default_rng(1)
     pair = (
@@ -33,20 +35,22 @@ def both(shape=(None, 4, 5, 3), **settings):
     return theirs, ours
 
 
-def test_fused_batchnorm_answers_as_keras_does():
-    theirs, ours = both(momentum=0.9, epsilon=1e-5)
+@FUSED
+def test_fused_batchnorm_answers_as_keras_does(shape):
+    theirs, ours = both(shape, momentum=0.9, epsilon=1e-5)
     for training in (False, True):  # The latter moves the statistics.
-        expected = theirs(images(), training=training)
-        result = ours(images(), training=training)
+        expected = theirs(values(shape), training=training)
+        result = ours(values(shape), training=training)
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
+@FUSED
 @pytest.mark.parametrize("training", [True, False])
-def test_fused_batchnorm_has_keras_gradients(training):
-    towards = tf.constant(images()[::-1])
+def test_fused_batchnorm_has_keras_gradients(shape, training):
+    towards = tf.constant(values(shape)[::-1])
     results = []
-    for layer in both():
-        x = tf.Variable(images())
+    for layer in both(shape):
+        x = tf.Variable(values(shape))
         with tf.GradientTape() as tape:
             value = tf.reduce_sum(layer(x, training=training) * towards)
         results.append(tape.gradient(value, [x, layer.gamma, layer.beta]))
@@ -54,24 +58,37 @@ def test_fused_batchnorm_has_keras_gradients(training):
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_fused_batchnorm_records_the_mean_and_the_unbiased_variance():
-    theirs, ours = both(momentum=0.9)
+@FUSED
+def test_fused_batchnorm_records_the_mean_and_the_unbiased_variance(shape):
+    theirs, ours = both(shape, momentum=0.9)
     before = ours.moving_variance.numpy()
     for layer in (theirs, ours):
-        layer(images(), training=True)
+        layer(values(shape), training=True)
     np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-5)
     biased = theirs.moving_variance.numpy() - 0.9 * before
     unbiased = ours.moving_variance.numpy() - 0.9 * before
     np.testing.assert_allclose(unbiased, biased * N / (N - 1), rtol=1e-4)
 
 
-def test_batchnorm_records_nothing_in_inference_or_when_frozen():
-    _, ours = both()
+@FUSED
+def test_batchnorm_is_fused_on_images_and_on_sequences(shape):
+    _, ours = both(shape)
+    graph = tf.function(lambda x: ours(x, training=True)).get_concrete_function(
+        tf.TensorSpec((None, *shape[1:]))
+    )
+    kinds = [op.type for op in graph.graph.get_operations()]
+    assert kinds.count("FusedBatchNormV3") == 1
+    assert graph.output_shapes == (None, *shape[1:])
+
+
+@FUSED
+def test_batchnorm_records_nothing_in_inference_or_when_frozen(shape):
+    _, ours = both(shape)
     before = ours.get_weights()
-    ours(images(), training=False)
+    ours(values(shape), training=False)
     ours.trainable = False
     np.testing.assert_array_equal(
-        ours(images(), training=True), ours(images(), training=False)
+        ours(values(shape), training=True), ours(values(shape), training=False)
     )
     for old, new in zip(before, ours.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -79,21 +96,27 @@ def test_batchnorm_records_nothing_in_inference_or_when_frozen():
 
 @pytest.mark.parametrize(
     ("shape", "settings"),
-    [((8, 3), {}), ((8, 3, 3, 3), {"axis": 1}), ((8, 4, 3), {"scale": False})],
+    [
+        ((8, 3), {}),
+        ((8, 3, 3, 3), {"axis": 1}),
+        ((8, 3, 3), {"axis": 1}),
+        ((8, 4, 3), {"scale": False}),
+    ],
 )
 def test_what_the_kernel_cannot_compute_keras_computes(shape, settings):
-    theirs, ours = both((None, *shape[1:]), **settings)
-    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    theirs, ours = both(shape, **settings)
+    x = values(shape)
     expected = theirs(x, training=True)
     np.testing.assert_array_equal(ours(x, training=True), expected)
     for value, wanted in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_array_equal(value, wanted)
 
 
-def test_batchnorm_under_mixed_bfloat16_keeps_float32_statistics():
-    theirs, ours = both(dtype="mixed_bfloat16")
-    result = ours(images(), training=True)
-    expected = theirs(images(), training=True)
+@FUSED
+def test_batchnorm_under_mixed_bfloat16_keeps_float32_statistics(shape):
+    theirs, ours = both(shape, dtype="mixed_bfloat16")
+    result = ours(values(shape), training=True)
+    expected = theirs(values(shape), training=True)
     assert result.dtype == tf.bfloat16
     assert {v.dtype for v in ours.weights} == {"float32"}
     np.testing.assert_allclose(
@@ -102,10 +125,13 @@ def test_batchnorm_under_mixed_bfloat16_keeps_float32_statistics():
     np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-2)
 
 
-def test_batchnorm_under_mixed_float16_has_a_gradient():
-    _, ours = both(dtype="mixed_float16")
+@FUSED
+def test_batchnorm_under_mixed_float16_has_a_gradient(shape):
+    _, ours = both(shape, dtype="mixed_float16")
     with tf.GradientTape() as tape:
-        value = tf.reduce_sum(tf.cast(ours(images(), training=True), "float32"))
+        result = ours(values(shape), training=True)
+        value = tf.reduce_sum(tf.cast(result, "float32"))
+    assert result.dtype == tf.float16
     gradient = tape.gradient(value, ours.beta.value)
     np.testing.assert_allclose(gradient, [N] * 3, rtol=1e-3)
 
@@ -119,6 +145,15 @@ def test_the_shortcut_subsamples_and_pads_on_both_sides(height, width):
     np.testing.assert_array_equal(result[..., 2:4], x[:, ::2, ::2])
     np.testing.assert_array_equal(result[..., :2], 0 * result[..., :2])
     np.testing.assert_array_equal(result[..., 4:], 0 * result[..., 4:])
+
+
+def test_the_shortcut_subsamples_sequences_too():
+    x = np.arange(2.0 * 5 * 2).reshape(2, 5, 2).astype("float32")
+    layer = layers.PadShortcut(4, 2)
+    result = layer(x)
+    assert result.shape == layer.compute_output_shape(x.shape) == (2, 3, 4)
+    np.testing.assert_array_equal(result[..., 1:3], x[:, ::2])
+    assert not np.any(result[..., ::3])
 
 
 def test_the_shortcut_passes_the_gradient_of_what_it_kept():

@@ -11,6 +11,10 @@ from lit_tf import data, devices, distill, layers, lit, sectioned
 from lit_tf.data import batches
 
 BOTH = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+CONVOLUTIONS = {
+    1: (keras.layers.Conv1D, keras.layers.GlobalAveragePooling1D),
+    2: (keras.layers.Conv2D, keras.layers.GlobalAveragePooling2D),
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +41,26 @@ def dense(seed):
     )
 
 
-def normed(seed):
-    """A model of two convolutions with BatchNorm, 4×4×3 → 3 classes."""
+def normed(seed, places=(4, 4)):
+    """A model of two convolutions with BatchNorm, [*places, 3] → 3 classes."""
     keras.utils.set_random_seed(seed)
-    inputs = [keras.Input((4, 4, size)) for size in (3, 6, 6, 6)]
+    inputs = [keras.Input((*places, size)) for size in (3, 6, 6, 6)]
+    conv, pool = CONVOLUTIONS[len(places)]
     sections = []
     for k, x in enumerate(inputs[1:3], 1):
-        y = keras.layers.Conv2D(6, 3, padding="same", use_bias=False)(x)
+        y = conv(6, 3, padding="same", use_bias=False)(x)
         y = keras.layers.ReLU()(layers.BatchNormalization()(y))
         sections.append(keras.Model(x, y, name=f"section_{k}"))
-    stem = keras.Model(inputs[0], keras.layers.Conv2D(6, 1)(inputs[0]))
-    pooled = keras.layers.GlobalAveragePooling2D()(inputs[3])
-    head = keras.Model(inputs[3], keras.layers.Dense(3)(pooled))
+    stem = keras.Model(inputs[0], conv(6, 1)(inputs[0]))
+    head = keras.Model(inputs[3], keras.layers.Dense(3)(pool()(inputs[3])))
     return sectioned.SectionedModel(stem, sections, head)
 
 
-def synchronised(seed):
+def synchronised(seed, places=(4, 4)):
     """The same, its BatchNorm over all replicas."""
-    return sectioned.with_policy(normed(seed), "float32", sync_batch_norm=True)
+    return sectioned.with_policy(
+        normed(seed, places), "float32", sync_batch_norm=True
+    )
 
 
 def vectors(size):
@@ -135,6 +141,20 @@ def test_synchronised_replicas_are_one_device(
     )
     close(two[0], one[0], 1e-5)
     assert one[1].keys() == two[1].keys()
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+@BOTH
+def test_synchronised_replicas_are_one_device_on_sequences(
+    mirrored, close, kind
+):
+    make = functools.partial(synchronised, places=(7,))
+    x, y = images(11)
+    one, two = (
+        fit_in_pieces(strategy, kind, make, (x.reshape(11, 16, 3)[:, :7], y), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
