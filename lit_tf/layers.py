@@ -83,6 +83,38 @@ class PadShortcut(keras.layers.Layer):
         return super().get_config() | own
 
 
+@keras.saving.register_keras_serializable("lit_tf")
+class KMaxPool(keras.layers.Layer):
+    """Keeps the k largest values of each channel, in their original order.
+
+    `[batch, length, channels]` becomes `[batch, k, channels]` (Kalchbrenner et
+    al., 2014). Of equal values the first are kept. Their gradient goes where
+    they were. It has no weights.
+
+    Args:
+        k: at most the length.
+    """
+
+    def __init__(self, k: int, **kwargs):
+        super().__init__(**kwargs)
+        self.k = k
+
+    def call(self, inputs):
+        by_channel = tf.transpose(inputs, [0, 2, 1])
+        # Of equals it lists the lower index first.
+        _, places = tf.math.top_k(by_channel, self.k)
+        places = tf.sort(places)
+        kept = tf.gather(by_channel, places, batch_dims=2)
+        return tf.transpose(kept, [0, 2, 1])
+
+    def compute_output_shape(self, input_shape):
+        batch, _, channels = input_shape
+        return (batch, self.k, channels)
+
+    def get_config(self):
+        return super().get_config() | {"k": self.k}
+
+
 # Under a strategy, R times this replica's share of the global batch.
 _weight = contextvars.ContextVar("weight", default=None)
 

@@ -164,6 +164,45 @@ def test_the_shortcut_passes_the_gradient_of_what_it_kept():
     np.testing.assert_array_equal(tape.gradient(value, x), expected)
 
 
+def sequence(*values):
+    """Returns values as a text of one channel, `[1, length, 1]`."""
+    return tf.reshape(tf.constant(values, tf.float32), [1, -1, 1])
+
+
+def test_k_max_pooling_keeps_the_largest_in_their_order():
+    result = layers.KMaxPool(3)(sequence(2, 9, -1, 5, 7, 0))
+    np.testing.assert_array_equal(np.ravel(result), [9, 5, 7])
+
+
+def test_k_max_pooling_keeps_the_first_of_equal_values():
+    x = tf.Variable(sequence(0, 1, 0, 1, 1, 0, 1))
+    with tf.GradientTape() as tape:
+        kept = layers.KMaxPool(3)(x)
+        value = tf.reduce_sum(kept * sequence(2, 3, 4))
+    gradient = np.ravel(tape.gradient(value, x))
+    np.testing.assert_array_equal(gradient, [0, 2, 0, 3, 4, 0, 0])
+    kept = layers.KMaxPool(5)(x)
+    np.testing.assert_array_equal(np.ravel(kept), [0, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_k_max_pooling_is_of_each_channel_and_example(dtype):
+    x = values((4, 9, 3))
+    layer = layers.KMaxPool(4, dtype=dtype)
+    graph = tf.function(layer)
+    result = graph(tf.cast(x, dtype))
+    assert result.dtype == dtype
+    assert result.shape == layer.compute_output_shape(x.shape) == (4, 4, 3)
+    x = tf.cast(tf.cast(x, dtype), tf.float32).numpy()
+    for example in range(4):
+        for channel in range(3):
+            places = np.argsort(-x[example, :, channel], kind="stable")[:4]
+            np.testing.assert_array_equal(
+                tf.cast(result[example, :, channel], tf.float32),
+                x[example, np.sort(places), channel],
+            )
+
+
 def test_normalize_subtracts_the_mean_and_divides_by_the_std():
     layer = layers.Normalize((1.0, 2.0), (2.0, 4.0))
     result = layer(tf.constant([[3.0, 10.0], [1.0, -2.0]]))
@@ -192,6 +231,7 @@ def test_normalize_and_float32_compute_in_float32_under_any_policy(policy):
         layers.Normalize((1.0, 2.0), (3.0, 4.0), name="normalize"),
         layers.Float32(name="logits"),
         layers.PadShortcut(6, 2, name="shortcut"),
+        layers.KMaxPool(8, name="k_max"),
         layers.BatchNormalization(momentum=0.9, name="norm"),
     ],
 )
