@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from lit_tf import characters
+
 
 @keras.saving.register_keras_serializable("lit_tf")
 class Normalize(keras.layers.Layer):
@@ -31,6 +33,44 @@ class Normalize(keras.layers.Layer):
     def get_config(self):
         config = super().get_config() | {"mean": self.mean, "std": self.std}
         return {k: v for k, v in config.items() if k != "dtype"}
+
+
+@keras.saving.register_keras_serializable("lit_tf")
+class Characters(keras.layers.Layer):
+    """Takes the codes of a text's characters, and knows how texts have them.
+
+    It opens the stem of a model of texts. Training reads codes; an exported
+    model reads texts, by `encode`. Both go by the one table of `characters`,
+    which travels with the weights.
+
+    Args:
+        alphabet: the characters that have a code of their own.
+        length: of an encoded text.
+    """
+
+    def __init__(self, alphabet: str, length: int, **kwargs):
+        super().__init__(**kwargs)
+        self.alphabet = alphabet
+        self.length = length
+
+    def call(self, inputs):
+        # Whatever is no code is no known character.
+        last = characters.count(self.alphabet) - 1
+        return tf.clip_by_value(tf.cast(inputs, tf.int32), 0, last)
+
+    def encode(self, texts: tf.Tensor) -> tf.Tensor:
+        """Computes the codes `[batch, length]` of texts `[batch]`."""
+        return characters.encode(
+            texts, alphabet=self.alphabet, length=self.length
+        )
+
+    def decode(self, codes: tf.Tensor) -> tf.Tensor:
+        """Returns texts `[batch]` that have the codes `[batch, length]`."""
+        return characters.decode(codes, alphabet=self.alphabet)
+
+    def get_config(self):
+        own = {"alphabet": self.alphabet, "length": self.length}
+        return super().get_config() | own
 
 
 @keras.saving.register_keras_serializable("lit_tf")

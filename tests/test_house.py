@@ -33,7 +33,7 @@ LAYERS = (
     ("softmax",),
     ("sectioned",),
     ("layers", "transfer"),
-    ("config", "files", "weights"),
+    ("config", "files", "weights", "characters"),
     ("errors",),
 )
 

@@ -232,6 +232,7 @@ def test_normalize_and_float32_compute_in_float32_under_any_policy(policy):
         layers.Float32(name="logits"),
         layers.PadShortcut(6, 2, name="shortcut"),
         layers.KMaxPool(8, name="k_max"),
+        layers.Characters("abc", 14, name="characters"),
         layers.BatchNormalization(momentum=0.9, name="norm"),
     ],
 )
