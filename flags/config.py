@@ -30,7 +30,8 @@ def value(name: str) -> Any:
 def data() -> tuple[config.Data, dict[str, Any]]:
     """Returns which data set is meant, and where it is."""
     where = {name: value(name) for name in ("data_dir", "download")}
-    return config.Data(dataset=value("dataset"), validation_fraction=0), where
+    what = {name: value(name) for name in ("dataset", "text_length")}
+    return config.Data(**what, validation_fraction=0), where
 
 
 def _names(kind):

@@ -1,11 +1,11 @@
 """lit-import: somebody else's weights as a model of ours."""
 
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import importing
+from lit_tf.flags import importing, texts
 from lit_tf.launch import command
 
 ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
-TOPICS = (importing,)
+TOPICS = (importing, texts)
 
 
 def _import(line):
@@ -17,6 +17,7 @@ def _import(line):
         dataset=dataset,
         model=flags_config.value("model"),
         normalization=flags_config.value("normalization"),
+        text_length=flags_config.value("text_length"),
         overwrite=flags_config.value("overwrite"),
     )
     softmax = ", final softmax taken off" if told["softmax"] else ""

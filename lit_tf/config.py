@@ -43,6 +43,7 @@ class Data:
     dataset: str = "digits"
     validation_fraction: float = 0.1
     split_seed: int = 0
+    text_length: int = 1014
 
     def __post_init__(self):
         errors.require(
@@ -51,6 +52,11 @@ class Data:
             validation_fraction=self.validation_fraction,
         )
         _check_seed(split_seed=self.split_seed)
+        errors.require(
+            self.text_length >= 1,
+            "`text_length` must be ≥ 1.",
+            text_length=self.text_length,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lit_tf import config as configs
 from lit_tf import (
     data,
     errors,
@@ -31,6 +32,7 @@ def import_model(
     dataset: str,
     model: str = "",
     normalization: str = "",
+    text_length: int = configs.Data.text_length,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes somebody else's weights as a model, raw inputs → logits.
@@ -45,7 +47,8 @@ def import_model(
         model: the architecture of a checkpoint; a Keras model has its own.
         normalization: what the model was trained behind, as
             `normalizations.resolve` takes it. It goes into the stem. A Keras
-            model needs none if it takes raw inputs.
+            model needs none if it takes raw inputs, a model of texts ever.
+        text_length: characters that a model of texts reads.
         overwrite: whether a file that stands at `output` may be replaced.
 
     Returns:
@@ -59,10 +62,15 @@ def import_model(
             not fit; its answers are no logits; or something stands at `output`.
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
-    form = _form(dataset)
-    _check_settings(path, target, model, normalization)
+    data.check(dataset)
+    form = data.DATASETS[dataset].form(
+        configs.Data(dataset=dataset, text_length=text_length)
+    )
+    images = "mean" in form
+    _check_settings(path, target, model, normalization, images)
     normalization = normalization or "none"
-    form |= normalizations.resolve(normalization, form["input_shape"][-1])
+    if images:
+        form |= normalizations.resolve(normalization, form["input_shape"][-1])
     _check_target(target, overwrite)
     if path.suffix in _KERAS:
         found = _from_keras(path, form, front=normalization != "none")
@@ -87,12 +95,7 @@ def import_model(
     }
 
 
-def _form(dataset):
-    data.check(dataset)
-    return data.DATASETS[dataset].form
-
-
-def _check_settings(path, target, model, normalization):
+def _check_settings(path, target, model, normalization, images):
     if target.suffix != ".keras":
         raise errors.SettingsError(
             f"`output` must be a .keras file. Received: {target}."
@@ -100,6 +103,11 @@ def _check_settings(path, target, model, normalization):
     if target.resolve() == path.resolve():
         raise errors.SettingsError(
             f"`output` must be another file than `source`. Received: {target}."
+        )
+    if normalization not in ("", "none") and not images:
+        raise errors.SettingsError(
+            "`normalization` is of images, and texts have none. Received: "
+            f"normalization={normalization!r}."
         )
     if path.suffix in _KERAS:
         if model:
@@ -119,7 +127,7 @@ def _check_settings(path, target, model, normalization):
             f"{models.names()[0]}."
         )
     models.get(model)
-    if not normalization:
+    if images and not normalization:
         raise errors.SettingsError(
             f"`normalization` must say what {path} was trained behind: "
             f"{', '.join(normalizations.names())}, or a mean and a standard "

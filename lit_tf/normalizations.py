@@ -16,7 +16,8 @@ NORMALIZATIONS = {
 
 def names() -> tuple[str, ...]:
     """Returns the names that `resolve` knows."""
-    return ("none", *NORMALIZATIONS, *data.DATASETS)
+    images = [name for name, s in data.DATASETS.items() if "mean" in s.stem]
+    return ("none", *NORMALIZATIONS, *images)
 
 
 def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
@@ -35,9 +36,9 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
     """
     if text == "none":
         return {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-    if text in data.DATASETS:
-        source = data.DATASETS[text]
-        mean, std = source.mean, source.std
+    if text in names() and text in data.DATASETS:
+        stem = data.DATASETS[text].stem
+        mean, std = stem["mean"], stem["std"]
     else:
         mean, std = NORMALIZATIONS.get(text) or _numbers(text)
         mean, std = _raw(mean), _raw(std)

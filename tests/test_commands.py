@@ -132,7 +132,7 @@ def one_sentence(name, text):
 def place(tmp_path_factory):
     """A folder with a good model and with all sorts of damage."""
     root = tmp_path_factory.mktemp("place")
-    model = models.get("resnet8")(**data.DATASETS["digits"].form)
+    model = models.get("resnet8")(**data.DATASETS["digits"].form())
     model.save(root / "t.keras")
     variables = models.published(model).items()
     np.savez(root / "w.npz", **{k: transfer.to_torch(v) for k, v in variables})

@@ -60,6 +60,11 @@ def all_changed():
             "`split_seed` must be in [0, 2³¹). Received: split_seed=-1.",
         ),
         (
+            config.Data,
+            {"text_length": 0},
+            "`text_length` must be ≥ 1. Received: text_length=0.",
+        ),
+        (
             config.Method,
             {"penalty": "l3"},
             "`penalty` must be one of l1, l2, smooth_l1. Received: "

@@ -18,7 +18,7 @@ from lit_tf import (
     transfer,
 )
 
-DIGITS = data.DATASETS["digits"].form
+DIGITS = data.DATASETS["digits"].form()
 
 
 def publish(path, name="resnet8", **form):

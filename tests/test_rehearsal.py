@@ -28,7 +28,7 @@ def settings(tmp_path):
 @pytest.fixture
 def saved(tmp_path):
     """A teacher's file, and the teacher."""
-    teacher = models.get("resnet14")(**data.DATASETS["digits"].form)
+    teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
     teacher.save(tmp_path / "teacher.keras")
     return str(tmp_path / "teacher.keras"), teacher
 
@@ -66,7 +66,7 @@ def test_a_dry_run_looks_at_the_teacher_and_leaves_it(settings, saved, capsys):
 
 def test_a_dry_run_refuses_what_a_run_would(settings, tmp_path):
     wide = models.MODELS["resnet"].build(
-        8, **data.DATASETS["digits"].form, width=8
+        8, **data.DATASETS["digits"].form(), width=8
     )
     wide.save(tmp_path / "wide.keras")
     wide = dataclasses.replace(

@@ -112,7 +112,7 @@ def runs(tmp_path_factory):
     """Ended processes by name: alone, in peace, bereft, and misled."""
     place = tmp_path_factory.mktemp("workers")
     keras.utils.set_random_seed(1)
-    teacher = models.get("resnet8")(**data.DATASETS["digits"].form)
+    teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
     teacher.save(place / "teacher.keras")
     flags = (f"--teacher_weights={place / 'teacher.keras'}", *FLAGS)
     ended = {}

@@ -36,7 +36,7 @@ def load(
         DataError: its files are missing or damaged.
     """
     check(settings.dataset)
-    loaded = DATASETS[settings.dataset].load(data_dir, download)
+    loaded = DATASETS[settings.dataset].load(data_dir, download, settings)
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(

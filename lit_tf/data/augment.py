@@ -5,6 +5,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+Variation = Callable[[tf.Tensor, Callable[[int], tf.Tensor]], tf.Tensor]
+
+
+def none(inputs: tf.Tensor, draw: Callable[[int], tf.Tensor]) -> tf.Tensor:
+    """Returns a batch as it is: the variation of what is not varied."""
+    del draw
+    return inputs
+
 
 @dataclasses.dataclass(frozen=True)
 class Crop:

@@ -52,7 +52,7 @@ def training(
     batch_size: int,
     epochs: int,
     seed: int,
-    crop: augment.Crop,
+    crop: augment.Variation,
     first_step: int = 0,
     share: Share = _ALL,
 ) -> tf.data.Dataset:

@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 
-from lit_tf import errors
+from lit_tf import config, errors
 from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Source, Split
 
@@ -30,8 +30,7 @@ class _Layout:
     names_file: str
     label_bytes: int
     classes: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    stem: dict[str, tuple[float, ...]]
 
 
 _CIFAR10 = _Layout(
@@ -43,8 +42,7 @@ _CIFAR10 = _Layout(
     names_file="batches.meta.txt",
     label_bytes=1,
     classes=10,
-    mean=(125.3, 123.0, 113.9),
-    std=(63.0, 62.1, 66.7),
+    stem={"mean": (125.3, 123.0, 113.9), "std": (63.0, 62.1, 66.7)},
 )
 _CIFAR100 = _Layout(
     name="cifar100",
@@ -55,19 +53,28 @@ _CIFAR100 = _Layout(
     names_file="fine_label_names.txt",
     label_bytes=2,
     classes=100,
-    mean=(129.3, 124.1, 112.4),
-    std=(68.2, 65.4, 70.4),
+    stem={"mean": (129.3, 124.1, 112.4), "std": (68.2, 65.4, 70.4)},
 )
 _OFFICIAL = {"train": 50_000, "test": 10_000}
 
 
-def load_cifar10(data_dir: str = "", download: bool = False) -> Dataset:
+def load_cifar10(
+    data_dir: str = "",
+    download: bool = False,
+    settings: config.Data | None = None,
+) -> Dataset:
     """Loads CIFAR-10: 32×32 RGB images of 10 classes."""
+    del settings  # Nothing to choose.
     return _load(_CIFAR10, data_dir, download)
 
 
-def load_cifar100(data_dir: str = "", download: bool = False) -> Dataset:
+def load_cifar100(
+    data_dir: str = "",
+    download: bool = False,
+    settings: config.Data | None = None,
+) -> Dataset:
     """Loads CIFAR-100: 32×32 RGB images of 100 (fine) classes."""
+    del settings
     return _load(_CIFAR100, data_dir, download)
 
 
@@ -92,8 +99,7 @@ def _load(layout, data_dir, download):
         train=train,
         test=test,
         classes=names,
-        mean=layout.mean,
-        std=layout.std,
+        stem=layout.stem,
         crop=augment.Crop(pad=4, flip=True),
         note=note,
     )
@@ -208,10 +214,9 @@ def _from_tfds(layout, data_dir):
 def _source(layout, load):
     return Source(
         load=load,
-        input_shape=(32, 32, 3),
+        input_shape=lambda _: (32, 32, 3),
         classes=layout.classes,
-        mean=layout.mean,
-        std=layout.std,
+        stem=layout.stem,
     )
 
 

@@ -3,11 +3,15 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
+from lit_tf import config
 from lit_tf.data import augment
+
+_DEFAULTS = config.Data()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +39,9 @@ class Dataset:
         test: read once, at the end.
         validation: set apart from the training examples, or None.
         classes: their names, by label.
-        mean: of each channel, in raw units.
-        std: of each channel, in raw units.
+        stem: what a model's stem is built from beside the shape of an example,
+            by name. Of images, the `mean` and `std` of each channel, in raw
+            units; of texts, the `alphabet`.
         crop: how a training batch is varied.
         note: a word for the user, such as that the files are not the official
             ones.
@@ -46,9 +51,8 @@ class Dataset:
     train: Split
     test: Split
     classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    crop: augment.Crop
+    stem: Mapping[str, Any]
+    crop: augment.Variation
     validation: Split | None = None
     note: str = ""
 
@@ -58,8 +62,7 @@ class Dataset:
         return {
             "input_shape": self.train.inputs.shape[1:],
             "classes": len(self.classes),
-            "mean": self.mean,
-            "std": self.std,
+            **self.stem,
         }
 
     @functools.cached_property
@@ -77,25 +80,25 @@ class Source:
     """An entry of `DATASETS`: a loader, and what is known without its files.
 
     Args:
-        load: (data_dir, download) → a `Dataset` whose validation is still None.
-        input_shape: of one example.
+        load: (data_dir, download, settings) → a `Dataset` whose validation is
+            still None.
+        input_shape: settings → the shape of one example.
         classes: how many there are.
-        mean: of each channel, in raw units.
-        std: of each channel, in raw units.
+        stem: as `Dataset.stem`.
     """
 
-    load: Callable[[str, bool], Dataset]
-    input_shape: tuple[int, ...]
+    load: Callable[[str, bool, config.Data], Dataset]
+    input_shape: Callable[[config.Data], tuple[int, ...]]
     classes: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    stem: Mapping[str, Any]
 
-    @property
-    def form(self) -> dict:
-        """The arguments that a model's builder needs, as `Dataset.form`."""
+    def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
+        """Returns the arguments that a model's builder needs.
+
+        Those of `Dataset.form`, of what these settings would load.
+        """
         return {
-            "input_shape": self.input_shape,
+            "input_shape": self.input_shape(settings),
             "classes": self.classes,
-            "mean": self.mean,
-            "std": self.std,
+            **self.stem,
         }

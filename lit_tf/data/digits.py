@@ -2,17 +2,23 @@
 
 import numpy as np
 
+from lit_tf import config
 from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Source, Split
 
 
-def load(data_dir: str = "", download: bool = False) -> Dataset:
+def load(
+    data_dir: str = "",
+    download: bool = False,
+    settings: config.Data | None = None,
+) -> Dataset:
     """Loads 1,797 grey 8×8 images of 0 … 16 (UCI, Alpaydin & Kaynak, 1998).
 
     They come without a split. Every fifth is a test image, so that each of the
     writers, who follow one another, is in train and in test.
     """
-    del data_dir, download  # Nothing to look for and nothing to fetch.
+    # Nothing to look for, nothing to fetch, nothing to choose.
+    del data_dir, download, settings
     from sklearn import datasets
 
     bunch = datasets.load_digits()
@@ -24,13 +30,15 @@ def load(data_dir: str = "", download: bool = False) -> Dataset:
         train=Split(images[~test], labels[~test]),
         test=Split(images[test], labels[test]),
         classes=tuple(map(str, bunch.target_names)),
-        mean=SOURCE.mean,
-        std=SOURCE.std,
+        stem=SOURCE.stem,
         # Their ink fills the image: shifting it would cut it off.
         crop=augment.Crop(),
     )
 
 
 SOURCE = Source(
-    load=load, input_shape=(8, 8, 1), classes=10, mean=(4.88,), std=(6.02,)
+    load=load,
+    input_shape=lambda _: (8, 8, 1),
+    classes=10,
+    stem={"mean": (4.88,), "std": (6.02,)},
 )

@@ -69,7 +69,7 @@ def test_a_data_set_has_the_form_a_model_is_built_for(load):
 
 
 def test_the_form_is_known_before_anything_is_loaded(load):
-    assert data.DATASETS[load.name].form == load().form
+    assert data.DATASETS[load.name].form() == load().form
 
 
 def test_validation_examples_are_set_apart_from_training_ones(load):

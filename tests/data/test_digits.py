@@ -19,8 +19,12 @@ def test_every_fifth_image_is_a_test_image():
 
 def test_mean_and_deviation_are_those_of_the_training_images():
     loaded = digits.load()
-    assert loaded.mean == pytest.approx([loaded.train.inputs.mean()], abs=0.01)
-    assert loaded.std == pytest.approx([loaded.train.inputs.std()], abs=0.01)
+    assert loaded.stem["mean"] == pytest.approx(
+        [loaded.train.inputs.mean()], abs=0.01
+    )
+    assert loaded.stem["std"] == pytest.approx(
+        [loaded.train.inputs.std()], abs=0.01
+    )
 
 
 def test_a_digit_is_never_mirrored():
