@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import models, sectioned
+from lit_tf import characters, models, sectioned
 
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
@@ -19,12 +20,25 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
-FORM = {
+# By what a family's stem is built from: a data set's form, and how many values
+# its raw inputs have.
+IMAGES = {
     "input_shape": (8, 8, 3),
     "classes": 5,
     "mean": (120.0, 125.0, 130.0),
     "std": (60.0, 62.0, 64.0),
 }
+TEXTS = {
+    "input_shape": (64,),
+    "classes": 5,
+    "alphabet": characters.ALPHABET,
+}
+FORMS = {("mean", "std"): (IMAGES, 256), ("alphabet",): (TEXTS, 69)}
+
+
+def _form(name):
+    family = re.match("[a-z]+", name)[0]
+    return FORMS[models.MODELS[family].STEM]
 
 
 @pytest.fixture
@@ -33,20 +47,21 @@ def build():
 
     def make(name="resnet8", seed=0, **form):
         keras.utils.set_random_seed(seed)
-        return models.get(name)(**FORM | form)
+        return models.get(name)(**_form(name)[0] | form)
 
     return make
 
 
 @pytest.fixture
 def batch():
-    """A function: size → raw images and labels that fit `build`'s models."""
+    """A function: size → raw inputs and labels that fit `build`'s models."""
 
-    def make(size=8, seed=0):
+    def make(size=8, seed=0, name="resnet8"):
+        form, values = _form(name)
         random = np.random.default_rng(seed)
-        images = random.integers(0, 256, (size, *FORM["input_shape"]))
-        labels = random.integers(0, FORM["classes"], size)
-        return images.astype(np.float32), labels.astype(np.int32)
+        inputs = random.integers(0, values, (size, *form["input_shape"]))
+        labels = random.integers(0, form["classes"], size)
+        return inputs.astype(np.float32), labels.astype(np.int32)
 
     return make
 

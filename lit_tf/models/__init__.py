@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 
 from lit_tf import errors, sectioned
-from lit_tf.models import resnet
+from lit_tf.models import resnet, vdcnn
 
 # A family's module builds its members by depth and lists the names worth
-# knowing; any depth that `build` accepts may be asked for. It also knows its
+# knowing; any depth that `build` accepts may be asked for, and any of its
+# variants. It says what of a data set its stem is built from, and knows its
 # members' weights by the names under which they are published.
-MODELS = {"resnet": resnet}
+MODELS = {"resnet": resnet, "vdcnn": vdcnn}
 
 
 def names() -> tuple[str, ...]:
@@ -23,28 +25,41 @@ def get(name: str) -> Callable[..., sectioned.SectionedModel]:
     """Returns the builder of an architecture, a function of the data's form.
 
     Args:
-        name: a family and a depth, such as "resnet20".
+        name: a family and a depth, such as "resnet20", and perhaps variants
+            behind it, such as "vdcnn17_conv_shortcut".
 
     Raises:
-        SettingsError: there is no such family, or no such depth in it; the
-            nearest name is given.
+        SettingsError: there is no such family, no such depth or no such variant
+            in it; the nearest name is given. The builder raises it for data
+            that the family does not read.
     """
-    match = re.fullmatch(r"([a-z]+)(\d+)", name)
+    match = re.fullmatch(r"([a-z]+)(\d+)((?:_[a-z]+)*)", name)
     if match is None or match[1] not in MODELS:
         raise errors.SettingsError(errors.unknown("model", name, names()))
     family, depth = MODELS[match[1]], int(match[2])
     family.check(depth)
+    options = {}
+    for variant in match[3].split("_")[1:]:
+        if variant not in family.VARIANTS:
+            known = family.VARIANTS or ("none",)
+            raise errors.SettingsError(
+                errors.unknown(f"variant of a {match[1]}", variant, known)
+            )
+        options |= family.VARIANTS[variant]
 
     def build(
-        *,
-        input_shape: Sequence[int],
-        classes: int,
-        mean: Sequence[float],
-        std: Sequence[float],
+        *, input_shape: Sequence[int], classes: int, **stem: Any
     ) -> sectioned.SectionedModel:
-        return family.build(
-            depth, input_shape=input_shape, classes=classes, mean=mean, std=std
+        if stem.keys() != set(family.STEM):
+            raise errors.SettingsError(
+                f"{name} must be given data with {' and '.join(family.STEM)}. "
+                f"Received: data with {' and '.join(stem)}."
+            )
+        model = family.build(
+            depth, input_shape=input_shape, classes=classes, **stem, **options
         )
+        model.name = name
+        return model
 
     return build
 

@@ -8,6 +8,8 @@ import keras
 
 from lit_tf import errors, layers, sectioned, transfer
 
+STEM = ("mean", "std")
+VARIANTS = {}
 NAMES = tuple(f"resnet{d}" for d in (8, 14, 20, 32, 44, 56, 110, 1202))
 
 

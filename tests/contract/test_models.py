@@ -24,12 +24,24 @@ CIFAR = {
 }
 
 
+# The longest chain of weighted layers. A VDCNN's depth is its convolutions, and
+# leaves out the embedding and three dense layers.
+CHAINS = {"resnet8": 8, "vdcnn9": 1 + 9 + 3}
+
+
 @pytest.fixture(params=sorted(SMALLEST))
 def model(request, build, batch):
     """The smallest member of a family, its moving statistics moved."""
-    model = build(SMALLEST[request.param])
-    model(batch(8, seed=1)[0], training=True)
+    name = SMALLEST[request.param]
+    model = build(name)
+    model(batch(8, seed=1, name=name)[0], training=True)
     return model
+
+
+@pytest.fixture
+def given(model, batch):
+    """A function: size → raw inputs that fit the model."""
+    return lambda size: batch(size, name=model.name)[0]
 
 
 def family_of(model):
@@ -40,11 +52,11 @@ def parts(model):
     return [model.stem, *model.sections, model.head]
 
 
-def test_the_output_is_the_composition_of_the_parts(model, batch):
-    x = images = batch(3)[0]
+def test_the_output_is_the_composition_of_the_parts(model, given):
+    x = inputs = given(3)
     for part in parts(model):
         x = part(x, training=False)
-    np.testing.assert_array_equal(x, model(images, training=False))
+    np.testing.assert_array_equal(x, model(inputs, training=False))
 
 
 def test_the_parts_hold_the_models_variables_each_once(model):
@@ -53,19 +65,19 @@ def test_the_parts_hold_the_models_variables_each_once(model):
     assert set(ours) == {id(v) for v in model.variables}
 
 
-def test_changing_a_part_changes_the_model(model, batch):
-    images, _ = batch(2)
+def test_changing_a_part_changes_the_model(model, given):
+    inputs = given(2)
     for part in parts(model):
-        before = model(images, training=False).numpy()
+        before = model(inputs, training=False).numpy()
         part.trainable_variables[0].assign_add(
             tf.ones_like(part.trainable_variables[0])
         )
-        after = model(images, training=False).numpy()
+        after = model(inputs, training=False).numpy()
         assert np.abs(after - before).max() > 1e-5, part.name
 
 
-def test_representations_have_the_shapes_that_flow(model, batch):
-    x = batch(2)[0]
+def test_representations_have_the_shapes_that_flow(model, given):
+    x = given(2)
     assert len(model.representations) == len(model.sections) + 1
     for part, expected in zip(
         parts(model), model.representations, strict=False
@@ -81,7 +93,7 @@ def test_a_deeper_member_lines_up(model, build):
 
 
 def test_a_saved_model_answers_alike_and_knows_its_facts(
-    model, batch, tmp_path
+    model, given, tmp_path
 ):
     model.facts["taught"] = {"epochs": 3, "accuracy": 0.5}
     model.save(tmp_path / "model.keras")
@@ -89,48 +101,48 @@ def test_a_saved_model_answers_alike_and_knows_its_facts(
     assert type(again) is type(model)
     assert (again.facts, again.depth) == (model.facts, model.depth)
     assert [p.name for p in parts(again)] == [p.name for p in parts(model)]
-    images, _ = batch(3)
+    inputs = given(3)
     np.testing.assert_array_equal(
-        again(images, training=False), model(images, training=False)
+        again(inputs, training=False), model(inputs, training=False)
     )
 
 
-def test_a_graph_answers_as_eager_does(model, batch):
-    images, _ = batch(3)
+def test_a_graph_answers_as_eager_does(model, given):
+    inputs = given(3)
     graph = tf.function(lambda x: model(x, training=False))
     np.testing.assert_allclose(
-        graph(images), model(images, training=False), rtol=1e-4, atol=1e-5
+        graph(inputs), model(inputs, training=False), rtol=1e-4, atol=1e-5
     )
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_logits_are_float32_under_any_policy(model, batch, policy):
-    images, _ = batch(2)
+def test_logits_are_float32_under_any_policy(model, given, policy):
+    inputs = given(2)
     mixed = sectioned.with_policy(model, policy)
-    logits = mixed(images, training=False)
+    logits = mixed(inputs, training=False)
     assert logits.dtype == tf.float32
-    exact = model(images, training=False)
+    exact = model(inputs, training=False)
     assert 0 < np.abs(logits - exact).max() < 0.1 * np.abs(exact).max()
 
 
-def test_a_policy_there_and_back_changes_nothing(model, batch):
+def test_a_policy_there_and_back_changes_nothing(model, given):
     model.facts["taught"] = 3
     there = sectioned.with_policy(model, "mixed_bfloat16")
     back = sectioned.with_policy(there, "float32")
     assert (back.facts, back.depth) == (model.facts, model.depth)
     for ours, theirs in zip(back.weights, model.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    images, _ = batch(2)
+    inputs = given(2)
     np.testing.assert_array_equal(
-        back(images, training=False), model(images, training=False)
+        back(inputs, training=False), model(inputs, training=False)
     )
 
 
-def test_the_depth_is_the_names_and_the_longest_chain(model):
+def test_the_depth_is_the_names(model):
     stated = int(model.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
     assert measure.depth(model) == stated
     model.depth = None
-    assert measure.depth(model) == stated
+    assert measure.depth(model) == CHAINS[model.name]
 
 
 def test_the_models_name_is_the_one_it_was_asked_for_by(model):
@@ -189,8 +201,31 @@ def test_resnet20_costs_what_its_paper_says():
         ("resnt20", r"Unknown model 'resnt20'.*nearest is resnet20"),
         ("resnet", r"Unknown model 'resnet'"),
         ("", "Unknown model ''"),
+        (
+            "vdcnn10",
+            "one of 9, 17, 29, 49. Received: vdcnn10.*nearest is vdcnn9",
+        ),
+        ("vdcnn9_con", "variant of a vdcnn 'con'.*nearest is conv"),
+        ("resnet8_conv", "Unknown variant of a resnet 'conv'"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, message):
     with pytest.raises(errors.SettingsError, match=message):
         models.get(name)
+
+
+def test_a_model_is_not_built_for_what_it_does_not_read(model):
+    family = models.MODELS[family_of(model)]
+    with pytest.raises(errors.SettingsError, match=f"{family.STEM[0]}.*tint"):
+        models.get(model.name)(input_shape=(64,), classes=2, tint=0)
+
+
+def test_every_variant_of_a_family_lines_up_with_itself(model, build):
+    for variant in models.MODELS[family_of(model)].VARIANTS:
+        names = [
+            f"{name}_{variant}"
+            for name in models.MODELS[family_of(model)].NAMES[:2]
+        ]
+        student, teacher = map(build, names)
+        assert [student.name, teacher.name] == names
+        pairs.check_alike(teacher, student)
