@@ -38,13 +38,20 @@ def encode(texts: tf.Tensor, *, alphabet: str, length: int) -> tf.Tensor:
     """
     # No more is looked at, however long a text is: UTF-8 has 4 bytes at most.
     texts = tf.strings.substr(texts, 0, 4 * length)
-    points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
-    table = tf.constant(_table(alphabet))
-    codes = tf.ragged.map_flat_values(
-        lambda point: tf.gather(table, tf.minimum(point, len(table) - 1)),
-        points[:, :length],
-    )
-    return codes.to_tensor(0, shape=[None, length])
+    characters = tf.strings.length(texts, unit="UTF8_CHAR")
+    plain = tf.equal(tf.strings.length(texts), characters)
+    # Most texts are plain: every byte is a character, or none. To take apart
+    # the others takes several times as long.
+    kinds = {_of_bytes: plain, _of_points: tf.logical_not(plain)}
+    places = [
+        tf.cast(tf.where(kind)[:, 0], tf.int32) for kind in kinds.values()
+    ]
+    table = _table(alphabet)
+    codes = [
+        of(tf.gather(texts, place), table, length)
+        for of, place in zip(kinds, places, strict=True)
+    ]
+    return tf.dynamic_stitch(places, codes)
 
 
 def decode(codes: tf.Tensor, *, alphabet: str) -> tf.Tensor:
@@ -60,9 +67,33 @@ def decode(codes: tf.Tensor, *, alphabet: str) -> tf.Tensor:
     )
 
 
+def _of_bytes(texts, table, length):
+    known = np.full(256, table[-1])
+    known[: min(128, len(table))] = table[:128]
+    texts = tf.strings.substr(texts, 0, length)
+    joined = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)
+    codes = tf.RaggedTensor.from_row_lengths(
+        tf.gather(tf.constant(known), tf.cast(joined, tf.int32)),
+        tf.strings.length(texts),
+        validate=False,
+    )
+    return codes.to_tensor(0, shape=[None, length])
+
+
+def _of_points(texts, table, length):
+    points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
+    codes = tf.ragged.map_flat_values(
+        lambda point: tf.gather(
+            tf.constant(table), tf.minimum(point, len(table) - 1)
+        ),
+        points[:, :length],
+    )
+    return codes.to_tensor(0, shape=[None, length])
+
+
 @functools.cache
 def _table(alphabet):
-    """Returns the code of every code point up to the last that has one."""
+    """Returns the code of each code point, to one past the last it knows."""
     codes = {character: i for i, character in enumerate(alphabet, 1)}
     known = {
         point: codes[chr(point).lower()]

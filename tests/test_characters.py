@@ -73,11 +73,36 @@ def test_texts_are_cut_and_padded():
 
 
 def test_bytes_that_are_no_text_are_unknown():
-    rows = codes(b"a\xffb", b"a\xe2\x82b", b"\x80\x80c")
+    rows = codes(b"a\xffb", b"a\xe2\x82b", b"\x80\x80c", b"\xe2\xc3d")
     np.testing.assert_array_equal(
         rows[:, :3],
-        [[1, UNKNOWN, 2], [1, UNKNOWN, 2], [UNKNOWN, UNKNOWN, 3]],
+        [
+            [1, UNKNOWN, 2],
+            [1, UNKNOWN, 2],
+            [UNKNOWN, UNKNOWN, 3],
+            [UNKNOWN, UNKNOWN, 4],
+        ],
     )
+
+
+def test_a_batch_of_all_kinds_comes_back_in_its_order():
+    texts = ["plain", "", "naïve", "Plain", "🙂", "x" * 30]
+    np.testing.assert_array_equal(
+        codes(*texts, length=6), [by_hand(text, 6) for text in texts]
+    )
+    none = characters.encode(
+        tf.constant([], tf.string), alphabet="abc", length=6
+    )
+    assert none.shape == (0, 6)
+
+
+def test_bytes_that_are_replaced_are_as_python_replaces_them():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        text = random.integers(0, 256, random.integers(1, 12)).astype(np.uint8)
+        text = text.tobytes() + b"end"
+        wanted = by_hand(text.decode("utf-8", "replace"), 16)
+        np.testing.assert_array_equal(codes(text, length=16)[0], wanted)
 
 
 def test_a_huge_text_is_read_no_further_than_it_counts():
@@ -104,6 +129,8 @@ def test_the_layer_has_the_table_and_takes_what_is_no_code_as_unknown():
 
 def test_any_alphabet_has_codes_of_its_own():
     rows = characters.encode(
-        tf.constant(["ДА нет"]), alphabet="адент", length=7
+        tf.constant(["ДА нет", b"\xd0z"]), alphabet="адентÿ", length=7
     )
-    np.testing.assert_array_equal(rows, [[2, 1, 6, 4, 3, 5, 0]])
+    np.testing.assert_array_equal(
+        rows, [[2, 1, 7, 4, 3, 5, 0], [7, 7, 0, 0, 0, 0, 0]]
+    )
