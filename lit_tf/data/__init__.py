@@ -5,13 +5,16 @@ import dataclasses
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import cifar, digits
+from lit_tf.data import cifar, digits, reviews
 from lit_tf.data.dataset import Dataset, Source, Split
 
 DATASETS = {
     "digits": digits.SOURCE,
     "cifar10": cifar.CIFAR10,
     "cifar100": cifar.CIFAR100,
+    "amazon_full": reviews.AMAZON_FULL,
+    "amazon_polarity": reviews.AMAZON_POLARITY,
+    "csv": reviews.CSV,
 }
 
 

@@ -5,20 +5,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-Variation = Callable[[tf.Tensor, Callable[[int], tf.Tensor]], tf.Tensor]
-
-
-def none(inputs: tf.Tensor, draw: Callable[[int], tf.Tensor]) -> tf.Tensor:
-    """Returns a batch as it is: the variation of what is not varied."""
-    del draw
-    return inputs
-
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
     """Pads an image with zeros, cuts its size out of it, perhaps mirrors it.
 
     The padding is in raw pixels, so that it is what a black border would be.
+    By default it does nothing, to inputs of any kind.
 
     Args:
         pad: pixels on each side; 0 leaves the image where it is.
@@ -41,6 +34,8 @@ class Crop:
         Returns:
             The shape and type of `images`.
         """
+        if self == Crop():
+            return images
         _, height, width, channels = images.shape
         tall, wide = height + 2 * self.pad, width + 2 * self.pad
         top = draw(0) % (2 * self.pad + 1)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from lit_tf.data import augment
+from lit_tf.data import augment, rows
 from lit_tf.data.dataset import Split
 
 _LARGEST = 2**31 - 1
@@ -52,7 +52,7 @@ def training(
     batch_size: int,
     epochs: int,
     seed: int,
-    crop: augment.Variation,
+    crop: augment.Crop,
     first_step: int = 0,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
@@ -84,7 +84,7 @@ def training(
                 raise ValueError(f"No random number {number} an example.")
             return _random(chosen, [seed, keys + _VARIATION + number], _LARGEST)
 
-        return crop(tf.gather(inputs, chosen), draw), tf.gather(labels, chosen)
+        return crop(_rows(inputs, chosen), draw), tf.gather(labels, chosen)
 
     return _pieces(
         piece, examples, batch_size, (first_step, steps * epochs), share
@@ -106,7 +106,7 @@ def evaluation(
 
     def piece(step, places):
         del step
-        return tf.gather(inputs, places), tf.gather(labels, places)
+        return _rows(inputs, places), tf.gather(labels, places)
 
     return _pieces(piece, len(split), batch_size, (0, steps), share)
 
@@ -164,8 +164,20 @@ def _pieces(piece, examples, batch_size, steps, share):
 
 
 def _resident(split):
+    """Returns inputs and labels as tensors, but rows of a file as they are."""
+    mapped = isinstance(split.inputs, rows.Rows)
     with tf.device("CPU:0"):
-        return tf.constant(split.inputs), tf.constant(split.labels)
+        inputs = split.inputs if mapped else tf.constant(split.inputs)
+        return inputs, tf.constant(split.labels)
+
+
+def _rows(inputs, places):
+    if tf.is_tensor(inputs):
+        return tf.gather(inputs, places)
+    found = tf.numpy_function(
+        inputs.__getitem__, [places], inputs.dtype, stateful=False
+    )
+    return tf.ensure_shape(found, [None, *inputs.shape[1:]])
 
 
 def _random(index, key, largest):

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.data import augment
+from lit_tf.data.rows import Rows
 
 _DEFAULTS = config.Data()
+_BLOCK = 8192  # Examples that are hashed at a time.
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
     """Examples: inputs `[examples, ...]` as stored, labels `[examples]`."""
 
-    inputs: np.ndarray
+    inputs: np.ndarray | Rows
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -26,7 +28,7 @@ class Split:
 
     def take(self, indices: np.ndarray) -> "Split":
         """Returns the examples at the indices, in their order."""
-        return Split(self.inputs[indices], self.labels[indices])
+        return Split(self.inputs.take(indices, 0), self.labels[indices])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     stem: Mapping[str, Any]
-    crop: augment.Variation
+    crop: augment.Crop
     validation: Split | None = None
     note: str = ""
 
@@ -71,7 +73,9 @@ class Dataset:
         digest = hashlib.sha256()
         for split in (self.train, self.validation, self.test):
             for array in (split.inputs, split.labels) if split else ():
-                digest.update(np.ascontiguousarray(array))
+                for start in range(0, len(array), _BLOCK):
+                    block = array[start : start + _BLOCK]
+                    digest.update(np.ascontiguousarray(block))
         return digest.hexdigest()[:16]
 
 
@@ -83,20 +87,29 @@ class Source:
         load: (data_dir, download, settings) → a `Dataset` whose validation is
             still None.
         input_shape: settings → the shape of one example.
-        classes: how many there are.
+        classes: how many there are; None where only the files tell.
         stem: as `Dataset.stem`.
     """
 
     load: Callable[[str, bool, config.Data], Dataset]
     input_shape: Callable[[config.Data], tuple[int, ...]]
-    classes: int
+    classes: int | None
     stem: Mapping[str, Any]
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments that a model's builder needs.
 
         Those of `Dataset.form`, of what these settings would load.
+
+        Raises:
+            SettingsError: only the data set's files tell how many classes it
+                has.
         """
+        if self.classes is None:
+            raise errors.SettingsError(
+                "`dataset` must be one whose classes are known without its "
+                f"files. Received: dataset={settings.dataset!r}."
+            )
         return {
             "input_shape": self.input_shape(settings),
             "classes": self.classes,

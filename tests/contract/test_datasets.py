@@ -5,31 +5,45 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lit_tf import config, data
+from lit_tf import config, data, errors, models
 
-# name → its files and the bytes of a record's labels, below which classes.
-CIFAR = {
-    "cifar10": (
-        [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"],
-        [10],
-    ),
+# Files of 30 examples, by name. Images: the bytes of a record's labels, below
+# which classes. Texts: the classes.
+CIFAR10 = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+IMAGES = {
+    "cifar10": (CIFAR10, [10]),
     "cifar100": (["train.bin", "test.bin"], [20, 100]),
 }
+TEXTS = {"amazon_full": 5, "amazon_polarity": 2, "csv": 3}
 
 
-@pytest.fixture(params=sorted(data.DATASETS))
-def load(request, tmp_path):
-    """A function: settings → the data set, tiny where it is not ours."""
-    files, classes = CIFAR.get(request.param, ([], []))
+def write_images(folder, files, classes):
     random = np.random.default_rng(0)
     for file in files:
         labels = random.integers(0, classes, (30, len(classes)))
         pixels = random.integers(0, 256, (30, 3072))
         table = np.concatenate([labels, pixels], axis=1).astype(np.uint8)
-        (tmp_path / file).write_bytes(table.tobytes())
+        (folder / file).write_bytes(table.tobytes())
+
+
+def write_texts(folder, classes):
+    for file in ("train.csv", "test.csv"):
+        rows = [f'"{i % classes + 1}","No {i}","text"\n' for i in range(30)]
+        (folder / file).write_text("".join(rows))
+
+
+@pytest.fixture(params=sorted(data.DATASETS))
+def load(request, tmp_path):
+    """A function: settings → the data set, tiny where it is not ours."""
+    if request.param in IMAGES:
+        write_images(tmp_path, *IMAGES[request.param])
+    elif request.param in TEXTS:
+        write_texts(tmp_path, TEXTS[request.param])
 
     def make(**settings):
-        chosen = config.Data(dataset=request.param, **settings)
+        chosen = config.Data(
+            dataset=request.param, **{"text_length": 64} | settings
+        )
         return data.load(chosen, data_dir=str(tmp_path))
 
     make.name = request.param
@@ -39,9 +53,9 @@ def load(request, tmp_path):
 def rows(*splits):
     """Returns the examples of some splits, whatever their order."""
     return sorted(
-        (image.tobytes(), int(label))
+        (example.tobytes(), int(label))
         for split in splits
-        for image, label in zip(split.inputs, split.labels, strict=True)
+        for example, label in zip(split.inputs, split.labels, strict=True)
     )
 
 
@@ -49,10 +63,10 @@ def test_a_data_set_bears_the_name_it_is_asked_for_by(load):
     assert load().name == load.name
 
 
-def test_a_data_set_is_images_and_labels_as_stored(load):
+def test_a_data_set_is_bytes_and_labels_as_stored(load):
     loaded = load()
     for split in (loaded.train, loaded.validation, loaded.test):
-        assert split.inputs.dtype == np.uint8 and split.inputs.ndim == 4
+        assert split.inputs.dtype == np.uint8
         assert split.labels.dtype == np.int32
         assert split.labels.shape == split.inputs.shape[:1]
         assert split.inputs.shape[1:] == loaded.form["input_shape"]
@@ -60,16 +74,27 @@ def test_a_data_set_is_images_and_labels_as_stored(load):
         assert split.labels.max() < len(loaded.classes)
 
 
-def test_a_data_set_has_the_form_a_model_is_built_for(load):
-    form = load().form
-    assert form.keys() == {"input_shape", "classes", "mean", "std"}
-    channels = form["input_shape"][-1]
-    assert len(form["mean"]) == len(form["std"]) == channels
-    assert min(form["std"]) > 0
+def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
+    loaded = load()
+    (family,) = (
+        family
+        for family in models.MODELS.values()
+        if set(family.STEM) == loaded.stem.keys()
+    )
+    model = models.get(family.NAMES[0])(**loaded.form)
+    logits = model(loaded.train.inputs[:3], training=False).numpy()
+    assert logits.shape == (3, len(loaded.classes))
+    assert np.isfinite(logits).all()
 
 
 def test_the_form_is_known_before_anything_is_loaded(load):
-    assert data.DATASETS[load.name].form() == load().form
+    source = data.DATASETS[load.name]
+    settings = config.Data(dataset=load.name, text_length=64)
+    if source.classes is None:
+        with pytest.raises(errors.SettingsError, match=f"'{load.name}'"):
+            source.form(settings)
+    else:
+        assert source.form(settings) == load().form
 
 
 def test_validation_examples_are_set_apart_from_training_ones(load):
@@ -100,10 +125,13 @@ def test_the_test_split_is_the_same_whatever_validates(load):
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_the_fingerprint_sees_a_single_pixel(load, part):
+def test_the_fingerprint_sees_a_single_byte(load, part):
     loaded = load()
     split = getattr(loaded, part)
-    inputs = split.inputs.copy()
+    inputs = np.array(split.inputs[:])
+    copied = {part: dataclasses.replace(split, inputs=inputs.copy())}
+    copied = dataclasses.replace(loaded, **copied)
+    assert copied.fingerprint == loaded.fingerprint
     inputs.flat[-1] ^= 1
     changed = {part: dataclasses.replace(split, inputs=inputs)}
     changed = dataclasses.replace(loaded, **changed)

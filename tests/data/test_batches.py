@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lit_tf.data import augment, batches
+from lit_tf.data import augment, batches, rows
 from lit_tf.data.dataset import Split
 
 CROP = augment.Crop(pad=2, flip=True)
@@ -138,3 +138,26 @@ def test_evaluation_reads_a_split_in_its_own_order_unvaried():
     images, labels = map(np.concatenate, zip(*read_once, strict=True))
     np.testing.assert_array_equal(images, split.inputs)
     np.testing.assert_array_equal(labels, split.labels)
+
+
+def test_rows_of_a_file_are_read_as_those_in_memory_are(tmp_path):
+    split = numbered(11)
+    split.inputs.tofile(tmp_path / "rows.bin")
+    file = np.memmap(tmp_path / "rows.bin", np.uint8, "r", shape=(11, 5, 5, 3))
+    mapped = Split(rows.Rows(file), split.labels)
+    some = np.array([9, 2, 3, 10, 0, 7])
+    for ours, theirs in (
+        (mapped, split),
+        (mapped.take(some), split.take(some)),
+    ):
+        for one, other in (
+            (read(ours, epochs=2), read(theirs, epochs=2)),
+            (
+                list(batches.evaluation(ours, batch_size=4)),
+                list(batches.evaluation(theirs, batch_size=4)),
+            ),
+        ):
+            assert len(one) == len(other)
+            for got, wanted in zip(one, other, strict=True):
+                np.testing.assert_array_equal(got[0], wanted[0])
+                np.testing.assert_array_equal(got[1], wanted[1])

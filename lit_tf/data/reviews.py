@@ -1,0 +1,113 @@
+"""Texts and their classes: Amazon Reviews (Zhang et al., 2015), or your own."""
+
+import dataclasses
+
+import numpy as np
+
+from lit_tf import characters, config, errors
+from lit_tf.data import augment, encoded, tables
+from lit_tf.data.dataset import Dataset, Source, Split
+
+_STEM = {"alphabet": characters.ALPHABET}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Where the official files are, and what is in them.
+
+    Args:
+        name: of the data set.
+        folder: of its tables, and of their archive.
+        classes: their names; () where the tables tell how many there are.
+        official: rows to train and to test on; () where there are none.
+    """
+
+    name: str
+    folder: str = ""
+    classes: tuple[str, ...] = ()
+    official: tuple[int, ...] = ()
+
+    def load(
+        self,
+        data_dir: str = "",
+        download: bool = False,
+        settings: config.Data | None = None,
+    ) -> Dataset:
+        """Loads train.csv and test.csv as codes, encoded once."""
+        del download  # TensorFlow Datasets has none of these.
+        settings = settings or config.Data(dataset=self.name)
+        found = tables.find(data_dir, self.folder) if data_dir else None
+        if found is None:
+            archive = f", no {self.folder}.tar.gz" if self.folder else ""
+            raise errors.DataError(
+                f"No train.csv and test.csv{archive} in "
+                f"--data_dir={data_dir!r}. Name the folder or the archive that "
+                f"holds them; --download cannot fetch {self.name}."
+            )
+        how = {"alphabet": characters.ALPHABET, "length": settings.text_length}
+        known = len(self.classes) or None
+        train = encoded.encode(found[0], classes=known, **how)
+        classes = self.classes or _classes(train.labels)
+        test = encoded.encode(found[1], classes=len(classes), **how)
+        return Dataset(
+            name=self.name,
+            train=Split(train.codes, train.labels),
+            test=Split(test.codes, test.labels),
+            classes=classes,
+            stem=_STEM,
+            crop=augment.Crop(),
+            note=self._note(train, test),
+        )
+
+    def _note(self, train, test):
+        counts = (len(train.labels), len(test.labels))
+        note = "{:,} training and {:,} test texts".format(*counts)
+        if self.official and counts != self.official:
+            official = "{:,} and {:,}".format(*self.official)
+            note += f"; not the official {official}"
+        replaced = train.replaced + test.replaced
+        if replaced:
+            note += (
+                f"; {replaced:,} bytes that are no UTF-8 were taken for "
+                "unknown characters"
+            )
+        return f"{note}; encoded in {train.folder.parent}/"
+
+
+def _classes(labels):
+    """Returns the names of the classes that a training table has."""
+    counts = np.bincount(labels)
+    if not counts.all():
+        raise errors.DataError(
+            f"train.csv must have rows of every class from 1 to {len(counts)}, "
+            f"its largest label. Received: none of {int(counts.argmin()) + 1}."
+        )
+    return tuple(str(i) for i in range(1, len(counts) + 1))
+
+
+def _source(layout):
+    return Source(
+        load=layout.load,
+        input_shape=lambda settings: (settings.text_length,),
+        classes=len(layout.classes) or None,
+        stem=_STEM,
+    )
+
+
+AMAZON_FULL = _source(
+    _Layout(
+        name="amazon_full",
+        folder="amazon_review_full_csv",
+        classes=("1 star", *(f"{stars} stars" for stars in range(2, 6))),
+        official=(3_000_000, 650_000),
+    )
+)
+AMAZON_POLARITY = _source(
+    _Layout(
+        name="amazon_polarity",
+        folder="amazon_review_polarity_csv",
+        classes=("negative", "positive"),
+        official=(3_600_000, 400_000),
+    )
+)
+CSV = _source(_Layout(name="csv"))

@@ -1,0 +1,226 @@
+"""Tables of texts: CSV, as published, compressed or in an archive.
+
+A row is a label from 1 and one or more columns of text, in quotes; a quote
+within a text is doubled, and a line's end is written as a backslash and an n.
+"""
+
+import codecs
+import contextlib
+import csv
+import dataclasses
+import gzip
+import hashlib
+import io
+import lzma
+import pathlib
+import tarfile
+import zlib
+from collections.abc import Iterator
+
+from lit_tf import errors
+
+_OPENERS = {"": open, ".gz": gzip.open, ".xz": lzma.open}
+_ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
+_BATCH = 1024
+# A quote that is never closed must not read a whole file into memory.
+_LONGEST = 100_000_000
+_LARGEST = 1_000_000  # A label, where nobody says how many classes there are.
+_DAMAGES = (zlib.error, lzma.LZMAError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table that was found.
+
+    Args:
+        name: `train.csv` or `test.csv`.
+        source: the file that holds it.
+        member: its name within an archive, "" where the file is the table.
+    """
+
+    name: str
+    source: pathlib.Path
+    member: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A hash of the file that holds it."""
+        with self.source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[io.BufferedIOBase]:
+        """Opens the table's bytes, whatever they are packed in.
+
+        Raises:
+            DataError: the file is damaged or cut off; also while it is read.
+        """
+        try:
+            with contextlib.ExitStack() as stack:
+                if self.member:
+                    archive = stack.enter_context(tarfile.open(self.source))
+                    yield stack.enter_context(archive.extractfile(self.member))
+                else:
+                    packed = _OPENERS[self.source.suffix.replace(".csv", "")]
+                    yield stack.enter_context(packed(self.source, "rb"))
+        except (tarfile.TarError, EOFError, OSError, *_DAMAGES) as error:
+            raise errors.DataError(
+                f"{self.source} cannot be read to its end: it is damaged or "
+                f"was cut off ({errors.line(error)})."
+            ) from error
+
+
+@dataclasses.dataclass
+class Rows:
+    """Some rows of a table: labels from 0, and texts."""
+
+    labels: list[int] = dataclasses.field(default_factory=list)
+    texts: list[str] = dataclasses.field(default_factory=list)
+
+
+def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
+    """Returns the training and the test table of a folder or an archive.
+
+    Args:
+        data_dir: a folder that holds them, their folder or its archive; or an
+            archive.
+        folder: the name of their own folder, and of its archive.
+
+    Returns:
+        None where there is neither.
+
+    Raises:
+        DataError: `data_dir` does not exist, or its archive is damaged or holds
+            something else.
+    """
+    root = pathlib.Path(data_dir)
+    if not root.exists():
+        raise errors.DataError(f"--data_dir={data_dir!r} does not exist.")
+    if root.is_file():
+        return _in_archive(root)
+    for place in (root, root / folder):
+        tables = [_in_folder(place, name) for name in ("train.csv", "test.csv")]
+        if all(tables):
+            return tuple(tables)
+        for name, table in zip(("train", "test"), tables, strict=True):
+            if any(tables) and not table:
+                raise errors.DataError(f"{place} holds no {name}.csv.")
+    for ending in _ARCHIVES if folder else ():
+        archive = root / f"{folder}{ending}"
+        if archive.is_file():
+            return _in_archive(archive)
+    return None
+
+
+def read(
+    table: Table, *, classes: int | None, replaced: list[int]
+) -> Iterator[Rows]:
+    """Reads a table, a thousand rows at a time.
+
+    Bytes that are no UTF-8 become replacement characters.
+
+    Args:
+        table: what is read.
+        classes: the largest label, or None for any.
+        replaced: the first number of it is raised by the bytes that were.
+
+    Raises:
+        DataError: the file is damaged, or a row is not as it should be; the
+            message names its line.
+    """
+
+    def replace(error):
+        replaced[0] += error.end - error.start
+        return "\N{REPLACEMENT CHARACTER}", error.end
+
+    codecs.register_error("lit_tf.counted", replace)
+    limit = csv.field_size_limit(_LONGEST)
+    try:
+        with (
+            table.opened() as raw,
+            io.TextIOWrapper(
+                raw, "utf-8-sig", errors="lit_tf.counted", newline=""
+            ) as lines,
+        ):
+            yield from _batches(table, lines, classes)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _batches(table, lines, classes):
+    reader = csv.reader(lines, strict=True)
+    rows, before = Rows(), 0
+    try:
+        for row in reader:
+            if row:
+                label, text = _checked(row, classes)
+                rows.labels.append(label)
+                rows.texts.append(text)
+            if len(rows.labels) == _BATCH:
+                yield rows
+                rows = Rows()
+            before = reader.line_num
+    except csv.Error as error:
+        raise errors.DataError(
+            f"{table.name}, line {before + 1}: every quote must be closed, and "
+            f"one within a text doubled ({error})."
+        ) from None
+    except _RowError as error:
+        raise errors.DataError(
+            f"{table.name}, line {before + 1}: {error}"
+        ) from None
+    if rows.labels:
+        yield rows
+
+
+class _RowError(ValueError):
+    pass
+
+
+def _checked(row, classes):
+    if len(row) < 2:
+        raise _RowError(
+            "a row must have a label and a text at least. Received: one column."
+        )
+    try:
+        label = int(row[0])
+    except ValueError:
+        label = 0
+    if not 1 <= label <= (classes or _LARGEST):
+        upto = "" if classes is None else f" to {classes}"
+        raise _RowError(
+            f"a label must be a whole number from 1{upto}. Received: "
+            f"{row[0][:40]!r}."
+        )
+    text = " ".join(row[1:])
+    if not text.strip(" "):
+        return label - 1, ""
+    return label - 1, text.replace("\\n", "\n")
+
+
+def _in_folder(folder, name):
+    for ending in _OPENERS:
+        path = folder / f"{name}{ending}"
+        if path.is_file():
+            return Table(name, path)
+    return None
+
+
+def _in_archive(path):
+    try:
+        with tarfile.open(path) as archive:
+            members = {
+                pathlib.PurePosixPath(member.name).name: member.name
+                for member in archive
+                if member.isfile()
+            }
+    except (tarfile.TarError, EOFError, OSError, *_DAMAGES) as error:
+        raise errors.DataError(
+            f"{path} is not a complete tar archive ({errors.line(error)})."
+        ) from error
+    for name in ("train.csv", "test.csv"):
+        if name not in members:
+            raise errors.DataError(f"{path} holds no {name}.")
+    return tuple(
+        Table(name, path, members[name]) for name in ("train.csv", "test.csv")
+    )

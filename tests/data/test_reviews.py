@@ -1,0 +1,273 @@
+"""Tables of texts: read as published, checked, encoded once."""
+
+import gzip
+import io
+import lzma
+import os
+import tarfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import characters, config, data, errors
+from lit_tf.data import tables
+
+ROWS = (
+    '"2","Great CD","My lovely Pat has one of the ""GREAT"" voices.\\nYes!"\n'
+    '"1","Café","déjà vu, 5 €"\n'
+    '"3","","no title"\n'
+    '"3","",""\n'
+    '"1","two","columns","more"\n'
+)
+TEXTS = [
+    'Great CD My lovely Pat has one of the "GREAT" voices.\nYes!',
+    "Café déjà vu, 5 €",
+    " no title",
+    "",
+    "two columns more",
+]
+LABELS = [1, 0, 2, 2, 0]
+LENGTH = 70
+
+
+def load(folder, name="csv", **settings):
+    chosen = {"dataset": name, "validation_fraction": 0, "text_length": LENGTH}
+    return data.load(config.Data(**chosen | settings), data_dir=str(folder))
+
+
+def write(folder, train=ROWS, test=ROWS):
+    folder.mkdir(exist_ok=True, parents=True)
+    for name, text in (("train.csv", train), ("test.csv", test)):
+        content = text if isinstance(text, bytes) else text.encode()
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def codes(*texts):
+    return characters.encode(
+        tf.constant(texts), alphabet=characters.ALPHABET, length=LENGTH
+    ).numpy()
+
+
+def check(loaded):
+    for split in (loaded.train, loaded.test):
+        np.testing.assert_array_equal(split.inputs[:], codes(*TEXTS))
+        np.testing.assert_array_equal(split.labels, LABELS)
+
+
+def archive(path, folder, mode="w:gz"):
+    with tarfile.open(path, mode) as tar:
+        tar.add(folder, "anything/at/all")
+    return path
+
+
+def test_quotes_escapes_and_columns_are_read_as_published(tmp_path):
+    loaded = load(write(tmp_path))
+    check(loaded)
+    assert loaded.classes == ("1", "2", "3")
+    assert not loaded.train.inputs[3].any()  # An empty text is all padding.
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz"])
+def test_tables_may_be_compressed(tmp_path, ending):
+    pack = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[ending]
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / f"{name}{ending}").write_bytes(pack(ROWS.encode()))
+    check(load(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("mine.tar.gz", "w:gz"), ("mine.tar.xz", "w:xz")]
+)
+def test_an_archive_is_read_in_place(tmp_path, name, mode):
+    check(load(archive(tmp_path / name, write(tmp_path / "x"), mode)))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "folder", "classes"),
+    [
+        ("amazon_full", "amazon_review_full_csv", 5),
+        ("amazon_polarity", "amazon_review_polarity_csv", 2),
+    ],
+)
+def test_official_data_are_found_by_their_names(
+    tmp_path, name, folder, classes, packed
+):
+    rows = '"1","a","b"\n"2","c","d"\n'
+    place = tmp_path / ("elsewhere" if packed else folder)
+    write(place, rows, rows)
+    if packed:
+        archive(tmp_path / f"{folder}.tar.gz", place)
+    loaded = load(tmp_path, name)
+    assert loaded.form["classes"] == classes
+    assert "2 training and 2 test texts; not the official" in loaded.note
+
+
+def test_a_table_is_read_once(tmp_path, monkeypatch):
+    write(tmp_path)
+    first = load(tmp_path)
+
+    def refuse(*_, **__):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(tables, "read", refuse)
+    assert load(tmp_path).fingerprint == first.fingerprint
+    with pytest.raises(AssertionError):
+        load(tmp_path, text_length=LENGTH + 1)
+
+
+def test_a_table_that_changed_is_read_again(tmp_path):
+    before = load(write(tmp_path)).fingerprint
+    after = load(write(tmp_path, ROWS.replace("Pat", "Pit")))
+    assert after.fingerprint != before
+    assert load(write(tmp_path)).fingerprint == before
+
+
+@pytest.mark.parametrize("file", ["codes.bin", "labels.npy", "facts.json"])
+def test_what_was_kept_and_is_damaged_is_made_again(tmp_path, file):
+    write(tmp_path)
+    load(tmp_path)
+    for path in (tmp_path / "encoded").glob(f"*/{file}"):
+        path.write_bytes(path.read_bytes()[:-3])
+    check(load(tmp_path))
+
+
+def test_where_nothing_can_be_written_the_users_cache_keeps_it(
+    tmp_path, monkeypatch
+):
+    there = write(tmp_path / "data")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != there)
+    check(load(there))
+    assert {path.name for path in there.iterdir()} == {"train.csv", "test.csv"}
+    assert list((tmp_path / "cache/lit_tf/encoded").glob("*/codes.bin"))
+
+
+def test_bytes_that_are_no_utf8_are_replaced_counted_and_told(tmp_path):
+    bad = b'"1","a","b\xff\xe2\x82c"\n"2","\xc3\x28","d"\n'
+    loaded = load(write(tmp_path, bad, ROWS.replace('"3"', '"2"')))
+    wanted = codes("a b\ufffd\ufffdc", "\ufffd( d")
+    np.testing.assert_array_equal(loaded.train.inputs[:], wanted)
+    told = "4 bytes that are no UTF-8"
+    assert told in loaded.note
+    assert told in load(tmp_path).note  # Also when they are not read again.
+
+
+def test_a_text_of_ten_megabytes_is_cut(tmp_path):
+    huge = f'"1","","{"ab" * 5_000_000}"\n"2","x","y"\n'
+    loaded = load(write(tmp_path, huge, huge))
+    wanted = codes(" " + "ab" * 50, "x y")
+    np.testing.assert_array_equal(loaded.train.inputs[:], wanted)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_text(tmp_path):
+    rows = b"\xef\xbb\xbf" + ROWS.replace("\n", "\r\n").encode()
+    check(load(write(tmp_path, rows, rows)))
+
+
+def test_a_line_end_within_a_text_is_a_character_of_it(tmp_path):
+    rows = '"1","a","b\nc"\n"2","d","e"\n'
+    loaded = load(write(tmp_path, rows, rows))
+    np.testing.assert_array_equal(
+        loaded.train.inputs[:], codes("a b\nc", "d e")
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            '"1","a","b"\n"2"\n',
+            "train.csv, line 2: a row must have a",
+        ),
+        ('"1","a"\n"x","b"\n', "line 2: .* whole number from 1. Received: 'x'"),
+        ('"1","a"\n"0","b"\n', "line 2: .* whole number from 1. Received: '0'"),
+        ('"1","a"\n"1.5","b"\n', "line 2: .*Received: '1.5'"),
+        ('"1","a"\n"2","b\nc\n', "line 2: every quote must be closed"),
+        ('"1","a\nb"\n"2","b"c"\n', "line 3: every quote must be closed"),
+        ('"1","a"\n"9999999","b"\n', "line 2: .*Received: '9999999'"),
+        ("", "train.csv in .* is empty"),
+        ("\n\n", "train.csv in .* is empty"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line(tmp_path, rows, message):
+    with pytest.raises(errors.DataError, match=message):
+        load(write(tmp_path, rows))
+    assert not list((tmp_path / "encoded").glob("*/codes.bin"))
+
+
+def test_a_class_without_a_row_is_named(tmp_path):
+    message = "rows of every class from 1 to 3.*none of 2"
+    with pytest.raises(errors.DataError, match=message):
+        load(write(tmp_path, '"1","a"\n"3","b"\n'))
+
+
+def test_a_label_outside_the_official_classes_is_refused(tmp_path):
+    write(tmp_path, '"2","a","b"\n"6","c","d"\n')
+    message = "train.csv, line 2: .* from 1 to 5. Received: '6'"
+    with pytest.raises(errors.DataError, match=message):
+        load(tmp_path, "amazon_full")
+
+
+def test_a_test_table_of_more_classes_than_the_training_one_has_is_refused(
+    tmp_path,
+):
+    write(tmp_path, ROWS, ROWS + '"4","e","f"\n')
+    message = "test.csv, line 6: .* from 1 to 3. Received: '4'"
+    with pytest.raises(errors.DataError, match=message):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [20, 60])
+@pytest.mark.parametrize("name", ["train.csv.gz", "train.csv.xz", "a.tar.gz"])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, name, cut):
+    write(tmp_path / "x")
+    place = tmp_path / name
+    if name == "a.tar.gz":
+        whole = archive(place, tmp_path / "x").read_bytes()
+    else:
+        (tmp_path / "test.csv").write_text(ROWS)
+        pack = gzip.compress if name.endswith("gz") else lzma.compress
+        whole = pack(ROWS.encode())
+    place.write_bytes(whole[:-cut])
+    target = place if name == "a.tar.gz" else tmp_path
+    with pytest.raises(errors.DataError, match=f"{name} .*(cut off|complete)"):
+        load(target)
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        ([], "No train.csv and test.csv in --data_dir=.*--download cannot"),
+        (["test.csv"], "holds no train.csv"),
+        (["train.csv"], "holds no test.csv"),
+    ],
+)
+def test_a_table_that_is_missing_is_named(tmp_path, present, message):
+    for name in present:
+        (tmp_path / name).write_text(ROWS)
+    with pytest.raises(errors.DataError, match=message):
+        load(tmp_path)
+    if present:
+        with pytest.raises(errors.DataError, match=message):
+            load(archive(tmp_path / "a.tar.gz", tmp_path))
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    with pytest.raises(errors.DataError, match="nowhere.* does not exist"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(errors.DataError, match="no amazon_review_full_csv.tar"):
+        load("", "amazon_full")
+
+
+def test_nothing_is_run_that_is_in_an_archive(tmp_path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        link = tarfile.TarInfo("train.csv")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+        tar.addfile(tarfile.TarInfo("test.csv"), io.BytesIO())
+    with pytest.raises(errors.DataError, match="holds no train.csv"):
+        load(path)
