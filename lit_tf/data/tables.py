@@ -22,6 +22,7 @@ from lit_tf import errors
 _OPENERS = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 _BATCH = 1024
+_PIECE = 2**20
 # A quote that is never closed must not read a whole file into memory.
 _LONGEST = 100_000_000
 _LARGEST = 1_000_000  # A label, where nobody says how many classes there are.
@@ -35,12 +36,12 @@ class Table:
     Args:
         name: `train.csv` or `test.csv`.
         source: the file that holds it.
-        member: its name within an archive, "" where the file is the table.
+        archived: whether that is an archive, in whatever folder it is there.
     """
 
     name: str
     source: pathlib.Path
-    member: str = ""
+    archived: bool = False
 
     @property
     def digest(self) -> str:
@@ -53,21 +54,31 @@ class Table:
         """Opens the table's bytes, whatever they are packed in.
 
         Raises:
-            DataError: the file is damaged or cut off; also while it is read.
+            DataError: the file is damaged or cut off, which may be known only
+                at its end; or an archive does not hold the table.
         """
         try:
-            with contextlib.ExitStack() as stack:
-                if self.member:
-                    archive = stack.enter_context(tarfile.open(self.source))
-                    yield stack.enter_context(archive.extractfile(self.member))
-                else:
-                    packed = _OPENERS[self.source.suffix.replace(".csv", "")]
-                    yield stack.enter_context(packed(self.source, "rb"))
+            if self.archived:
+                with tarfile.open(self.source) as archive:
+                    yield self._extracted(archive)
+                    # Whatever packs it has a checksum at the very end.
+                    while archive.fileobj.read(_PIECE):
+                        pass
+            else:
+                unpack = _OPENERS[self.source.suffix.replace(".csv", "")]
+                with unpack(self.source, "rb") as file:
+                    yield file
         except (tarfile.TarError, EOFError, OSError, *_DAMAGES) as error:
             raise errors.DataError(
                 f"{self.source} cannot be read to its end: it is damaged or "
                 f"was cut off ({errors.line(error)})."
             ) from error
+
+    def _extracted(self, archive):
+        for member in archive:
+            if member.isfile() and pathlib.Path(member.name).name == self.name:
+                return archive.extractfile(member)
+        raise errors.DataError(f"{self.source} holds no {self.name}.")
 
 
 @dataclasses.dataclass
@@ -90,8 +101,7 @@ def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
         None where there is neither.
 
     Raises:
-        DataError: `data_dir` does not exist, or its archive is damaged or holds
-            something else.
+        DataError: `data_dir` does not exist, or holds one of the two alone.
     """
     root = pathlib.Path(data_dir)
     if not root.exists():
@@ -207,20 +217,6 @@ def _in_folder(folder, name):
 
 
 def _in_archive(path):
-    try:
-        with tarfile.open(path) as archive:
-            members = {
-                pathlib.PurePosixPath(member.name).name: member.name
-                for member in archive
-                if member.isfile()
-            }
-    except (tarfile.TarError, EOFError, OSError, *_DAMAGES) as error:
-        raise errors.DataError(
-            f"{path} is not a complete tar archive ({errors.line(error)})."
-        ) from error
-    for name in ("train.csv", "test.csv"):
-        if name not in members:
-            raise errors.DataError(f"{path} holds no {name}.")
     return tuple(
-        Table(name, path, members[name]) for name in ("train.csv", "test.csv")
+        Table(name, path, archived=True) for name in ("train.csv", "test.csv")
     )

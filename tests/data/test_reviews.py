@@ -220,7 +220,7 @@ def test_a_test_table_of_more_classes_than_the_training_one_has_is_refused(
         load(tmp_path)
 
 
-@pytest.mark.parametrize("cut", [20, 60])
+@pytest.mark.parametrize("cut", [4, 60])
 @pytest.mark.parametrize("name", ["train.csv.gz", "train.csv.xz", "a.tar.gz"])
 def test_a_file_that_was_cut_off_is_refused(tmp_path, name, cut):
     write(tmp_path / "x")
@@ -233,7 +233,7 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, name, cut):
         whole = pack(ROWS.encode())
     place.write_bytes(whole[:-cut])
     target = place if name == "a.tar.gz" else tmp_path
-    with pytest.raises(errors.DataError, match=f"{name} .*(cut off|complete)"):
+    with pytest.raises(errors.DataError, match=f"{name} .* was cut off"):
         load(target)
 
 
