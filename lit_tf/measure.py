@@ -43,18 +43,17 @@ def flops(model: keras.Model) -> int:
 
 
 def latency_ms(
-    folders: Mapping[str, pathlib.Path], example: np.ndarray, *, runs: int = 100
+    folders: Mapping[str, pathlib.Path], batch: tf.Tensor, *, runs: int = 100
 ) -> dict[str, float]:
-    """Measures SavedModels on one example: the median, in milliseconds.
+    """Measures SavedModels on a batch: the median, in milliseconds.
 
     They take turns, so that a machine that slows down slows all of them.
 
     Args:
         folders: SavedModels by name.
-        example: one input, `[...]` without the batch.
+        batch: what they are served, as `export.raw` has it.
         runs: timed calls of each, after ten that are not.
     """
-    batch = tf.constant(example[np.newaxis], tf.float32)
     models = {name: tf.saved_model.load(str(f)) for name, f in folders.items()}
     times: dict[str, list[float]] = {name: [] for name in models}
     for turn in range(runs + 10):

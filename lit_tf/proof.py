@@ -68,7 +68,8 @@ def of_student(
             "student": saved_model,
         }
         export.write(teacher, folders["teacher"], checked)
-        latency = measure.latency_ms(folders, dataset.train.inputs[0])
+        one = export.raw(student, checked[:1])
+        latency = measure.latency_ms(folders, one)
         facts = {
             "teacher": report.costs(teacher, folders["teacher"]),
             "student": report.costs(student, folders["student"]),

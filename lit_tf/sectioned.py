@@ -138,6 +138,14 @@ def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
     return {}
 
 
+def reader(model: keras.Model) -> layers.Characters | None:
+    """Returns the layer by which a model reads texts, None if it reads none."""
+    for layer in model.stem.layers if hasattr(model, "stem") else ():
+        if isinstance(layer, layers.Characters):
+            return layer
+    return None
+
+
 def fingerprint(model: keras.Model) -> str:
     """Returns a hash of a model's weights."""
     digest = hashlib.sha256()

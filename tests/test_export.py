@@ -1,5 +1,6 @@
 """The SavedModel: it answers alike and needs nothing of ours."""
 
+import json
 import subprocess
 import sys
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import errors, export, lit, sectioned
+from lit_tf import characters, errors, export, lit, sectioned
+from lit_tf.models import vdcnn
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +189,61 @@ def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
 def test_a_folder_without_a_saved_model_is_refused(tmp_path):
     with pytest.raises(errors.DataError, match="is not a SavedModel that"):
         export.read(tmp_path)
+
+
+TEXTS = ["It is great, 5 stars!", "Déjà vu 👍", "", "x" * 300]
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory):
+    """A small model of texts, its folder, and the codes of `TEXTS`."""
+    keras.utils.set_random_seed(0)
+    model = vdcnn.build(
+        9,
+        input_shape=(64,),
+        classes=3,
+        alphabet=characters.ALPHABET,
+        filters=(4, 6, 8, 10),
+        hidden=12,
+    )
+    codes = sectioned.reader(model).encode(tf.constant(TEXTS)).numpy()
+    model(codes, training=True)
+    folder = tmp_path_factory.mktemp("exported") / "saved_model"
+    assert export.write(model, folder, codes) < 1e-5
+    return model, folder, codes
+
+
+def test_a_model_of_texts_is_served_texts(reading, close):
+    model, folder, codes = reading
+    loaded = tf.saved_model.load(str(folder))
+    expected = model(codes, training=False)
+    close(loaded.serve(tf.constant(TEXTS))["logits"], expected, 1e-5)
+    answers = loaded.signatures["serving_default"](texts=tf.constant(TEXTS[:1]))
+    close(answers["probabilities"], tf.nn.softmax(expected)[:1], 1e-5)
+
+
+def test_a_model_of_texts_is_read_again_as_a_function_of_codes(reading):
+    model, folder, codes = reading
+    read = export.read(folder)
+    assert (read.input_shape, read.output_shape) == ((None, 64), (None, 3))
+    expected = model(codes, training=False)
+    np.testing.assert_allclose(read(codes), expected, atol=1e-5)
+
+
+def test_texts_are_served_where_this_package_cannot_be_imported(reading):
+    model, folder, codes = reading
+    program = (
+        "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
+        "import tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "answers = model.serve(tf.constant(sys.argv[2:]))\n"
+        "print(answers['logits'].numpy().tolist())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, folder, *TEXTS],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    expected = model(codes, training=False)
+    np.testing.assert_allclose(json.loads(said), expected, atol=1e-5)
