@@ -65,6 +65,11 @@ class Logs:
         """Draws the teacher's level beside the student's, in TensorBoard."""
         self._show("teacher", step, scalars)
 
+    def show_text(self, step: int, tag: str, text: str) -> None:
+        """Shows a text, in Markdown, in TensorBoard."""
+        with self._writer(self._phase).as_default(step):
+            tf.summary.text(tag, text)
+
     def sizes(self) -> dict[str, int]:
         """Returns the size of every log file, all being written out."""
         for writer in self._writers.values():

@@ -18,6 +18,7 @@ from lit_tf import (
     devices,
     optimizers,
     progress,
+    readings,
     trainer,
 )
 from lit_tf import logs as logging
@@ -149,6 +150,7 @@ def run(
             reference=teacher_accuracy,
             meter=meter,
         ),
+        readings.Readings(logs, position, dataset),
         saver,
     ]
 

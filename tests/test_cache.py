@@ -323,7 +323,7 @@ def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
         )
         return experiment.compress(wanted)["student"]["last"]
 
-    wise = models.get("resnet14")(**data.DATASETS["digits"].form)
+    wise = models.get("resnet14")(**data.DATASETS["digits"].form())
     wise(data.load(config.Data()).train.inputs[:500], training=True)
     wise.save(tmp_path / "teacher.keras")
     live, kept = last("live", "off"), last("kept", "disk")
