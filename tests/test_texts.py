@@ -11,13 +11,17 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import (
     callbacks,
+    characters,
     config,
     data,
     devices,
     experiment,
+    importing,
+    models,
     rehearsal,
     saved,
     sectioned,
+    transfer,
 )
 from lit_tf.data import batches
 from lit_tf.models import vdcnn
@@ -242,3 +246,28 @@ def test_a_model_of_images_does_not_read_texts(folder, tmp_path):
     chosen = settings(folder, tmp_path / "run", student="resnet8")
     with pytest.raises(ValueError, match="resnet8 must be given .* mean and"):
         experiment.compress(chosen)
+
+
+def test_published_names_are_imported_for_texts(tmp_path):
+    form = {"alphabet": characters.ALPHABET, "classes": 2}
+    model = models.get("vdcnn9_tiny")(input_shape=(LENGTH,), **form)
+    arrays = {
+        name: transfer.to_torch(variable)
+        for name, variable in models.published(model).items()
+    }
+    assert arrays["character_embedding.weight"].shape == (69, 16)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    settings = {
+        "dataset": "amazon_polarity",
+        "model": "vdcnn9_tiny",
+        "text_length": LENGTH,
+    }
+    source, output = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
+    told = importing.import_model(source, output, **settings)
+    assert told["normalization"] == "none"
+    codes = np.arange(2 * LENGTH).reshape(2, LENGTH) % 69
+    np.testing.assert_array_equal(lit_tf.load(output)(codes), model(codes))
+    with pytest.raises(ValueError, match="`normalization` is of images"):
+        importing.import_model(
+            source, output, **settings, normalization="imagenet"
+        )
