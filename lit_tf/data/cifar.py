@@ -17,6 +17,8 @@ from lit_tf import errors
 from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Source, Split
 
+_CROP = augment.Crop(pad=4, flip=True)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Layout:
@@ -94,7 +96,7 @@ def _load(layout, data_dir, download):
         classes=names,
         mean=layout.mean,
         std=layout.std,
-        crop=augment.Crop(pad=4, flip=True),
+        crop=_CROP,
         note=note,
     )
 
@@ -212,6 +214,7 @@ def _source(layout, load):
         classes=layout.classes,
         mean=layout.mean,
         std=layout.std,
+        crop=_CROP,
     )
 
 

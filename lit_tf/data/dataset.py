@@ -82,6 +82,7 @@ class Source:
         classes: how many there are.
         mean: of each channel, in raw units.
         std: of each channel, in raw units.
+        crop: how a training batch is varied.
     """
 
     load: Callable[[str, bool], Dataset]
@@ -89,6 +90,7 @@ class Source:
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    crop: augment.Crop = augment.Crop()
 
     @property
     def form(self) -> dict:
@@ -99,3 +101,28 @@ class Source:
             "mean": self.mean,
             "std": self.std,
         }
+
+    def noise(self, name: str, *, examples: int, seed: int) -> Dataset:
+        """Returns random pixels and labels in this form, to train on.
+
+        Args:
+            name: what the data set calls itself.
+            examples: how many; there are none to test on.
+            seed: of pixels and labels.
+        """
+        random = np.random.default_rng(seed)
+        shape = (examples, *self.input_shape)
+        train = Split(
+            random.integers(0, 256, shape, dtype=np.uint8),
+            random.integers(0, self.classes, examples, dtype=np.int32),
+        )
+        return Dataset(
+            name=name,
+            train=train,
+            test=train.take(np.arange(0)),
+            classes=tuple(map(str, range(self.classes))),
+            mean=self.mean,
+            std=self.std,
+            crop=self.crop,
+            note="random pixels",
+        )

@@ -26,11 +26,16 @@ def load(data_dir: str = "", download: bool = False) -> Dataset:
         classes=tuple(map(str, bunch.target_names)),
         mean=SOURCE.mean,
         std=SOURCE.std,
-        # Their ink fills the image: shifting it would cut it off.
-        crop=augment.Crop(),
+        crop=SOURCE.crop,
     )
 
 
 SOURCE = Source(
-    load=load, input_shape=(8, 8, 1), classes=10, mean=(4.88,), std=(6.02,)
+    load=load,
+    input_shape=(8, 8, 1),
+    classes=10,
+    mean=(4.88,),
+    std=(6.02,),
+    # Their ink fills the image: shifting it would cut it off.
+    crop=augment.Crop(),
 )
