@@ -48,6 +48,18 @@ flags.DEFINE_enum(
     config.JIT_COMPILE,
     "XLA; auto: on for a single GPU, off elsewhere.",
 )
+flags.DEFINE_integer(
+    "steps_per_execution",
+    config.Run.steps_per_execution,
+    "Steps that run between two looks at the loss: more save a GPU time, and "
+    "logs and checkpoints are only as fine.",
+)
+flags.DEFINE_string(
+    "teacher_cache_dir",
+    config.Session.teacher_cache_dir,
+    "Folder of --teacher_cache=disk, which runs may share. Default: "
+    "teacher_cache beside --workdir.",
+)
 flags.DEFINE_float(
     "checkpoint_minutes",
     config.Session.checkpoint_minutes,

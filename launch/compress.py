@@ -1,13 +1,13 @@
 """lit-compress: a deep network in, a shallower one out."""
 
-from lit_tf.flags import compression, data, run, teaching, validation
+from lit_tf.flags import compression, data, freezing, run, teaching, validation
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
 from lit_tf import config
 
 ABOUT = "trains a shallow student from a deep teacher and proves it as good."
-TOPICS = (compression, teaching, data, validation, run)
+TOPICS = (compression, freezing, teaching, data, validation, run)
 
 
 def _compress(line):

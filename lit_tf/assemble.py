@@ -2,8 +2,9 @@
 
 import keras
 
-from lit_tf import config as configs
+from lit_tf import answers as kept
 from lit_tf import (
+    cache,
     data,
     devices,
     distill,
@@ -14,6 +15,7 @@ from lit_tf import (
     sectioned,
     trainer,
 )
+from lit_tf import config as configs
 from lit_tf import teach as teachers
 
 
@@ -74,31 +76,49 @@ def compression(
     """Returns the trainers of both phases by name, in their order.
 
     Phase `lit` trains the sections; phase `fine_tune` the whole student. Both
-    ask the same frozen teacher.
+    freeze the teacher as it is now.
     """
     method = config.method
-    kd = {"alpha": method.alpha, "temperature": method.temperature}
+    both = {
+        "alpha": method.alpha,
+        "temperature": method.temperature,
+        "teacher_dtype": config.frozen.teacher_dtype,
+    }
     ir = {"beta": method.beta, "penalty": method.penalty}
     with devices.strategy(config.run.strategy).scope():
-        frozen = _for_training(teacher, config.run)
         return {
-            "lit": lit.LIT(frozen, student, **kd, **ir),
-            "fine_tune": distill.Distill(frozen, student, **kd),
+            "lit": lit.LIT(teacher, student, **both, **ir),
+            "fine_tune": distill.Distill(teacher, student, **both),
         }
+
+
+def answers(
+    config: configs.Compress, model: lit.LIT, loaded: data.Dataset
+) -> kept.Answers | None:
+    """Returns the teacher's answers where they are to be kept, else None.
+
+    Raises:
+        DataError: there is no room for them.
+    """
+    if config.frozen.teacher_cache == "off":
+        return None
+    return cache_of(config, model, loaded).open()
+
+
+def cache_of(
+    config: configs.Compress, model: lit.LIT, loaded: data.Dataset
+) -> cache.Cache:
+    """Returns what keeps the answers of a trainer's teacher."""
+    return cache.Cache(model.teacher, model.frozen, loaded, config)
 
 
 def _build(name, form, run):
     # Seeded here, and not once at the start, so that the weights do not depend
     # on what a resumed process did or did not do before.
     keras.utils.set_random_seed(run.seed)
-    return _for_training(models.get(name)(**form), run)
-
-
-def _for_training(model, run):
-    # What a builder makes is float32, synchronises nothing, and what was loaded
-    # is on one device.
-    plain = run.dtype == "float32" and run.strategy == "default"
-    if plain and not run.sync_batch_norm:
+    model = models.get(name)(**form)
+    # What a builder makes is float32 and synchronises nothing.
+    if run.dtype == "float32" and not run.sync_batch_norm:
         return model
     return sectioned.with_policy(
         model, run.dtype, sync_batch_norm=run.sync_batch_norm

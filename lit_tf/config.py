@@ -8,6 +8,7 @@ CIFAR ResNets; the data set alone defaults to one that needs no download.
 
 import dataclasses
 import math
+import os
 
 from lit_tf import errors
 
@@ -15,6 +16,8 @@ DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 PENALTIES = ("l1", "l2", "smooth_l1")
 JIT_COMPILE = ("auto", "on", "off")
+TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
+TEACHER_CACHES = ("off", "memory", "disk")
 EXPORTS = ("best", "last")
 BENCHMARK_DATA = ("random", "real")
 
@@ -23,6 +26,15 @@ def _check_seed(**received: int) -> None:
     ((name, value),) = received.items()
     errors.require(
         0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received
+    )
+
+
+def _check_one_of(known: tuple[str, ...], **received: str) -> None:
+    ((name, value),) = received.items()
+    errors.require(
+        value in known,
+        f"`{name}` must be one of {', '.join(known)}.",
+        **received,
     )
 
 
@@ -64,11 +76,7 @@ class Method:
     beta: float = 0.75
 
     def __post_init__(self):
-        errors.require(
-            self.penalty in PENALTIES,
-            f"`penalty` must be one of {', '.join(PENALTIES)}.",
-            penalty=self.penalty,
-        )
+        _check_one_of(PENALTIES, penalty=self.penalty)
         check_method(self.alpha, self.temperature, self.beta)
 
 
@@ -149,6 +157,7 @@ class Run:
     strategy: str = "default"
     sync_batch_norm: bool = False
     jit_compile: str = "auto"
+    steps_per_execution: int = 1
 
     def __post_init__(self):
         _check_seed(seed=self.seed)
@@ -157,12 +166,33 @@ class Run:
             ("strategy", STRATEGIES),
             ("jit_compile", JIT_COMPILE),
         ):
-            value = getattr(self, name)
-            errors.require(
-                value in known,
-                f"`{name}` must be one of {', '.join(known)}.",
-                **{name: value},
-            )
+            _check_one_of(known, **{name: getattr(self, name)})
+        errors.require(
+            self.steps_per_execution >= 1,
+            "`steps_per_execution` must be ≥ 1.",
+            steps_per_execution=self.steps_per_execution,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """How the frozen teacher is asked (`lit_tf/teacher.py`, `cache.py`)."""
+
+    teacher_dtype: str = "auto"
+    teacher_cache: str = "off"
+    teacher_cache_views: int = 4
+
+    def __post_init__(self):
+        for name, known in (
+            ("teacher_dtype", TEACHER_DTYPES),
+            ("teacher_cache", TEACHER_CACHES),
+        ):
+            _check_one_of(known, **{name: getattr(self, name)})
+        errors.require(
+            self.teacher_cache_views >= 1,
+            "`teacher_cache_views` must be ≥ 1.",
+            teacher_cache_views=self.teacher_cache_views,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,6 +206,7 @@ class Session:
     overwrite: bool = False
     data_dir: str = ""
     download: bool = False
+    teacher_cache_dir: str = ""
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int = 0
     log_steps: int = 100
@@ -192,6 +223,15 @@ class Session:
             errors.require(
                 value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
             )
+
+    @property
+    def cache_dir(self) -> str:
+        """Where the teacher's answers are kept: beside the run, to be shared.
+
+        `teacher_cache_dir`, or else a folder beside that of the run.
+        """
+        beside = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
+        return self.teacher_cache_dir or beside
 
 
 TEACH = Phase(
@@ -247,6 +287,7 @@ class Compress:
     min_teacher_accuracy: float = 0.0
     export: str = "best"
     method: Method = Method()
+    frozen: Frozen = Frozen()
     teach: Phase = TEACH
     lit: Phase = LIT
     fine_tune: Phase = FINE_TUNE
@@ -260,11 +301,7 @@ class Compress:
             "`min_teacher_accuracy` must be a fraction in [0, 1].",
             min_teacher_accuracy=self.min_teacher_accuracy,
         )
-        errors.require(
-            self.export in EXPORTS,
-            f"`export` must be one of {', '.join(EXPORTS)}.",
-            export=self.export,
-        )
+        _check_one_of(EXPORTS, export=self.export)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

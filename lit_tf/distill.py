@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from lit_tf import config, errors, losses, trainer
+from lit_tf import teacher as teachers
 
 
 class Distill(trainer.Trainer):
@@ -21,6 +21,8 @@ class Distill(trainer.Trainer):
         alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
             soft one.
         temperature: τ > 0, divides both logits of the soft loss.
+        teacher_dtype: in which the teacher computes: "float32", "float16",
+            "bfloat16" or "auto" (see `teacher.dtype_for`).
         **kwargs: of `keras.Model`.
 
     Raises:
@@ -34,6 +36,7 @@ class Distill(trainer.Trainer):
         *,
         alpha: float = config.Method.alpha,
         temperature: float = config.Method.temperature,
+        teacher_dtype: str = config.Frozen.teacher_dtype,
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta=1.0)
@@ -43,12 +46,15 @@ class Distill(trainer.Trainer):
                 f"Received: teacher {teacher.output_shape}, "
                 f"student {student.output_shape}."
             )
-        super().__init__(student, teacher, ("hard", "soft", "total"), **kwargs)
+        names = ("hard", "soft", "total")
+        super().__init__(
+            student, teacher, names, teacher_dtype=teacher_dtype, **kwargs
+        )
         self.alpha = alpha
         self.temperature = temperature
 
     def terms(self, x, y, *, training):
-        z_t = tf.stop_gradient(self.teacher(x, training=False))
+        x, _, z_t = teachers.answer(self.frozen, x)
         z_s = self.student(x, training=training)
         hard = losses.hard(y, z_s)
         soft = losses.soft(z_t, z_s, self.temperature)

@@ -113,6 +113,7 @@ def _compress(config, command):
 
         # Phase lit, then phase fine_tune with a fresh optimiser.
         trainers = assemble.compression(config, teacher, student)
+        answers = assemble.answers(config, trainers["lit"], dataset)
         for phase, model in trainers.items():
             outcome = phases.run(
                 phase,
@@ -124,6 +125,7 @@ def _compress(config, command):
                 session=config.session,
                 hparams=flat.identity(config),
                 teacher_accuracy=accuracy,
+                answers=answers,
             )
             wall[phase] = outcome.seconds
 

@@ -40,12 +40,16 @@ class LIT(trainer.Trainer):
         beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR.
         penalty: "l2", "l1", "smooth_l1" or a function of (teacher, student)
             that returns `[batch]` (see `penalties`).
+        teacher_dtype: in which the teacher computes: "float32", "float16",
+            "bfloat16" or "auto" (see `teacher.dtype_for`).
         **kwargs: of `keras.Model`.
 
     Raises:
         SettingsError: teacher and student do not line up, or a weight is out
             of range.
     """
+
+    reads_representations = True
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class LIT(trainer.Trainer):
         temperature: float = config.Method.temperature,
         beta: float = config.Method.beta,
         penalty: str | penalties.Penalty = config.Method.penalty,
+        teacher_dtype: str = config.Frozen.teacher_dtype,
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta)
@@ -67,8 +72,9 @@ class LIT(trainer.Trainer):
             *(own_name(k) for k in range(1, count + 1)),
             *("ir", "hard", "soft", "kd", "total"),
         ]
-        super().__init__(student, teacher, names, **kwargs)
-        object.__setattr__(self, "_ask", teachers.freeze(teacher))
+        super().__init__(
+            student, teacher, names, teacher_dtype=teacher_dtype, **kwargs
+        )
         self.alpha = alpha
         self.temperature = temperature
         self.beta = beta
@@ -84,7 +90,7 @@ class LIT(trainer.Trainer):
 
     def terms(self, x, y, *, training):
         # The teacher once: T_0 … T_K and z_t, without gradient.
-        *T, z_t = map(tf.stop_gradient, self._ask(x, training=False))
+        x, T, z_t = teachers.answer(self.frozen, x)
 
         # Sections 2 … K fed the teacher's representation. (First, because what
         # a section adds to the loss by itself is that of its latest pass.)
@@ -94,16 +100,20 @@ class LIT(trainer.Trainer):
         }
 
         # The student's own stream S_0 … S_K, which BatchNorm records. The stem
-        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed;
-        # and section 1 is fed the teacher's representation here already.
-        S = [T[0]]
+        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed,
+        # unless the teacher's has fewer digits; and section 1 is fed the
+        # teacher's representation here already.
+        if 0 in T and _digits(T[0]) >= _digits(self.student.representations[0]):
+            S = [T[0]]
+        else:
+            S = [self.student.stem(x, training=False)]
         for section in self.student.sections:
             S.append(section(S[-1], training=training))
         z_s = self.student.head(S[-1], training=False)
         fed[1] = S[1]
 
         # l(T_k, S_k(T_{k−1})), and beside it l(T_k, S_k), which is only logged.
-        ks = range(1, len(T))
+        ks = range(1, len(S))
         penalty = {k: self.penalty(T[k], fed[k]) for k in ks}
         drift = {k: self.penalty(T[k], tf.stop_gradient(S[k])) for k in ks}
 
@@ -130,6 +140,10 @@ def fed_name(k: int) -> str:
 def own_name(k: int) -> str:
     """Returns the name of section k's distance on the student's stream."""
     return f"section_{k}/penalty_student_fed"
+
+
+def _digits(tensor):
+    return tf.as_dtype(tensor.dtype).size
 
 
 def _unrecorded(section, inputs, *, training):

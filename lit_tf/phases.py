@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lit_tf import answers as kept
 from lit_tf import (
     callbacks,
     checkpoints,
@@ -16,6 +17,7 @@ from lit_tf import (
     data,
     devices,
     optimizers,
+    progress,
     trainer,
 )
 from lit_tf import logs as logging
@@ -52,6 +54,7 @@ def run(
     session: config.Session,
     hparams: Mapping[str, Any],
     teacher_accuracy: float | None = None,
+    answers: kept.Answers | None = None,
 ) -> Outcome:
     """Trains through a phase, resuming it where an earlier process left it.
 
@@ -65,6 +68,7 @@ def run(
         session: how often to save and to log.
         hparams: the run's settings, for TensorBoard.
         teacher_accuracy: on validation, the line to reach.
+        answers: the teacher's, where they are kept.
 
     Returns:
         The phase's outcome; `model` holds the last student.
@@ -85,6 +89,7 @@ def run(
                 weight_decay=settings.weight_decay,
             ),
             jit_compile=devices.jit_compile(how.jit_compile),
+            steps_per_execution=how.steps_per_execution,
         )
 
     # 2. The moment of the last checkpoint: variables, slots, loss scale, best.
@@ -110,7 +115,7 @@ def run(
 
     # 4. The callbacks, in this order: who counts, who objects, who tells, and
     #    last who saves.
-    meter = callbacks.Meter(settings.batch_size, len(dataset.train))
+    meter = progress.Meter(settings.batch_size, len(dataset.train))
     reference = {}
     if teacher_accuracy is not None:
         reference["validation/accuracy"] = teacher_accuracy
@@ -124,7 +129,7 @@ def run(
         every_steps=session.checkpoint_steps,
     )
     watchers = [
-        callbacks.Track(position),
+        callbacks.Track(position, steps),
         callbacks.StopWhenNotFinite(name, position),
         meter,
         keras.callbacks.LearningRateScheduler(
@@ -137,7 +142,7 @@ def run(
             meter=meter,
             reference=reference,
         ),
-        callbacks.Progress(
+        progress.Progress(
             name,
             epochs=settings.epochs,
             steps=steps,
@@ -153,6 +158,7 @@ def run(
 
     # 6. The data from the very next step on; first what is left of an epoch
     #    that was broken off, then the epochs that follow.
+    answered = kept.read_by(model, answers)
     validation, validation_steps = None, None
     if dataset.validation is not None:
         validation = batches.distribute(
@@ -160,6 +166,7 @@ def run(
                 batches.evaluation,
                 dataset.validation,
                 batch_size=settings.batch_size,
+                views=answered.validation,
             ),
             strategy,
         )
@@ -177,6 +184,7 @@ def run(
             seed=(how.seed + zlib.crc32(name.encode())) % 2**31,
             crop=dataset.crop,
             first_step=position.step,
+            views=answered.train,
         )
         model.fit(
             batches.distribute(remaining, strategy),
@@ -190,10 +198,13 @@ def run(
             shuffle=False,
         )
 
-    if position.step % steps:
-        fit(until=position.step // steps + 1)
-    if position.step < steps * settings.epochs:
-        fit(until=settings.epochs)
+    # Keras runs whole executions: one that does not end with the epoch would
+    # reach into the next, so then each epoch has a `fit` of its own.
+    ends = steps % how.steps_per_execution == 0
+    while position.step < steps * settings.epochs:
+        begun = position.step % steps
+        next_epoch = position.step // steps + 1
+        fit(until=settings.epochs if ends and not begun else next_epoch)
 
     # 7. The phase is over, and says so to whoever comes later.
     position.done = True

@@ -18,10 +18,8 @@ from lit_tf import (
     optimizers,
     peer,
     sectioned,
-    trainer,
 )
 from lit_tf import bench as benches
-from lit_tf import teacher as teachers
 
 # Batches that are read in one go, so that none was ready beforehand.
 _READ = 50
@@ -44,11 +42,6 @@ class Piece:
     flops: Callable[[], int] = int
     images: int = 0
     times: int = 1
-
-
-def frozen(lit: trainer.Trainer) -> keras.Model:
-    """Returns the teacher as the trainer of phase `lit` asks it."""
-    return teachers.freeze(lit.teacher)
 
 
 def _matmul(bench):
@@ -78,7 +71,7 @@ def _input(bench):
 
 
 def _teacher(bench):
-    ask = frozen(bench.trainers()["lit"])
+    ask = bench.trainers()["lit"].frozen
 
     def answer(images):
         answers = ask(images, training=False)
@@ -93,7 +86,7 @@ def _teacher(bench):
 def _sections(bench):
     """Sections 2 … K, forward and backward, fed ready representations."""
     lit = bench.trainers()["lit"]
-    ask, penalty = frozen(lit), lit.penalty
+    ask, penalty = lit.frozen, lit.penalty
     *ready, _ = tf.function(lambda x: ask(x, training=False))(bench.batch[0])
     sections = lit.student.sections[1:]
     variables = [v for section in sections for v in section.trainable_variables]

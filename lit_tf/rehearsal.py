@@ -10,15 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lit_tf import answers as kept
 from lit_tf import (
     assemble,
-    callbacks,
     data,
     devices,
     errors,
     measure,
     models,
     optimizers,
+    progress,
     report,
     trainer,
     workers,
@@ -40,8 +41,9 @@ def rehearse(config: configs.Compress) -> dict[str, Any]:
         config: the settings.
 
     Returns:
-        `teacher_accuracy` on a batch, `memory_bytes` as estimated, and of each
-        of the `phases` its `steps`, `step_seconds` and `seconds`.
+        `teacher_accuracy` on a batch, `memory_bytes` as estimated,
+        `cache_seconds` to fill the teacher's cache, and of each of the `phases`
+        its `steps`, `step_seconds` and `seconds`.
 
     Raises:
         SettingsError: the run would be refused.
@@ -70,17 +72,25 @@ def _rehearse(config):
         told["teacher_accuracy"] = _look_at(teacher, dataset, config)
     else:
         trainers = {"teach": assemble.teaching(config, dataset)} | trainers
+    answers = None
+    told["cache_seconds"] = 0.0
+    if config.frozen.teacher_cache != "off":
+        store = assemble.cache_of(config, trainers["lit"], dataset)
+        answers, told["cache_seconds"] = store.rehearse()
     for name, model in trainers.items():
         settings = getattr(config, name)
         memory = _memory(name, model, dataset, settings)
         told["memory_bytes"] = max(told["memory_bytes"], memory)
-        told["phases"][name] = _measured(model, dataset, settings, config.run)
+        told["phases"][name] = _measured(
+            model, dataset, settings, config.run, kept.read_by(model, answers)
+        )
     print(f"\n{_table(told['phases'])}\n")
     seconds = sum(phase["seconds"] for phase in told["phases"].values())
+    seconds += told["cache_seconds"]
     print(
         f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
         "beside TensorFlow itself\n"
-        f"time      about {callbacks.duration(seconds)} on this machine, and "
+        f"time      about {progress.duration(seconds)} on this machine, and "
         "the report\nNothing was trained, and nothing written."
     )
     return told
@@ -152,6 +162,7 @@ def _measured(
     dataset: data.Dataset,
     settings: configs.Phase,
     run: configs.Run,
+    answered: kept.Answers,
 ) -> dict[str, Any]:
     """Takes a few steps of a phase and tells how long all of it will take."""
     strategy = model.distribute_strategy
@@ -174,6 +185,7 @@ def _measured(
         epochs=_STEPS,
         seed=run.seed,
         crop=dataset.crop,
+        views=answered.train,
     )
     model.fit(
         batches.distribute(training, strategy),
@@ -190,6 +202,7 @@ def _measured(
             batches.evaluation,
             dataset.validation,
             batch_size=settings.batch_size,
+            views=answered.validation,
         )
         for _ in range(2):  # There may be but one batch, which compiles.
             model.evaluate(
@@ -274,7 +287,7 @@ def _table(phases):
                 f"{phase['steps']:,}",
                 f"{1000 * step:,.1f}",
                 f"{phase['batch_size'] / step:,.0f}",
-                callbacks.duration(phase["seconds"]),
+                progress.duration(phase["seconds"]),
             )
         )
     return report.markdown(rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import callbacks, errors, files, measure, sectioned
+from lit_tf import errors, files, measure, progress, sectioned
 from lit_tf import workdir as workdirs
 
 _ROWS = (
@@ -149,7 +149,7 @@ def text(report: Mapping[str, Any]) -> str:
         f"{report['export_max_difference']:.1e}.",
         "",
         "Time: "
-        + ", ".join(f"{k} {callbacks.duration(v)}" for k, v in wall.items())
+        + ", ".join(f"{k} {progress.duration(v)}" for k, v in wall.items())
         + f", on {machine['cores']} cores of {machine['processor']}"
         + "".join(f" and {gpu}" for gpu in machine["gpus"])
         + ". "
@@ -184,7 +184,7 @@ def teacher_text(report: Mapping[str, Any]) -> str:
         for label, key, form in _ROWS
         if teacher.get(key) is not None
     ]
-    spent = callbacks.duration(report["wall_seconds"]["teach"])
+    spent = progress.duration(report["wall_seconds"]["teach"])
     lines = [
         f"# {teacher['model']} on {report['data']['name']}",
         "",

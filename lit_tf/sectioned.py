@@ -201,22 +201,28 @@ def with_policy(
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
     twin = keras.saving.deserialize_keras_object(
-        _replaced(config, policy, sync_batch_norm)
+        under_policy(config, policy, sync_batch_norm=sync_batch_norm)
     )
     twin.set_weights(model.get_weights())
     return twin
 
 
-def _replaced(config, policy, sync):
+def under_policy(
+    config: Any, policy: str, *, sync_batch_norm: bool = False
+) -> Any:
+    """Returns a layer's or a model's config under another dtype policy."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return config | {"config": {"name": policy}}
         return {
-            key: sync
+            key: sync_batch_norm
             if key == "synchronized"
-            else _replaced(item, policy, sync)
+            else under_policy(item, policy, sync_batch_norm=sync_batch_norm)
             for key, item in config.items()
         }
     if isinstance(config, list | tuple):
-        return type(config)(_replaced(item, policy, sync) for item in config)
+        return type(config)(
+            under_policy(item, policy, sync_batch_norm=sync_batch_norm)
+            for item in config
+        )
     return config

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import errors, layers, pairs
+from lit_tf import config, errors, layers, pairs
+from lit_tf import teacher as teachers
 
 Terms = dict[str, tf.Tensor]
 
@@ -24,19 +25,26 @@ class Trainer(keras.Model):
 
     Args:
         student: the model that is trained.
-        teacher: whatever `terms` asks for answers; never trained or saved.
+        teacher: whom `terms` asks for answers, by its frozen twin; never
+            trained or saved. None where nobody is asked.
         names: the names of the terms, in the order in which one can spoil the
             next; "total" is the one that is minimised.
+        teacher_dtype: in which the teacher computes (see `teacher.dtype_for`).
 
     Raises:
         SettingsError: one of them ends in a softmax, or they share weights.
     """
+
+    # Whether `terms` reads the teacher's representations, or its output alone.
+    reads_representations = False
 
     def __init__(
         self,
         student: keras.Model,
         teacher: keras.Model | None,
         names: Sequence[str],
+        *,
+        teacher_dtype: str = config.Frozen.teacher_dtype,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -48,6 +56,10 @@ class Trainer(keras.Model):
         # Keras tracks whatever is a layer and an attribute, and saves it. An
         # attribute set past Keras is neither tracked nor saved.
         object.__setattr__(self, "teacher", teacher)
+        if teacher is not None:
+            dtype = teachers.dtype_for(student, teacher_dtype)
+            twin = teachers.freeze(teacher, dtype)
+            object.__setattr__(self, "frozen", twin)
         self.term_names = tuple(names)
         self.term_metrics = [keras.metrics.Mean(name) for name in names]
         self.accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -59,7 +71,8 @@ class Trainer(keras.Model):
         """Computes every term of the loss and the student's logits.
 
         Args:
-            x: a batch of inputs.
+            x: a batch of inputs, perhaps with the teacher's answers (see
+                `teacher.Answered`).
             y: `[batch]`, labels.
             training: whether BatchNorm and the like are to train.
 

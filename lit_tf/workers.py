@@ -274,5 +274,10 @@ def _agree(joined, differing):
 
 
 def _elsewhere(config, place):
-    session = dataclasses.replace(config.session, workdir=place)
+    session = dataclasses.replace(
+        config.session,
+        workdir=place,
+        # Not there: it is to outlive the run.
+        teacher_cache_dir=config.session.cache_dir,
+    )
     return dataclasses.replace(config, session=session)

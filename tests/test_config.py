@@ -19,6 +19,8 @@ WORDS = {
     "dtype": "mixed_float16",
     "strategy": "mirrored",
     "jit_compile": "off",
+    "teacher_dtype": "bfloat16",
+    "teacher_cache": "disk",
 }
 
 
@@ -80,6 +82,30 @@ def all_changed():
             {"temperature": 0},
             "`temperature` must be positive and finite. Received: "
             "temperature=0.",
+        ),
+        (
+            config.Frozen,
+            {"teacher_cache": "tape"},
+            "`teacher_cache` must be one of off, memory, disk. Received: "
+            "teacher_cache='tape'.",
+        ),
+        (
+            config.Frozen,
+            {"teacher_cache_views": 0},
+            "`teacher_cache_views` must be ≥ 1. Received: "
+            "teacher_cache_views=0.",
+        ),
+        (
+            config.Frozen,
+            {"teacher_dtype": "float64"},
+            "`teacher_dtype` must be one of auto, float32, float16, bfloat16. "
+            "Received: teacher_dtype='float64'.",
+        ),
+        (
+            config.Run,
+            {"steps_per_execution": 0},
+            "`steps_per_execution` must be ≥ 1. Received: "
+            "steps_per_execution=0.",
         ),
         (phase, {"epochs": -1}, "`epochs` must be ≥ 0. Received: epochs=-1."),
         (

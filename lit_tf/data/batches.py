@@ -9,6 +9,7 @@ each of several replicas can make its own piece of a batch.
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -41,6 +42,26 @@ class Share:
 _ALL = Share()
 
 
+class Views(Protocol):
+    """Fixed variations of every example, which epochs take by turns.
+
+    Called, it may put something in the place of a batch's inputs that goes with
+    them: the teacher's answers (see `cache.Kept`).
+
+    Args:
+        seed: of the variations.
+        views: how many there are of each example.
+    """
+
+    seed: int
+    views: int
+
+    def __call__(
+        self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
+    ) -> Any:
+        """Returns what is read of a view `inputs` of examples `[batch]`."""
+
+
 def steps_per_epoch(split: Split, batch_size: int) -> int:
     """Returns the batches of an epoch, the last short one included."""
     return math.ceil(len(split) / batch_size)
@@ -54,6 +75,7 @@ def training(
     seed: int,
     crop: augment.Crop,
     first_step: int = 0,
+    views: Views | None = None,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
     """Returns shuffled, varied batches from a step on, to the last epoch's end.
@@ -65,6 +87,7 @@ def training(
         seed: of order and variation, in [0, 2³¹).
         crop: the variation.
         first_step: the step, counted from 0 at epoch 0, of the first batch.
+        views: the variations to keep to; None has new ones in every epoch.
         share: whose pieces of each batch.
 
     Returns:
@@ -76,29 +99,55 @@ def training(
 
     def piece(step, places):
         epoch = tf.cast(step // steps, tf.int32)
-        keys = epoch * _KEYS
-        chosen = _random(places, [seed, keys + _ORDER], examples - 1)
-
-        def draw(number):
-            if not 0 <= number < _KEYS - _VARIATION:
-                raise ValueError(f"No random number {number} an example.")
-            return _random(chosen, [seed, keys + _VARIATION + number], _LARGEST)
-
-        return crop(tf.gather(inputs, chosen), draw), tf.gather(labels, chosen)
+        key = [seed, epoch * _KEYS + _ORDER]
+        chosen = _random(places, key, examples - 1)
+        found, truth = tf.gather(inputs, chosen), tf.gather(labels, chosen)
+        if views is None:
+            return _varied(found, crop, chosen, seed, epoch), truth
+        view = epoch % views.views
+        varied = _varied(found, crop, chosen, views.seed, view)
+        return views(varied, view, chosen), truth
 
     return _pieces(
         piece, examples, batch_size, (first_step, steps * epochs), share
     )
 
 
+def view(
+    split: Split, *, view: int, batch_size: int, seed: int, crop: augment.Crop
+) -> tf.data.Dataset:
+    """Returns the inputs of a split in their own order, in one variation.
+
+    Args:
+        split: what is seen.
+        view: which variation, from 0.
+        batch_size: examples a batch; the last may be shorter.
+        seed: of the variations.
+        crop: what varies.
+    """
+    inputs, _ = _resident(split)
+
+    def piece(step, places):
+        del step
+        return _varied(tf.gather(inputs, places), crop, places, seed, view)
+
+    steps = steps_per_epoch(split, batch_size)
+    return _pieces(piece, len(split), batch_size, (0, steps), _ALL)
+
+
 def evaluation(
-    split: Split, *, batch_size: int, share: Share = _ALL
+    split: Split,
+    *,
+    batch_size: int,
+    views: Views | None = None,
+    share: Share = _ALL,
 ) -> tf.data.Dataset:
     """Returns the batches of a split in its own order, once, unvaried.
 
     Args:
         split: what is evaluated.
         batch_size: examples a step; the last batch may be shorter.
+        views: what goes with the inputs, which are its only view.
         share: whose pieces of each batch.
     """
     inputs, labels = _resident(split)
@@ -106,7 +155,8 @@ def evaluation(
 
     def piece(step, places):
         del step
-        return tf.gather(inputs, places), tf.gather(labels, places)
+        found, truth = tf.gather(inputs, places), tf.gather(labels, places)
+        return views(found, 0, places) if views else found, truth
 
     return _pieces(piece, len(split), batch_size, (0, steps), share)
 
@@ -166,6 +216,18 @@ def _pieces(piece, examples, batch_size, steps, share):
 def _resident(split):
     with tf.device("CPU:0"):
         return tf.constant(split.inputs), tf.constant(split.labels)
+
+
+def _varied(inputs, crop, chosen, seed, moment):
+    """Varies examples by (seed, moment, example); the moment is an epoch's."""
+
+    def draw(number):
+        if not 0 <= number < _KEYS - _VARIATION:
+            raise ValueError(f"No random number {number} an example.")
+        key = [seed, moment * _KEYS + _VARIATION + number]
+        return _random(chosen, key, _LARGEST)
+
+    return crop(inputs, draw)
 
 
 def _random(index, key, largest):

@@ -1,0 +1,114 @@
+"""What is told of a phase while it runs: how far it is, and how fast."""
+
+import sys
+import time
+
+import keras
+
+VALIDATION = "val_"
+
+
+class Meter(keras.callbacks.Callback):
+    """Measures images/s of training, without validation.
+
+    Args:
+        batch_size: images a step.
+        images: images an epoch.
+    """
+
+    def __init__(self, batch_size: int, images: int):
+        super().__init__()
+        self._batch_size = batch_size
+        self._images = images
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begin = time.perf_counter()
+        self._spent = 0.0
+        self._seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._spent = time.perf_counter() - self._begin
+        self._seen = min((batch + 1) * self._batch_size, self._images)
+
+    def rate(self) -> float:
+        """Returns images a second since the epoch, or the session, began."""
+        return self._seen / self._spent if self._spent else 0.0
+
+
+class Progress(keras.callbacks.Callback):
+    """Prints a line an epoch; on a terminal also how far the epoch is.
+
+    Args:
+        phase: the phase's name.
+        epochs: of the phase.
+        steps: of an epoch.
+        reference: the teacher's validation accuracy, or None.
+        meter: measures images/s.
+    """
+
+    def __init__(
+        self,
+        phase: str,
+        *,
+        epochs: int,
+        steps: int,
+        reference: float | None,
+        meter: Meter,
+    ):
+        super().__init__()
+        self._phase = phase
+        self._epochs = epochs
+        self._steps = steps
+        self._reference = reference
+        self._meter = meter
+        self._terminal = sys.stdout.isatty()
+        self._whole_epochs = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._head = f"{self._phase:<9} {epoch + 1:>3}/{self._epochs}"
+        self._shown = time.monotonic()
+        self._begin = getattr(self, "_begin", self._shown)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._terminal and time.monotonic() - self._shown > 0.5:
+            self._shown = time.monotonic()
+            self._print(f"{self._head}  step {batch + 1}/{self._steps}", "\r")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._whole_epochs += 1
+        each = (time.monotonic() - self._begin) / self._whole_epochs
+        left = each * (self._epochs - epoch - 1)
+        words = [self._head]
+        words += [
+            f"{name} {logs[name]:.4g}"
+            for name in ("total", "hard", "soft", "ir")
+            if name in logs
+        ]
+        words.append(f"train {logs['accuracy']:.2%}")
+        if f"{VALIDATION}accuracy" in logs:
+            word = f"validation {logs[f'{VALIDATION}accuracy']:.2%}"
+            if self._reference is not None:
+                word += f" (teacher {self._reference:.2%})"
+            words.append(word)
+        words.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
+        words.append(f"{self._meter.rate():,.0f} images/s")
+        words.append(f"{duration(left)} left")
+        self._print("  ".join(words), "\n")
+
+    def _print(self, line, end):
+        clear = "\r\x1b[K" if self._terminal else ""
+        print(clear + line, end=end, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time as a person says it: 0:09, 12:30, 3:05:00."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}"
+
+
+def number(variable: keras.Variable) -> float:
+    """Returns a scalar variable's value, mirrored over replicas or not."""
+    return float(keras.ops.convert_to_numpy(variable))
