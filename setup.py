@@ -3,7 +3,14 @@
 import setuptools
 
 # A module that would bear a keyword's name has an underscore behind it.
-COMMANDS = ("compress", "evaluate", "export", "import_", "teach")
+COMMANDS = (
+    "benchmark",
+    "compress",
+    "evaluate",
+    "export",
+    "import_",
+    "teach",
+)
 
 setuptools.setup(
     packages=[

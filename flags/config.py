@@ -12,13 +12,14 @@ def from_flags(kind: type) -> Any:
     """Builds a config from the parsed flags.
 
     Args:
-        kind: `config.Teach` or `config.Compress`.
+        kind: `config.Teach`, `config.Compress` or `config.Benchmark`.
 
     Raises:
         SettingsError: a setting is not one that can be.
     """
     values = {name: flags.FLAGS[name].value for name in _names(kind)}
-    values["workdir"] = values["workdir"] or _default_workdir(kind)
+    if "workdir" in values:
+        values["workdir"] = values["workdir"] or _default_workdir(kind)
     return flat.build(kind, values)
 
 

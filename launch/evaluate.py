@@ -6,7 +6,7 @@ from lit_tf.flags import config as flags_config
 from lit_tf.flags import data, evaluation, texts
 from lit_tf.launch import command
 
-from lit_tf import errors, files
+from lit_tf import files
 
 ABOUT = "reads the test split and prints a saved model's accuracy on it."
 TOPICS = (evaluation, data, texts)
@@ -16,8 +16,8 @@ def _evaluate(line):
     del line
     settings, where = flags_config.data()
     place = flags_config.value("json")
-    if place and pathlib.Path(place).is_dir():
-        raise errors.DataError(f"--json={place} is a folder, not a file.")
+    if place:
+        files.check_writable(pathlib.Path(place))
     told = command.load("saved").evaluate(
         flags_config.value("model"), settings, **where
     )

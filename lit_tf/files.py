@@ -42,6 +42,24 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         remove(partial)
 
 
+def check_writable(path: pathlib.Path) -> None:
+    """Raises `DataError` unless a file can be written at a path.
+
+    For a command that writes at its end. Its folder is made, and stays.
+    """
+    if path.is_dir():
+        raise errors.DataError(f"{path} is a folder, not a file.")
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise errors.DataError(
+            f"{path} cannot be written to ({error.strerror})."
+        ) from error
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text file whole or not at all."""
     with whole(path) as partial:

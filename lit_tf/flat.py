@@ -29,7 +29,7 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
     The inverse of `flatten`: `build(Compress, flatten(c)) == c`.
 
     Args:
-        kind: `Teach` or `Compress`.
+        kind: `Teach`, `Compress` or `Benchmark`.
         values: a value for every setting; others are ignored.
 
     Raises:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -37,9 +37,23 @@ def flops(model: keras.Model) -> int:
         tf.TensorSpec([1, *tensor.shape[1:]], tensor.dtype)
         for tensor in model.inputs
     ]
-    call = tf.function(lambda *x: model(x[0] if len(x) == 1 else list(x)))
-    graph = call.get_concrete_function(*specs).graph
-    return sum(2 * _multiply_adds(op) for op in _operations(graph))
+    return traced_flops(
+        lambda *x: model(x[0] if len(x) == 1 else list(x)), *specs
+    )
+
+
+def traced_flops(function: Callable[..., Any], *arguments: Any) -> int:
+    """Counts 2 × multiply-adds of one call of a function of tensors.
+
+    Of gradients too: a train step counts forward and backward. What is traced
+    but not executed, because nothing asks for it, does not count.
+
+    Args:
+        function: what can be traced as a `tf.function`.
+        *arguments: tensors, or their specs, of known shape.
+    """
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    return sum(2 * _multiply_adds(op) for op in _executed(graph))
 
 
 def latency_ms(
@@ -131,11 +145,20 @@ def paired_difference(
     }
 
 
-def _operations(graph):
-    # Keras compiles some layers into functions of their own.
-    for op in graph.get_operations():
+def _executed(graph) -> Iterator[tf.Operation]:
+    """Yields the operations that a result or a change of state depends on."""
+    wanted, seen = [tensor.op for tensor in graph.outputs], set()
+    wanted += graph.control_outputs
+    while wanted:
+        op = wanted.pop()
+        if op.name in seen:
+            continue
+        seen.add(op.name)
+        wanted += [tensor.op for tensor in op.inputs]
+        wanted += op.control_inputs
+        # Keras compiles some layers into functions of their own.
         if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            yield from _operations(
+            yield from _executed(
                 graph._get_function(op.get_attr("f").name).graph
             )
         else:
@@ -152,9 +175,18 @@ def _multiply_adds(op):
     if op.type in ("Conv2DBackpropInput", "Conv3DBackpropInputV2"):
         *window, made, _ = op.inputs[1].shape
         return size(op.inputs[2]) * math.prod(window) * made
+    if op.type in ("Conv2DBackpropFilter", "Conv3DBackpropFilterV2"):
+        *window, per_group, _ = op.outputs[0].shape
+        return size(op.inputs[2]) * math.prod(window) * per_group
     if op.type == "DepthwiseConv2dNative":
         height, width, *_ = op.inputs[1].shape
         return size(op.outputs[0]) * height * width
+    if op.type == "DepthwiseConv2dNativeBackpropInput":
+        height, width, *_ = op.inputs[1].shape
+        return size(op.inputs[2]) * height * width
+    if op.type == "DepthwiseConv2dNativeBackpropFilter":
+        height, width, *_ = op.outputs[0].shape
+        return size(op.inputs[2]) * height * width
     if op.type == "MatMul":
         inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
         return size(op.outputs[0]) * inner

@@ -15,6 +15,7 @@ from lit_tf import config, data, flat, models, transfer
 
 FLAGS = {
     "lit-compress": ["recipe", *flat.flatten(config.Compress())],
+    "lit-benchmark": ["json", *flat.flatten(config.Benchmark())],
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
     "lit-export": ["model", "output", "overwrite", "dataset"],
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
@@ -71,6 +72,16 @@ ANSWERS = {
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/told": (1, "file/told"),
     "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+    "benchmark --device=TPU:0": (2, "device 'TPU:0'. Known: CPU:0. The near"),
+    "benchmark --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: "),
+    "benchmark --teacher=resent20": (2, "The nearest is resnet20."),
+    "benchmark --dataset=cifar": (2, "The nearest is cifar10."),
+    "benchmark --steps=0": (2, "`steps` must be ≥ 1. Received: steps=0."),
+    "benchmark --batch_size=0": (2, "`batch_size` must be ≥ 1. Received: b"),
+    "benchmark --seed=-1": (2, "`seed` must be in [0, 2³¹)."),
+    "benchmark --data=real": (1, "--download"),
+    "benchmark --json=empty": (1, "empty is a folder, not a file."),
+    "benchmark --json=file/told": (1, "file/told cannot be written to"),
     "import_ --source=w.npz --model=resnet8": (2, "`normalization` must say"),
     "import_ --source=gone.npz --model=resnet8 --normalization=none": (
         1,
@@ -101,6 +112,7 @@ from lit_tf.launch import command
 
 command.load("experiment")
 command.load("importing")
+command.load("benchmark")
 answers = {}
 for line, (name, *arguments) in json.loads(sys.argv[1]).items():
     child = os.fork()

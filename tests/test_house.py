@@ -22,6 +22,10 @@ FORBIDDEN = {
 }
 # Each may import those to its right, never those to its left.
 LAYERS = (
+    ("benchmark",),
+    ("resident", "profiling"),
+    ("pieces",),
+    ("bench", "peer"),
     ("experiment", "rehearsal", "importing"),
     ("assemble", "phases"),
     ("saved", "callbacks", "lit", "distill", "teach"),

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lit_tf import measure
 from lit_tf.data import Split
@@ -60,6 +61,41 @@ def test_flops_of_attention_include_its_products():
     projections, products = 4 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 4
     counted = measure.flops(keras.Model(x, attention(x, x)))
     assert counted == 2 * (projections + products)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer"),
+    [
+        ((7,), L.Dense(5)),
+        ((3, 7), L.EinsumDense("abc,cd->abd", (3, 5))),
+        ((9, 4), L.Conv1D(8, 3)),
+        ((6, 6, 4), L.Conv2D(8, 3, strides=2)),
+        ((6, 6, 4), L.Conv2D(8, 3, groups=2)),
+        ((6, 6, 4), L.DepthwiseConv2D(3, depth_multiplier=2)),
+        ((6, 6, 4), L.Conv2DTranspose(8, 4, 2, padding="same")),
+        ((4, 4, 4, 2), L.Conv3D(3, 2)),
+        ((4, 4, 4, 2), L.Conv3DTranspose(3, 2)),
+    ],
+)
+def test_a_product_and_its_two_gradients_cost_three_times_it(shape, layer):
+    counted = model(shape, layer)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = counted(x)
+        return y, tape.gradient(y, [x, layer.kernel.value])
+
+    once = measure.flops(counted)
+    assert measure.traced_flops(step, tf.zeros([5, *shape])) == 3 * 5 * once
+
+
+def test_what_nothing_asks_for_costs_nothing():
+    def product(x):
+        tf.matmul(x, x, transpose_b=True)
+        return tf.matmul(x, x, transpose_a=True)
+
+    assert measure.traced_flops(product, tf.zeros([5, 3])) == 2 * 5 * 3 * 3
 
 
 def test_the_depth_a_model_states_is_its_depth():

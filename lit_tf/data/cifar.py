@@ -17,6 +17,8 @@ from lit_tf import config, errors
 from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Source, Split
 
+_CROP = augment.Crop(pad=4, flip=True)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Layout:
@@ -100,7 +102,7 @@ def _load(layout, data_dir, download):
         test=test,
         classes=names,
         stem=layout.stem,
-        crop=augment.Crop(pad=4, flip=True),
+        crop=_CROP,
         note=note,
     )
 
@@ -217,6 +219,7 @@ def _source(layout, load):
         input_shape=lambda _: (32, 32, 3),
         classes=layout.classes,
         stem=layout.stem,
+        crop=_CROP,
     )
 
 

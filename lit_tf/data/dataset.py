@@ -89,12 +89,14 @@ class Source:
         input_shape: settings → the shape of one example.
         classes: how many there are; None where only the files tell.
         stem: as `Dataset.stem`.
+        crop: how a training batch is varied.
     """
 
     load: Callable[[str, bool, config.Data], Dataset]
     input_shape: Callable[[config.Data], tuple[int, ...]]
     classes: int | None
     stem: Mapping[str, Any]
+    crop: augment.Crop = augment.Crop()
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments that a model's builder needs.
@@ -108,10 +110,46 @@ class Source:
         if self.classes is None:
             raise errors.SettingsError(
                 "`dataset` must be one whose classes are known without its "
-                f"files. Received: dataset={settings.dataset!r}."
+                "files. Received: one of which only the files tell."
             )
         return {
             "input_shape": self.input_shape(settings),
             "classes": self.classes,
             **self.stem,
         }
+
+    def noise(
+        self,
+        name: str,
+        *,
+        examples: int,
+        seed: int,
+        settings: config.Data = _DEFAULTS,
+    ) -> Dataset:
+        """Returns random bytes and labels in this form, to train on.
+
+        Args:
+            name: what the data set calls itself.
+            examples: how many; there are none to test on.
+            seed: of bytes and labels.
+            settings: of what would be loaded.
+
+        Raises:
+            SettingsError: as `form`.
+        """
+        random = np.random.default_rng(seed)
+        form = self.form(settings)
+        shape = (examples, *form["input_shape"])
+        train = Split(
+            random.integers(0, 256, shape, dtype=np.uint8),
+            random.integers(0, self.classes, examples, dtype=np.int32),
+        )
+        return Dataset(
+            name=name,
+            train=train,
+            test=train.take(np.arange(0)),
+            classes=tuple(map(str, range(self.classes))),
+            stem=self.stem,
+            crop=self.crop,
+            note="random",
+        )

@@ -31,8 +31,7 @@ def load(
         test=Split(images[test], labels[test]),
         classes=tuple(map(str, bunch.target_names)),
         stem=SOURCE.stem,
-        # Their ink fills the image: shifting it would cut it off.
-        crop=augment.Crop(),
+        crop=SOURCE.crop,
     )
 
 
@@ -41,4 +40,6 @@ SOURCE = Source(
     input_shape=lambda _: (8, 8, 1),
     classes=10,
     stem={"mean": (4.88,), "std": (6.02,)},
+    # Their ink fills the image: shifting it would cut it off.
+    crop=augment.Crop(),
 )

@@ -1,0 +1,32 @@
+"""lit-benchmark: what a step takes, and what it could take."""
+
+import pathlib
+
+from lit_tf.flags import benchmarking
+from lit_tf.flags import config as flags_config
+from lit_tf.launch import command
+
+from lit_tf import config, files
+
+ABOUT = "times phase lit, what it consists of, and keras.distillation on it."
+TOPICS = (benchmarking,)
+
+
+def _benchmark(line):
+    del line
+    settings = flags_config.from_flags(config.Benchmark)
+    place = flags_config.value("json")
+    if place:  # Asked before, not after, all that is measured.
+        files.check_writable(pathlib.Path(place))
+    told = command.load("benchmark").run(settings)
+    if place:
+        files.write_json(pathlib.Path(place), told)
+
+
+def main():
+    """Runs the command."""
+    command.run(_benchmark, ABOUT, TOPICS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What the pieces of a benchmark are made of: settings, data and models."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from lit_tf import (
+    assemble,
+    config,
+    data,
+    devices,
+    errors,
+    models,
+    sectioned,
+    trainer,
+)
+from lit_tf.data import batches
+
+# Of random data: batches, and examples at least.
+_BATCHES, _EXAMPLES = 10, 1280
+
+
+class Bench:
+    """What the pieces are made of: the settings, the data, the models.
+
+    Args:
+        settings: of the benchmark.
+        steps: how many will be taken on batches that are read, as in
+            training; None for any number on one that is ready.
+
+    Raises:
+        SettingsError: a model, the data set or the device is unknown, or the
+            models do not line up.
+        DataError: the data set's files are missing or damaged.
+    """
+
+    def __init__(self, settings: config.Benchmark, *, steps: int | None = None):
+        self.config = config.benchmarked(settings)
+        for name in (settings.teacher, settings.student):
+            models.get(name)
+        data.check(settings.dataset)
+        self.device = _device(settings.device)
+        self.jit_compile = _jit_compile(settings)
+        self.dataset = _dataset(settings, self.config)
+        self._steps = steps
+
+    def pair(
+        self,
+    ) -> tuple[sectioned.SectionedModel, sectioned.SectionedModel]:
+        """Returns a new teacher, in float32, and a new student."""
+        teacher, student = assemble.pair(self.config, self.dataset)
+        _settle(teacher, self.batch[0])
+        return teacher, student
+
+    def trainers(self) -> dict[str, trainer.Trainer]:
+        """Returns the trainers of both phases, on a new pair that they share.
+
+        Their steps would disturb one another: take one of them.
+        """
+        return assemble.compression(self.config, *self.pair())
+
+    @functools.cached_property
+    def batch(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Inputs and labels `[batch, ...]` of a step."""
+        return next(iter(self.read(1)))
+
+    @property
+    def images(self) -> int:
+        """How many images a step takes in."""
+        return len(self.batch[1])
+
+    def read(self, count: int) -> tf.data.Dataset:
+        """Returns so many batches, as in training."""
+        size = self.config.lit.batch_size
+        steps = batches.steps_per_epoch(self.dataset.train, size)
+        return batches.training(
+            self.dataset.train,
+            batch_size=size,
+            epochs=-(-count // steps),
+            seed=self.config.run.seed,
+            crop=self.dataset.crop,
+        ).take(count)
+
+    def feed(self) -> tf.data.Dataset:
+        """Returns what steps are fed with."""
+        if self._steps is not None:
+            return self.read(self._steps)
+        # The shape's first dimension stays unknown, as it is in training.
+        return self.read(1).cache().repeat()
+
+
+def _device(name):
+    known = [
+        device.name.removeprefix("/device:")
+        for device in tf.config.list_logical_devices()
+    ]
+    if name and name not in known:
+        raise errors.SettingsError(errors.unknown("device", name, known))
+    gpus = [device for device in known if device.startswith("GPU")]
+    return name or (gpus or known)[0]
+
+
+def _jit_compile(settings):
+    if settings.jit_compile == "auto" and settings.device.startswith("CPU"):
+        return False  # Whatever GPU there is beside it.
+    chosen = devices.jit_compile(settings.jit_compile)
+    if chosen is None:
+        chosen = len(tf.config.list_logical_devices("GPU")) == 1
+    return chosen
+
+
+def _dataset(settings, compression):
+    if settings.data == "real":
+        return assemble.dataset(compression)
+    return data.DATASETS[settings.dataset].noise(
+        settings.dataset,
+        examples=max(_EXAMPLES, _BATCHES * settings.batch_size),
+        seed=settings.seed,
+    )
+
+
+def _settle(teacher, images):
+    """Gives BatchNorm statistics: those of two images, which take no memory.
+
+    Without any the activations of a deep, new teacher double with every block,
+    until float16 overflows, and every step is one that loss scaling skips.
+    """
+    norms = [
+        layer
+        for layer in teacher._flatten_layers(include_self=False)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    kept = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    teacher(images[:2], training=True)
+    for layer, momentum in zip(norms, kept, strict=True):
+        layer.momentum = momentum

@@ -1,0 +1,153 @@
+"""How fast a step is, beside what it is made of and what the machine can."""
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import lit_tf
+from lit_tf import bench as benches
+from lit_tf import config, flat, measure, pieces, profiling, report, resident
+
+_WARM_UP = 3  # Rounds that are not timed, the first of which compiles.
+_LABELS = {
+    "matmul": "matrix product",
+    "input": "input pipeline alone",
+    "teacher": "frozen teacher, forward",
+    "student_step": "plain student step",
+    "sections": "sections 2 … K alone",
+    "lit_step": "LIT step",
+    "fine_tune_step": "fine-tune step",
+    "peer_step": "keras.distillation step",
+}
+
+
+def run(settings: config.Benchmark) -> dict[str, Any]:
+    """Times phase `lit` and what it consists of, prints it and returns it.
+
+    All in one process, the pieces taking turns, so that a machine that slows
+    down slows all of them; of each the median, after a warm-up.
+
+    Args:
+        settings: what is timed, and whether memory and ops are looked at too.
+
+    Returns:
+        Of each of `pieces.PIECES` its `NAME_ms`; `limit_ms`,
+        `ratio_to_limit`, `ratio_to_peer`, `ratio_to_matmul`, `step_gflops`
+        (10⁹ FLOPs of a LIT step), `matmul_gflops` (10⁹ FLOPs a second); what
+        it ran on. With `settings.memory` what `resident.measured` returns, and
+        with `settings.profile` `ops_ms` and `traced_step_ms`.
+
+    Raises:
+        SettingsError: a setting cannot be.
+        DataError: the data set's files are missing or damaged.
+    """
+    bench = benches.Bench(settings)
+    resident.check(settings)
+    profiling.check(settings, bench)
+    machine = report.hardware() | {
+        "device": bench.device,
+        "threads": measure.threads(),
+    }
+    print(_headline(settings, machine, bench), flush=True)
+    with tf.device(bench.device):
+        table = {name: make(bench) for name, make in pieces.PIECES.items()}
+        seconds = _timed(table, settings.steps)
+        flops = {name: piece.flops() for name, piece in table.items()}
+        told = _ratios(seconds, flops)
+        print(f"\n{_table(table, seconds, flops)}\n\n{_words(told)}")
+        if settings.profile:
+            ops, traced = profiling.ops(table["lit_step"].call)
+            told |= {"ops_ms": ops, "traced_step_ms": traced}
+            print(f"\n{profiling.table(ops, traced)}")
+    if settings.memory:
+        told |= resident.measured(settings)
+        print(f"\n{resident.words(told)}")
+    return told | {
+        "batch_size": bench.images,
+        "dtype": settings.dtype,
+        "jit_compile": bench.jit_compile,
+        "settings": flat.flatten(settings),
+        "hardware": machine,
+        "versions": _versions(),
+    }
+
+
+def _timed(table: Mapping[str, pieces.Piece], rounds: int) -> dict[str, float]:
+    times = {name: [] for name in table}
+    for turn in range(_WARM_UP + rounds):
+        for name, piece in table.items():
+            start = time.perf_counter()
+            piece.call()
+            if turn >= _WARM_UP:
+                spent = time.perf_counter() - start
+                times[name].append(spent / piece.times)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def _ratios(seconds, flops):
+    told = {f"{name}_ms": 1000 * each for name, each in seconds.items()}
+    told["limit_ms"] = (
+        told["teacher_ms"] + told["student_step_ms"] + told["sections_ms"]
+    )
+    told["matmul_gflops"] = flops["matmul"] / seconds["matmul"] / 1e9
+    told["step_gflops"] = flops["lit_step"] / 1e9
+    least = 1000 * told["step_gflops"] / told["matmul_gflops"]
+    return told | {
+        "ratio_to_limit": told["lit_step_ms"] / told["limit_ms"],
+        "ratio_to_peer": told["peer_step_ms"] / told["lit_step_ms"],
+        "ratio_to_matmul": told["lit_step_ms"] / least,
+    }
+
+
+def _headline(settings, machine, bench):
+    return (
+        f"{settings.teacher} → {settings.student} on {settings.data} "
+        f"{settings.dataset}, batch {bench.images}, {settings.dtype}, XLA "
+        f"{'on' if bench.jit_compile else 'off'}\n"
+        f"{machine['device']} of {machine['processor']}, {machine['cores']} "
+        f"cores, {machine['threads']} threads"
+        + "".join(f", {gpu}" for gpu in machine["gpus"])
+        + "; "
+        + ", ".join(f"{name} {v}" for name, v in _versions().items())
+        + f"\nMedians of {settings.steps} rounds after {_WARM_UP}; steps are "
+        "given ready batches."
+    )
+
+
+def _versions():
+    return {
+        "lit_tf": lit_tf.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+
+
+def _table(table, seconds, flops):
+    rows = [("", "ms", "images/s", "GFLOP", "GFLOP/s")]
+    for name, piece in table.items():
+        each = piece.images / piece.times / seconds[name]
+        giga = flops[name] / 1e9
+        rows.append(
+            (
+                _LABELS[name],
+                f"{1000 * seconds[name]:,.2f}",
+                f"{each:,.0f}" if each else "—",
+                f"{giga:,.2f}" if giga else "—",
+                f"{giga / seconds[name]:,.1f}" if giga else "—",
+            )
+        )
+    return report.markdown(rows)
+
+
+def _words(told):
+    return (
+        "LIT step ÷ limit: {ratio_to_limit:.2f}. The limit, {limit_ms:,.2f} "
+        "ms, is teacher + plain student step + sections 2 … K alone.\n"
+        "keras.distillation step ÷ LIT step: {ratio_to_peer:.2f}.\n"
+        "LIT step ÷ its {step_gflops:,.2f} GFLOP at the rate of the matrix "
+        "product: {ratio_to_matmul:.2f}."
+    ).format(**told)
