@@ -90,7 +90,7 @@ class Recorder(keras.callbacks.Callback):
         logs: where to.
         position: where the phase is.
         log_steps: steps between two rows within an epoch; 0 for none.
-        meter: measures images/s.
+        meter: measures examples/s.
         reference: the teacher's scalars by tag, drawn beside the student's.
     """
 
@@ -125,7 +125,7 @@ class Recorder(keras.callbacks.Callback):
         scale = getattr(optimizer, "dynamic_scale", None)
         if scale is not None:
             scalars["loss_scale"] = progress.number(scale)
-        scalars["images_per_second"] = self._meter.rate()
+        scalars["examples_per_second"] = self._meter.rate()
         self._logs.write(self._position.step, self._position.epoch, scalars)
 
 

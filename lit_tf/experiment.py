@@ -179,17 +179,17 @@ def _taught(teacher, config, command, dataset, folder, wall):
 
 def _look_at(teacher, dataset, config):
     """Measures the teacher before anything is trained from it."""
-    split, where = dataset.validation, "validation images"
-    note = "The teacher was not trained on the validation images."
+    split, where = dataset.validation, "validation examples"
+    note = "The teacher was not trained on the validation examples."
     if split is None:
         split = dataset.train.take(np.arange(min(2000, len(dataset.train))))
-        where = f"the first {len(split):,} training images"
+        where = f"the first {len(split):,} training examples"
         note = (
             "There is no validation split: only the last student is reported."
         )
     elif teacher.facts.get("data") != dataset.fingerprint:
         note = (
-            "The teacher's training may have seen the validation images "
+            "The teacher's training may have seen the validation examples "
             f"({_split_of(teacher)})."
         )
     predicted = measure.predictions(teacher, split)

@@ -9,17 +9,17 @@ VALIDATION = "val_"
 
 
 class Meter(keras.callbacks.Callback):
-    """Measures images/s of training, without validation.
+    """Measures examples/s of training, without validation.
 
     Args:
-        batch_size: images a step.
-        images: images an epoch.
+        batch_size: examples a step.
+        examples: of an epoch.
     """
 
-    def __init__(self, batch_size: int, images: int):
+    def __init__(self, batch_size: int, examples: int):
         super().__init__()
         self._batch_size = batch_size
-        self._images = images
+        self._examples = examples
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = time.perf_counter()
@@ -28,10 +28,10 @@ class Meter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._spent = time.perf_counter() - self._begin
-        self._seen = min((batch + 1) * self._batch_size, self._images)
+        self._seen = min((batch + 1) * self._batch_size, self._examples)
 
     def rate(self) -> float:
-        """Returns images a second since the epoch, or the session, began."""
+        """Returns examples a second since the epoch, or the session, began."""
         return self._seen / self._spent if self._spent else 0.0
 
 
@@ -43,7 +43,7 @@ class Progress(keras.callbacks.Callback):
         epochs: of the phase.
         steps: of an epoch.
         reference: the teacher's validation accuracy, or None.
-        meter: measures images/s.
+        meter: measures examples/s.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Progress(keras.callbacks.Callback):
                 word += f" (teacher {self._reference:.2%})"
             words.append(word)
         words.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
-        words.append(f"{self._meter.rate():,.0f} images/s")
+        words.append(f"{self._meter.rate():,.0f} examples/s")
         words.append(f"{duration(left)} left")
         self._print("  ".join(words), "\n")
 

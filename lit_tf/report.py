@@ -120,7 +120,7 @@ def text(report: Mapping[str, Any]) -> str:
         "",
         table(report["teacher"], student, report["compression"]),
         "",
-        f"Student − teacher on the {report['data']['test']:,} test images: "
+        f"Student − teacher on the {report['data']['test']:,} test examples: "
         f"{100 * paired['difference']:+.2f} points, 95 % interval "
         f"[{100 * paired['low']:+.2f}, {100 * paired['high']:+.2f}] (paired); "
         f"they agree on {report['agreement']:.2%}. One seed "

@@ -68,7 +68,7 @@ def to_saved_model(
     Args:
         path: a `.keras` file or a run folder.
         output: the folder to write.
-        settings: whose training images it is checked on.
+        settings: whose training examples it is checked on.
         data_dir: as `data.load` takes it.
         download: likewise.
         overwrite: whether a SavedModel that stands at `output` may be replaced.

@@ -64,7 +64,7 @@ def test_steps_that_run_together_are_those_that_run_alone(
     # Every epoch ends with a row, at the same step and with the same numbers.
     ends = [row for row in rows if "validation/accuracy" in row]
     assert [row["step"] for row in ends] == [7, 14, 21]
-    unlike = {"images_per_second", "time", "wall_time"}
+    unlike = {"examples_per_second", "time", "wall_time"}
     assert [
         {k: v for k, v in row.items() if k not in unlike}
         for row in fewer

@@ -120,7 +120,7 @@ def test_the_scalars_of_the_paper_are_logged(run):
             assert lit[-1][f"section_{k}/penalty_{stream}"] > 0
     assert lit[-1].keys() >= {
         *("total", "hard", "soft", "ir", "kd", "accuracy", "loss"),
-        *("learning_rate", "images_per_second", "validation/accuracy"),
+        *("learning_rate", "examples_per_second", "validation/accuracy"),
     }
     assert lit[-1]["loss"] == pytest.approx(lit[-1]["total"])
     assert {d.name for d in (workdir / "logs").iterdir()} == {
@@ -171,7 +171,7 @@ def test_a_teacher_of_another_split_is_told(run, tmp_path, capsys):
     )
     with pytest.raises(errors.SettingsError, match="min_teacher_accuracy=1.0"):
         experiment.compress(settings)
-    assert "may have seen the validation images" in capsys.readouterr().out
+    assert "may have seen the validation examples" in capsys.readouterr().out
 
 
 def test_without_validation_the_last_student_is_exported(run, tmp_path):

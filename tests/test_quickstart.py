@@ -37,7 +37,7 @@ def test_its_output_is_readable_and_nothing_else(quickstart):
     lines = said.stdout.splitlines()
     epochs = [line for line in lines if line.startswith("lit ")]
     assert len(epochs) == 30
-    for word in ("total", "hard", "ir", "lr", "images/s", "left", "(teacher"):
+    for word in ("total", "hard", "ir", "lr", "examples/s", "left", "(teacher"):
         assert word in epochs[0]
     assert not [line for line in lines if "\x1b" in line or "\r" in line]
 

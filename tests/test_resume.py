@@ -87,7 +87,7 @@ def _rows(workdir):
     ]
     # How fast it was is all that may differ.
     return [
-        {k: v for k, v in row.items() if k != "images_per_second"}
+        {k: v for k, v in row.items() if k != "examples_per_second"}
         for row in rows
     ]
 
@@ -107,7 +107,7 @@ def _events(workdir, phase):
             for event in events.Tensors(tag)
         ]
         for tag in events.Tags()["tensors"]
-        if tag != "images_per_second" and not tag.startswith("_hparams_")
+        if tag != "examples_per_second" and not tag.startswith("_hparams_")
     }
 
 
