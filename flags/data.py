@@ -7,7 +7,9 @@ from lit_tf import config
 flags.DEFINE_string(
     "dataset",
     config.Data.dataset,
-    "Data set: digits (comes with scikit-learn), cifar10, cifar100.",
+    "Data set: digits (comes with scikit-learn), cifar10, cifar100, "
+    "amazon_full, amazon_polarity, or csv: a train.csv and a test.csv of your "
+    "own, a row a label from 1 and a text in one or more columns.",
 )
 flags.DEFINE_string(
     "data_dir",

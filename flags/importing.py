@@ -19,7 +19,7 @@ flags.DEFINE_string(
     "dataset",
     None,
     "Data set whose inputs and classes the model has: digits, cifar10, "
-    "cifar100. Its files are not needed.",
+    "cifar100, amazon_full, amazon_polarity. Its files are not needed.",
     required=True,
 )
 flags.DEFINE_string(
@@ -28,7 +28,8 @@ flags.DEFINE_string(
     "What the weights were trained behind: imagenet, a data set's name (its "
     "own), none (pixels as they are), or the mean of each channel and then the "
     "standard deviation of each, of pixels divided by 255, with commas between "
-    "them. It goes into the stem. Default: none, for a Keras model.",
+    "them. It goes into the stem. Default: none, for a Keras model. Texts have "
+    "none.",
 )
 flags.DEFINE_string("output", None, "The .keras file to write.", required=True)
 flags.DEFINE_boolean(
