@@ -15,6 +15,7 @@ COMMANDS = (
 setuptools.setup(
     packages=[
         "lit_tf",
+        "lit_tf.benchmark",
         "lit_tf.data",
         "lit_tf.models",
         "lit_tf.flags",

@@ -6,7 +6,8 @@ from lit_tf.flags import benchmarking
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
-from lit_tf import config, files
+from lit_tf import files
+from lit_tf.benchmark import settings as benchmarks
 
 ABOUT = "times phase lit, what it consists of, and keras.distillation on it."
 TOPICS = (benchmarking,)
@@ -14,11 +15,11 @@ TOPICS = (benchmarking,)
 
 def _benchmark(line):
     del line
-    settings = flags_config.from_flags(config.Benchmark)
+    settings = flags_config.from_flags(benchmarks.Settings)
     place = flags_config.value("json")
     if place:  # Asked before, not after, all that is measured.
         files.check_writable(pathlib.Path(place))
-    told = command.load("benchmark").run(settings)
+    told = command.load("benchmark.run").run(settings)
     if place:
         files.write_json(pathlib.Path(place), told)
 

@@ -19,7 +19,6 @@ JIT_COMPILE = ("auto", "on", "off")
 TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")
 EXPORTS = ("best", "last")
-BENCHMARK_DATA = ("random", "real")
 
 
 def _check_seed(**received: int) -> None:
@@ -29,7 +28,7 @@ def _check_seed(**received: int) -> None:
     )
 
 
-def _check_one_of(known: tuple[str, ...], **received: str) -> None:
+def check_one_of(known: tuple[str, ...], **received: str) -> None:
     ((name, value),) = received.items()
     errors.require(
         value in known,
@@ -82,7 +81,7 @@ class Method:
     beta: float = 0.75
 
     def __post_init__(self):
-        _check_one_of(PENALTIES, penalty=self.penalty)
+        check_one_of(PENALTIES, penalty=self.penalty)
         check_method(self.alpha, self.temperature, self.beta)
 
 
@@ -172,7 +171,7 @@ class Run:
             ("strategy", STRATEGIES),
             ("jit_compile", JIT_COMPILE),
         ):
-            _check_one_of(known, **{name: getattr(self, name)})
+            check_one_of(known, **{name: getattr(self, name)})
         errors.require(
             self.steps_per_execution >= 1,
             "`steps_per_execution` must be ≥ 1.",
@@ -193,7 +192,7 @@ class Frozen:
             ("teacher_dtype", TEACHER_DTYPES),
             ("teacher_cache", TEACHER_CACHES),
         ):
-            _check_one_of(known, **{name: getattr(self, name)})
+            check_one_of(known, **{name: getattr(self, name)})
         errors.require(
             self.teacher_cache_views >= 1,
             "`teacher_cache_views` must be ≥ 1.",
@@ -307,61 +306,7 @@ class Compress:
             "`min_teacher_accuracy` must be a fraction in [0, 1].",
             min_teacher_accuracy=self.min_teacher_accuracy,
         )
-        _check_one_of(EXPORTS, export=self.export)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Benchmark:
-    """Time what a compression consists of."""
-
-    teacher: str = Teach.teacher
-    student: str = Compress.student
-    dataset: str = "cifar10"
-    data: str = "random"
-    data_dir: str = Session.data_dir
-    download: bool = Session.download
-    batch_size: int = 128
-    dtype: str = Run.dtype
-    jit_compile: str = Run.jit_compile
-    device: str = ""
-    steps: int = 20
-    growth_steps: int = 1000
-    seed: int = Run.seed
-    memory: bool = False
-    profile: bool = False
-
-    def __post_init__(self):
-        errors.require(
-            self.data in BENCHMARK_DATA,
-            f"`data` must be one of {', '.join(BENCHMARK_DATA)}.",
-            data=self.data,
-        )
-        for name in ("steps", "growth_steps"):
-            value = getattr(self, name)
-            errors.require(
-                value >= 1, f"`{name}` must be ≥ 1.", **{name: value}
-            )
-        # The rest is checked where it belongs.
-        benchmarked(self)
-
-
-def benchmarked(config: Benchmark) -> Compress:
-    """Returns the compression that a benchmark takes to pieces."""
-    size = {"batch_size": config.batch_size}
-    return Compress(
-        teacher=config.teacher,
-        student=config.student,
-        teach=dataclasses.replace(TEACH, **size),
-        lit=dataclasses.replace(LIT, **size),
-        fine_tune=dataclasses.replace(FINE_TUNE, **size),
-        data=Data(dataset=config.dataset, validation_fraction=0),
-        run=Run(
-            seed=config.seed,
-            dtype=config.dtype,
-            jit_compile=config.jit_compile,
-        ),
-        session=Session(data_dir=config.data_dir, download=config.download),
-    )
+        check_one_of(EXPORTS, export=self.export)
 
 
 def teaching(config: Compress, *, workdir: str) -> Teach:

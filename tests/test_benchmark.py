@@ -11,23 +11,20 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import (
-    bench,
-    benchmark,
     config,
     data,
     errors,
     files,
+    layers,
     lit,
     losses,
     measure,
     optimizers,
-    peer,
-    pieces,
-    profiling,
-    resident,
 )
+from lit_tf.benchmark import bench, memory, peer, pieces, profile, run
+from lit_tf.benchmark import settings as benchmarks
 
-TINY = config.Benchmark(
+TINY = benchmarks.Settings(
     teacher="resnet14",
     student="resnet8",
     dataset="digits",
@@ -44,7 +41,7 @@ def told():
     """A whole benchmark of a tiny pair: what it returns and what it prints."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        answer = benchmark.run(TINY)
+        answer = run.run(TINY)
     return answer, said.getvalue()
 
 
@@ -52,7 +49,7 @@ def test_every_piece_has_a_time_and_a_row(told):
     answer, said = told
     for name in pieces.PIECES:
         assert answer[f"{name}_ms"] > 0
-        assert f"\n| {benchmark._LABELS[name]} " in said
+        assert f"\n| {run._LABELS[name]} " in said
 
 
 def test_the_json_has_the_keys_that_were_agreed_on(told):
@@ -95,7 +92,7 @@ def test_memory_is_that_of_processes_that_did_something(told):
 def test_a_process_that_breaks_off_is_told():
     broken = dataclasses.replace(TINY, teacher="resnet15")
     with pytest.raises(errors.DataError, match="teacher broke off.*resnet15"):
-        resident.measured(broken)
+        memory.measured(broken)
 
 
 def test_a_profile_has_the_ops_of_a_step(told):
@@ -113,7 +110,7 @@ def test_a_profile_has_the_ops_of_a_step(told):
 def test_an_ops_own_time_is_that_in_no_op_within_it():
     spans = [(0, 10, "a"), (2, 5, "b"), (5, 6, "c"), (3, 4, "d"), (12, 15, "a")]
     own = [("d", 1), ("b", 2), ("c", 1), ("a", 6), ("a", 3)]
-    assert profiling.own_times(spans) == own
+    assert profile.own_times(spans) == own
 
 
 def test_a_step_of_lit_is_counted_as_by_hand(dense, vectors):
@@ -154,10 +151,13 @@ def test_the_sections_alone_are_counted_as_by_hand(dense, vectors):
 
 
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
-def test_the_peer_minimises_what_lit_would_on_its_own_stream(dense, vectors):
+@pytest.mark.parametrize("stock", [True, False])
+def test_the_peer_minimises_what_lit_would_on_its_own_stream(
+    dense, vectors, stock
+):
     teacher, student, method = dense(1), dense(2), config.Method()
     student.head.set_weights(teacher.head.get_weights())
-    model = peer.distiller(teacher, student, method)
+    model = peer.distiller(teacher, student, method, stock=stock)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
     x, y = vectors()
     T, S = [teacher.stem(x)], [student.stem(x)]
@@ -175,6 +175,27 @@ def test_the_peer_minimises_what_lit_would_on_its_own_stream(dense, vectors):
     )
     expected = losses.lit(np.mean(kd), ir, beta=method.beta)
     assert float(model.compute_loss(x, y)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("stock", [True, False])
+def test_the_peer_has_keras_layers_or_ours(build, batch, stock):
+    teacher, student = build("resnet14", seed=1), build(seed=2)
+    model = peer.distiller(teacher, student, config.Method(), stock=stock)
+    for one, of in ((model.student, student), (model.teacher, teacher)):
+        kinds = {
+            type(layer)
+            for layer in one._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+        }
+        assert kinds == {
+            keras.layers.BatchNormalization
+            if stock
+            else layers.BatchNormalization
+        }
+        images = batch(2)[0]
+        np.testing.assert_allclose(
+            one(images, training=False), of(images, training=False), rtol=1e-4
+        )
 
 
 def test_pieces_share_no_variable():
@@ -262,13 +283,13 @@ def test_what_cannot_be_timed_is_refused(changes, message):
 def test_memory_and_profile_are_refused_where_they_cannot_be_had(
     monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(resident, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
     with pytest.raises(errors.SettingsError, match="`memory` needs"):
-        resident.check(TINY)
+        memory.check(TINY)
     made = bench.Bench(TINY)
     made.device = "GPU:0"
     with pytest.raises(errors.SettingsError, match="`profile` tells the ops"):
-        profiling.check(TINY, made)
+        profile.check(TINY, made)
 
 
 def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from lit_tf import config, data, flat, models, transfer
+from lit_tf.benchmark import settings as benchmarks
 
 FLAGS = {
     "lit-compress": ["recipe", *flat.flatten(config.Compress())],
-    "lit-benchmark": ["json", *flat.flatten(config.Benchmark())],
+    "lit-benchmark": ["json", *flat.flatten(benchmarks.Settings())],
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
     "lit-export": ["model", "output", "overwrite", "dataset"],
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
@@ -112,7 +113,7 @@ from lit_tf.launch import command
 
 command.load("experiment")
 command.load("importing")
-command.load("benchmark")
+command.load("benchmark.run")
 answers = {}
 for line, (name, *arguments) in json.loads(sys.argv[1]).items():
     child = os.fork()

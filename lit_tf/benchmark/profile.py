@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from lit_tf import bench as benches
-from lit_tf import config, errors, report
+from lit_tf import errors, report
+from lit_tf.benchmark import bench as benches
+from lit_tf.benchmark import settings as benchmarks
 
 _STEPS = 5
 _SHOWN = 20
@@ -19,7 +20,7 @@ _SHOWN = 20
 _OP = re.compile(r"[\w.][\w./>-]*:(\w+)")
 
 
-def check(settings: config.Benchmark, bench: benches.Bench) -> None:
+def check(settings: benchmarks.Settings, bench: benches.Bench) -> None:
     """Raises `SettingsError` where a profile is asked for and is no use.
 
     What the host spends on an op of a GPU is the time to launch it.

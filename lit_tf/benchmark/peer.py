@@ -1,14 +1,16 @@
-"""`keras.distillation` on a pair of ours: what `LIT` is timed against."""
+"""`keras.distillation` on a pair: what `LIT` is timed against."""
 
 import keras
 
-from lit_tf import config, sectioned
+from lit_tf import config, layers, sectioned
 
 
 def distiller(
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
     method: config.Method,
+    *,
+    stock: bool,
 ) -> keras.Model:
     """Returns a `Distiller` that is asked for what LIT asks for.
 
@@ -21,6 +23,8 @@ def distiller(
         teacher: K sections; no longer trainable afterwards.
         student: K sections.
         method: α, β, τ; the penalty is l2.
+        stock: whether BatchNorm is Keras's own layer, as it is for those who
+            have Keras alone, or ours, which is faster.
     """
     names = [f"representation_{k}" for k in range(1, len(student.sections) + 1)]
     features = [
@@ -36,18 +40,33 @@ def distiller(
     labels = method.beta * method.alpha
     soft, penalty = method.beta * (1 - method.alpha), 1 - method.beta
     return keras.distillation.Distiller(
-        _reachable(teacher, names),
-        _reachable(student, names),
+        _reachable(teacher, names, stock),
+        _reachable(student, names, stock),
         [*features, answers],
         [weight / (1 - labels) for weight in (*[penalty] * len(names), soft)],
         student_loss_weight=labels,
     )
 
 
-def _reachable(model, names):
+def _reachable(model, names, stock):
     # It looks among the outermost layers only, and would take the output that a
     # nested model has by itself: what is to be found needs a layer to bear it.
-    x = model.stem(model.input)
+    part = _stock if stock else lambda part: part
+    x = part(model.stem)(model.input)
     for name, section in zip(names, model.sections, strict=True):
-        x = keras.layers.Identity(name=name)(section(x))
-    return keras.Model(model.input, model.head(x), name=model.name)
+        x = keras.layers.Identity(name=name)(part(section)(x))
+    return keras.Model(model.input, part(model.head)(x), name=model.name)
+
+
+def _stock(part):
+    """Returns a copy of a model whose BatchNorms are Keras's own."""
+
+    def copy(layer):
+        kind = type(layer)
+        if kind is layers.BatchNormalization:
+            kind = keras.layers.BatchNormalization
+        return kind.from_config(layer.get_config())
+
+    twin = keras.models.clone_model(part, clone_function=copy, recursive=True)
+    twin.set_weights(part.get_weights())
+    return twin

@@ -9,19 +9,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import bench as benches
-from lit_tf import config, errors, flat, pieces
+from lit_tf import errors, flat
+from lit_tf.benchmark import bench as benches
+from lit_tf.benchmark import pieces
+from lit_tf.benchmark import settings as benchmarks
 
 _STATUS = pathlib.Path("/proc/self/status")
 # Steps before memory is taken to have settled.
 _SETTLED = 100
 _CHILD = (
     "import sys; sys.setrecursionlimit({limit}); "
-    "from lit_tf import resident; resident.answer({name!r})"
+    "from lit_tf.benchmark import memory; memory.answer({name!r})"
 )
 
 
-def check(settings: config.Benchmark) -> None:
+def check(settings: benchmarks.Settings) -> None:
     """Raises `SettingsError` where memory is asked for and cannot be read."""
     errors.require(
         not settings.memory or _STATUS.is_file(),
@@ -30,7 +32,7 @@ def check(settings: config.Benchmark) -> None:
     )
 
 
-def measured(settings: config.Benchmark) -> dict[str, float]:
+def measured(settings: benchmarks.Settings) -> dict[str, float]:
     """Measures the memory of teacher, student and phase `lit`.
 
     It is the host's, resident, above what the process has once everything is
@@ -70,7 +72,7 @@ def words(told: dict[str, Any]) -> str:
 def answer(name: str) -> None:
     """Measures one piece in this process; prints JSON. The child's side."""
     before = _mib("VmRSS")
-    settings = flat.build(config.Benchmark, json.load(sys.stdin))
+    settings = flat.build(benchmarks.Settings, json.load(sys.stdin))
     growing = settings.growth_steps if name == "lit_step" else 0
     bench = benches.Bench(settings, steps=_SETTLED + growing)
     with tf.device(bench.device):

@@ -5,7 +5,10 @@ again and again. Each has models of its own, so that none disturbs another, and
 is given ready batches; reading them is a piece by itself.
 """
 
+import contextlib
 import dataclasses
+import functools
+import io
 import itertools
 from collections.abc import Callable
 
@@ -16,10 +19,10 @@ from lit_tf import (
     assemble,
     measure,
     optimizers,
-    peer,
     sectioned,
 )
-from lit_tf import bench as benches
+from lit_tf.benchmark import bench as benches
+from lit_tf.benchmark import peer
 
 # Batches that are read in one go, so that none was ready beforehand.
 _READ = 50
@@ -62,12 +65,16 @@ def _matmul(bench):
     )
 
 
-def _input(bench):
+def _input(bench, views=None):
     def read():
-        for _ in bench.read(_READ):
+        for _ in bench.read(views).take(_READ):
             pass
 
     return Piece(call=read, images=_READ * bench.images, times=_READ)
+
+
+def _cached_input(bench):
+    return _input(bench, _kept(bench, bench.trainers()["lit"]))
 
 
 def _teacher(bench):
@@ -125,10 +132,21 @@ def _fine_tune_step(bench):
     return _step(bench, bench.trainers()["fine_tune"], "fine_tune")
 
 
-def _peer_step(bench):
+def _cached_step(bench):
+    lit = bench.trainers()["lit"]
+    return _step(bench, lit, "lit", views=_kept(bench, lit))
+
+
+def _kept(bench, lit):
+    """Returns the teacher's answers to the training examples, from memory."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return assemble.answers(bench.config, lit, bench.dataset).train
+
+
+def _peer_step(bench, *, stock=True):
     teacher, student = bench.pair()
     teacher = sectioned.with_policy(teacher, bench.config.run.dtype)
-    model = peer.distiller(teacher, student, bench.config.method)
+    model = peer.distiller(teacher, student, bench.config.method, stock=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _step(bench, model, "lit", loss=loss)
 
@@ -143,7 +161,7 @@ def _on_batch(bench, function, *tensors):
     )
 
 
-def _step(bench, model, phase, **how):
+def _step(bench, model, phase, *, views=None, **how):
     """Returns a piece: the step that `fit` takes, its loss read."""
     settings = getattr(bench.config, phase)
     model.compile(
@@ -158,10 +176,11 @@ def _step(bench, model, phase, **how):
     if not model.optimizer.built:  # A trainer of ours sees to it itself.
         model.optimizer.build(model.trainable_variables)
     model.make_train_function()
-    feed = iter(bench.feed())
+    feed = bench.feed(views)
+    batches = iter(feed)
     return Piece(
-        call=lambda: float(model.train_function(feed)["loss"]),
-        flops=lambda: measure.traced_flops(model.train_step, bench.batch),
+        call=lambda: float(model.train_function(batches)["loss"]),
+        flops=lambda: measure.traced_flops(model.train_step, next(iter(feed))),
         images=bench.images,
     )
 
@@ -170,10 +189,13 @@ def _step(bench, model, phase, **how):
 PIECES: dict[str, Callable[[benches.Bench], Piece]] = {
     "matmul": _matmul,
     "input": _input,
+    "cached_input": _cached_input,
     "teacher": _teacher,
     "student_step": _student_step,
     "sections": _sections,
     "lit_step": _lit_step,
+    "cached_step": _cached_step,
     "fine_tune_step": _fine_tune_step,
     "peer_step": _peer_step,
+    "peer_on_ours_step": functools.partial(_peer_step, stock=False),
 }

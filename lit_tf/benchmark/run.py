@@ -9,23 +9,28 @@ import keras
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import bench as benches
-from lit_tf import config, flat, measure, pieces, profiling, report, resident
+from lit_tf import flat, measure, report
+from lit_tf.benchmark import bench as benches
+from lit_tf.benchmark import memory, pieces, profile
+from lit_tf.benchmark import settings as benchmarks
 
 _WARM_UP = 3  # Rounds that are not timed, the first of which compiles.
 _LABELS = {
     "matmul": "matrix product",
     "input": "input pipeline alone",
+    "cached_input": "… with cached answers",
     "teacher": "frozen teacher, forward",
     "student_step": "plain student step",
     "sections": "sections 2 … K alone",
     "lit_step": "LIT step",
+    "cached_step": "LIT step, teacher cached",
     "fine_tune_step": "fine-tune step",
     "peer_step": "keras.distillation step",
+    "peer_on_ours_step": "… with our BatchNorm",
 }
 
 
-def run(settings: config.Benchmark) -> dict[str, Any]:
+def run(settings: benchmarks.Settings) -> dict[str, Any]:
     """Times phase `lit` and what it consists of, prints it and returns it.
 
     All in one process, the pieces taking turns, so that a machine that slows
@@ -36,18 +41,19 @@ def run(settings: config.Benchmark) -> dict[str, Any]:
 
     Returns:
         Of each of `pieces.PIECES` its `NAME_ms`; `limit_ms`,
-        `ratio_to_limit`, `ratio_to_peer`, `ratio_to_matmul`, `step_gflops`
-        (10⁹ FLOPs of a LIT step), `matmul_gflops` (10⁹ FLOPs a second); what
-        it ran on. With `settings.memory` what `resident.measured` returns, and
-        with `settings.profile` `ops_ms` and `traced_step_ms`.
+        `ratio_to_limit`, `ratio_to_peer`, `ratio_to_matmul`,
+        `ratio_of_cached` (to live, reading included); `step_gflops` (10⁹ FLOPs
+        of a LIT step), `matmul_gflops` (10⁹ FLOPs a second); what it ran on.
+        With `settings.memory` what `memory.measured` returns, and with
+        `settings.profile` `ops_ms` and `traced_step_ms`.
 
     Raises:
         SettingsError: a setting cannot be.
         DataError: the data set's files are missing or damaged.
     """
     bench = benches.Bench(settings)
-    resident.check(settings)
-    profiling.check(settings, bench)
+    memory.check(settings)
+    profile.check(settings, bench)
     machine = report.hardware() | {
         "device": bench.device,
         "threads": measure.threads(),
@@ -60,12 +66,12 @@ def run(settings: config.Benchmark) -> dict[str, Any]:
         told = _ratios(seconds, flops)
         print(f"\n{_table(table, seconds, flops)}\n\n{_words(told)}")
         if settings.profile:
-            ops, traced = profiling.ops(table["lit_step"].call)
+            ops, traced = profile.ops(table["lit_step"].call)
             told |= {"ops_ms": ops, "traced_step_ms": traced}
-            print(f"\n{profiling.table(ops, traced)}")
+            print(f"\n{profile.table(ops, traced)}")
     if settings.memory:
-        told |= resident.measured(settings)
-        print(f"\n{resident.words(told)}")
+        told |= memory.measured(settings)
+        print(f"\n{memory.words(told)}")
     return told | {
         "batch_size": bench.images,
         "dtype": settings.dtype,
@@ -99,6 +105,8 @@ def _ratios(seconds, flops):
     return told | {
         "ratio_to_limit": told["lit_step_ms"] / told["limit_ms"],
         "ratio_to_peer": told["peer_step_ms"] / told["lit_step_ms"],
+        "ratio_of_cached": (told["cached_step_ms"] + told["cached_input_ms"])
+        / (told["lit_step_ms"] + told["input_ms"]),
         "ratio_to_matmul": told["lit_step_ms"] / least,
     }
 
@@ -148,6 +156,7 @@ def _words(told):
         "LIT step ÷ limit: {ratio_to_limit:.2f}. The limit, {limit_ms:,.2f} "
         "ms, is teacher + plain student step + sections 2 … K alone.\n"
         "keras.distillation step ÷ LIT step: {ratio_to_peer:.2f}.\n"
+        "Cached ÷ live LIT step, input included: {ratio_of_cached:.2f}.\n"
         "LIT step ÷ its {step_gflops:,.2f} GFLOP at the rate of the matrix "
         "product: {ratio_to_matmul:.2f}."
     ).format(**told)

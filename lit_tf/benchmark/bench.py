@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from lit_tf import (
     assemble,
-    config,
     data,
     devices,
     errors,
@@ -15,10 +14,12 @@ from lit_tf import (
     sectioned,
     trainer,
 )
+from lit_tf.benchmark import settings as benchmarks
 from lit_tf.data import batches
 
 # Of random data: batches, and examples at least.
 _BATCHES, _EXAMPLES = 10, 1280
+_EPOCHS = 2**20
 
 
 class Bench:
@@ -35,8 +36,10 @@ class Bench:
         DataError: the data set's files are missing or damaged.
     """
 
-    def __init__(self, settings: config.Benchmark, *, steps: int | None = None):
-        self.config = config.benchmarked(settings)
+    def __init__(
+        self, settings: benchmarks.Settings, *, steps: int | None = None
+    ):
+        self.config = benchmarks.compression(settings)
         for name in (settings.teacher, settings.student):
             models.get(name)
         data.check(settings.dataset)
@@ -63,31 +66,30 @@ class Bench:
     @functools.cached_property
     def batch(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Inputs and labels `[batch, ...]` of a step."""
-        return next(iter(self.read(1)))
+        return next(iter(self.read()))
 
     @property
     def images(self) -> int:
         """How many images a step takes in."""
         return len(self.batch[1])
 
-    def read(self, count: int) -> tf.data.Dataset:
-        """Returns so many batches, as in training."""
-        size = self.config.lit.batch_size
-        steps = batches.steps_per_epoch(self.dataset.train, size)
+    def read(self, views: batches.Views | None = None) -> tf.data.Dataset:
+        """Returns batches as in training, for as many epochs as one likes."""
         return batches.training(
             self.dataset.train,
-            batch_size=size,
-            epochs=-(-count // steps),
+            batch_size=self.config.lit.batch_size,
+            epochs=_EPOCHS,
             seed=self.config.run.seed,
             crop=self.dataset.crop,
-        ).take(count)
+            views=views,
+        )
 
-    def feed(self) -> tf.data.Dataset:
+    def feed(self, views: batches.Views | None = None) -> tf.data.Dataset:
         """Returns what steps are fed with."""
         if self._steps is not None:
-            return self.read(self._steps)
+            return self.read(views).take(self._steps)
         # The shape's first dimension stays unknown, as it is in training.
-        return self.read(1).cache().repeat()
+        return self.read(views).take(1).cache().repeat()
 
 
 def _device(name):
