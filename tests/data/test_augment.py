@@ -55,3 +55,8 @@ def test_the_channels_of_a_pixel_stay_together():
     crop = augment.Crop(flip=True)
     varied = crop(tf.constant(images), lambda _: tf.constant([1]))
     np.testing.assert_array_equal(varied, images[:, :, ::-1])
+
+
+def test_a_crop_of_nothing_leaves_inputs_of_any_kind_as_they_are():
+    codes = tf.constant([[1, 2, 0], [3, 0, 0]], tf.uint8)
+    assert augment.Crop()(codes, None) is codes
