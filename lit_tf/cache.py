@@ -88,7 +88,9 @@ class Cache:
             "data": dataset.fingerprint,
             "seed": config.run.seed,
         }
-        views = config.frozen.teacher_cache_views
+        # Where nothing varies, one view is all there is.
+        still = dataset.crop == augment.Crop()
+        views = 1 if still else config.frozen.teacher_cache_views
         self._parts = {
             "train": self._part(
                 dataset.train, dataset.crop, views, about | {"split": "train"}

@@ -335,9 +335,14 @@ def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
 def test_a_dry_run_tells_of_the_cache_and_writes_nothing(tmp_path, capsys):
     told = rehearsal.rehearse(settings(tmp_path))
     printed = capsys.readouterr().out
-    assert "2 views of 1,293 examples to train on and 1 view of 144" in printed
+    assert "1 view of 1,293 examples to train on and 1 view of 144" in printed
     assert told["cache_seconds"] > 0
     assert not any(tmp_path.iterdir())
+
+
+def test_what_does_not_vary_has_one_view(model, digits, tmp_path):
+    still = dataclasses.replace(digits, crop=augment.Crop())
+    assert opened(model, still, tmp_path).train.views == 1
 
 
 def test_a_run_without_a_cache_keeps_nothing(model, digits, tmp_path):
