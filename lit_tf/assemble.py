@@ -17,6 +17,7 @@ from lit_tf import (
 )
 from lit_tf import config as configs
 from lit_tf import teach as teachers
+from lit_tf import teacher as frozen
 
 
 def dataset(config: configs.Teach | configs.Compress) -> data.Dataset:
@@ -76,19 +77,17 @@ def compression(
     """Returns the trainers of both phases by name, in their order.
 
     Phase `lit` trains the sections; phase `fine_tune` the whole student. Both
-    freeze the teacher as it is now.
+    ask one twin of the teacher as it is now.
     """
     method = config.method
-    both = {
-        "alpha": method.alpha,
-        "temperature": method.temperature,
-        "teacher_dtype": config.frozen.teacher_dtype,
-    }
+    kd = {"alpha": method.alpha, "temperature": method.temperature}
     ir = {"beta": method.beta, "penalty": method.penalty}
     with devices.strategy(config.run.strategy).scope():
+        dtype = frozen.dtype_for(student, config.frozen.teacher_dtype)
+        twin = frozen.freeze(teacher, dtype)
         return {
-            "lit": lit.LIT(teacher, student, **both, **ir),
-            "fine_tune": distill.Distill(teacher, student, **both),
+            "lit": lit.LIT(teacher, student, frozen=twin, **kd, **ir),
+            "fine_tune": distill.Distill(teacher, student, frozen=twin, **kd),
         }
 
 

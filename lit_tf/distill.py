@@ -23,6 +23,8 @@ class Distill(trainer.Trainer):
         temperature: τ > 0, divides both logits of the soft loss.
         teacher_dtype: in which the teacher computes: "float32", "float16",
             "bfloat16" or "auto" (see `teacher.dtype_for`).
+        frozen: the teacher's twin, as another trainer has it; by default it is
+            made here, of the teacher's present weights.
         **kwargs: of `keras.Model`.
 
     Raises:
@@ -37,6 +39,7 @@ class Distill(trainer.Trainer):
         alpha: float = config.Method.alpha,
         temperature: float = config.Method.temperature,
         teacher_dtype: str = config.Frozen.teacher_dtype,
+        frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta=1.0)
@@ -48,7 +51,12 @@ class Distill(trainer.Trainer):
             )
         names = ("hard", "soft", "total")
         super().__init__(
-            student, teacher, names, teacher_dtype=teacher_dtype, **kwargs
+            student,
+            teacher,
+            names,
+            teacher_dtype=teacher_dtype,
+            frozen=frozen,
+            **kwargs,
         )
         self.alpha = alpha
         self.temperature = temperature

@@ -20,6 +20,7 @@ from lit_tf import (
     workers,
 )
 from lit_tf import config as configs
+from lit_tf import teacher as teachers
 from lit_tf import workdir as workdirs
 
 _SPLIT = ("dataset", "validation_fraction", "split_seed")
@@ -109,10 +110,10 @@ def _compress(config, command):
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
-        accuracy, note = _look_at(teacher, dataset, config)
+        trainers = assemble.compression(config, teacher, student)
+        accuracy, note = _look_at(trainers["lit"], dataset, config)
 
         # Phase lit, then phase fine_tune with a fresh optimiser.
-        trainers = assemble.compression(config, teacher, student)
         answers = assemble.answers(config, trainers["lit"], dataset)
         for phase, model in trainers.items():
             outcome = phases.run(
@@ -177,8 +178,8 @@ def _taught(teacher, config, command, dataset, folder, wall):
     return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
 
 
-def _look_at(teacher, dataset, config):
-    """Measures the teacher before anything is trained from it."""
+def _look_at(model, dataset, config):
+    """Measures the teacher, as it is asked, before anything is trained."""
     split, where = dataset.validation, "validation examples"
     note = "The teacher was not trained on the validation examples."
     if split is None:
@@ -187,12 +188,13 @@ def _look_at(teacher, dataset, config):
         note = (
             "There is no validation split: only the last student is reported."
         )
-    elif teacher.facts.get("data") != dataset.fingerprint:
+    elif model.teacher.facts.get("data") != dataset.fingerprint:
         note = (
             "The teacher's training may have seen the validation examples "
-            f"({_split_of(teacher)})."
+            f"({_split_of(model.teacher)})."
         )
-    predicted = measure.predictions(teacher, split)
+    asked = teachers.output_alone(model.frozen)
+    predicted = measure.predictions(asked, split)
     accuracy = measure.accuracy(predicted, split.labels)
     print(f"teacher   {accuracy:.2%} on {where}. {note}", flush=True)
     if accuracy < config.min_teacher_accuracy:

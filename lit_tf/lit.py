@@ -42,6 +42,8 @@ class LIT(trainer.Trainer):
             that returns `[batch]` (see `penalties`).
         teacher_dtype: in which the teacher computes: "float32", "float16",
             "bfloat16" or "auto" (see `teacher.dtype_for`).
+        frozen: the teacher's twin, as another trainer has it; by default it is
+            made here, of the teacher's present weights.
         **kwargs: of `keras.Model`.
 
     Raises:
@@ -61,6 +63,7 @@ class LIT(trainer.Trainer):
         beta: float = config.Method.beta,
         penalty: str | penalties.Penalty = config.Method.penalty,
         teacher_dtype: str = config.Frozen.teacher_dtype,
+        frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta)
@@ -73,7 +76,12 @@ class LIT(trainer.Trainer):
             *("ir", "hard", "soft", "kd", "total"),
         ]
         super().__init__(
-            student, teacher, names, teacher_dtype=teacher_dtype, **kwargs
+            student,
+            teacher,
+            names,
+            teacher_dtype=teacher_dtype,
+            frozen=frozen,
+            **kwargs,
         )
         self.alpha = alpha
         self.temperature = temperature

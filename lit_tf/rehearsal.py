@@ -25,6 +25,7 @@ from lit_tf import (
     workers,
 )
 from lit_tf import config as configs
+from lit_tf import teacher as teachers
 from lit_tf.data import batches
 
 _STEPS = 4  # The first of which compiles, which is counted once.
@@ -69,7 +70,7 @@ def _rehearse(config):
     told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
     trainers = assemble.compression(config, teacher, student)
     if config.teacher_weights:
-        told["teacher_accuracy"] = _look_at(teacher, dataset, config)
+        told["teacher_accuracy"] = _look_at(trainers["lit"], dataset, config)
     else:
         trainers = {"teach": assemble.teaching(config, dataset)} | trainers
     answers = None
@@ -91,7 +92,7 @@ def _rehearse(config):
         f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
         "beside TensorFlow itself\n"
         f"time      about {progress.duration(seconds)} on this machine, and "
-        "the report\nNothing was trained, and nothing written."
+        "the report\nNothing was trained, and the run folder not touched."
     )
     return told
 
@@ -128,10 +129,11 @@ def _dtypes(model):
     )
 
 
-def _look_at(teacher, dataset, config):
+def _look_at(model, dataset, config):
     split = dataset.validation or dataset.train
     batch = split.take(np.arange(min(config.lit.batch_size, len(split))))
-    predicted = measure.predictions(teacher, batch)
+    asked = teachers.output_alone(model.frozen)
+    predicted = measure.predictions(asked, batch)
     accuracy = measure.accuracy(predicted, batch.labels)
     print(f"teacher   {accuracy:.2%} on a batch of {len(batch)}", flush=True)
     return accuracy

@@ -190,6 +190,14 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         ) from error
 
 
+def computes_in(model: keras.Model) -> set[str]:
+    """Returns the dtypes in which a model's layers compute."""
+    return {
+        layer.compute_dtype
+        for layer in model._flatten_layers(include_self=False)
+    }
+
+
 def with_policy(
     model: keras.Model, policy: str, *, sync_batch_norm: bool = False
 ) -> keras.Model:

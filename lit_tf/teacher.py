@@ -73,8 +73,7 @@ def dtype_for(student: keras.Model, choice: str = "auto") -> str:
     """
     if choice != "auto":
         return choice
-    computes = {layer.compute_dtype for layer in student._flatten_layers()}
-    halves = computes & {"float16", "bfloat16"}
+    halves = sectioned.computes_in(student) & {"float16", "bfloat16"}
     if not halves:
         return "float32"
     if tf.config.list_logical_devices("GPU"):
@@ -114,6 +113,11 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
         x = _folded(part, dtype)(x)
         answers.append(x)
     return keras.Model(inputs, answers, name=f"{teacher.name}_frozen")
+
+
+def output_alone(twin: keras.Model) -> keras.Model:
+    """Returns a twin's model of inputs → output."""
+    return keras.Model(twin.input, twin.outputs[-1], name=twin.name)
 
 
 class _Gone(keras.layers.Layer):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import config, errors, layers, pairs
+from lit_tf import config, errors, layers, pairs, sectioned
 from lit_tf import teacher as teachers
 
 Terms = dict[str, tf.Tensor]
@@ -30,6 +30,7 @@ class Trainer(keras.Model):
         names: the names of the terms, in the order in which one can spoil the
             next; "total" is the one that is minimised.
         teacher_dtype: in which the teacher computes (see `teacher.dtype_for`).
+        frozen: the teacher's twin, where there is one already.
 
     Raises:
         SettingsError: one of them ends in a softmax, or they share weights.
@@ -45,6 +46,7 @@ class Trainer(keras.Model):
         names: Sequence[str],
         *,
         teacher_dtype: str = config.Frozen.teacher_dtype,
+        frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -57,9 +59,10 @@ class Trainer(keras.Model):
         # attribute set past Keras is neither tracked nor saved.
         object.__setattr__(self, "teacher", teacher)
         if teacher is not None:
-            dtype = teachers.dtype_for(student, teacher_dtype)
-            twin = teachers.freeze(teacher, dtype)
-            object.__setattr__(self, "frozen", twin)
+            if frozen is None:
+                dtype = teachers.dtype_for(student, teacher_dtype)
+                frozen = teachers.freeze(teacher, dtype)
+            object.__setattr__(self, "frozen", frozen)
         self.term_names = tuple(names)
         self.term_metrics = [keras.metrics.Mean(name) for name in names]
         self.accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -117,7 +120,7 @@ class Trainer(keras.Model):
             )
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if _computes_in_float16(self.student) and not scaled:
+        if "float16" in sectioned.computes_in(self.student) and not scaled:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         if jit_compile is None:
             jit_compile = len(tf.config.list_logical_devices("GPU")) == 1
@@ -281,10 +284,3 @@ def _weighed(terms, sample_weight):
         return terms
     weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
     return {name: value * weight for name, value in terms.items()}
-
-
-def _computes_in_float16(model):
-    return any(
-        layer.compute_dtype == "float16"
-        for layer in model._flatten_layers(include_self=False)
-    )

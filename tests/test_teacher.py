@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import layers, sectioned, teacher
+from lit_tf import distill, layers, lit, sectioned, teacher
 
 L = keras.layers
 Norm = layers.BatchNormalization
@@ -223,3 +223,19 @@ def test_the_dtype_follows_the_student_and_the_machine(
     monkeypatch.setattr(teacher, "_has_bfloat16", lambda: False)
     if choice == "auto":
         assert teacher.dtype_for(student) == "float32"
+
+
+def test_trainers_may_ask_one_twin(build, batch):
+    wise, student = build("resnet14", seed=1), build(seed=2)
+    first = lit.LIT(wise, student)
+    second = distill.Distill(wise, student, frozen=first.frozen)
+    assert second.frozen is first.frozen
+    assert distill.Distill(wise, student).frozen is not first.frozen
+
+
+def test_a_twins_output_is_the_teachers(build, batch):
+    wise, images = lived_in(build("resnet14")), batch(3)[0]
+    alone = teacher.output_alone(teacher.freeze(wise))
+    np.testing.assert_allclose(
+        alone(images, training=False), wise(images, training=False), rtol=1e-3
+    )

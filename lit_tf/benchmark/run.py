@@ -135,7 +135,7 @@ def _versions():
 
 
 def _table(table, seconds, flops):
-    rows = [("", "ms", "images/s", "GFLOP", "GFLOP/s")]
+    rows = [("", "ms", "examples/s", "GFLOP", "GFLOP/s")]
     for name, piece in table.items():
         each = piece.images / piece.times / seconds[name]
         giga = flops[name] / 1e9
