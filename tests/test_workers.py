@@ -87,7 +87,7 @@ class Process:
     def end(self):
         """Waits for its end, which comes within a minute; returns itself."""
         try:
-            self.out, self.err = self._process.communicate(timeout=60)
+            self.out, self.err = self._process.communicate(timeout=180)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self.out, self.err = self._process.communicate()

@@ -106,24 +106,31 @@ def test_an_overflow_costs_a_step_and_half_the_scale(dense, vectors):
     assert growths[:6] == [1.0, 1.0, 2.0] * 2
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_a_float16_student_takes_the_step_of_a_float32_one(
-    dense, vectors, close, policy
+    dense, vectors, close, dtype
 ):
-    teacher = sectioned.with_policy(dense(1), policy)
-    exact = step(compiled(teacher, dense(2)), *vectors())
-    trainer = compiled(teacher, half(dense(2)))
+    exact = step(compiled(dense(1), dense(2)), *vectors())
+    trainer = compiled(dense(1), half(dense(2)), teacher_dtype=dtype)
     assert isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
     close(step(trainer, *vectors()), exact, 0.02, relative=True)
 
 
 def test_a_float16_teacher_teaches_a_float32_student(dense, vectors, close):
     exact = step(compiled(dense(1), dense(2)), *vectors())
-    trainer = compiled(half(dense(1)), dense(2))
+    trainer = compiled(dense(1), dense(2), teacher_dtype="float16")
+    assert trainer.frozen.outputs[1].dtype == "float16"
     assert not isinstance(
         trainer.optimizer, keras.optimizers.LossScaleOptimizer
     )
     close(step(trainer, *vectors()), exact, 0.02, relative=True)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_teachers_own_policy_does_not_matter(dense, vectors, close, policy):
+    exact = step(compiled(dense(1), dense(2)), *vectors())
+    teacher = sectioned.with_policy(dense(1), policy)
+    close(step(compiled(teacher, dense(2)), *vectors()), exact, 0)
 
 
 def test_a_float16_resnet_has_finite_terms_and_variables(build, batch):
