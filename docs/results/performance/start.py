@@ -1,0 +1,54 @@
+"""Times a run from its command to its first step, and stops it there.
+
+    python docs/results/performance/start.py DATA_DIR
+
+ResNet-110, with random weights, → ResNet-20 on CIFAR-10, batch 128.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from lit_tf import data, models, report
+
+
+def main():
+    sys.setrecursionlimit(100_000)
+    print(report.hardware())
+    with tempfile.TemporaryDirectory() as place:
+        teacher, run = (
+            pathlib.Path(place, "t.keras"),
+            pathlib.Path(place, "run"),
+        )
+        models.get("resnet110")(**data.DATASETS["cifar10"].form()).save(teacher)
+        for dtype in ("float32", "mixed_bfloat16"):
+            started = time.monotonic()
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "lit_tf.launch.compress"),
+                    "--recipe=cifar10_resnet110_to_resnet20",
+                    f"--teacher_weights={teacher}",
+                    f"--data_dir={pathlib.Path(sys.argv[1]).resolve()}",
+                    *("--lit_batch_size=128", "--log_steps=1", "--overwrite"),
+                    *(f"--dtype={dtype}", f"--workdir={run}"),
+                ],
+                cwd=place,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            log = run / "metrics.jsonl"
+            if log.exists():
+                log.unlink()
+            while process.poll() is None:
+                if log.is_file() and log.stat().st_size:
+                    break
+                time.sleep(0.05)
+            print(f"{dtype}: {time.monotonic() - started:.1f} s", flush=True)
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
