@@ -14,6 +14,17 @@ def define(phase: str, defaults: config.Phase) -> None:
         f"{phase}_epochs", defaults.epochs, f"Epochs of phase {phase}."
     )
     flags.DEFINE_integer(
+        f"{phase}_steps",
+        defaults.steps,
+        f"Steps of phase {phase}, instead of --{phase}_epochs; 0 for these.",
+    )
+    flags.DEFINE_enum(
+        f"{phase}_optimizer",
+        defaults.optimizer,
+        config.OPTIMIZERS,
+        f"Optimiser of phase {phase}.",
+    )
+    flags.DEFINE_integer(
         f"{phase}_batch_size",
         defaults.batch_size,
         f"Examples a step in phase {phase}, over all replicas.",
@@ -22,7 +33,7 @@ def define(phase: str, defaults: config.Phase) -> None:
         f"{phase}_learning_rate",
         defaults.learning_rate,
         f"Learning rate at the start of phase {phase}; multiplies SGD's "
-        "velocity.",
+        "velocity, or Adam's.",
     )
     flags.DEFINE_list(
         f"{phase}_milestones",
@@ -39,7 +50,8 @@ def define(phase: str, defaults: config.Phase) -> None:
     flags.DEFINE_float(
         f"{phase}_momentum",
         defaults.momentum,
-        f"Multiplies SGD's velocity of the step before, in phase {phase}.",
+        f"Multiplies SGD's velocity of the step before, in phase {phase}; of "
+        "Adam β₁.",
     )
     flags.DEFINE_float(
         f"{phase}_weight_decay",
@@ -51,4 +63,10 @@ def define(phase: str, defaults: config.Phase) -> None:
         f"{phase}_warmup_epochs",
         defaults.warmup_epochs,
         f"First epochs of phase {phase}, run at a tenth of the learning rate.",
+    )
+    flags.DEFINE_float(
+        f"{phase}_linear_decay",
+        defaults.linear_decay,
+        f"Last fraction of phase {phase}, in [0, 1], over which the learning "
+        "rate falls to 0.",
     )

@@ -17,6 +17,19 @@ flags.DEFINE_string(
     "lit-compress (its teacher), or a .weights.h5 file for --teacher. Without "
     "it the teacher is trained first.",
 )
+flags.DEFINE_string(
+    "discriminator_weights",
+    config.Compress.discriminator_weights,
+    "A generator's discriminator, a .keras file. Default: the one beside the "
+    "teacher.",
+)
+flags.DEFINE_enum(
+    "discriminator",
+    config.Compress.discriminator,
+    config.DISCRIMINATORS,
+    "Whether phase fine_tune trains a generator's discriminator too; as the "
+    "paper has it, it stays fixed.",
+)
 flags.DEFINE_float(
     "min_teacher_accuracy",
     config.Compress.min_teacher_accuracy,

@@ -1,9 +1,12 @@
 """lit-compress: a deep network in, a shallower one out."""
 
 from lit_tf.flags import (
+    adversarial,
+    architecture,
     compression,
     data,
     freezing,
+    judging,
     run,
     teaching,
     texts,
@@ -15,7 +18,18 @@ from lit_tf.launch import command
 from lit_tf import config
 
 ABOUT = "trains a shallow student from a deep teacher and proves it as good."
-TOPICS = (compression, freezing, teaching, data, texts, validation, run)
+TOPICS = (
+    compression,
+    freezing,
+    teaching,
+    architecture,
+    adversarial,
+    judging,
+    data,
+    texts,
+    validation,
+    run,
+)
 
 
 def _compress(line):

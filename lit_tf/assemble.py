@@ -1,5 +1,7 @@
 """From settings to what is trained: the data, the models, the trainers."""
 
+from collections.abc import Mapping
+
 import keras
 
 from lit_tf import answers as kept
@@ -7,16 +9,16 @@ from lit_tf import (
     cache,
     data,
     devices,
-    distill,
+    errors,
     lit,
     models,
     pairs,
     saved,
     sectioned,
+    tasks,
     trainer,
 )
 from lit_tf import config as configs
-from lit_tf import teach as teachers
 from lit_tf import teacher as frozen
 
 
@@ -51,44 +53,63 @@ def pair(
     if config.teacher_weights:
         teacher = saved.teacher(config, loaded)
     else:
-        teacher = models.get(config.teacher)(**loaded.form)
+        options = config.architecture.options
+        teacher = models.get(config.teacher, **options)(**loaded.form)
     # A teacher from elsewhere may normalise otherwise than the data set does;
     # the student's stem is a copy of its.
     form = loaded.form | sectioned.normalization(teacher)
     with devices.strategy(config.run.strategy).scope():
-        student = _build(config.student, form, config.run)
+        student = _build(config.student, form, config)
     pairs.check_alike(teacher, student)
     return teacher, student
 
 
 def teaching(
     config: configs.Teach | configs.Compress, loaded: data.Dataset
-) -> teachers.Teach:
+) -> trainer.Trainer:
     """Returns the trainer of phase `teach`, on a new teacher."""
     with devices.strategy(config.run.strategy).scope():
-        return teachers.Teach(_build(config.teacher, loaded.form, config.run))
+        model = _build(config.teacher, loaded.form, config)
+        return tasks.TASKS[loaded.task].teaching(config, model, loaded)
+
+
+def beside(
+    config: configs.Compress, loaded: data.Dataset, taught: str = ""
+) -> dict[str, keras.Model]:
+    """Returns what lies beside the teacher, by name (see `tasks`).
+
+    Args:
+        config: the settings.
+        loaded: the data.
+        taught: the folder in which the teacher was taught, "" where the
+            settings name it.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    with devices.strategy(config.run.strategy).scope():
+        keras.utils.set_random_seed(config.run.seed)
+        return tasks.TASKS[loaded.task].beside(config, loaded, taught)
 
 
 def compression(
     config: configs.Compress,
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
+    loaded: data.Dataset,
+    beside: Mapping[str, keras.Model],
 ) -> dict[str, trainer.Trainer]:
     """Returns the trainers of both phases by name, in their order.
 
     Phase `lit` trains the sections; phase `fine_tune` the whole student. Both
     ask one twin of the teacher as it is now.
     """
-    method = config.method
-    kd = {"alpha": method.alpha, "temperature": method.temperature}
-    ir = {"beta": method.beta, "penalty": method.penalty}
     with devices.strategy(config.run.strategy).scope():
         dtype = frozen.dtype_for(student, config.frozen.teacher_dtype)
         twin = frozen.freeze(teacher, dtype)
-        return {
-            "lit": lit.LIT(teacher, student, frozen=twin, **kd, **ir),
-            "fine_tune": distill.Distill(teacher, student, frozen=twin, **kd),
-        }
+        return tasks.TASKS[loaded.task].compression(
+            config, teacher, student, twin, beside
+        )
 
 
 def answers(
@@ -101,6 +122,12 @@ def answers(
     """
     if config.frozen.teacher_cache == "off":
         return None
+    errors.require(
+        loaded.task == "classes",
+        "`teacher_cache` must be off where pictures become pictures: their "
+        "targets change with every batch.",
+        teacher_cache=config.frozen.teacher_cache,
+    )
     return cache_of(config, model, loaded).open()
 
 
@@ -111,11 +138,12 @@ def cache_of(
     return cache.Cache(model.teacher, model.frozen, loaded, config)
 
 
-def _build(name, form, run):
+def _build(name, form, config):
+    run = config.run
     # Seeded here, and not once at the start, so that the weights do not depend
     # on what a resumed process did or did not do before.
     keras.utils.set_random_seed(run.seed)
-    model = models.get(name)(**form)
+    model = models.get(name, **config.architecture.options)(**form)
     # What a builder makes is float32 and synchronises nothing.
     if run.dtype == "float32" and not run.sync_batch_norm:
         return model

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import keras
 
-from lit_tf import checkpoints, errors, progress
+from lit_tf import checkpoints, config, errors, progress
 from lit_tf import logs as logging
 
 
@@ -36,7 +36,7 @@ class Track(keras.callbacks.Callback):
         self._position.step = min(self._before + batch + 1, end)
 
 
-class _Every:
+class Every:
     """Tells when as many steps have passed as there are to be between two.
 
     Args:
@@ -83,6 +83,32 @@ class StopWhenNotFinite(keras.callbacks.Callback):
                 )
 
 
+class Rate(keras.callbacks.Callback):
+    """Gives every optimiser the learning rate of the step to come.
+
+    Args:
+        settings: of the phase.
+        position: where the phase is.
+        steps: of an epoch.
+    """
+
+    def __init__(
+        self, settings: config.Phase, position: checkpoints.Position, steps: int
+    ):
+        super().__init__()
+        self._settings = settings
+        self._position = position
+        self._steps = steps
+        self._rate = None
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = self._settings.rate(self._position.step, self._steps)
+        if rate != self._rate:
+            self._rate = rate
+            for optimizer in self.model.optimizers:
+                optimizer.learning_rate = rate
+
+
 class Recorder(keras.callbacks.Callback):
     """Writes every scalar of a phase to its logs.
 
@@ -106,7 +132,7 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self._logs = logs
         self._position = position
-        self._every = _Every(log_steps, position.step)
+        self._every = Every(log_steps, position.step)
         self._meter = meter
         self._reference = reference
 
@@ -159,7 +185,7 @@ class Saver(keras.callbacks.Callback):
         self._logs = logs
         self._steps = steps
         self._every_seconds = 60 * every_minutes
-        self._every = _Every(every_steps, position.step)
+        self._every = Every(every_steps, position.step)
         self._session = time.monotonic() - position.seconds
         self._saved = time.monotonic()
 

@@ -50,10 +50,11 @@ class Position:
 class Checkpoint:
     """Saves and restores a trainer at a position.
 
-    The file is an npz of the student's variables, the optimiser's (slots, step
-    counter, loss scale), the running metrics, the best student so far, and the
-    position: what it takes to go on as if nothing had happened. It replaces
-    its predecessor in one step, so a process may be killed at any moment.
+    The file is an npz of the trainer's state (`Trainer.state`: the student's
+    variables, the optimiser's slots, step counter and loss scale, the running
+    metrics), the best student so far, and the position: what it takes to go on
+    as if nothing had happened. It replaces its predecessor in one step, so a
+    process may be killed at any moment.
 
     Args:
         path: the file.
@@ -74,9 +75,10 @@ class Checkpoint:
         """
         groups = {
             name: [variable.numpy() for variable in variables]
-            for name, variables in self._groups().items()
+            for name, variables in self.model.state.items()
         }
-        if not all(np.isfinite(value).all() for value in groups["student"]):
+        models = groups["student"] + groups.get("discriminator", [])
+        if not all(np.isfinite(value).all() for value in models):
             return False
         if self.best is not None:
             groups["best"] = self.best
@@ -103,9 +105,9 @@ class Checkpoint:
                 position = Position(**json.loads(str(archive["position"])))
                 values = {
                     name: _group(archive, name)
-                    for name in (*self._groups(), "best")
+                    for name in (*self.model.state, "best")
                 }
-            for name, variables in self._groups().items():
+            for name, variables in self.model.state.items():
                 for variable, value in zip(
                     variables, values[name], strict=True
                 ):
@@ -130,13 +132,6 @@ class Checkpoint:
             self.model.metrics_variables, values, strict=True
         ):
             variable.assign(value)
-
-    def _groups(self):
-        return {
-            "student": self.model.student.variables,
-            "optimizer": self.model.optimizer.variables,
-            "metrics": self.model.metrics_variables,
-        }
 
 
 def _group(archive, name):

@@ -18,6 +18,8 @@ PENALTIES = ("l1", "l2", "smooth_l1")
 JIT_COMPILE = ("auto", "on", "off")
 TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")
+OPTIMIZERS = ("sgd", "adam")
+DISCRIMINATORS = ("fixed", "trained")
 EXPORTS = ("best", "last")
 
 
@@ -86,8 +88,57 @@ class Method:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What teacher and student are built with, beside their depths."""
+
+    width: int = 0
+
+    def __post_init__(self):
+        errors.require(
+            self.width >= 0,
+            "`width` must be ≥ 1, or 0 for the architecture's own.",
+            width=self.width,
+        )
+
+    @property
+    def options(self) -> dict[str, int]:
+        """The arguments of a builder that are not to be its own."""
+        return {"width": self.width} if self.width else {}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adversarial:
+    """How a generator is trained against a discriminator (StarGAN's losses)."""
+
+    discriminator_width: int = 64
+    discriminator_depth: int = 6
+    discriminator_steps: int = 5
+    lambda_cls: float = 1.0
+    lambda_rec: float = 10.0
+    lambda_gp: float = 10.0
+
+    def __post_init__(self):
+        for name in (
+            "discriminator_width",
+            "discriminator_depth",
+            "discriminator_steps",
+        ):
+            value = getattr(self, name)
+            errors.require(
+                value >= 1, f"`{name}` must be ≥ 1.", **{name: value}
+            )
+        for name in ("lambda_cls", "lambda_rec", "lambda_gp"):
+            value = getattr(self, name)
+            errors.require(
+                0 <= value < math.inf,
+                f"`{name}` must be ≥ 0 and finite.",
+                **{name: value},
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One training phase: SGD with momentum and a step-wise learning rate."""
+    """One training phase: an optimiser, a length and a learning rate's fall."""
 
     epochs: int
     batch_size: int
@@ -97,10 +148,21 @@ class Phase:
     decay: float = 0.1
     momentum: float = 0.9
     warmup_epochs: int = 0
+    steps: int = 0
+    optimizer: str = "sgd"
+    linear_decay: float = 0.0
 
     def __post_init__(self):
+        check_one_of(OPTIMIZERS, optimizer=self.optimizer)
+        for name in ("epochs", "steps"):
+            value = getattr(self, name)
+            errors.require(
+                value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
+            )
         errors.require(
-            self.epochs >= 0, "`epochs` must be ≥ 0.", epochs=self.epochs
+            0 <= self.linear_decay <= 1,
+            "`linear_decay` must be a fraction in [0, 1].",
+            linear_decay=self.linear_decay,
         )
         errors.require(
             self.batch_size >= 1,
@@ -141,16 +203,30 @@ class Phase:
             milestones=self.milestones,
         )
 
-    def rate(self, epoch: int) -> float:
-        """Returns the learning rate of an epoch, counted from 0.
+    def total(self, epoch: int) -> int:
+        """Returns the phase's steps, of which an epoch has as many as given."""
+        return self.steps or self.epochs * epoch
+
+    def rate(self, step: int, epoch: int) -> float:
+        """Returns the learning rate of a step, counted from 0.
 
         A milestone m means: epochs 0 … m−1 at the old rate. Warm-up epochs run
-        at a tenth of it.
+        at a tenth of it. Over the last `linear_decay` of the phase the rate
+        falls to 0 besides.
+
+        Args:
+            step: of the phase.
+            epoch: the steps of an epoch.
         """
-        if epoch < self.warmup_epochs:
-            return self.learning_rate * 0.1
-        passed = sum(epoch >= milestone for milestone in self.milestones)
-        return self.learning_rate * self.decay**passed
+        passed = sum(step // epoch >= m for m in self.milestones)
+        rate = self.learning_rate * self.decay**passed
+        if step // epoch < self.warmup_epochs:
+            rate = self.learning_rate * 0.1
+        total = self.total(epoch)
+        left = 1 - step / total if total else 1.0
+        return rate * min(
+            1.0, left / self.linear_decay if self.linear_decay else 1.0
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -215,13 +291,18 @@ class Session:
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int = 0
     log_steps: int = 100
+    sample_steps: int = 1000
     worker_minutes: float = 5.0
+    inception_weights: str = ""
+    download_inception: bool = False
+    feature_model: str = ""
 
     def __post_init__(self):
         for name in (
             "checkpoint_minutes",
             "checkpoint_steps",
             "log_steps",
+            "sample_steps",
             "worker_minutes",
         ):
             value = getattr(self, name)
@@ -270,14 +351,16 @@ class Teach:
 
     teacher: str = "resnet110"
     teach: Phase = TEACH
+    architecture: Architecture = Architecture()
+    adversarial: Adversarial = Adversarial()
     data: Data = Data()
     run: Run = Run()
     session: Session = Session()
 
     def __post_init__(self):
         errors.require(
-            self.teach.epochs >= 1,
-            "`teach_epochs` must be ≥ 1.",
+            self.teach.total(1) >= 1,
+            "`teach_epochs` must be ≥ 1, or `teach_steps`.",
             teach_epochs=self.teach.epochs,
         )
 
@@ -289,9 +372,13 @@ class Compress:
     teacher: str = Teach.teacher
     student: str = "resnet20"
     teacher_weights: str = ""
+    discriminator: str = "fixed"
+    discriminator_weights: str = ""
     min_teacher_accuracy: float = 0.0
     export: str = "best"
+    architecture: Architecture = Architecture()
     method: Method = Method()
+    adversarial: Adversarial = Adversarial()
     frozen: Frozen = Frozen()
     teach: Phase = TEACH
     lit: Phase = LIT
@@ -307,6 +394,7 @@ class Compress:
             min_teacher_accuracy=self.min_teacher_accuracy,
         )
         check_one_of(EXPORTS, export=self.export)
+        check_one_of(DISCRIMINATORS, discriminator=self.discriminator)
 
 
 def teaching(config: Compress, *, workdir: str) -> Teach:

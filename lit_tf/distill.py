@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from lit_tf import config, errors, losses, trainer
+from lit_tf import config, errors, trainer
+from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
 
 
@@ -42,7 +43,7 @@ class Distill(trainer.Trainer):
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
-        config.check_method(alpha, temperature, beta=1.0)
+        outputs = kinds.Classes(alpha=alpha, temperature=temperature)
         if teacher.output_shape != student.output_shape:
             raise errors.SettingsError(
                 "Teacher and student must answer for the same classes. "
@@ -54,19 +55,14 @@ class Distill(trainer.Trainer):
             student,
             teacher,
             names,
+            outputs=outputs,
             teacher_dtype=teacher_dtype,
             frozen=frozen,
             **kwargs,
         )
-        self.alpha = alpha
-        self.temperature = temperature
 
     def terms(self, x, y, *, training):
         x, _, z_t = teachers.answer(self.frozen, x)
         z_s = self.student(x, training=training)
-        hard = losses.hard(y, z_s)
-        soft = losses.soft(z_t, z_s, self.temperature)
-        total = losses.kd(
-            hard, soft, alpha=self.alpha, temperature=self.temperature
-        )
-        return {"hard": hard, "soft": soft, "total": total}, z_s
+        terms = self.outputs.terms(y, z_t, z_s)
+        return terms | {"total": terms.pop("kd")}, z_s

@@ -10,17 +10,16 @@ from lit_tf import (
     data,
     errors,
     flat,
-    measure,
     models,
     phases,
     plots,
     proof,
     report,
     sectioned,
+    tasks,
     workers,
 )
 from lit_tf import config as configs
-from lit_tf import teacher as teachers
 from lit_tf import workdir as workdirs
 
 _SPLIT = ("dataset", "validation_fraction", "split_seed")
@@ -63,6 +62,7 @@ def _teach(config, command, *, dataset=None, read_test=True):
         dataset = dataset or assemble.dataset(config)
         folder.settle(data=dataset.fingerprint)
         teaching = assemble.teaching(config, dataset)
+        task = tasks.TASKS[dataset.task]
         outcome = phases.run(
             "teach",
             teaching,
@@ -72,22 +72,28 @@ def _teach(config, command, *, dataset=None, read_test=True):
             how=config.run,
             session=config.session,
             hparams=flat.identity(config),
+            watchers=task.watchers,
         )
         chosen = outcome.best or outcome.last
         teacher = _at(teaching.student, chosen, dataset, config)
         sectioned.save(teacher, folder.model("teacher"))
-        facts = proof.of_teacher(
-            teacher, dataset, folder.saved_model, read_test=read_test
-        )
+        for name, model in teaching.beside.items():
+            sectioned.save(model, folder.model(name))
+        facts = proof.of_teacher(teacher, dataset, folder.saved_model)
+        if read_test:
+            facts |= task.judge_teacher(
+                config, teacher, dataset, folder, teaching.beside
+            )
         facts["validation_accuracy"] = chosen.validation_accuracy
         facts["epoch"] = chosen.epoch
-        plots.curves(folder.metrics, folder.curves, teacher=None)
+        plots.curves(folder.metrics, folder.curves, task.CURVES, teacher=None)
         told = {
             "teacher": facts,
             "wall_seconds": {"teach": outcome.seconds},
             **_circumstances(config, command, dataset),
         }
-        return report.leave(folder, told, report.teacher_text)
+        said = task.teacher_lines(told)
+        return report.leave(folder, told, report.teacher_text(told, said))
 
 
 def _compress(config, command):
@@ -110,8 +116,13 @@ def _compress(config, command):
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
-        trainers = assemble.compression(config, teacher, student)
-        accuracy, note = _look_at(trainers["lit"], dataset, config)
+        task = tasks.TASKS[dataset.task]
+        taught = "" if config.teacher_weights else str(folder.teacher)
+        beside = assemble.beside(config, dataset, taught)
+        trainers = assemble.compression(
+            config, teacher, student, dataset, beside
+        )
+        accuracy, note = _look_at(trainers["lit"], dataset, beside, config)
 
         # Phase lit, then phase fine_tune with a fresh optimiser.
         answers = assemble.answers(config, trainers["lit"], dataset)
@@ -125,6 +136,7 @@ def _compress(config, command):
                 how=config.run,
                 session=config.session,
                 hparams=flat.identity(config),
+                watchers=task.watchers,
                 teacher_accuracy=accuracy,
                 answers=answers,
             )
@@ -140,27 +152,43 @@ def _compress(config, command):
         }
         exported = config.export if config.export in students else "last"
         sectioned.save(students[exported], folder.model("student"))
+        for name, model in trainers["fine_tune"].beside.items():
+            sectioned.save(model, folder.model(name))
         told = proof.of_student(
-            teacher, students, exported, dataset, folder.saved_model
+            teacher, students[exported], dataset, folder.saved_model
         )
-        told["teacher"] |= {
+        judged = task.judge(
+            config,
+            teacher,
+            students,
+            exported,
+            dataset,
+            folder,
+            # As the teacher left it, whatever was trained since.
+            assemble.beside(config, dataset, taught),
+        )
+        tested = judged.pop("students")
+        told["teacher"] |= judged.pop("teacher") | {
             "validation_accuracy": accuracy,
             "validation_note": note,
         }
-        tested = told["student"].pop("test_accuracies")
+        told["student"] |= judged.pop("student") | {"exported": exported}
         for which, one in kept.items():
             told["student"][which] = one and {
                 "epoch": one.epoch,
                 "validation_accuracy": one.validation_accuracy,
-                "test_accuracy": tested[which],
+                **tested[which],
             }
-        plots.curves(folder.metrics, folder.curves, teacher=accuracy)
+        plots.curves(
+            folder.metrics, folder.curves, task.CURVES, teacher=accuracy
+        )
         wall["report"] = time.monotonic() - started
         told |= {
+            **judged,
             "wall_seconds": wall,
             **_circumstances(config, command, dataset),
         }
-        return report.leave(folder, told, report.text)
+        return report.leave(folder, told, report.text(told, task.lines(told)))
 
 
 def _taught(teacher, config, command, dataset, folder, wall):
@@ -178,7 +206,7 @@ def _taught(teacher, config, command, dataset, folder, wall):
     return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
 
 
-def _look_at(model, dataset, config):
+def _look_at(model, dataset, beside, config):
     """Measures the teacher, as it is asked, before anything is trained."""
     split, where = dataset.validation, "validation examples"
     note = "The teacher was not trained on the validation examples."
@@ -193,10 +221,12 @@ def _look_at(model, dataset, config):
             "The teacher's training may have seen the validation examples "
             f"({_split_of(model.teacher)})."
         )
-    asked = teachers.output_alone(model.frozen)
-    predicted = measure.predictions(asked, split)
-    accuracy = measure.accuracy(predicted, split.labels)
-    print(f"teacher   {accuracy:.2%} on {where}. {note}", flush=True)
+    task = tasks.TASKS[dataset.task]
+    accuracy = task.look_at(model, split, dataset, beside)
+    print(
+        f"teacher   {accuracy:.2%}{task.ACCURACY} on {where}. {note}",
+        flush=True,
+    )
     if accuracy < config.min_teacher_accuracy:
         raise errors.SettingsError(
             f"The teacher must reach --min_teacher_accuracy="

@@ -9,10 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import errors, files, sectioned
-
-_TOLERANCE = 1e-3
-_CODED = "serve_codes"
+from lit_tf import errors, files, fronts, sectioned
 
 
 def write(
@@ -27,50 +24,39 @@ def write(
     is not installed.
 
     A model of texts is served strings, `[batch]`. It has a second endpoint and
-    signature, `serve_codes`, for texts that are encoded already.
+    signature, `serve_codes`, for texts that are encoded already. A generator is
+    served pictures in bytes and target attributes, and answers with pictures in
+    bytes.
 
     Args:
-        model: inputs as a data set has them → logits.
+        model: inputs as a data set has them → logits or pictures.
         path: the folder; replaced if it is there.
         examples: inputs `[batch, ...]` to check with.
 
     Returns:
         The largest difference between a logit of the SavedModel and the
-        model's own, in float32.
+        model's own, in float32; of pictures, between two bytes.
 
     Raises:
         DataError: the two do not answer alike; nothing is written.
     """
-    plain = sectioned.with_policy(model, "float32")
+    front = fronts.of(sectioned.with_policy(model, "float32"))
     path = pathlib.Path(path)
     with files.whole(path) as partial:
-        _write(plain, partial)
+        _write(front, partial)
         reloaded = tf.saved_model.load(str(partial))
-        ours = plain(tf.constant(examples), training=False).numpy()
-        theirs = reloaded.serve(raw(plain, examples))["logits"].numpy()
-        difference = float(np.max(np.abs(ours - theirs)))
-        if not difference <= _TOLERANCE * max(1.0, float(np.abs(ours).max())):
+        difference = front.gap(reloaded.serve, examples)
+        if not difference <= front.tolerance:
             raise errors.DataError(
-                "The SavedModel does not answer as the student does: logits "
+                "The SavedModel does not answer as the student does: they "
                 f"differ by up to {difference:.3g}. Nothing was written."
             )
     return difference
 
 
-def raw(model: keras.Model, examples: np.ndarray) -> tf.Tensor:
-    """Returns examples of a data set as the exported model is served them.
-
-    Args:
-        model: the model, not yet exported.
-        examples: `[batch, ...]`.
-
-    Returns:
-        Pixels in float32; of codes, texts that have them.
-    """
-    reader = sectioned.reader(model)
-    if reader is None:
-        return tf.constant(examples, tf.float32)
-    return reader.decode(tf.constant(examples))
+def served(model: keras.Model, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
+    """Returns examples `[batch, ...]` as the exported model is served them."""
+    return fronts.of(model).served(examples)
 
 
 class _Saved:
@@ -80,14 +66,14 @@ class _Saved:
         self._loaded = tf.saved_model.load(str(path))
         self.name = pathlib.Path(path).name
         # A data set has codes, not texts.
-        coded = _CODED in self._loaded.signatures
-        endpoint = _CODED if coded else "serving_default"
+        coded = fronts.CODED in self._loaded.signatures
+        endpoint = fronts.CODED if coded else "serving_default"
         self._answer = self._loaded.signatures[endpoint]
         ((self._name, spec),) = self._answer.structured_input_signature[
             1
         ].items()
         self._dtype = spec.dtype
-        self.input_shape = tuple(spec.shape)
+        self.inputs = (spec,)
         outputs = self._answer.structured_outputs
         self.output_shape = tuple(outputs["logits"].shape)
 
@@ -111,30 +97,12 @@ def read(path: str | os.PathLike) -> _Saved:
         ) from error
 
 
-def _write(model, path):
-    def answer(inputs):
-        logits = model(inputs, training=False)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
-
-    def read(texts):
-        return answer(reader.encode(texts))
-
-    (tensor,) = model.inputs
-    shape = [None, *tensor.shape[1:]]
-    reader = sectioned.reader(model)
-    if reader is None:
-        pixels = tf.TensorSpec(shape, tf.float32, name="inputs")
-        endpoints = {"serve": (answer, pixels)}
-    else:
-        texts = tf.TensorSpec([None], tf.string, name="texts")
-        codes = tf.TensorSpec(shape, tf.int32, name="codes")
-        endpoints = {"serve": (read, texts), _CODED: (answer, codes)}
-
+def _write(front, path):
     archive = keras.export.ExportArchive()
-    for name, (function, spec) in endpoints.items():
-        archive.add_endpoint(name, function, input_signature=[spec])
+    for name, (function, specs) in front.endpoints().items():
+        archive.add_endpoint(name, function, input_signature=specs)
     # The TensorFlow variables themselves: `track(model)` would save each twice.
-    variables = [variable.value for variable in model.variables]
+    variables = [variable.value for variable in front.model.variables]
     archive.add_variable_collection("variables", variables)
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path), verbose=False)

@@ -74,17 +74,53 @@ class Characters(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("lit_tf")
-class Float32(keras.layers.Layer):
-    """Passes its input on as float32: the end of every head."""
+class Attributes(keras.layers.Layer):
+    """Puts target attributes beside an image's colours, at every pixel.
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs | {"dtype": "float32"})
+    It opens the stem of a generator, [images `[batch, height, width,
+    channels]`, attributes `[batch, attributes]`] → `[batch, height, width,
+    channels + attributes]`. The attributes' names travel with the weights.
+
+    Args:
+        names: of the attributes, in order.
+    """
+
+    def __init__(self, names: Sequence[str], **kwargs):
+        super().__init__(**kwargs)
+        self.names = tuple(names)
 
     def call(self, inputs):
-        return tf.cast(inputs, tf.float32)
+        images, attributes = inputs
+        everywhere = attributes[:, tf.newaxis, tf.newaxis]
+        everywhere += tf.zeros_like(images[..., :1])
+        return tf.concat([images, everywhere], -1)
+
+    def compute_output_shape(self, input_shape):
+        (*places, channels), _ = input_shape
+        return (*places, channels + len(self.names))
 
     def get_config(self):
-        config = super().get_config()
+        return super().get_config() | {"names": self.names}
+
+
+@keras.saving.register_keras_serializable("lit_tf")
+class Float32(keras.layers.Layer):
+    """Passes its input on as float32: the end of every head.
+
+    Args:
+        activation: of Keras, computed in float32; by default none.
+    """
+
+    def __init__(self, activation: str | None = None, **kwargs):
+        super().__init__(**kwargs | {"dtype": "float32"})
+        self.activation = keras.activations.get(activation)
+
+    def call(self, inputs):
+        return self.activation(tf.cast(inputs, tf.float32))
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        config = super().get_config() | {"activation": activation}
         return {k: v for k, v in config.items() if k != "dtype"}
 
 

@@ -13,9 +13,8 @@ from lit_tf import (
     sectioned,
     trainer,
 )
-from lit_tf import (
-    teacher as teachers,
-)
+from lit_tf import outputs as kinds
+from lit_tf import teacher as teachers
 
 
 class LIT(trainer.Trainer):
@@ -24,7 +23,8 @@ class LIT(trainer.Trainer):
     The student's stem and head become the teacher's, frozen and in inference
     mode; only the sections are trained. Fine-tune with `Distill` afterwards.
 
-    The metrics are `total` (L), `kd`, `hard`, `soft` (without τ²), `ir`, and
+    The metrics are `total` (L), `kd`, its parts (of classes `hard` and `soft`,
+    without τ²), `ir`, and
     for each section k `section_k/penalty_teacher_fed` (the term of L) and
     `section_k/penalty_student_fed`: the same distance along the student's own
     stream, which LIT does not minimise and the paper's argument expects to
@@ -40,6 +40,8 @@ class LIT(trainer.Trainer):
         beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR.
         penalty: "l2", "l1", "smooth_l1" or a function of (teacher, student)
             that returns `[batch]` (see `penalties`).
+        outputs: what L_KD is made of; by default classes, weighed by `alpha`
+            and `temperature`.
         teacher_dtype: in which the teacher computes: "float32", "float16",
             "bfloat16" or "auto" (see `teacher.dtype_for`).
         frozen: the teacher's twin, as another trainer has it; by default it is
@@ -62,29 +64,30 @@ class LIT(trainer.Trainer):
         temperature: float = config.Method.temperature,
         beta: float = config.Method.beta,
         penalty: str | penalties.Penalty = config.Method.penalty,
+        outputs: kinds.Outputs | None = None,
         teacher_dtype: str = config.Frozen.teacher_dtype,
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
         config.check_method(alpha, temperature, beta)
+        outputs = outputs or kinds.Classes(alpha=alpha, temperature=temperature)
         pairs.check_alike(teacher, student)
         pairs.copy_ends(teacher, student)
         count = len(student.sections)
         names = [
             *(fed_name(k) for k in range(1, count + 1)),
             *(own_name(k) for k in range(1, count + 1)),
-            *("ir", "hard", "soft", "kd", "total"),
+            *("ir", *outputs.names, "total"),
         ]
         super().__init__(
             student,
             teacher,
             names,
+            outputs=outputs,
             teacher_dtype=teacher_dtype,
             frozen=frozen,
             **kwargs,
         )
-        self.alpha = alpha
-        self.temperature = temperature
         self.beta = beta
         self.penalty = penalties.get(penalty)
 
@@ -126,16 +129,12 @@ class LIT(trainer.Trainer):
         drift = {k: self.penalty(T[k], tf.stop_gradient(S[k])) for k in ks}
 
         ir = tf.add_n(list(penalty.values()))
-        hard = losses.hard(y, z_s)
-        soft = losses.soft(z_t, z_s, self.temperature)
-        kd = losses.kd(
-            hard, soft, alpha=self.alpha, temperature=self.temperature
-        )
-        total = losses.lit(kd, ir, beta=self.beta)
+        compared = self.outputs.terms(y, z_t, z_s)
+        total = losses.lit(compared["kd"], ir, beta=self.beta)
         terms = {
             **{fed_name(k): value for k, value in penalty.items()},
             **{own_name(k): value for k, value in drift.items()},
-            **{"ir": ir, "hard": hard, "soft": soft, "kd": kd, "total": total},
+            **{"ir": ir, **compared, "total": total},
         }
         return terms, z_s
 

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
@@ -69,6 +70,11 @@ class Logs:
         """Shows a text, in Markdown, in TensorBoard."""
         with self._writer(self._phase).as_default(step):
             tf.summary.text(tag, text)
+
+    def show_image(self, step: int, tag: str, image: np.ndarray) -> None:
+        """Shows an image `[height, width, 3]` of bytes, in TensorBoard."""
+        with self._writer(self._phase).as_default(step):
+            tf.summary.image(tag, image[np.newaxis])
 
     def sizes(self) -> dict[str, int]:
         """Returns the size of every log file, all being written out."""

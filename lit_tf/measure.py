@@ -5,7 +5,7 @@ import os
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -57,7 +57,10 @@ def traced_flops(function: Callable[..., Any], *arguments: Any) -> int:
 
 
 def latency_ms(
-    folders: Mapping[str, pathlib.Path], batch: tf.Tensor, *, runs: int = 100
+    folders: Mapping[str, pathlib.Path],
+    batch: Sequence[tf.Tensor],
+    *,
+    runs: int = 100,
 ) -> dict[str, float]:
     """Measures SavedModels on a batch: the median, in milliseconds.
 
@@ -65,7 +68,7 @@ def latency_ms(
 
     Args:
         folders: SavedModels by name.
-        batch: what they are served, as `export.raw` has it.
+        batch: what they are served, as `export.served` has it.
         runs: timed calls of each, after ten that are not.
     """
     models = {name: tf.saved_model.load(str(f)) for name, f in folders.items()}
@@ -73,7 +76,7 @@ def latency_ms(
     for turn in range(runs + 10):
         for name, model in models.items():
             start = time.perf_counter()
-            model.serve(batch)["logits"].numpy()
+            tf.nest.map_structure(np.asarray, model.serve(*batch))
             if turn >= 10:
                 times[name].append(time.perf_counter() - start)
     return {

@@ -1,8 +1,10 @@
-"""SGD as the paper's experiments ran it."""
+"""SGD and Adam as the paper's experiments ran them."""
 
 from typing import Any
 
 import keras
+
+from lit_tf import config
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -55,3 +57,55 @@ class SGD(keras.optimizers.Optimizer):
     def get_config(self):
         own = {"momentum": self.momentum, "weight_decay": self.l2}
         return super().get_config() | own
+
+
+@keras.saving.register_keras_serializable("lit_tf")
+class Adam(keras.optimizers.Adam):
+    """Adam with L2 in the gradient: g + wd·w takes the place of g.
+
+    Epsilon is PyTorch's 1e-8; Keras's own is 1e-7, and its `weight_decay` is
+    decoupled from the gradient.
+
+    Args:
+        learning_rate: the rate; a float, a schedule or a callable.
+        momentum: β₁, of the running mean of gradients.
+        weight_decay: wd, for every trained variable.
+        **kwargs: of `keras.optimizers.Adam`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        name: str = "adam",
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            name=name,
+            **kwargs | {"beta_1": momentum, "epsilon": 1e-8},
+        )
+        self.l2 = weight_decay
+
+    def update_step(self, gradient, variable, learning_rate):
+        gradient = keras.ops.cast(gradient, variable.dtype)
+        super().update_step(
+            gradient + self.l2 * variable, variable, learning_rate
+        )
+
+    def get_config(self):
+        own = {"momentum": self.beta_1, "weight_decay": self.l2}
+        return super().get_config() | own
+
+
+_OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+
+
+def of(phase: config.Phase) -> keras.optimizers.Optimizer:
+    """Returns a phase's optimiser, at its first learning rate."""
+    return _OPTIMIZERS[phase.optimizer](
+        phase.learning_rate,
+        momentum=phase.momentum,
+        weight_decay=phase.weight_decay,
+    )

@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -18,12 +19,14 @@ from lit_tf import (
     devices,
     optimizers,
     progress,
-    readings,
     trainer,
 )
 from lit_tf import logs as logging
 from lit_tf import workdir as workdirs
 from lit_tf.data import batches
+
+# Of the phase's name, its logs, position, data, session and steps.
+Watchers = Callable[..., list[keras.callbacks.Callback]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,7 @@ def run(
     how: config.Run,
     session: config.Session,
     hparams: Mapping[str, Any],
+    watchers: Watchers,
     teacher_accuracy: float | None = None,
     answers: kept.Answers | None = None,
 ) -> Outcome:
@@ -68,6 +72,7 @@ def run(
         how: seed and compiler.
         session: how often to save and to log.
         hparams: the run's settings, for TensorBoard.
+        watchers: makes what shows the phase's examples (see `tasks`).
         teacher_accuracy: on validation, the line to reach.
         answers: the teacher's, where they are kept.
 
@@ -84,11 +89,7 @@ def run(
     # 1. The trainer as a new phase has it: fresh optimiser, fresh metrics.
     with strategy.scope():
         model.compile(
-            optimizers.SGD(
-                settings.learning_rate,
-                momentum=settings.momentum,
-                weight_decay=settings.weight_decay,
-            ),
+            optimizers.of(settings),
             jit_compile=devices.jit_compile(how.jit_compile),
             steps_per_execution=how.steps_per_execution,
         )
@@ -106,7 +107,9 @@ def run(
 
     # 3. The logs as they were at that moment: what came after it is cut off.
     logs = logging.Logs(workdir, name)
-    steps = batches.steps_per_epoch(dataset.train, settings.batch_size)
+    batch_size = settings.batch_size * model.batches
+    steps = batches.steps_per_epoch(dataset.train, batch_size)
+    total = settings.total(steps)
     if new:
         logs.begin(hparams)
     else:
@@ -116,7 +119,7 @@ def run(
 
     # 4. The callbacks, in this order: who counts, who objects, who tells, and
     #    last who saves.
-    meter = progress.Meter(settings.batch_size, len(dataset.train))
+    meter = progress.Meter(batch_size, len(dataset.train))
     reference = {}
     if teacher_accuracy is not None:
         reference["validation/accuracy"] = teacher_accuracy
@@ -129,13 +132,11 @@ def run(
         every_minutes=0 if several else session.checkpoint_minutes,
         every_steps=session.checkpoint_steps,
     )
-    watchers = [
+    everyone = [
         callbacks.Track(position, steps),
         callbacks.StopWhenNotFinite(name, position),
         meter,
-        keras.callbacks.LearningRateScheduler(
-            lambda epoch, _: settings.rate(epoch)
-        ),
+        callbacks.Rate(settings, position, steps),
         callbacks.Recorder(
             logs,
             position,
@@ -145,12 +146,12 @@ def run(
         ),
         progress.Progress(
             name,
-            epochs=settings.epochs,
+            epochs=math.ceil(total / steps),
             steps=steps,
             reference=teacher_accuracy,
             meter=meter,
         ),
-        readings.Readings(logs, position, dataset),
+        *watchers(name, logs, position, dataset, session, total),
         saver,
     ]
 
@@ -168,6 +169,7 @@ def run(
                 batches.evaluation,
                 dataset.validation,
                 batch_size=settings.batch_size,
+                task=dataset.task,
                 views=answered.validation,
             ),
             strategy,
@@ -180,33 +182,38 @@ def run(
         remaining = functools.partial(
             batches.training,
             dataset.train,
-            batch_size=settings.batch_size,
+            batch_size=batch_size,
             epochs=until,
             # Each phase has an order of its own.
             seed=(how.seed + zlib.crc32(name.encode())) % 2**31,
             crop=dataset.crop,
+            task=dataset.task,
             first_step=position.step,
+            last_step=total,
             views=answered.train,
         )
         model.fit(
             batches.distribute(remaining, strategy),
             initial_epoch=position.step // steps,
             epochs=until,
-            steps_per_epoch=steps - position.step % steps,
+            steps_per_epoch=min(
+                steps - position.step % steps, total - position.step
+            ),
             validation_data=validation,
             validation_steps=validation_steps,
-            callbacks=watchers,
+            callbacks=everyone,
             verbose=0,
             shuffle=False,
         )
 
     # Keras runs whole executions: one that does not end with the epoch would
-    # reach into the next, so then each epoch has a `fit` of its own.
+    # reach into the next, so then each epoch has a `fit` of its own. So has one
+    # that was begun, and one that the phase ends within.
     ends = steps % how.steps_per_execution == 0
-    while position.step < steps * settings.epochs:
-        begun = position.step % steps
-        next_epoch = position.step // steps + 1
-        fit(until=settings.epochs if ends and not begun else next_epoch)
+    while position.step < total:
+        epoch, begun = divmod(position.step, steps)
+        whole = total // steps if ends and not begun else 0
+        fit(until=max(whole, epoch + 1))
 
     # 7. The phase is over, and says so to whoever comes later.
     position.done = True

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from lit_tf import files
@@ -18,13 +19,18 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def curves(
-    metrics: pathlib.Path, path: pathlib.Path, *, teacher: float | None
+    metrics: pathlib.Path,
+    path: pathlib.Path,
+    shown: Mapping[str, str],
+    *,
+    teacher: float | None,
 ) -> None:
-    """Draws accuracy and penalties against epochs, phase after phase.
+    """Draws metrics and penalties against epochs, phase after phase.
 
     Args:
         metrics: a run's `metrics.jsonl`.
         path: the PNG to write.
+        shown: tags of the metrics beside the penalties, and their names.
         teacher: its validation accuracy, a dashed line; None for none.
     """
     from matplotlib import figure
@@ -34,15 +40,12 @@ def curves(
     epochs = range(1, len(rows) + 1)
     rows = list(rows.values())
     sheet = figure.Figure(figsize=(10, 3.6), layout="constrained")
-    accuracy, penalty = sheet.subplots(1, 2)
-    for tag, label in (
-        ("accuracy", "student, train"),
-        ("validation/accuracy", "student, validation"),
-    ):
-        accuracy.plot(epochs, _series(rows, tag), label=label)
+    metric, penalty = sheet.subplots(1, 2)
+    for tag, label in shown.items():
+        metric.plot(epochs, _series(rows, tag), label=label)
     if teacher is not None:
-        accuracy.axhline(teacher, ls="--", color="grey", label="teacher")
-    accuracy.set(xlabel="epoch", ylabel="accuracy")
+        metric.axhline(teacher, ls="--", color="grey", label="teacher")
+    metric.set(xlabel="epoch", ylabel=next(iter(shown)))
     tags = sorted({tag for row in rows for tag in row if "/penalty" in tag})
     for tag in tags:
         if not tag.startswith("validation/"):
@@ -54,7 +57,7 @@ def curves(
             series = _series(rows, tag)
             penalty.plot(epochs, series, style, color=color, label=label)
     penalty.set(xlabel="epoch", ylabel="penalty", yscale="log")
-    for axes in (accuracy, penalty):
+    for axes in (metric, penalty):
         _mark_phases(axes, rows)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize="small")

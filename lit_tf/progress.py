@@ -6,6 +6,8 @@ import time
 import keras
 
 VALIDATION = "val_"
+# Of a phase's terms, where it has them.
+_SHOWN = ("total", "hard", "soft", "ir", "g_fake", "g_cls", "g_rec", "d_total")
 
 
 class Meter(keras.callbacks.Callback):
@@ -79,12 +81,9 @@ class Progress(keras.callbacks.Callback):
         each = (time.monotonic() - self._begin) / self._whole_epochs
         left = each * (self._epochs - epoch - 1)
         words = [self._head]
-        words += [
-            f"{name} {logs[name]:.4g}"
-            for name in ("total", "hard", "soft", "ir")
-            if name in logs
-        ]
-        words.append(f"train {logs['accuracy']:.2%}")
+        words += [f"{name} {logs[name]:.4g}" for name in _SHOWN if name in logs]
+        if "accuracy" in logs:
+            words.append(f"train {logs['accuracy']:.2%}")
         if f"{VALIDATION}accuracy" in logs:
             word = f"validation {logs[f'{VALIDATION}accuracy']:.2%}"
             if self._reference is not None:

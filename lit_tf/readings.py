@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import checkpoints, data, sectioned
+from lit_tf import checkpoints, data, layers, sectioned
 from lit_tf import logs as logging
 
 _TEXTS = 8
@@ -33,7 +33,8 @@ class Readings(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         student, teacher = self.model.student, self.model.teacher
-        reader, validation = sectioned.reader(student), self._dataset.validation
+        reader = sectioned.opening(student, layers.Characters)
+        validation = self._dataset.validation
         if reader is None or validation is None:
             return
         codes = tf.constant(validation.inputs[:_TEXTS])

@@ -21,11 +21,11 @@ from lit_tf import (
     optimizers,
     progress,
     report,
+    tasks,
     trainer,
     workers,
 )
 from lit_tf import config as configs
-from lit_tf import teacher as teachers
 from lit_tf.data import batches
 
 _STEPS = 4  # The first of which compiles, which is counted once.
@@ -68,9 +68,12 @@ def _rehearse(config):
         flush=True,
     )
     told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
-    trainers = assemble.compression(config, teacher, student)
+    beside = assemble.beside(config, dataset)
+    trainers = assemble.compression(config, teacher, student, dataset, beside)
     if config.teacher_weights:
-        told["teacher_accuracy"] = _look_at(trainers["lit"], dataset, config)
+        told["teacher_accuracy"] = _look_at(
+            trainers["lit"], dataset, beside, config
+        )
     else:
         trainers = {"teach": assemble.teaching(config, dataset)} | trainers
     answers = None
@@ -129,13 +132,15 @@ def _dtypes(model):
     )
 
 
-def _look_at(model, dataset, config):
+def _look_at(model, dataset, beside, config):
     split = dataset.validation or dataset.train
     batch = split.take(np.arange(min(config.lit.batch_size, len(split))))
-    asked = teachers.output_alone(model.frozen)
-    predicted = measure.predictions(asked, batch)
-    accuracy = measure.accuracy(predicted, batch.labels)
-    print(f"teacher   {accuracy:.2%} on a batch of {len(batch)}", flush=True)
+    task = tasks.TASKS[dataset.task]
+    accuracy = task.look_at(model, batch, dataset, beside)
+    print(
+        f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
+        flush=True,
+    )
     return accuracy
 
 
@@ -170,23 +175,22 @@ def _measured(
     strategy = model.distribute_strategy
     with strategy.scope():
         model.compile(
-            optimizers.SGD(
-                settings.learning_rate,
-                momentum=settings.momentum,
-                weight_decay=settings.weight_decay,
-            ),
+            optimizers.of(settings),
             jit_compile=devices.jit_compile(run.jit_compile),
         )
-    steps = batches.steps_per_epoch(dataset.train, settings.batch_size)
+    batch_size = settings.batch_size * model.batches
+    steps = batches.steps_per_epoch(dataset.train, batch_size)
+    total = settings.total(steps)
     clock = _Clock()
     training = functools.partial(
         batches.training,
         dataset.train,
-        batch_size=settings.batch_size,
+        batch_size=batch_size,
         # Enough of them, however few steps make one.
         epochs=_STEPS,
         seed=run.seed,
         crop=dataset.crop,
+        task=dataset.task,
         views=answered.train,
     )
     model.fit(
@@ -204,6 +208,7 @@ def _measured(
             batches.evaluation,
             dataset.validation,
             batch_size=settings.batch_size,
+            task=dataset.task,
             views=answered.validation,
         )
         for _ in range(2):  # There may be but one batch, which compiles.
@@ -215,13 +220,15 @@ def _measured(
             )
         each = statistics.median(clock.test[1:])
         evaluating, compiling = many * each, compiling + clock.test[0] - each
+    epochs = total / steps
     return {
-        "epochs": settings.epochs,
+        "epochs": epochs,
         "steps": steps,
         "step_seconds": step,
-        "batch_size": _examples(dataset, settings),
-        "seconds": settings.epochs * (steps * step + evaluating)
-        + bool(settings.epochs) * compiling,
+        "batch_size": min(batch_size, len(dataset.train)),
+        "seconds": total * step
+        + math.ceil(epochs) * evaluating
+        + bool(total) * compiling,
     }
 
 
@@ -285,7 +292,7 @@ def _table(phases):
         rows.append(
             (
                 name,
-                f"{phase['epochs']}",
+                f"{phase['epochs']:.4g}",
                 f"{phase['steps']:,}",
                 f"{1000 * step:,.1f}",
                 f"{phase['batch_size'] / step:,.0f}",

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,9 @@ from lit_tf import workdir as workdirs
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
+    ("attributes right", "attribute_accuracy", "{:.2%}".format),
+    ("FID", "fid", "{:.2f}".format),
+    ("Inception score", "inception_score", "{:.2f}".format),
     ("depth", "depth", "{:,}".format),
     ("parameters", "parameters", "{:,}".format),
     ("FLOPs an example", "flops", lambda n: f"{n / 1e6:,.2f} M"),
@@ -75,6 +78,8 @@ def table(
     """Returns teacher and student side by side, as a Markdown table."""
     rows = [("", f"teacher {teacher['model']}", f"student {student['model']}")]
     for label, key, form in _ROWS:
+        if key not in student:
+            continue
         ours = form(student[key])
         if key in _RATIOS:
             ours += f" ({ratios[_RATIOS[key]]:.2f}× less)"
@@ -110,42 +115,25 @@ def sections(
     return markdown(rows)
 
 
-def text(report: Mapping[str, Any]) -> str:
-    """Returns a compression's report for people, as Markdown."""
-    student, paired = report["student"], report["difference"]
-    wall = report["wall_seconds"]
+def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
+    """Returns a compression's report for people, as Markdown.
+
+    Args:
+        report: as `report.json` has it.
+        said: lines on how good the student is.
+    """
+    wall, machine = report["wall_seconds"], report["hardware"]
     lines = [
-        f"# {report['teacher']['model']} → {student['model']} "
+        f"# {report['teacher']['model']} → {report['student']['model']} "
         f"on {report['data']['name']}",
         "",
-        table(report["teacher"], student, report["compression"]),
+        table(report["teacher"], report["student"], report["compression"]),
         "",
-        f"Student − teacher on the {report['data']['test']:,} test examples: "
-        f"{100 * paired['difference']:+.2f} points, 95 % interval "
-        f"[{100 * paired['low']:+.2f}, {100 * paired['high']:+.2f}] (paired); "
-        f"they agree on {report['agreement']:.2%}. One seed "
-        f"({report['settings']['seed']}).",
+        *said,
         "",
-        "| student | epoch of fine_tune | validation | test |",
-        "|---|---|---|---|",
-    ]
-    for which in ("last", "best"):
-        one = student[which]
-        if one is not None:
-            validation = one["validation_accuracy"]
-            lines.append(
-                f"| {which}{' (exported)' * (which == student['exported'])} "
-                f"| {one['epoch']} "
-                f"| {'—' if validation is None else f'{validation:.2%}'} "
-                f"| {one['test_accuracy']:.2%} |"
-            )
-    machine = report["hardware"]
-    lines += [
-        "",
-        "Chosen on validation; the test split was read once, after the last "
-        "phase. FLOPs are 2 × multiply-adds. Latency is the median of the "
-        f"SavedModels called in turn, {report['latency_threads']} threads. "
-        "The SavedModel's logits differ from the student's by at most "
+        "FLOPs are 2 × multiply-adds. Latency is the median of the SavedModels "
+        f"called in turn, {report['latency_threads']} threads. The "
+        "SavedModel's answers differ from the student's by at most "
         f"{report['export_max_difference']:.1e}.",
         "",
         "Time: "
@@ -170,8 +158,13 @@ def text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def teacher_text(report: Mapping[str, Any]) -> str:
-    """Returns a teacher's report for people, as Markdown."""
+def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
+    """Returns a teacher's report for people, as Markdown.
+
+    Args:
+        report: as `report.json` has it.
+        said: lines on how good it is.
+    """
     teacher = report["teacher"]
     rows = [("", f"teacher {teacher['model']}")]
     if teacher["validation_accuracy"] is not None:
@@ -190,6 +183,7 @@ def teacher_text(report: Mapping[str, Any]) -> str:
         "",
         markdown(rows),
         "",
+        *said,
         f"Time: {spent}. One seed ({report['settings']['seed']}).",
         "",
         "```",
@@ -200,9 +194,7 @@ def teacher_text(report: Mapping[str, Any]) -> str:
 
 
 def leave(
-    folder: workdirs.Workdir,
-    told: Mapping[str, Any],
-    text: Callable[[Mapping[str, Any]], str],
+    folder: workdirs.Workdir, told: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
     """Writes a report for people and one for programs, and prints the first.
 
@@ -211,12 +203,12 @@ def leave(
     Args:
         folder: the run folder.
         told: the report.
-        text: writes it for people: `text` or `teacher_text`.
+        text: the same for people.
 
     Returns:
         The report as `report.json` has it.
     """
-    files.write_text(folder.report_text, text(told))
+    files.write_text(folder.report_text, text)
     files.write_json(folder.report, told)
     print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
     return json.loads(folder.report.read_text())

@@ -124,13 +124,18 @@ def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: it was made for others.
     """
-    wanted = (form["input_shape"], (form["classes"],))
-    received = (model.input_shape[1:], model.output_shape[1:])
+    image, count = tuple(form["input_shape"]), form["classes"]
+    wanted = ([image], (count,))
+    what = f"inputs {image} and {count} classes"
+    if "attributes" in form:  # Pictures become pictures.
+        wanted = ([image, (count,)], image)
+        what = f"pictures {image} and {count} attributes"
+    shapes = [tuple(t.shape[1:]) for t in model.inputs]
+    received = (shapes, tuple(model.output_shape[1:]))
     if received != wanted:
         raise errors.SettingsError(
-            f"{name} has inputs {wanted[0]} and {wanted[1][0]} classes. "
-            f"Received: model {model.name} with inputs {received[0]} and "
-            f"outputs {received[1]}."
+            f"{name} has {what}. Received: model {model.name} with inputs "
+            f"{' and '.join(map(str, shapes))} and outputs {received[1]}."
         )
 
 

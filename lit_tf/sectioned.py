@@ -126,24 +126,27 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
         model.save(partial)
 
 
-def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
-    """Returns the `mean` and `std` of the layer that opens a model's stem.
+def opening(
+    model: keras.Model, kind: type[keras.layers.Layer]
+) -> keras.layers.Layer | None:
+    """Returns the layer of a kind that opens a model's stem, None if none does.
 
-    The dictionary is empty where the model has no sections, or its stem has no
-    `layers.Normalize`.
+    Such a layer tells what the model reads: `layers.Normalize` images,
+    `layers.Characters` texts, `layers.Attributes` pictures and targets.
     """
     for layer in model.stem.layers if hasattr(model, "stem") else ():
-        if isinstance(layer, layers.Normalize):
-            return {"mean": layer.mean, "std": layer.std}
-    return {}
-
-
-def reader(model: keras.Model) -> layers.Characters | None:
-    """Returns the layer by which a model reads texts, None if it reads none."""
-    for layer in model.stem.layers if hasattr(model, "stem") else ():
-        if isinstance(layer, layers.Characters):
+        if isinstance(layer, kind):
             return layer
     return None
+
+
+def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
+    """Returns the `mean` and `std` by which a model's stem normalises.
+
+    The dictionary is empty where it does not.
+    """
+    layer = opening(model, layers.Normalize)
+    return {"mean": layer.mean, "std": layer.std} if layer else {}
 
 
 def fingerprint(model: keras.Model) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from lit_tf import losses, trainer
+from lit_tf import losses, outputs, trainer
 
 
 class Teach(trainer.Trainer):
@@ -15,7 +15,13 @@ class Teach(trainer.Trainer):
     """
 
     def __init__(self, student: keras.Model, **kwargs: Any):
-        super().__init__(student, None, ("hard", "total"), **kwargs)
+        super().__init__(
+            student,
+            None,
+            ("hard", "total"),
+            outputs=outputs.Classes(),
+            **kwargs,
+        )
 
     def terms(self, x, y, *, training):
         logits = self.student(x, training=training)

@@ -7,9 +7,10 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors, layers, pairs, sectioned
+from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
 
-Terms = dict[str, tf.Tensor]
+Terms = kinds.Terms
 
 
 class Trainer(keras.Model):
@@ -29,6 +30,7 @@ class Trainer(keras.Model):
             trained or saved. None where nobody is asked.
         names: the names of the terms, in the order in which one can spoil the
             next; "total" is the one that is minimised.
+        outputs: what the student's output is.
         teacher_dtype: in which the teacher computes (see `teacher.dtype_for`).
         frozen: the teacher's twin, where there is one already.
 
@@ -38,6 +40,8 @@ class Trainer(keras.Model):
 
     # Whether `terms` reads the teacher's representations, or its output alone.
     reads_representations = False
+    # As many batches as a step wants.
+    batches = 1
 
     def __init__(
         self,
@@ -45,14 +49,15 @@ class Trainer(keras.Model):
         teacher: keras.Model | None,
         names: Sequence[str],
         *,
+        outputs: kinds.Outputs,
         teacher_dtype: str = config.Frozen.teacher_dtype,
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        pairs.check_logits(student, "student")
+        outputs.check(student, "student")
         if teacher is not None:
-            pairs.check_logits(teacher, "teacher")
+            outputs.check(teacher, "teacher")
             pairs.check_apart(teacher, student)
         self.student = student
         # Keras tracks whatever is a layer and an attribute, and saves it. An
@@ -65,23 +70,24 @@ class Trainer(keras.Model):
             object.__setattr__(self, "frozen", frozen)
         self.term_names = tuple(names)
         self.term_metrics = [keras.metrics.Mean(name) for name in names]
-        self.accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        self.outputs = outputs
+        self.output_metrics = outputs.metrics()
         self.built = True
 
     def terms(
         self, x: Any, y: tf.Tensor, *, training: bool
     ) -> tuple[Terms, tf.Tensor]:
-        """Computes every term of the loss and the student's logits.
+        """Computes every term of the loss and the student's output.
 
         Args:
             x: a batch of inputs, perhaps with the teacher's answers (see
                 `teacher.Answered`).
-            y: `[batch]`, labels.
+            y: `[batch, ...]`, labels.
             training: whether BatchNorm and the like are to train.
 
         Returns:
-            The terms by name, each `[batch]` in float32, and logits
-            `[batch, classes]`.
+            The terms by name, each `[batch]` in float32, and the output,
+            `[batch, ...]`.
         """
         raise NotImplementedError
 
@@ -89,6 +95,25 @@ class Trainer(keras.Model):
     def trained_variables(self) -> list[keras.Variable]:
         """The variables that this phase's optimiser changes."""
         return self.student.trainable_variables
+
+    @property
+    def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
+        """The optimisers, which follow one learning rate."""
+        return (self.optimizer,)
+
+    @property
+    def beside(self) -> dict[str, keras.Model]:
+        """What is trained beside the student and saved with it, by name."""
+        return {}
+
+    @property
+    def state(self) -> dict[str, list[keras.Variable]]:
+        """All that training changes, in groups: what a checkpoint holds."""
+        return {
+            "student": self.student.variables,
+            "optimizer": self.optimizer.variables,
+            "metrics": self.metrics_variables,
+        }
 
     def call(self, inputs, training=None):
         return self.student(inputs, training=training)
@@ -136,10 +161,15 @@ class Trainer(keras.Model):
 
     def train_step(self, data):
         x, y, sample_weight = _unpack(data)
+        terms, outputs, additional = self._descend(x, y, sample_weight)
+        return self._report(terms, additional, x, y, outputs, sample_weight)
+
+    def _descend(self, x, y, sample_weight):
+        """Takes a step of the student; returns terms, output, other losses."""
         mine, everyones = self._examples(y)
         with tf.GradientTape() as tape:
             with layers.weighed(self._replicas * mine / everyones):
-                terms, logits = self._terms(x, y, training=True)
+                terms, outputs = self._terms(x, y, training=True)
             terms = _weighed(terms, sample_weight)
             additional = self._additional_losses()
             # Gradients are summed over the replicas, so each contributes what
@@ -149,14 +179,14 @@ class Trainer(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trained_variables)
         self.optimizer.apply(gradients, self.trained_variables)
-        return self._report(terms, additional, x, y, logits, sample_weight)
+        return terms, outputs, additional
 
     def test_step(self, data):
         x, y, sample_weight = _unpack(data)
-        terms, logits = self._terms(x, y, training=False)
+        terms, outputs = self._terms(x, y, training=False)
         terms = _weighed(terms, sample_weight)
         additional = self._additional_losses()
-        return self._report(terms, additional, x, y, logits, sample_weight)
+        return self._report(terms, additional, x, y, outputs, sample_weight)
 
     def predict_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -164,7 +194,7 @@ class Trainer(keras.Model):
             return self(x, training=False)
         # As in training, a replica may have no example.
         count = tf.shape(tf.nest.flatten(x)[0])[0]
-        return self(_at_least_one(x), training=False)[:count]
+        return self(at_least_one(x), training=False)[:count]
 
     def save(self, filepath, **kwargs):
         """Saves the student, and the student alone.
@@ -221,12 +251,12 @@ class Trainer(keras.Model):
         # Where there are fewer examples than replicas some have none, on which
         # TensorFlow's fused convolutions fail. They get one that counts for
         # nothing: not in a term, not in a gradient, not in BatchNorm.
-        terms, logits = self.terms(
-            _at_least_one(x), _at_least_one(y), training=training
+        terms, outputs = self.terms(
+            at_least_one(x), at_least_one(y), training=training
         )
         count = tf.shape(y)[0]
         terms = {name: values[:count] for name, values in terms.items()}
-        return terms, logits[:count]
+        return terms, outputs[:count]
 
     def _examples(self, labels):
         """Returns how many examples this replica has, and all replicas."""
@@ -242,15 +272,16 @@ class Trainer(keras.Model):
         values = [tf.cast(value, tf.float32) for value in values]
         return tf.add_n([tf.zeros([]), *values])
 
-    def _report(self, terms, additional, x, y, logits, sample_weight):
+    def _report(self, terms, additional, x, y, outputs, sample_weight):
         for name, metric in zip(
             self.term_names, self.term_metrics, strict=True
         ):
             metric.update_state(terms[name])
         # Keras's own word for what is minimised, regularisers included.
         self._loss_tracker.update_state(terms["total"] + additional)
-        self.accuracy.update_state(y, logits)
-        reported = self.compute_metrics(x, y, logits, sample_weight)
+        for metric in self.output_metrics:
+            metric.update_state(y, outputs)
+        reported = self.compute_metrics(x, y, outputs, sample_weight)
         if self._on_several_machines:
             # There Keras takes their mean over an axis that scalars lack.
             reported = {k: tf.reshape(v, [1]) for k, v in reported.items()}
@@ -266,7 +297,7 @@ def _unpack(data):
     return x, y, sample_weight
 
 
-def _at_least_one(batch):
+def at_least_one(batch):
     """Returns the batch, with one example of zeros if it had none."""
 
     def padded(tensor):

@@ -23,7 +23,9 @@ _RESULTS = (
     "report.json",
     "report.md",
     "curves.png",
+    "samples",
     "teacher.keras",
+    "discriminator.keras",
     "student.keras",
     "saved_model",
 )
@@ -42,6 +44,7 @@ class Workdir:
         self.report = path / "report.json"
         self.report_text = path / "report.md"
         self.curves = path / "curves.png"
+        self.samples = path / "samples"
         self.saved_model = path / "saved_model"
         self.teacher = path / "teacher"
 
@@ -52,7 +55,7 @@ class Workdir:
         return self.report.is_file() and any(p.is_file() for p in models)
 
     def model(self, role: str) -> pathlib.Path:
-        """Returns where the model of a role, teacher or student, is kept."""
+        """Returns where the model of a role, such as student, is kept."""
         return self.path / f"{role}.keras"
 
     def settle(self, **facts: Any) -> None:

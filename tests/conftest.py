@@ -20,8 +20,8 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
-# By what a family's stem is built from: a data set's form, and how many values
-# its raw inputs have.
+# By what a family's stem is built from: a data set's form, and what makes raw
+# inputs.
 IMAGES = {
     "input_shape": (8, 8, 3),
     "classes": 5,
@@ -33,7 +33,32 @@ TEXTS = {
     "classes": 5,
     "alphabet": characters.ALPHABET,
 }
-FORMS = {("mean", "std"): (IMAGES, 256), ("alphabet",): (TEXTS, 69)}
+PICTURES = {
+    "input_shape": (8, 8, 3),
+    "classes": 3,
+    "attributes": ("Black_Hair", "Male", "Young"),
+}
+
+
+def _numbers(below):
+    """Returns what makes raw inputs of whole numbers."""
+    return lambda random, size, form: random.integers(
+        0, below, (size, *form["input_shape"])
+    ).astype(np.float32)
+
+
+def _translations(random, size, form):
+    """Makes images in [−1, 1] and target attributes."""
+    images = random.uniform(-1, 1, (size, *form["input_shape"]))
+    target = random.integers(0, 2, (size, form["classes"]))
+    return images.astype(np.float32), target.astype(np.float32)
+
+
+FORMS = {
+    ("mean", "std"): (IMAGES, _numbers(256)),
+    ("alphabet",): (TEXTS, _numbers(69)),
+    ("attributes",): (PICTURES, _translations),
+}
 
 
 def _form(name):
@@ -47,7 +72,10 @@ def build():
 
     def make(name="resnet8", seed=0, **form):
         keras.utils.set_random_seed(seed)
-        return models.get(name)(**_form(name)[0] | form)
+        form = _form(name)[0] | form
+        if "attributes" in form:
+            form["attributes"] = tuple(map(str, range(form["classes"])))
+        return models.get(name)(**form)
 
     return make
 
@@ -57,11 +85,11 @@ def batch():
     """A function: size → raw inputs and labels that fit `build`'s models."""
 
     def make(size=8, seed=0, name="resnet8"):
-        form, values = _form(name)
+        form, make = _form(name)
         random = np.random.default_rng(seed)
-        inputs = random.integers(0, values, (size, *form["input_shape"]))
+        inputs = make(random, size, form)
         labels = random.integers(0, form["classes"], size)
-        return inputs.astype(np.float32), labels.astype(np.int32)
+        return inputs, labels.astype(np.int32)
 
     return make
 

@@ -61,7 +61,10 @@ class Bench:
 
         Their steps would disturb one another: take one of them.
         """
-        return assemble.compression(self.config, *self.pair())
+        beside = assemble.beside(self.config, self.dataset)
+        return assemble.compression(
+            self.config, *self.pair(), self.dataset, beside
+        )
 
     @functools.cached_property
     def batch(self) -> tuple[tf.Tensor, tf.Tensor]:

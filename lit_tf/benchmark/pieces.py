@@ -165,11 +165,7 @@ def _step(bench, model, phase, *, views=None, **how):
     """Returns a piece: the step that `fit` takes, its loss read."""
     settings = getattr(bench.config, phase)
     model.compile(
-        optimizers.SGD(
-            settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        ),
+        optimizers.of(settings),
         jit_compile=bench.jit_compile,
         **how,
     )

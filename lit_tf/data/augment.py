@@ -50,3 +50,14 @@ class Crop:
         padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
         flat = tf.reshape(padded, [-1, tall * wide, channels])
         return tf.gather(flat, pixels, batch_dims=1)
+
+
+def unit(images: tf.Tensor) -> tf.Tensor:
+    """Returns bytes 0 … 255 as float32 in [−1, 1], in which GANs work."""
+    return tf.cast(images, tf.float32) / 127.5 - 1
+
+
+def to_bytes(images: tf.Tensor) -> tf.Tensor:
+    """Returns images in [−1, 1] as bytes 0 … 255, each the nearest."""
+    levels = tf.round((tf.cast(images, tf.float32) + 1) * 127.5)
+    return tf.cast(tf.clip_by_value(levels, 0, 255), tf.uint8)

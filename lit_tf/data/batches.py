@@ -19,6 +19,8 @@ from lit_tf.data.dataset import Split
 _LARGEST = 2**31 - 1
 # Independent random numbers that an example may need in an epoch.
 _KEYS, _ORDER, _VARIATION = 8, 0, 1
+# What no two numbers begin with: the draws of targets are apart from those.
+_TARGETS = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,8 @@ def training(
     seed: int,
     crop: augment.Crop,
     first_step: int = 0,
+    last_step: int | None = None,
+    task: str = "classes",
     views: Views | None = None,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
@@ -87,15 +91,20 @@ def training(
         seed: of order and variation, in [0, 2³¹).
         crop: the variation.
         first_step: the step, counted from 0 at epoch 0, of the first batch.
+        last_step: where the batches end, if that is before the epoch does.
+        task: how examples are presented (`Dataset.task`).
         views: the variations to keep to; None has new ones in every epoch.
         share: whose pieces of each batch.
 
     Returns:
-        (inputs `[batch, ...]`, labels `[batch]`) a step and replica.
+        (inputs `[batch, ...]`, labels `[batch, ...]`) a step and replica. For
+        "images" the inputs are (images in [−1, 1], target attributes), the
+        targets being the batch's own labels in another order.
     """
     examples = len(split)
     steps = steps_per_epoch(split, batch_size)
     inputs, labels = _resident(split)
+    present = _PRESENTED[task]
 
     def piece(step, places):
         epoch = tf.cast(step // steps, tf.int32)
@@ -103,14 +112,21 @@ def training(
         chosen = _random(places, key, examples - 1)
         found, truth = _rows(inputs, chosen), tf.gather(labels, chosen)
         if views is None:
-            return _varied(found, crop, chosen, seed, epoch), truth
+            varied = _varied(found, crop, chosen, seed, epoch)
+
+            def target():
+                others = _others(places, step, seed, examples, batch_size)
+                return tf.gather(labels, _random(others, key, examples - 1))
+
+            return present(varied, target), truth
         view = epoch % views.views
         varied = _varied(found, crop, chosen, views.seed, view)
         return views(varied, view, chosen), truth
 
-    return _pieces(
-        piece, examples, batch_size, (first_step, steps * epochs), share
-    )
+    end = steps * epochs
+    if last_step is not None:
+        end = min(last_step, end)
+    return _pieces(piece, examples, batch_size, (first_step, end), share)
 
 
 def view(
@@ -139,6 +155,7 @@ def evaluation(
     split: Split,
     *,
     batch_size: int,
+    task: str = "classes",
     views: Views | None = None,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
@@ -147,6 +164,7 @@ def evaluation(
     Args:
         split: what is evaluated.
         batch_size: examples a step; the last batch may be shorter.
+        task: as for `training`; targets are the same at every evaluation.
         views: what goes with the inputs, which are its only view.
         share: whose pieces of each batch.
     """
@@ -154,9 +172,15 @@ def evaluation(
     steps = steps_per_epoch(split, batch_size)
 
     def piece(step, places):
-        del step
         found, truth = _rows(inputs, places), tf.gather(labels, places)
-        return views(found, 0, places) if views else found, truth
+        if views is not None:
+            return views(found, 0, places), truth
+
+        def target():
+            others = _others(places, step, 0, len(split), batch_size)
+            return tf.gather(labels, others)
+
+        return _PRESENTED[task](found, target), truth
 
     return _pieces(piece, len(split), batch_size, (0, steps), share)
 
@@ -211,6 +235,21 @@ def _pieces(piece, examples, batch_size, steps, share):
         .map(at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+# A batch's inputs, and what tells their targets → what a model is given.
+_PRESENTED = {
+    "classes": lambda inputs, target: inputs,
+    "images": lambda inputs, target: (augment.unit(inputs), target()),
+}
+
+
+def _others(places, step, seed, examples, batch_size):
+    """Returns a place in the same batch for each, none of them twice."""
+    step = tf.cast(step, tf.int32)
+    start = step % math.ceil(examples / batch_size) * batch_size
+    size = tf.minimum(batch_size, examples - start)
+    return start + _random(places - start, [seed, _TARGETS, step], size - 1)
 
 
 def _resident(split):

@@ -47,6 +47,10 @@ class Dataset:
         crop: how a training batch is varied.
         note: a word for the user, such as that the files are not the official
             ones.
+        task: "classes", whose labels are class numbers `[examples]`, or
+            "images": pictures become pictures, labels are their attributes
+            `[examples, attributes]`, 0 or 1 in float32, named by `classes`.
+        exclusive: groups of attributes of which a target has exactly one.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Dataset:
     crop: augment.Crop
     validation: Split | None = None
     note: str = ""
+    task: str = "classes"
+    exclusive: tuple[tuple[str, ...], ...] = ()
 
     @property
     def form(self) -> dict:

@@ -7,13 +7,13 @@ from typing import Any
 import keras
 
 from lit_tf import errors, sectioned
-from lit_tf.models import resnet, vdcnn
+from lit_tf.models import resnet, stargan, vdcnn
 
 # A family's module builds its members by depth and lists the names worth
 # knowing; any depth that `build` accepts may be asked for, and any of its
 # variants. It says what of a data set its stem is built from, and knows its
 # members' weights by the names under which they are published.
-MODELS = {"resnet": resnet, "vdcnn": vdcnn}
+MODELS = {"resnet": resnet, "vdcnn": vdcnn, "stargan": stargan}
 
 
 def names() -> tuple[str, ...]:
@@ -21,24 +21,26 @@ def names() -> tuple[str, ...]:
     return tuple(name for family in MODELS.values() for name in family.NAMES)
 
 
-def get(name: str) -> Callable[..., sectioned.SectionedModel]:
+def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
     """Returns the builder of an architecture, a function of the data's form.
 
     Args:
         name: a family and a depth, such as "resnet20", and perhaps variants
-            behind it, such as "vdcnn17_conv_shortcut".
+            behind it, such as "vdcnn17_conv_shortcut". A family alone is its
+            paper's deepest.
+        **options: of the family's `build`, such as `width`.
 
     Raises:
         SettingsError: there is no such family, no such depth or no such variant
             in it; the nearest name is given. The builder raises it for data
             that the family does not read.
     """
-    match = re.fullmatch(r"([a-z]+)(\d+)((?:_[a-z]+)*)", name)
+    match = re.fullmatch(r"([a-z]+)(\d*)((?:_[a-z]+)*)", name)
     if match is None or match[1] not in MODELS:
         raise errors.SettingsError(errors.unknown("model", name, names()))
-    family, depth = MODELS[match[1]], int(match[2])
+    family = MODELS[match[1]]
+    depth = int(match[2] or family.PAPER)
     family.check(depth)
-    options = {}
     for variant in match[3].split("_")[1:]:
         if variant not in family.VARIANTS:
             known = family.VARIANTS or ("none",)
@@ -46,6 +48,7 @@ def get(name: str) -> Callable[..., sectioned.SectionedModel]:
                 errors.unknown(f"variant of a {match[1]}", variant, known)
             )
         options |= family.VARIANTS[variant]
+    full_name = f"{match[1]}{depth}{match[3]}"
 
     def build(
         *, input_shape: Sequence[int], classes: int, **stem: Any
@@ -58,7 +61,7 @@ def get(name: str) -> Callable[..., sectioned.SectionedModel]:
         model = family.build(
             depth, input_shape=input_shape, classes=classes, **stem, **options
         )
-        model.name = name
+        model.name = full_name
         return model
 
     return build

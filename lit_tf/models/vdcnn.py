@@ -23,6 +23,7 @@ VARIANTS = {
     "kmaxpool": {"downsampling": "kmaxpool"},
     "shortcut": {"shortcut": True},
 }
+PAPER = 29
 NAMES = tuple(f"vdcnn{depth}" for depth in _BLOCKS)
 
 
@@ -46,7 +47,8 @@ def build(
     downsampling: str = "maxpool",
     shortcut: bool = False,
     blocks: Sequence[int] = (),
-    filters: Sequence[int] = (64, 128, 256, 512),
+    width: int = 64,
+    filters: Sequence[int] = (),
     embedding: int = 16,
     hidden: int = 2048,
     k: int = 8,
@@ -71,7 +73,9 @@ def build(
         downsampling: "maxpool", "conv" or "kmaxpool".
         shortcut: whether a block adds its input to its output.
         blocks: of each section, if not those of the depth.
-        filters: of each section; the stem has those of the first.
+        width: filters of the stem and section 1; each later section has twice
+            as many.
+        filters: of each section, if they are others.
         embedding: numbers that a character becomes.
         hidden: units of the two dense layers before the last.
         k: places that each channel keeps for the dense layers.
@@ -86,6 +90,7 @@ def build(
     if not blocks:
         check(depth)
         blocks = _BLOCKS[depth]
+    filters = filters or [width * 2**i for i in range(len(blocks))]
     errors.require(
         downsampling in _POOLS,
         f"`downsampling` must be one of {', '.join(_POOLS)}.",

@@ -1,0 +1,258 @@
+"""StarGAN (Choi et al., 2018): a generator, and the discriminator it fools."""
+
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+import keras
+
+from lit_tf import errors, layers, sectioned, transfer
+
+STEM = ("attributes",)
+VARIANTS = {}
+NAMES = ("stargan10", "stargan18")
+PAPER = 18
+_ENDS = 6  # Convolutions of stem and head.
+
+
+def check(depth: int) -> None:
+    """Raises `SettingsError` unless the depth is 6 + 2n, n ≥ 1 blocks."""
+    if depth < _ENDS + 2 or depth % 2:
+        near = max(_ENDS + 2, depth + depth % 2)
+        raise errors.SettingsError(
+            "A StarGAN generator's depth must be 6 + 2n (8, 10, 12, …). "
+            f"Received: stargan{depth}. The nearest is stargan{near}."
+        )
+
+
+def build(
+    depth: int,
+    *,
+    input_shape: Sequence[int],
+    classes: int,
+    attributes: Sequence[str],
+    width: int = 64,
+) -> sectioned.SectionedModel:
+    """Builds a generator whose one section is the bottleneck of n blocks.
+
+    The depth counts convolutions: three that halve the image twice, two a
+    residual block, three that bring it back. Each but the last is followed by
+    instance normalisation (of the image's own statistics, also in inference)
+    and, but for the second of a block, by a ReLU. Kernels start from uniform
+    ±1/√fan-in, as PyTorch's do.
+
+    Args:
+        depth: 6 + 2n, n ≥ 1.
+        input_shape: (height, width, 3) of an image; both divide by 4.
+        classes: the number of attributes.
+        attributes: their names, in order.
+        width: filters of the first convolution; the bottleneck has 4 times as
+            many at a quarter of the resolution.
+
+    Returns:
+        A model of two inputs, [images in [−1, 1] `[batch, height, width,
+        channels]`, target attributes of 0 and 1 `[batch, attributes]`] →
+        images of the same shape in [−1, 1], float32.
+
+    Raises:
+        SettingsError: the depth is not 6 + 2n, or the image has another size.
+    """
+    check(depth)
+    height, across, channels = input_shape
+    errors.require(
+        height % 4 == 0 == across % 4,
+        "A StarGAN's images must have sides that divide by 4.",
+        input_shape=tuple(input_shape),
+    )
+    image = keras.Input(input_shape, name="image")
+    target = keras.Input((classes,), name="target")
+    x = layers.Attributes(attributes, name="attributes")([image, target])
+    x = _normalized(_conv(x, width, 7, 1, "conv_1"), "norm_1")
+    x = _normalized(_conv(x, 2 * width, 4, 2, "conv_2"), "norm_2")
+    x = _normalized(_conv(x, 4 * width, 4, 2, "conv_3"), "norm_3")
+    stem = keras.Model([image, target], x, name="stem")
+
+    start = x = keras.Input(x.shape[1:], name="representation")
+    for j in range(1, (depth - _ENDS) // 2 + 1):
+        x = _block(x, f"block_{j}")
+    section = keras.Model(start, x, name="section_1")
+
+    start = keras.Input(x.shape[1:], name="representation")
+    x = _normalized(_transposed(start, 2 * width, "conv_1"), "norm_1")
+    x = _normalized(_transposed(x, width, "conv_2"), "norm_2")
+    x = _conv(x, channels, 7, 1, "conv_3")
+    x = layers.Float32("tanh", name="image")(x)
+    head = keras.Model(start, x, name="head")
+    return sectioned.SectionedModel(
+        stem, [section], head, name=f"stargan{depth}", depth=depth
+    )
+
+
+def discriminator(
+    *,
+    input_shape: Sequence[int],
+    classes: int,
+    width: int = 64,
+    depth: int = 6,
+) -> keras.Model:
+    """Builds the discriminator: is each patch real, and which attributes?
+
+    A PatchGAN without normalisation, which the gradient penalty would not go
+    with. It computes in float32 under any policy: its gradient's gradient has
+    no room in half precision.
+
+    Args:
+        input_shape: (height, width, 3) of an image; both divide by 2^depth.
+        classes: the number of attributes.
+        width: filters of the first convolution; each later one doubles them.
+        depth: convolutions that halve the image.
+
+    Returns:
+        A model, images in [−1, 1] `[batch, height, width, channels]` →
+        [sources `[batch, height/2^depth, width/2^depth, 1]`, larger where a
+        patch is real; logits of the attributes `[batch, attributes]`].
+
+    Raises:
+        SettingsError: the image has another size.
+    """
+    height, across, _ = input_shape
+    errors.require(
+        height % 2**depth == 0 == across % 2**depth,
+        f"`discriminator_depth` must halve the image as often as it says. An "
+        f"image of {height}×{across} divides at most "
+        f"{_halvings(height, across)} times.",
+        discriminator_depth=depth,
+    )
+    image = x = keras.Input(input_shape, name="image", dtype="float32")
+    for i in range(depth):
+        x = _conv(
+            x, width * 2**i, 4, 2, f"conv_{i + 1}", bias=True, dtype="float32"
+        )
+        x = keras.layers.LeakyReLU(0.01, dtype="float32", name=f"relu_{i + 1}")(
+            x
+        )
+    sources = _conv(x, 1, 3, 1, "sources", dtype="float32")
+    logits = keras.layers.Conv2D(
+        classes,
+        x.shape[1:3],
+        use_bias=False,
+        kernel_initializer=_uniform(),
+        dtype="float32",
+        name="classes",
+    )(x)
+    logits = keras.layers.Flatten(dtype="float32", name="logits")(logits)
+    return keras.Model(image, [sources, logits], name="discriminator")
+
+
+def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+    """Returns a generator's variables by the names of the published code.
+
+    They are `downsampling_layers.0`, `.1` (its norm), `.3`, `.4`, `.6`, `.7`;
+    `bottleneck_section1.J.main.0`, `.1`, `.3`, `.4` (block J counts from 0);
+    and `upsampling_layers.0`, `.1`, `.3`, `.4`, `.6`.
+    """
+    found = {}
+    for part, theirs in (
+        (model.stem, "downsampling_layers"),
+        (model.head, "upsampling_layers"),
+    ):
+        for i in (1, 2, 3):
+            found[f"{theirs}.{3 * (i - 1)}"] = part.get_layer(f"conv_{i}")
+            if i < 3 or part is model.stem:
+                found[f"{theirs}.{3 * i - 2}"] = part.get_layer(f"norm_{i}")
+    (section,) = model.sections
+    for j in range((model.depth - _ENDS) // 2):
+        for i in (1, 2):
+            ours = f"block_{j + 1}"
+            theirs = f"bottleneck_section1.{j}.main"
+            place = 3 * (i - 1)
+            found[f"{theirs}.{place}"] = section.get_layer(f"{ours}_conv_{i}")
+            found[f"{theirs}.{place + 1}"] = section.get_layer(
+                f"{ours}_norm_{i}"
+            )
+    return transfer.named(found)
+
+
+def published_discriminator(model: keras.Model) -> dict[str, keras.Variable]:
+    """Returns a discriminator's variables by their published names.
+
+    They are `main.0`, `main.2`, …, `conv1` (sources) and `conv2` (classes).
+    """
+    found = {
+        f"main.{2 * i}": layer
+        for i, layer in enumerate(
+            layer for layer in model.layers if layer.name.startswith("conv_")
+        )
+    }
+    found["conv1"] = model.get_layer("sources")
+    found["conv2"] = model.get_layer("classes")
+    return transfer.named(found)
+
+
+def recognized(names: AbstractSet[str]) -> int | None:
+    """Returns the depth that published names tell, None if of no generator."""
+    blocks = {
+        int(match[1])
+        for name in names
+        if (
+            match := re.match(
+                r"bottleneck_section1\.(\d+)\.main\.0\.weight$", name
+            )
+        )
+    }
+    ends = {"downsampling_layers.0.weight", "upsampling_layers.6.weight"}
+    if not blocks or blocks != set(range(len(blocks))) or not ends <= names:
+        return None
+    return _ENDS + 2 * len(blocks)
+
+
+def _halvings(*sides):
+    """Returns how often all sides divide by 2."""
+    return min((side & -side).bit_length() - 1 for side in sides)
+
+
+def _block(x, name):
+    shortcut, filters = x, x.shape[-1]
+    x = _normalized(_conv(x, filters, 3, 1, f"{name}_conv_1"), f"{name}_norm_1")
+    x = _norm(_conv(x, filters, 3, 1, f"{name}_conv_2"), f"{name}_norm_2")
+    return keras.layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def _conv(x, filters, size, stride, name, *, bias=False, dtype=None):
+    # At sides that divide by the stride "same" pads as the published code does.
+    return keras.layers.Conv2D(
+        filters,
+        size,
+        stride,
+        padding="same",
+        use_bias=bias,
+        kernel_initializer=_uniform(),
+        dtype=dtype,
+        name=name,
+    )(x)
+
+
+def _transposed(x, filters, name):
+    return keras.layers.Conv2DTranspose(
+        filters,
+        4,
+        2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=_uniform(),
+        name=name,
+    )(x)
+
+
+def _norm(x, name):
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, name=name)(
+        x
+    )
+
+
+def _normalized(x, name):
+    return keras.layers.ReLU(name=name.replace("norm", "relu"))(_norm(x, name))
+
+
+def _uniform():
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")

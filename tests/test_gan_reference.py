@@ -1,0 +1,129 @@
+"""StarGAN's arithmetic is the published code's, to rounding.
+
+Reads the StarGAN files of the folder that `test_reference` reads.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_reference import BOUND, GENERATORS, _channels_last, _under
+
+from lit_tf import gan, lit, outputs, teacher, transfer
+from lit_tf.models import stargan
+
+ATTRIBUTES = "ABCDEFGHIJ"
+
+
+def _generator(file, role):
+    arrays = _under(file, role)
+    _, channels, height, across = file["input"].shape
+    count = file["target_attributes"].shape[1]
+    first = arrays["downsampling_layers.0.weight"]
+    model = stargan.build(
+        stargan.recognized(arrays.keys()),
+        input_shape=(height, across, channels),
+        classes=count,
+        attributes=ATTRIBUTES[:count],
+        width=len(first),
+    )
+    published = stargan.published(model)
+    # Its norms know the image's own statistics alone.
+    kept = {k: v for k, v in arrays.items() if "running" not in k}
+    transfer.assign(published, kept, source=role, target=model.name)
+    return model, published
+
+
+def _discriminator(file):
+    arrays = _under(file, "discriminator")
+    _, channels, height, across = file["input"].shape
+    model = stargan.discriminator(
+        input_shape=(height, across, channels),
+        classes=len(arrays["conv2.weight"]),
+        width=len(arrays["main.0.weight"]),
+        depth=sum(name.startswith("main") for name in arrays) // 2,
+    )
+    transfer.assign(
+        stargan.published_discriminator(model),
+        arrays,
+        source="discriminator",
+        target=model.name,
+    )
+    return model
+
+
+@pytest.fixture(scope="module", params=GENERATORS, ids=lambda path: path.stem)
+def recorded(request):
+    """The file; its teacher, student and published names; discriminator."""
+    with np.load(request.param) as file:
+        file = dict(file)
+    deep, _ = _generator(file, "teacher")
+    student, published = _generator(file, "student")
+    return file, deep, student, published, _discriminator(file)
+
+
+def _batch(file):
+    images = tf.constant(_channels_last(file["input"]))
+    target = tf.constant(file["target_attributes"])
+    return (images, target), tf.constant(file["original_attributes"])
+
+
+def _lit(deep, student):
+    return lit.LIT(deep, student, beta=0.0, outputs=outputs.Images())
+
+
+def test_reference_representations_and_images(recorded, close):
+    file, deep, student, _, _ = recorded
+    x, y = _batch(file)
+    trainer = _lit(deep, student)
+    _, T, image = teacher.answer(trainer.frozen, x)
+    for k, representation in T.items():
+        wanted = _channels_last(file[f"teacher_representation_{k}"])
+        close(representation, wanted, BOUND)
+    close(image, _channels_last(file["teacher_image"]), BOUND)
+    made = student.sections[0](T[0], training=True)
+    close(made, _channels_last(file["student_section_1_on_teacher"]), BOUND)
+    _, image = trainer.terms(x, y, training=True)
+    close(image, _channels_last(file["student_image"]), BOUND)
+
+
+def test_reference_penalty_and_gradients(recorded, close):
+    file, deep, student, published, _ = recorded
+    trainer = _lit(deep, student)
+    names = list(_under(file, "grad"))
+    with tf.GradientTape() as tape:
+        terms, _ = trainer.terms(*_batch(file), training=True)
+        total = tf.reduce_mean(terms["total"])
+    penalty = np.mean(terms[lit.fed_name(1)])
+    close(
+        [penalty, total],
+        [file["ir_losses"][0], file["lit_loss"]],
+        1e-5,
+        relative=True,
+    )
+    variables = [published[name] for name in names]
+    assert len(variables) == len(trainer.trained_variables)
+    wanted = [
+        transfer.from_torch(file[f"grad/{name}"], published[name])
+        for name in names
+    ]
+    close(tape.gradient(total, variables), wanted, BOUND, relative=True)
+
+
+def test_reference_generator_terms(recorded, close):
+    file, _, student, _, discriminator = recorded
+    trainer = gan.Adversarial(student, discriminator, trained=False)
+    terms, _ = trainer.terms(*_batch(file), training=True)
+    for name in ("fake", "cls", "rec"):
+        wanted = file[f"g_loss_{name}"]
+        close(np.mean(terms[f"g_{name}"]), wanted, BOUND, relative=True)
+
+
+def test_reference_discriminator_terms(recorded, close):
+    file, _, student, _, discriminator = recorded
+    trainer = gan.Adversarial(student, discriminator, trained=True)
+    terms = trainer.discriminator_terms(
+        *_batch(file), tf.constant(file["interpolation"])
+    )
+    for name in ("real", "fake", "cls", "gp"):
+        wanted = file[f"d_loss_{name}"]
+        close(np.mean(terms[f"d_{name}"]), wanted, BOUND, relative=True)
