@@ -4,6 +4,7 @@ from lit_tf.flags import (
     compression,
     data,
     freezing,
+    pictures,
     run,
     teaching,
     texts,
@@ -15,7 +16,16 @@ from lit_tf.launch import command
 from lit_tf import config
 
 ABOUT = "trains a shallow student from a deep teacher and proves it as good."
-TOPICS = (compression, freezing, teaching, data, texts, validation, run)
+TOPICS = (
+    compression,
+    freezing,
+    teaching,
+    data,
+    texts,
+    pictures,
+    validation,
+    run,
+)
 
 
 def _compress(line):

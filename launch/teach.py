@@ -2,13 +2,13 @@
 
 from absl import flags
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import data, run, teaching, texts, validation
+from lit_tf.flags import data, pictures, run, teaching, texts, validation
 from lit_tf.launch import command
 
 from lit_tf import config
 
 ABOUT = "trains a teacher for lit-compress --teacher_weights."
-TOPICS = (teaching, data, texts, validation, run)
+TOPICS = (teaching, data, texts, pictures, validation, run)
 
 flags.DEFINE_alias("model", "teacher", module_name=teaching.__name__)
 
