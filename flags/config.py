@@ -31,8 +31,9 @@ def value(name: str) -> Any:
 def data() -> tuple[config.Data, dict[str, Any]]:
     """Returns which data set is meant, and where it is."""
     where = {name: value(name) for name in ("data_dir", "download")}
-    what = {name: value(name) for name in ("dataset", "text_length")}
-    return config.Data(**what, validation_fraction=0), where
+    what = flat.flatten(config.Data(validation_fraction=0))
+    what |= {name: value(name) for name in what if name in flags.FLAGS}
+    return flat.build(config.Data, what), where
 
 
 def _names(kind):

@@ -7,6 +7,7 @@ from lit_tf.flags import (
     data,
     freezing,
     judging,
+    pictures,
     run,
     teaching,
     texts,
@@ -27,6 +28,7 @@ TOPICS = (
     judging,
     data,
     texts,
+    pictures,
     validation,
     run,
 )

@@ -3,13 +3,13 @@
 import pathlib
 
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import data, evaluation, texts
+from lit_tf.flags import data, evaluation, pictures, texts
 from lit_tf.launch import command
 
 from lit_tf import files
 
 ABOUT = "reads the test split and prints a saved model's accuracy on it."
-TOPICS = (evaluation, data, texts)
+TOPICS = (evaluation, data, texts, pictures)
 
 
 def _evaluate(line):

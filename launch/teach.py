@@ -6,6 +6,7 @@ from lit_tf.flags import (
     architecture,
     data,
     judging,
+    pictures,
     run,
     teaching,
     texts,
@@ -24,6 +25,7 @@ TOPICS = (
     judging,
     data,
     texts,
+    pictures,
     validation,
     run,
 )

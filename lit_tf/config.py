@@ -58,6 +58,10 @@ class Data:
     validation_fraction: float = 0.1
     split_seed: int = 0
     text_length: int = 1014
+    attributes: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
+    image_size: int = 128
+    crop_size: int = 0
 
     def __post_init__(self):
         errors.require(
@@ -71,6 +75,39 @@ class Data:
             "`text_length` must be ≥ 1.",
             text_length=self.text_length,
         )
+        errors.require(
+            all(self.attributes)
+            and len(set(self.attributes)) == len(self.attributes),
+            "`attributes` must be names, each once.",
+            attributes=self.attributes,
+        )
+        names = [name for group in self.groups for name in group]
+        errors.require(
+            all(names) and all(len(group) > 1 for group in self.groups),
+            "`exclusive` must be groups of two or more names, joined by +.",
+            exclusive=self.exclusive,
+        )
+        errors.require(
+            len(set(names)) == len(names),
+            "`exclusive` must have an attribute in one group, and there once.",
+            exclusive=self.exclusive,
+        )
+        # A generator of pictures halves them twice.
+        errors.require(
+            self.image_size >= 4 and self.image_size % 4 == 0,
+            "`image_size` must be a positive multiple of 4.",
+            image_size=self.image_size,
+        )
+        errors.require(
+            self.crop_size >= 0,
+            "`crop_size` must be ≥ 0.",
+            crop_size=self.crop_size,
+        )
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The names of each group of `exclusive`."""
+        return tuple(tuple(group.split("+")) for group in self.exclusive)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

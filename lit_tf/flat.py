@@ -47,7 +47,10 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
         elif dataclasses.is_dataclass(default):
             arguments[field.name] = build(type(default), values)
         else:
-            arguments[field.name] = values[field.name]
+            value = values[field.name]
+            # Flags and JSON have lists; a setting that cannot change has none.
+            value = tuple(value) if isinstance(value, list) else value
+            arguments[field.name] = value
     return kind(**arguments)
 
 

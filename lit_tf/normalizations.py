@@ -6,7 +6,7 @@ our stems take raw pixels, so that everything here ends in raw units.
 
 from collections.abc import Sequence
 
-from lit_tf import data, errors
+from lit_tf import config, data, errors
 
 # name → mean and std of each channel, of pixels divided by 255.
 NORMALIZATIONS = {
@@ -16,7 +16,7 @@ NORMALIZATIONS = {
 
 def names() -> tuple[str, ...]:
     """Returns the names that `resolve` knows."""
-    images = [name for name, s in data.DATASETS.items() if "mean" in s.stem]
+    images = [name for name in data.DATASETS if "mean" in _stem(name)]
     return ("none", *NORMALIZATIONS, *images)
 
 
@@ -37,7 +37,7 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
     if text == "none":
         return {"mean": (0.0,) * channels, "std": (1.0,) * channels}
     if text in names() and text in data.DATASETS:
-        stem = data.DATASETS[text].stem
+        stem = _stem(text)
         mean, std = stem["mean"], stem["std"]
     else:
         mean, std = NORMALIZATIONS.get(text) or _numbers(text)
@@ -49,6 +49,10 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
             f"{len(mean)} and {len(std)}."
         )
     return {"mean": mean, "std": std}
+
+
+def _stem(name):
+    return data.DATASETS[name].stem(config.Data(dataset=name))
 
 
 def _raw(values: Sequence[float]) -> tuple[float, ...]:

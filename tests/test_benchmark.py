@@ -307,17 +307,24 @@ def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, source in data.DATASETS.items() if source.classes]
+    "name",
+    [
+        name
+        for name, source in data.DATASETS.items()
+        if source.classes(config.Data())
+    ],
 )
 def test_noise_has_the_form_of_the_data(name):
-    source = data.DATASETS[name]
+    source, settings = data.DATASETS[name], config.Data(image_size=8)
     noise, again, other = (
-        source.noise(name, examples=500, seed=seed) for seed in (1, 1, 2)
+        source.noise(name, examples=500, seed=seed, settings=settings)
+        for seed in (1, 1, 2)
     )
-    assert noise.form == source.form()
+    assert noise.form == source.form(settings)
     assert noise.crop == source.crop
     assert len(noise.train) == 500 and not len(noise.test)
-    assert noise.train.labels.max() == source.classes - 1
+    largest = 1 if noise.task == "images" else len(noise.classes) - 1
+    assert noise.train.labels.max() == largest
     assert noise.fingerprint == again.fingerprint != other.fingerprint
 
 

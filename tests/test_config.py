@@ -1,6 +1,7 @@
 """Settings: their checks, their flat form, the learning rate of an epoch."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -12,8 +13,11 @@ PHASE = {
     "learning_rate": 1.0,
     "weight_decay": 0.0,
 }
-# A second value of the settings that are one of a few words.
-WORDS = {
+# A second value of the settings that cannot be just anything.
+OTHERS = {
+    "attributes": ("Dark", "Coat"),
+    "exclusive": ("Trouser+Coat",),
+    "image_size": 64,
     "penalty": "l1",
     "export": "last",
     "dtype": "mixed_float16",
@@ -30,10 +34,12 @@ def phase(**settings):
 
 def another(name, value):
     """Returns a value that a setting may have, other than the given one."""
+    if name in OTHERS:
+        return OTHERS[name]
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
-        return WORDS.get(name, "another")
+        return "another"
     if isinstance(value, tuple):
         return (3, 7)
     return value + 1 if isinstance(value, int) else value / 2 + 0.125
@@ -65,6 +71,53 @@ def all_changed():
             config.Data,
             {"text_length": 0},
             "`text_length` must be ≥ 1. Received: text_length=0.",
+        ),
+        (
+            config.Data,
+            {"attributes": ("Male", "Male")},
+            "`attributes` must be names, each once. Received: "
+            "attributes=('Male', 'Male').",
+        ),
+        (
+            config.Data,
+            {"attributes": ("Male", "")},
+            "`attributes` must be names, each once. Received: "
+            "attributes=('Male', '').",
+        ),
+        (
+            config.Data,
+            {"exclusive": ("Dress+Coat", "Dark")},
+            "`exclusive` must be groups of two or more names, joined by +. "
+            "Received: exclusive=('Dress+Coat', 'Dark').",
+        ),
+        (
+            config.Data,
+            {"exclusive": ("Dress+",)},
+            "`exclusive` must be groups of two or more names, joined by +. "
+            "Received: exclusive=('Dress+',).",
+        ),
+        (
+            config.Data,
+            {"exclusive": ("Dress+Coat", "Coat+Dark")},
+            "`exclusive` must have an attribute in one group, and there once. "
+            "Received: exclusive=('Dress+Coat', 'Coat+Dark').",
+        ),
+        (
+            config.Data,
+            {"image_size": 30},
+            "`image_size` must be a positive multiple of 4. Received: "
+            "image_size=30.",
+        ),
+        (
+            config.Data,
+            {"image_size": 0},
+            "`image_size` must be a positive multiple of 4. Received: "
+            "image_size=0.",
+        ),
+        (
+            config.Data,
+            {"crop_size": -1},
+            "`crop_size` must be ≥ 0. Received: crop_size=-1.",
         ),
         (
             config.Method,
@@ -263,6 +316,12 @@ def test_build_is_the_inverse_of_flatten():
     built = flat.build(config.Compress, changed)
     assert flat.flatten(built) == changed
     assert flat.build(config.Compress, flat.flatten(built)) == built
+
+
+def test_settings_are_the_same_again_out_of_json():
+    built = flat.build(config.Compress, all_changed())
+    read = json.loads(json.dumps(flat.flatten(built)))
+    assert flat.build(config.Compress, read) == built
 
 
 def test_a_teachers_settings_are_some_of_a_compressions():

@@ -26,6 +26,18 @@ def show(_):
 
 command.run(show, "", {name}.TOPICS)
 """
+_SHOW_DATA = """
+import json
+from lit_tf.flags import config as flags_config
+from lit_tf.launch import command, evaluate
+from lit_tf import flat
+
+def show(_):
+    settings, where = flags_config.data()
+    print(json.dumps(flat.flatten(settings) | where))
+
+command.run(show, "", evaluate.TOPICS)
+"""
 _DEFINED = """
 import json
 from absl import flags
@@ -82,6 +94,8 @@ def test_without_flags_a_command_has_the_defaults(show, kind):
 def test_every_setting_can_be_written_as_its_flag():
     wanted = flattened(config.Compress()) | {
         "alpha": 0.1 + 0.2,
+        "attributes": ["Dark", "A name"],
+        "exclusive": ["Trouser+Dress", "Dark+Light"],
         "download": True,
         "fine_tune_milestones": [2, 3],
         "lit_milestones": [],
@@ -90,6 +104,24 @@ def test_every_setting_can_be_written_as_its_flag():
         "workdir": "a folder, with = in it",
     }
     assert parsed(*(flat.to_flag(k, v) for k, v in wanted.items())) == wanted
+
+
+def test_a_saved_model_is_evaluated_on_the_data_that_the_flags_say():
+    wanted = flattened(config.Data()) | {
+        "dataset": "celeba",
+        "data_dir": "there",
+        "download": True,
+        "text_length": 70,
+        "attributes": ["Male", "Young"],
+        "exclusive": ["Male+Young"],
+        "image_size": 64,
+        "crop_size": 100,
+    }
+    settings = {"validation_fraction": 0, "split_seed": 0}
+    arguments = (
+        flat.to_flag(k, v) for k, v in wanted.items() if k not in settings
+    )
+    assert answer(_SHOW_DATA, "--model=m", *arguments) == wanted | settings
 
 
 def test_a_recipe_stands_under_the_command_line():

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import cifar, digits, reviews
+from lit_tf.data import celeba, cifar, digits, image_folder, reviews
 from lit_tf.data.dataset import Dataset, Source, Split
 
 DATASETS = {
@@ -15,6 +15,8 @@ DATASETS = {
     "amazon_full": reviews.AMAZON_FULL,
     "amazon_polarity": reviews.AMAZON_POLARITY,
     "csv": reviews.CSV,
+    "celeba": celeba.SOURCE,
+    "image_folder": image_folder.SOURCE,
 }
 
 

@@ -34,6 +34,11 @@ class _Layout:
     classes: int
     stem: dict[str, tuple[float, ...]]
 
+    @property
+    def numbers(self):
+        """The classes, where no file names them."""
+        return tuple(map(str, range(self.classes)))
+
 
 _CIFAR10 = _Layout(
     name="cifar10",
@@ -164,7 +169,7 @@ def _from_files(layout, files, data_dir):
         parts = [_records(layout, name, files[name]()) for name in present]
         inputs, labels = map(np.concatenate, zip(*parts, strict=True))
         splits.append(Split(inputs, labels))
-    names = tuple(map(str, range(layout.classes)))
+    names = layout.numbers
     if layout.names_file in files:
         names = tuple(files[layout.names_file]().decode().split())
     if len(names) != layout.classes:
@@ -217,8 +222,8 @@ def _source(layout, load):
     return Source(
         load=load,
         input_shape=lambda _: (32, 32, 3),
-        classes=layout.classes,
-        stem=layout.stem,
+        classes=lambda _: layout.numbers,
+        stem=lambda _: layout.stem,
         crop=_CROP,
     )
 

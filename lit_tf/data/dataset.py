@@ -1,4 +1,9 @@
-"""What a data set is: known beforehand, and arrays in memory once loaded."""
+"""What a data set is: known beforehand, and arrays once loaded.
+
+Its task says what is learned of it. "classes": an example's class; its label is
+a number from 0. "images": to make of a picture one of other attributes; its
+label is 0 or 1 for each attribute, in float32.
+"""
 
 import dataclasses
 import functools
@@ -12,13 +17,19 @@ from lit_tf import config, errors
 from lit_tf.data import augment
 from lit_tf.data.rows import Rows
 
+Groups = tuple[tuple[str, ...], ...]
+
 _DEFAULTS = config.Data()
 _BLOCK = 8192  # Examples that are hashed at a time.
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Examples: inputs `[examples, ...]` as stored, labels `[examples]`."""
+    """Examples: inputs `[examples, ...]` as stored, and labels.
+
+    Those are `[examples]` of task "classes", of "images"
+    `[examples, attributes]`.
+    """
 
     inputs: np.ndarray | Rows
     labels: np.ndarray
@@ -40,10 +51,11 @@ class Dataset:
         train: what is trained on.
         test: read once, at the end.
         validation: set apart from the training examples, or None.
-        classes: their names, by label.
+        classes: their names, by label; or those of the attributes, by column.
         stem: what a model's stem is built from beside the shape of an example,
             by name. Of images, the `mean` and `std` of each channel, in raw
-            units; of texts, the `alphabet`.
+            units; of texts, the `alphabet`; of pictures that become others,
+            the names of the `attributes`.
         crop: how a training batch is varied.
         note: a word for the user, such as that the files are not the official
             ones.
@@ -59,10 +71,10 @@ class Dataset:
     classes: tuple[str, ...]
     stem: Mapping[str, Any]
     crop: augment.Crop
+    task: str = "classes"
+    exclusive: Groups = ()
     validation: Split | None = None
     note: str = ""
-    task: str = "classes"
-    exclusive: tuple[tuple[str, ...], ...] = ()
 
     @property
     def form(self) -> dict:
@@ -93,16 +105,21 @@ class Source:
         load: (data_dir, download, settings) → a `Dataset` whose validation is
             still None.
         input_shape: settings → the shape of one example.
-        classes: how many there are; None where only the files tell.
-        stem: as `Dataset.stem`.
+        classes: settings → `Dataset.classes`, or numbers in the place of names
+            that are in the files; () where only those tell how many there are.
+        stem: settings → `Dataset.stem`.
         crop: how a training batch is varied.
+        task: "classes" or "images".
+        exclusive: settings → `Dataset.exclusive`.
     """
 
     load: Callable[[str, bool, config.Data], Dataset]
     input_shape: Callable[[config.Data], tuple[int, ...]]
-    classes: int | None
-    stem: Mapping[str, Any]
+    classes: Callable[[config.Data], tuple[str, ...]]
+    stem: Callable[[config.Data], Mapping[str, Any]]
     crop: augment.Crop = augment.Crop()
+    task: str = "classes"
+    exclusive: Callable[[config.Data], Groups] = lambda _: ()
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments that a model's builder needs.
@@ -113,15 +130,16 @@ class Source:
             SettingsError: only the data set's files tell how many classes it
                 has.
         """
-        if self.classes is None:
+        classes = self.classes(settings)
+        if not classes:
             raise errors.SettingsError(
                 "`dataset` must be one whose classes are known without its "
                 "files. Received: one of which only the files tell."
             )
         return {
             "input_shape": self.input_shape(settings),
-            "classes": self.classes,
-            **self.stem,
+            "classes": len(classes),
+            **self.stem(settings),
         }
 
     def noise(
@@ -146,16 +164,23 @@ class Source:
         random = np.random.default_rng(seed)
         form = self.form(settings)
         shape = (examples, *form["input_shape"])
-        train = Split(
-            random.integers(0, 256, shape, dtype=np.uint8),
-            random.integers(0, self.classes, examples, dtype=np.int32),
-        )
+        inputs = random.integers(0, 256, shape, dtype=np.uint8)
+        if self.task == "images":
+            values = random.integers(0, 2, (examples, form["classes"]))
+            labels = values.astype(np.float32)
+        else:
+            labels = random.integers(
+                0, form["classes"], examples, dtype=np.int32
+            )
+        train = Split(inputs, labels)
         return Dataset(
             name=name,
             train=train,
             test=train.take(np.arange(0)),
-            classes=tuple(map(str, range(self.classes))),
-            stem=self.stem,
+            classes=self.classes(settings),
+            stem=self.stem(settings),
             crop=self.crop,
+            task=self.task,
+            exclusive=self.exclusive(settings),
             note="random",
         )

@@ -1,25 +1,18 @@
 """Texts as codes in a file: made once of a table, and remembered by its hash.
 
-Beside the table (or in the user's cache, where nothing can be written there) is
-a folder `encoded`, and in it one for each table, alphabet and length. They may
-be removed at any time.
+There is one for each table, alphabet and length (see `kept`).
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import functools
-import hashlib
-import json
 import os
 import pathlib
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import characters, errors, files
-from lit_tf.data import rows, tables
+from lit_tf import characters, errors
+from lit_tf.data import kept, rows, tables
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
 
@@ -63,65 +56,26 @@ def encode(
         "length": length,
         "classes": classes,
     }
-    text = json.dumps(key, sort_keys=True).encode()
-    name = f"{table.name}-{hashlib.sha256(text).hexdigest()[:16]}"
-    home = _home(table.source.parent)
-    with _alone(home / f".{name}.lock"):
-        folder = home / name
-        found = _found(folder, key)
-        if found is None:
-            with files.whole(folder) as partial:
-                _write(table, key, partial)
-            found = _found(folder, key)
-        return found
 
-
-def _home(beside):
-    if os.access(beside, os.W_OK):
-        return beside / "encoded"
-    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(cache) / "lit_tf" / "encoded"
-
-
-@contextlib.contextmanager
-def _alone(path) -> Iterator[None]:
-    """Waits until no other process encodes the same."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    except OSError as error:
-        raise errors.DataError(
-            f"{path.parent} cannot be written to ({error.strerror})."
-        ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _found(folder, key):
-    """Returns what is kept in a folder, None where it is not whole."""
-    codes = folder / "codes.bin"
-    try:
-        facts = json.loads((folder / "facts.json").read_text())
+    def read(folder, facts):
         labels = np.load(folder / "labels.npy", allow_pickle=False)
-        shape = (len(labels), key["length"])
-        whole = facts["key"] == key
-        whole &= codes.stat().st_size == shape[0] * shape[1]
-    except (OSError, ValueError, KeyError):
-        return None
-    if not whole:
-        return None
-    mapped = np.memmap(codes, np.uint8, "r", shape=shape)
-    return Encoded(
-        codes=rows.Rows(mapped),
-        labels=labels,
-        replaced=facts["replaced"],
-        folder=folder,
+        return Encoded(
+            codes=kept.mapped(folder / "codes.bin", (len(labels), length)),
+            labels=labels,
+            replaced=facts["replaced"],
+            folder=folder,
+        )
+
+    return kept.keep(
+        table.name,
+        key,
+        beside=table.source.parent,
+        read=read,
+        write=functools.partial(_write, table, key),
     )
 
 
 def _write(table, key, folder):
-    folder.mkdir()
     settings = {"alphabet": key["alphabet"], "length": key["length"]}
     encode = tf.function(
         functools.partial(characters.encode, **settings),
@@ -141,5 +95,4 @@ def _write(table, key, folder):
     if not labels:
         raise errors.DataError(f"{table.name} in {table.source} is empty.")
     np.save(folder / "labels.npy", np.concatenate(labels))
-    facts = {"key": key, "replaced": replaced[0]}
-    files.write_json(folder / "facts.json", facts)
+    return {"replaced": replaced[0]}

@@ -89,8 +89,8 @@ def _source(layout):
     return Source(
         load=layout.load,
         input_shape=lambda settings: (settings.text_length,),
-        classes=len(layout.classes) or None,
-        stem=_STEM,
+        classes=lambda _: layout.classes,
+        stem=lambda _: _STEM,
     )
 
 

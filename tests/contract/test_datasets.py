@@ -1,12 +1,15 @@
 """What every entry of `DATASETS` must answer to."""
 
+import csv
 import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lit_tf import config, data, errors, models
 
+SMALL = {"text_length": 64, "image_size": 8}
 # Files of 30 examples, by name. Images: the bytes of a record's labels, below
 # which classes. Texts: the classes.
 CIFAR10 = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
@@ -15,6 +18,7 @@ IMAGES = {
     "cifar100": (["train.bin", "test.bin"], [20, 100]),
 }
 TEXTS = {"amazon_full": 5, "amazon_polarity": 2, "csv": 3}
+ATTRIBUTES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 
 
 def write_images(folder, files, classes):
@@ -32,6 +36,36 @@ def write_texts(folder, classes):
         (folder / file).write_text("".join(rows))
 
 
+def write_pictures(folder, place):
+    """Writes 30 pictures; returns rows of their names and attributes."""
+    random = np.random.default_rng(0)
+    (folder / place).mkdir()
+    rows = []
+    for i in range(30):
+        pixels = random.integers(0, 256, (20, 18, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / place / f"{i:06}.png")
+        rows.append([f"{i:06}.png", *random.integers(0, 2, len(ATTRIBUTES))])
+    return rows
+
+
+def write_celeba(folder):
+    lines = [
+        " ".join([name, *(f"{2 * value - 1}" for value in values)])
+        for name, *values in write_pictures(folder, "img_align_celeba")
+    ]
+    header = ["30", " ".join(ATTRIBUTES)]
+    (folder / "list_attr_celeba.txt").write_text("\n".join(header + lines))
+
+
+def write_image_folder(folder):
+    rows = [("file", *ATTRIBUTES), *write_pictures(folder, "images")]
+    with (folder / "attributes.csv").open("w") as file:
+        csv.writer(file).writerows(rows)
+
+
+PICTURES = {"celeba": write_celeba, "image_folder": write_image_folder}
+
+
 @pytest.fixture(params=sorted(data.DATASETS))
 def load(request, tmp_path):
     """A function: settings → the data set, tiny where it is not ours."""
@@ -39,11 +73,11 @@ def load(request, tmp_path):
         write_images(tmp_path, *IMAGES[request.param])
     elif request.param in TEXTS:
         write_texts(tmp_path, TEXTS[request.param])
+    elif request.param in PICTURES:
+        PICTURES[request.param](tmp_path)
 
     def make(**settings):
-        chosen = config.Data(
-            dataset=request.param, **{"text_length": 64} | settings
-        )
+        chosen = config.Data(dataset=request.param, **SMALL | settings)
         return data.load(chosen, data_dir=str(tmp_path))
 
     make.name = request.param
@@ -53,7 +87,7 @@ def load(request, tmp_path):
 def rows(*splits):
     """Returns the examples of some splits, whatever their order."""
     return sorted(
-        (example.tobytes(), int(label))
+        (example.tobytes(), label.tobytes())
         for split in splits
         for example, label in zip(split.inputs, split.labels, strict=True)
     )
@@ -63,19 +97,46 @@ def test_a_data_set_bears_the_name_it_is_asked_for_by(load):
     assert load().name == load.name
 
 
+def check_labels(split, dataset):
+    """Checks that labels are what they are of the data set's task."""
+    if dataset.task == "images":
+        assert split.labels.dtype == np.float32
+        assert split.labels.shape == (len(split), len(dataset.classes))
+        assert set(np.unique(split.labels)) == {0, 1}
+    else:
+        assert split.labels.dtype == np.int32
+        assert split.labels.shape == (len(split),)
+        assert 0 <= split.labels.min()
+        assert split.labels.max() < len(dataset.classes)
+
+
 def test_a_data_set_is_bytes_and_labels_as_stored(load):
     loaded = load()
     for split in (loaded.train, loaded.validation, loaded.test):
         assert split.inputs.dtype == np.uint8
-        assert split.labels.dtype == np.int32
-        assert split.labels.shape == split.inputs.shape[:1]
-        assert split.inputs.shape[1:] == loaded.form["input_shape"]
-        assert 0 <= split.labels.min()
-        assert split.labels.max() < len(loaded.classes)
+        assert split.inputs.shape == (len(split), *loaded.form["input_shape"])
+        check_labels(split, loaded)
+
+
+def test_noise_has_the_form_of_what_would_be_loaded(load):
+    source = data.DATASETS[load.name]
+    settings = config.Data(dataset=load.name, **SMALL)
+    if not source.classes(settings):
+        pytest.skip("only its files tell the classes")
+    noise, loaded = (
+        source.noise(load.name, examples=20, seed=0, settings=settings),
+        load(),
+    )
+    check_labels(noise.train, noise)
+    assert noise.train.inputs.shape == (20, *loaded.form["input_shape"])
+    for name in ("form", "task", "exclusive", "crop"):
+        assert getattr(noise, name) == getattr(loaded, name)
 
 
 def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
     loaded = load()
+    if loaded.task == "images":
+        pytest.skip("no model of pictures yet")
     (family,) = (
         family
         for family in models.MODELS.values()
@@ -89,8 +150,8 @@ def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
 
 def test_the_form_is_known_before_anything_is_loaded(load):
     source = data.DATASETS[load.name]
-    settings = config.Data(dataset=load.name, text_length=64)
-    if source.classes is None:
+    settings = config.Data(dataset=load.name, **SMALL)
+    if not source.classes(settings):
         with pytest.raises(errors.SettingsError, match="only the files"):
             source.form(settings)
     else:
