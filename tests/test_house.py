@@ -40,6 +40,7 @@ LAYERS = (
     ("layers", "transfer"),
     ("stores",),
     ("config", "files", "weights", "characters"),
+    ("frechet", "inception_score", "likeness"),
     ("errors",),
 )
 

@@ -17,10 +17,9 @@ from lit_tf.data import augment, rows
 from lit_tf.data.dataset import Split
 
 _LARGEST = 2**31 - 1
-# Independent random numbers that an example may need in an epoch.
-_KEYS, _ORDER, _VARIATION = 8, 0, 1
-# What no two numbers begin with: the draws of targets are apart from those.
-_TARGETS = 1
+# Independent random numbers that an example may need in an epoch; the last is
+# of a step.
+_KEYS, _ORDER, _VARIATION, _TARGETS = 8, 0, 1, 7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -249,7 +248,8 @@ def _others(places, step, seed, examples, batch_size):
     step = tf.cast(step, tf.int32)
     start = step % math.ceil(examples / batch_size) * batch_size
     size = tf.minimum(batch_size, examples - start)
-    return start + _random(places - start, [seed, _TARGETS, step], size - 1)
+    key = [seed, step * _KEYS + _TARGETS]
+    return start + _random(places - start, key, size - 1)
 
 
 def _resident(split):
@@ -273,7 +273,7 @@ def _varied(inputs, crop, chosen, seed, moment):
     """Varies examples by (seed, moment, example); the moment is an epoch's."""
 
     def draw(number):
-        if not 0 <= number < _KEYS - _VARIATION:
+        if not 0 <= number < _TARGETS - _VARIATION:
             raise ValueError(f"No random number {number} an example.")
         key = [seed, moment * _KEYS + _VARIATION + number]
         return _random(chosen, key, _LARGEST)

@@ -1,0 +1,143 @@
+"""The Fréchet distance of two sets of pictures, from their features.
+
+"FID" (Heusel et al., 2017, section 3, equation 6) is this distance where the
+features are those of Inception (`features.inception`). It is biased by the
+number of pictures: compare only distances of equally many.
+"""
+
+import numpy as np
+import scipy.linalg
+
+from lit_tf import errors
+
+
+class Statistics:
+    """The mean and the covariance of features, in one pass over them.
+
+    Each batch is centred on its own mean before it is added (Chan, Golub &
+    LeVeque, 1979), so that features far from 0 lose no digits. Everything is
+    kept in float64: 34 MB for the 2048 features of Inception.
+    """
+
+    def __init__(self):
+        self.count = 0
+        self._mean = self._scatter = None
+
+    def update(self, features: np.ndarray) -> None:
+        """Adds a batch of examples.
+
+        Args:
+            features: `[batch, d]`, of any floating type.
+
+        Raises:
+            ValueError: they are not a matrix, not of the width of those before
+                them, or not finite.
+        """
+        features = np.asarray(features, np.float64)
+        if features.ndim != 2:
+            raise ValueError(
+                "Features must be [batch, d]. Received: "
+                f"shape {features.shape}."
+            )
+        if not np.isfinite(features).all():
+            raise ValueError(
+                "Features must be finite. Received: infinity or NaN in a "
+                f"batch of {len(features)}."
+            )
+        if len(features):
+            mean = features.mean(axis=0)
+            centred = features - mean
+            self._add(len(features), mean, centred.T @ centred)
+
+    def merge(self, other: "Statistics") -> None:
+        """Adds the examples that other statistics have seen.
+
+        Raises:
+            ValueError: their features are of another width.
+        """
+        if other.count:
+            self._add(other.count, other._mean, other._scatter)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean of the features, `[d]`, float64.
+
+        Raises:
+            DataError: there are no examples.
+        """
+        self._require(1)
+        return self._mean.copy()
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The unbiased covariance (over n − 1), `[d, d]`, float64.
+
+        Raises:
+            DataError: there are fewer than 2 examples.
+        """
+        self._require(2)
+        return self._scatter / (self.count - 1)
+
+    def _add(self, count, mean, scatter):
+        if not self.count:
+            self._mean = np.zeros_like(mean)
+            self._scatter = np.zeros_like(scatter)
+        if mean.shape != self._mean.shape:
+            raise ValueError(
+                "Features must all be of one width. Received: "
+                f"{len(mean)} after {len(self._mean)}."
+            )
+        total = self.count + count
+        shift = mean - self._mean
+        weight = self.count * count / total
+        self._scatter += scatter + np.outer(weight * shift, shift)
+        self._mean += count / total * shift
+        self.count = total
+
+    def _require(self, least):
+        if self.count < least:
+            raise errors.DataError(
+                f"Statistics need {least} or more examples. Received: "
+                f"{self.count}."
+            )
+
+
+def distance(a: Statistics, b: Statistics) -> float:
+    """Computes the Fréchet distance of the Gaussians that fit two sets.
+
+    |μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), the squared 2-Wasserstein distance
+    (Dowson & Landau, 1982); symmetric, and in the features' unit, squared.
+
+    Args:
+        a: statistics of 2 or more examples. Fewer examples than features are
+            welcome: the covariance is then singular.
+        b: the same, of features of the same width.
+
+    Returns:
+        The distance, 0 or more; 0 up to rounding where the two are equal.
+
+    Raises:
+        DataError: one has fewer than 2 examples.
+        ValueError: the features are of different widths.
+    """
+    first, second = a.covariance, b.covariance
+    if first.shape != second.shape:
+        raise ValueError(
+            "Features must be of one width. Received: "
+            f"{len(first)} and {len(second)}."
+        )
+    between = a.mean - b.mean
+    # With Σ = F Fᵀ, the eigenvalues of Σ₁ Σ₂ that are not 0 are the squared
+    # singular values of F₁ᵀ F₂: a trace of real numbers ≥ 0. A general matrix
+    # root would be slower, and complex by its rounding where Σ is singular.
+    overlap = scipy.linalg.svdvals(_factor(first).T @ _factor(second))
+    traces = np.trace(first) + np.trace(second) - 2 * np.sum(overlap)
+    return float(max(0.0, between @ between + traces))
+
+
+def _factor(covariance):
+    """Returns F, `[d, rank]`, of which F Fᵀ is the covariance."""
+    values, vectors = scipy.linalg.eigh(covariance)
+    # What is below is rounding, of which a root would make 1e-8 from 1e-16.
+    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    return vectors[:, kept] * np.sqrt(values[kept])
