@@ -46,7 +46,7 @@ def judge(
     names: Sequence[str],
     exclusive: Sequence[Sequence[str]] = (),
     *,
-    discriminator: keras.Model | None = None,
+    discriminator: keras.Model,
     reference: str = "",
     seen: features.Features | None = None,
     real: data.Split | None = None,
@@ -58,81 +58,100 @@ def judge(
         split: pictures and their attributes.
         names: of the attributes.
         exclusive: groups of them of which a target has exactly one.
-        discriminator: tells which attributes a picture has; None for nobody.
+        discriminator: images → [sources, logits of the attributes].
         reference: the role whom the others are compared with, "" for nobody.
         seen: the features of FID and Inception score; None for neither.
         real: pictures that FID compares with.
 
     Returns:
-        `pictures`, how many were made by each; of each role in `roles` what
-        was asked for: `attribute_accuracy`, the fraction of target attributes
-        that the discriminator finds, also by attribute in `attributes`;
-        `likeness` to the reference; `fid` and `inception_score`. With features
-        their name in `features`, and the number of `real_pictures`.
+        `pictures`, how many were made by each; `discriminator_accuracy`, in how
+        many the discriminator finds an attribute as it really is; of each role
+        in `roles`: `attribute_accuracy`, in how many of the pictures that had
+        to change it finds the changed attribute as it was asked for, also by
+        attribute in `attributes`; `likeness` to the reference; `fid` and
+        `inception_score`. With features their name in `features`, and the
+        number of `real_pictures`.
     """
-    told = {role: _Told(len(names)) for role in models}
+    told = {role: _Told() for role in models}
     asked = {role: _asked(model) for role, model in models.items()}
-    made = 0
-    for start in range(0, len(split), _BATCH):
-        images = augment.unit(tf.constant(split.inputs[start : start + _BATCH]))
-        labels = split.labels[start : start + _BATCH]
-        for target in targets.each(labels, names, exclusive):
+    made, known = 0, 0.0
+    obeyed = {role: np.zeros(len(names)) for role in models}
+    changed = np.zeros(len(names))
+    for images, labels in _batches(split):
+        logits = discriminator(images, training=False)[1].numpy()
+        known += np.sum((logits > 0) == (labels > 0.5)) / len(names)
+        for i, target in enumerate(targets.each(labels, names, exclusive)):
             made += len(target)
+            moved = (target != labels).any(axis=1)
+            changed[i] += moved.sum()
             pictures = {
                 role: ask(images, tf.constant(target))
                 for role, ask in asked.items()
             }
             for role, some in pictures.items():
-                if discriminator is not None:
-                    told[role].obey(discriminator(some)[1], target)
-                if reference and role != reference:
-                    told[role].like.update(pictures[reference], some)
+                logits = discriminator(some, training=False)[1].numpy()
+                right = (logits[:, i] > 0) == (target[:, i] > 0.5)
+                obeyed[role][i] += np.sum(right & moved)
+                if role != reference:
+                    told[role].like(pictures.get(reference), some)
                 if seen is not None:
                     told[role].look(seen(some))
-    facts = {"pictures": made, "targets": len(names)}
-    if seen is not None:
-        statistics = frechet.Statistics()
-        count = min(len(real), _REAL)
-        for start in range(0, count, _BATCH):
-            some = tf.constant(real.inputs[start : min(start + _BATCH, count)])
-            statistics.update(seen(augment.unit(some)).features)
-        facts |= {"features": seen.name, "real_pictures": count}
-    facts["roles"] = roles = {}
+    facts = {
+        "pictures": made,
+        "discriminator_accuracy": known / len(split),
+        "roles": {},
+    }
     for role, one in told.items():
-        roles[role] = {}
-        if discriminator is not None:
-            right = one.right / made
-            roles[role]["attribute_accuracy"] = float(right.mean())
-            roles[role]["attributes"] = dict(
-                zip(names, map(float, right), strict=True)
-            )
-        if reference and role != reference:
-            roles[role]["likeness"] = one.like.values()
-        if seen is not None:
-            roles[role]["fid"] = frechet.distance(statistics, one.statistics)
-        if one.scored:
-            roles[role]["inception_score"] = one.score.value
-    return facts
+        right = obeyed[role] / np.maximum(changed, 1)
+        facts["roles"][role] = {
+            "attribute_accuracy": float(obeyed[role].sum() / changed.sum()),
+            "attributes": dict(zip(names, map(float, right), strict=True)),
+        }
+        if one.likeness.count:
+            facts["roles"][role]["likeness"] = one.likeness.values
+    if seen is None:
+        return facts
+    statistics, count = _statistics(real, seen)
+    for role, one in told.items():
+        distance = frechet.distance(statistics, one.statistics)
+        facts["roles"][role]["fid"] = distance
+        if one.score.count:
+            facts["roles"][role]["inception_score"] = one.score.value
+    return facts | {"features": seen.name, "real_pictures": count}
 
 
 class _Told:
     """What is known of one generator so far."""
 
-    def __init__(self, attributes):
-        self.right = np.zeros(attributes)
-        self.like = likeness.Likeness()
+    def __init__(self):
+        self.likeness = likeness.Likeness()
         self.statistics = frechet.Statistics()
         self.score = inception_score.InceptionScore()
-        self.scored = False
 
-    def obey(self, logits, target):
-        self.right += np.sum((np.asarray(logits) > 0) == (target > 0.5), axis=0)
+    def like(self, reference, pictures):
+        if reference is not None:
+            self.likeness.update(reference, pictures)
 
     def look(self, seen):
-        self.statistics.update(np.asarray(seen.features))
+        self.statistics.update(seen.features.numpy())
         if seen.probabilities is not None:
-            self.score.update(np.asarray(seen.probabilities))
-            self.scored = True
+            self.score.update(seen.probabilities.numpy())
+
+
+def _batches(split):
+    for start in range(0, len(split), _BATCH):
+        here = slice(start, start + _BATCH)
+        images = tf.constant(split.inputs[here])
+        yield augment.unit(images), split.labels[here]
+
+
+def _statistics(split, seen):
+    """Returns what real pictures are like, and how many they were."""
+    statistics = frechet.Statistics()
+    some = split.take(np.arange(min(len(split), _REAL)))
+    for images, _ in _batches(some):
+        statistics.update(seen(images).features.numpy())
+    return statistics, len(some)
 
 
 def _asked(model):

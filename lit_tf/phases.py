@@ -108,7 +108,9 @@ def run(
     # 3. The logs as they were at that moment: what came after it is cut off.
     logs = logging.Logs(workdir, name)
     batch_size = settings.batch_size * model.batches
-    steps = batches.steps_per_epoch(dataset.train, batch_size)
+    # Of several batches a step, the last would each be next to nothing.
+    whole = model.batches > 1
+    steps = batches.steps_per_epoch(dataset.train, batch_size, whole=whole)
     total = settings.total(steps)
     if new:
         logs.begin(hparams)
@@ -190,6 +192,7 @@ def run(
             task=dataset.task,
             first_step=position.step,
             last_step=total,
+            whole=whole,
             views=answered.train,
         )
         model.fit(
@@ -212,8 +215,8 @@ def run(
     ends = steps % how.steps_per_execution == 0
     while position.step < total:
         epoch, begun = divmod(position.step, steps)
-        whole = total // steps if ends and not begun else 0
-        fit(until=max(whole, epoch + 1))
+        together = total // steps if ends and not begun else 0
+        fit(until=max(together, epoch + 1))
 
     # 7. The phase is over, and says so to whoever comes later.
     position.done = True

@@ -179,7 +179,8 @@ def _measured(
             jit_compile=devices.jit_compile(run.jit_compile),
         )
     batch_size = settings.batch_size * model.batches
-    steps = batches.steps_per_epoch(dataset.train, batch_size)
+    whole = model.batches > 1
+    steps = batches.steps_per_epoch(dataset.train, batch_size, whole=whole)
     total = settings.total(steps)
     clock = _Clock()
     training = functools.partial(
@@ -191,6 +192,7 @@ def _measured(
         seed=run.seed,
         crop=dataset.crop,
         task=dataset.task,
+        whole=whole,
         views=answered.train,
     )
     model.fit(

@@ -14,7 +14,7 @@ from lit_tf import workdir as workdirs
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
-    ("attributes right", "attribute_accuracy", "{:.2%}".format),
+    ("changes that succeed", "attribute_accuracy", "{:.2%}".format),
     ("FID", "fid", "{:.2f}".format),
     ("Inception score", "inception_score", "{:.2f}".format),
     ("depth", "depth", "{:,}".format),

@@ -38,7 +38,8 @@ def grid(
     inputs = np.asarray(split.inputs[:_PICTURES])
     labels = split.labels[:_PICTURES]
     real = augment.unit(tf.constant(inputs))
-    wanted = targets.each(labels, names, exclusive)
+    wanted = map(tf.constant, targets.each(labels, names, exclusive))
+    wanted = list(wanted)
     rows = [
         [
             inputs,

@@ -63,8 +63,12 @@ class Views(Protocol):
         """Returns what is read of a view `inputs` of examples `[batch]`."""
 
 
-def steps_per_epoch(split: Split, batch_size: int) -> int:
-    """Returns the batches of an epoch, the last short one included."""
+def steps_per_epoch(
+    split: Split, batch_size: int, *, whole: bool = False
+) -> int:
+    """Returns the batches of an epoch, with a last short one unless `whole`."""
+    if whole:
+        return max(1, len(split) // batch_size)
     return math.ceil(len(split) / batch_size)
 
 
@@ -77,6 +81,7 @@ def training(
     crop: augment.Crop,
     first_step: int = 0,
     last_step: int | None = None,
+    whole: bool = False,
     task: str = "classes",
     views: Views | None = None,
     share: Share = _ALL,
@@ -91,6 +96,7 @@ def training(
         crop: the variation.
         first_step: the step, counted from 0 at epoch 0, of the first batch.
         last_step: where the batches end, if that is before the epoch does.
+        whole: whether an epoch leaves out a last batch that would be short.
         task: how examples are presented (`Dataset.task`).
         views: the variations to keep to; None has new ones in every epoch.
         share: whose pieces of each batch.
@@ -101,7 +107,7 @@ def training(
         targets being the batch's own labels in another order.
     """
     examples = len(split)
-    steps = steps_per_epoch(split, batch_size)
+    steps = steps_per_epoch(split, batch_size, whole=whole)
     inputs, labels = _resident(split)
     present = _PRESENTED[task]
 
@@ -114,7 +120,9 @@ def training(
             varied = _varied(found, crop, chosen, seed, epoch)
 
             def target():
-                others = _others(places, step, seed, examples, batch_size)
+                others = _others(
+                    places, step, steps, batch_size, examples, seed
+                )
                 return tf.gather(labels, _random(others, key, examples - 1))
 
             return present(varied, target), truth
@@ -125,7 +133,9 @@ def training(
     end = steps * epochs
     if last_step is not None:
         end = min(last_step, end)
-    return _pieces(piece, examples, batch_size, (first_step, end), share)
+    return _pieces(
+        piece, examples, batch_size, steps, range(first_step, end), share
+    )
 
 
 def view(
@@ -147,7 +157,7 @@ def view(
         return _varied(_rows(inputs, places), crop, places, seed, view)
 
     steps = steps_per_epoch(split, batch_size)
-    return _pieces(piece, len(split), batch_size, (0, steps), _ALL)
+    return _pieces(piece, len(split), batch_size, steps, range(steps), _ALL)
 
 
 def evaluation(
@@ -176,12 +186,12 @@ def evaluation(
             return views(found, 0, places), truth
 
         def target():
-            others = _others(places, step, 0, len(split), batch_size)
+            others = _others(places, step, steps, batch_size, len(split), 0)
             return tf.gather(labels, others)
 
         return _PRESENTED[task](found, target), truth
 
-    return _pieces(piece, len(split), batch_size, (0, steps), share)
+    return _pieces(piece, len(split), batch_size, steps, range(steps), share)
 
 
 def distribute(
@@ -206,17 +216,17 @@ def distribute(
     return strategy.distribute_datasets_from_function(pipeline)
 
 
-def _pieces(piece, examples, batch_size, steps, share):
+def _pieces(piece, examples, batch_size, each, steps, share):
     """Maps `piece` over the pieces of a share.
 
     Args:
         piece: a function of a step and of places `[examples]` in its epoch.
         examples: of an epoch.
         batch_size: of a step.
+        each: the steps of an epoch.
         steps: the first, and where to end.
         share: whose pieces.
     """
-    each = steps_per_epoch(range(examples), batch_size)
 
     def at(index):
         step = index // share.count
@@ -228,7 +238,7 @@ def _pieces(piece, examples, batch_size, steps, share):
         )
         return piece(step, tf.range(begin, end))
 
-    first, last = (step * share.count for step in steps)
+    first, last = (s * share.count for s in (steps.start, steps.stop))
     return (
         tf.data.Dataset.range(first, last)
         .map(at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -243,10 +253,10 @@ _PRESENTED = {
 }
 
 
-def _others(places, step, seed, examples, batch_size):
+def _others(places, step, each, batch_size, examples, seed):
     """Returns a place in the same batch for each, none of them twice."""
     step = tf.cast(step, tf.int32)
-    start = step % math.ceil(examples / batch_size) * batch_size
+    start = step % each * batch_size
     size = tf.minimum(batch_size, examples - start)
     key = [seed, step * _KEYS + _TARGETS]
     return start + _random(places - start, key, size - 1)

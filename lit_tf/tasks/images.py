@@ -29,7 +29,7 @@ from lit_tf import logs as logging
 from lit_tf import workdir as workdirs
 from lit_tf.models import stargan
 
-ACCURACY = " of target attributes, as its discriminator sees them,"
+ACCURACY = " of changes succeed, as its discriminator sees them,"
 # Of the metrics, what is drawn: its tag and its name.
 CURVES = {
     "g_rec": "reconstruction",
@@ -225,15 +225,16 @@ def lines(told: Mapping[str, Any]) -> list[str]:
 
 def _said(judged, roles):
     names = next(iter(roles.values()))["attributes"]
-    rows = [("attribute", *roles)]
+    rows = [("changed into", *roles)]
     for name in names:
         each = (f"{one['attributes'][name]:.2%}" for one in roles.values())
         rows.append((name, *each))
     said = (
         f"Judged on {judged['pictures']:,} pictures a generator: those of the "
-        f"test split, with each of {judged['targets']} attributes changed in "
-        "turn. Attributes are right where the teacher's discriminator finds "
-        "what was asked for."
+        f"test split, each with {len(names)} attributes changed in turn. A "
+        "change succeeds where the teacher's discriminator then finds the "
+        "attribute as it was asked for; in the pictures as they are it finds "
+        f"{judged['discriminator_accuracy']:.2%} of them as they are."
     )
     if "features" in judged:
         said += (
