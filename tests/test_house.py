@@ -34,7 +34,7 @@ LAYERS = (
     ("cache",),
     ("checkpoints", "answers"),
     ("trainer", "teacher"),
-    ("pairs", "losses", "penalties", "optimizers"),
+    ("pairs", "losses", "penalties", "optimizers", "features"),
     ("softmax",),
     ("sectioned",),
     ("layers", "transfer"),
