@@ -8,4 +8,10 @@ flags.DEFINE_string(
     "The model: a .keras file, a run folder or a SavedModel folder.",
     required=True,
 )
-flags.DEFINE_string("json", "", "File to write the accuracy to, as JSON.")
+flags.DEFINE_string(
+    "discriminator_weights",
+    "",
+    "Discriminator that judges a generator, a .keras file. Default: the one "
+    "beside the model or its teacher.",
+)
+flags.DEFINE_string("json", "", "File to write the figures to, as JSON.")

@@ -10,14 +10,13 @@ TOPICS = (exporting, data, texts, pictures)
 
 def _export(line):
     del line
-    settings, where = flags_config.data()
     output = flags_config.value("output")
     gap = command.load("saved").to_saved_model(
         flags_config.value("model"),
         output,
-        settings,
+        flags_config.data(),
+        flags_config.session(),
         overwrite=flags_config.value("overwrite"),
-        **where,
     )
     print(f"{output} answers as the model does, to {gap:.1e}.")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import characters, errors, export, lit, sectioned
+from lit_tf import characters, errors, export, layers, lit, sectioned
 from lit_tf.models import vdcnn
 
 
@@ -206,7 +206,11 @@ def reading(tmp_path_factory):
         filters=(4, 6, 8, 10),
         hidden=12,
     )
-    codes = sectioned.reader(model).encode(tf.constant(TEXTS)).numpy()
+    codes = (
+        sectioned.opening(model, layers.Characters)
+        .encode(tf.constant(TEXTS))
+        .numpy()
+    )
     model(codes, training=True)
     folder = tmp_path_factory.mktemp("exported") / "saved_model"
     assert export.write(model, folder, codes) < 1e-5
