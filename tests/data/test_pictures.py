@@ -216,6 +216,7 @@ def test_pictures_of_any_kind_become_rgb(tmp_path):
     colour = Image.fromarray(np.full((9, 9, 3), [200, 100, 50], np.uint8))
     kinds = {
         "grey.png": (Image.fromarray(grey), (77, 77, 77)),
+        "without_suffix": (Image.fromarray(grey), (77, 77, 77)),
         "deep.png": (
             Image.fromarray(grey.astype(np.uint16) << 8),
             (77, 77, 77),
@@ -223,10 +224,12 @@ def test_pictures_of_any_kind_become_rgb(tmp_path):
         "palette.gif": (colour.quantize(4), (200, 100, 50)),
         "cmyk.jpg": (colour.convert("CMYK"), (200, 100, 50)),
         "alpha.png": (colour.convert("RGBA"), (200, 100, 50)),
+        "plain.ppm": (colour, (200, 100, 50)),
     }
     rows = []
     for name, (image, _) in kinds.items():
-        image.save(tmp_path / "images" / name)
+        kind = None if "." in name else "PNG"
+        image.save(tmp_path / "images" / name, kind)
         rows += [f"{name}," + ",".join("000000")]
     with (tmp_path / "attributes.csv").open("a") as file:
         file.write("\n".join(rows))
