@@ -12,6 +12,12 @@ flags.DEFINE_string(
     "discriminator_weights",
     "",
     "Discriminator that judges a generator, a .keras file. Default: the one "
-    "beside the model or its teacher.",
+    "beside its teacher, or beside itself.",
+)
+flags.DEFINE_string(
+    "teacher_weights",
+    "",
+    "A generator's teacher, with whose pictures its own are compared: a .keras "
+    "file or a run folder.",
 )
 flags.DEFINE_string("json", "", "File to write the figures to, as JSON.")

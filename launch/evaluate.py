@@ -21,6 +21,7 @@ def _evaluate(line):
         flags_config.value("model"),
         flags_config.data(),
         flags_config.session(),
+        teacher_weights=flags_config.value("teacher_weights"),
         discriminator_weights=flags_config.value("discriminator_weights"),
     )
     for name, figure in told.items():

@@ -10,6 +10,7 @@ from lit_tf import config as configs
 from lit_tf import data, errors, export, models, proof, sectioned, tasks
 
 _SESSION = configs.Session()
+_TEACHERS = ("teacher.keras", "teacher/teacher.keras")
 _MODELS = ("student.keras", "teacher.keras")
 _SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
 
@@ -19,6 +20,7 @@ def evaluate(
     settings: configs.Data,
     session: configs.Session = _SESSION,
     *,
+    teacher_weights: str = "",
     discriminator_weights: str = "",
 ) -> dict[str, Any]:
     """Reads the test split and returns how good a saved model is on it.
@@ -28,8 +30,10 @@ def evaluate(
             that `lit-export` wrote.
         settings: which data set.
         session: where it is; by which features pictures are judged.
+        teacher_weights: the generator that a generator is compared with; "" for
+            none.
         discriminator_weights: what judges a generator's pictures; "" for what
-            lies beside it.
+            lies beside its teacher, or beside itself.
 
     Returns:
         `test_accuracy`, a fraction, or of a generator what `judging.judge`
@@ -50,8 +54,10 @@ def evaluate(
         model,
         dataset,
         session,
-        path=path,
+        teacher=teacher_weights
+        and sectioned.load(_found(teacher_weights, *_TEACHERS)),
         discriminator_weights=discriminator_weights,
+        beside=teacher_weights or path,
     )
     return {
         **told,
@@ -103,9 +109,7 @@ def teacher(
         SettingsError: it has no sections, or other inputs or classes.
         DataError: its file is missing or damaged.
     """
-    path = _found(
-        config.teacher_weights, "teacher.keras", "teacher/teacher.keras"
-    )
+    path = _found(config.teacher_weights, *_TEACHERS)
     print(f"teacher   from {path}", flush=True)
     if path.suffix == ".h5":
         teacher = models.get(config.teacher)(**dataset.form)

@@ -94,12 +94,10 @@ def evaluate(
     model: keras.Model,
     dataset: data.Dataset,
     session: configs.Session,
-    *,
-    path: str,
-    discriminator_weights: str,
+    **of_generators: Any,
 ) -> dict[str, Any]:
     """Reads the test split and returns a model's `test_accuracy`."""
-    del session, path, discriminator_weights
+    del session, of_generators
     return _tested(model, dataset)
 
 

@@ -139,8 +139,9 @@ def evaluate(
     dataset: data.Dataset,
     session: configs.Session,
     *,
-    path: str,
+    teacher: keras.Model | None,
     discriminator_weights: str,
+    beside: str,
 ) -> dict[str, Any]:
     """Reads the test split and returns what `judging.judge` says of a model.
 
@@ -148,19 +149,18 @@ def evaluate(
         model: a generator.
         dataset: whose test split is read.
         session: by which features it is judged.
-        path: its file, or its run's folder.
-        discriminator_weights: its judge's file; "" for what lies beside it.
+        teacher: whom it is compared with, if anybody.
+        discriminator_weights: its judge's file; "" for what lies beside one.
+        beside: a generator's file, or its run's folder.
     """
-    if not isinstance(model, keras.Model):
-        raise errors.SettingsError(
-            "A generator is judged by its .keras file. Received: a SavedModel."
-        )
+    models = {"teacher": teacher} if teacher else {}
     told = judging.judge(
-        {"student": model},
+        {**models, "student": model},
         dataset.test,
         dataset.classes,
         dataset.exclusive,
-        discriminator=_discriminator(discriminator_weights, path, dataset),
+        discriminator=_discriminator(discriminator_weights, beside, dataset),
+        reference="teacher" if teacher else "",
         seen=judging.seen_by(session),
         real=dataset.train,
     )
