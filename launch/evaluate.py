@@ -3,13 +3,20 @@
 import pathlib
 
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import data, evaluation, judging, pictures, texts
+from lit_tf.flags import (
+    data,
+    evaluation,
+    judging,
+    pictures,
+    recipe,
+    texts,
+)
 from lit_tf.launch import command
 
 from lit_tf import files
 
 ABOUT = "reads the test split and prints how good a saved model is on it."
-TOPICS = (evaluation, judging, data, texts, pictures)
+TOPICS = (evaluation, judging, recipe, data, texts, pictures)
 
 
 def _evaluate(line):
