@@ -28,12 +28,18 @@ def value(name: str) -> Any:
     return flags.FLAGS[name].value
 
 
-def data() -> tuple[config.Data, dict[str, Any]]:
-    """Returns which data set is meant, and where it is."""
-    where = {name: value(name) for name in ("data_dir", "download")}
+def data() -> config.Data:
+    """Returns which data set is meant and how it is read, all of it."""
     what = flat.flatten(config.Data(validation_fraction=0))
     what |= {name: value(name) for name in what if name in flags.FLAGS}
-    return flat.build(config.Data, what), where
+    return flat.build(config.Data, what)
+
+
+def session() -> config.Session:
+    """Returns where things are, as far as a command without a run asks."""
+    known = flat.flatten(config.Session())
+    known |= {name: value(name) for name in known if name in flags.FLAGS}
+    return flat.build(config.Session, known)
 
 
 def _names(kind):

@@ -8,4 +8,16 @@ flags.DEFINE_string(
     "The model: a .keras file, a run folder or a SavedModel folder.",
     required=True,
 )
-flags.DEFINE_string("json", "", "File to write the accuracy to, as JSON.")
+flags.DEFINE_string(
+    "discriminator_weights",
+    "",
+    "Discriminator that judges a generator, a .keras file. Default: the one "
+    "beside its teacher, or beside itself.",
+)
+flags.DEFINE_string(
+    "teacher_weights",
+    "",
+    "A generator's teacher, with whose pictures its own are compared: a .keras "
+    "file or a run folder.",
+)
+flags.DEFINE_string("json", "", "File to write the figures to, as JSON.")

@@ -5,11 +5,6 @@ from absl import flags
 from lit_tf import config
 
 flags.DEFINE_string(
-    "recipe",
-    "",
-    "A packaged experiment; its flags stand under those of the command line.",
-)
-flags.DEFINE_string(
     "workdir",
     config.Session.workdir,
     "Folder of the run; the same command again resumes. Default: runs/RECIPE "

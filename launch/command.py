@@ -40,7 +40,7 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
         if _asks_for_help(argv):
             print(_help(name, about, topics))
             sys.exit(0)
-        if "recipe" in flags.FLAGS and not argv[1:]:
+        if "workdir" in flags.FLAGS and not argv[1:]:
             _leave(
                 name,
                 "say what to do: --help lists the flags, and "

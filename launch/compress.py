@@ -8,6 +8,7 @@ from lit_tf.flags import (
     freezing,
     judging,
     pictures,
+    recipe,
     run,
     teaching,
     texts,
@@ -20,6 +21,7 @@ from lit_tf import config
 
 ABOUT = "trains a shallow student from a deep teacher and proves it as good."
 TOPICS = (
+    recipe,
     compression,
     freezing,
     teaching,

@@ -1,23 +1,22 @@
 """lit-export: a saved model as a SavedModel."""
 
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import data, exporting, pictures, texts
+from lit_tf.flags import data, exporting, pictures, recipe, texts
 from lit_tf.launch import command
 
 ABOUT = "writes a model as a float32 SavedModel, raw inputs to probabilities."
-TOPICS = (exporting, data, texts, pictures)
+TOPICS = (exporting, recipe, data, texts, pictures)
 
 
 def _export(line):
     del line
-    settings, where = flags_config.data()
     output = flags_config.value("output")
     gap = command.load("saved").to_saved_model(
         flags_config.value("model"),
         output,
-        settings,
+        flags_config.data(),
+        flags_config.session(),
         overwrite=flags_config.value("overwrite"),
-        **where,
     )
     print(f"{output} answers as the model does, to {gap:.1e}.")
 

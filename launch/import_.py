@@ -1,23 +1,22 @@
 """lit-import: somebody else's weights as a model of ours."""
 
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import importing, texts
+from lit_tf.flags import importing, pictures, texts
 from lit_tf.launch import command
 
 ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
-TOPICS = (importing, texts)
+TOPICS = (importing, texts, pictures)
 
 
 def _import(line):
     del line
-    dataset, output = map(flags_config.value, ("dataset", "output"))
+    settings, output = flags_config.data(), flags_config.value("output")
     told = command.load("importing").import_model(
         flags_config.value("source"),
         output,
-        dataset=dataset,
+        settings,
         model=flags_config.value("model"),
         normalization=flags_config.value("normalization"),
-        text_length=flags_config.value("text_length"),
         overwrite=flags_config.value("overwrite"),
     )
     softmax = ", final softmax taken off" if told["softmax"] else ""
@@ -26,7 +25,12 @@ def _import(line):
         "{normalization}{softmax} → {output}\n"
         "Next: lit-evaluate --model={output} --dataset={dataset} "
         "--data_dir=DIR".format(
-            **told | {"softmax": softmax, "output": output, "dataset": dataset}
+            **told
+            | {
+                "softmax": softmax,
+                "output": output,
+                "dataset": settings.dataset,
+            }
         )
     )
 

@@ -7,6 +7,7 @@ from lit_tf.flags import (
     data,
     judging,
     pictures,
+    recipe,
     run,
     teaching,
     texts,
@@ -19,6 +20,7 @@ from lit_tf import config
 
 ABOUT = "trains a teacher for lit-compress --teacher_weights."
 TOPICS = (
+    recipe,
     teaching,
     architecture,
     adversarial,

@@ -397,7 +397,7 @@ class Teach:
     def __post_init__(self):
         errors.require(
             self.teach.total(1) >= 1,
-            "`teach_epochs` must be ≥ 1, or `teach_steps`.",
+            "`teach_epochs` must be ≥ 1. (Or `teach_steps`.)",
             teach_epochs=self.teach.epochs,
         )
 

@@ -84,7 +84,7 @@ class _Saved:
 
 
 def read(path: str | os.PathLike) -> _Saved:
-    """Reads a SavedModel that `write` wrote: a function, inputs → logits.
+    """Reads a classifier's SavedModel: a function, inputs → logits.
 
     Raises:
         DataError: the folder holds none, or another's.
@@ -93,7 +93,8 @@ def read(path: str | os.PathLike) -> _Saved:
         return _Saved(path)
     except Exception as error:  # TensorFlow raises whatever it stumbles on.
         raise errors.DataError(
-            f"{path} is not a SavedModel that lit-export wrote ({error})."
+            f"{path} is not a classifier's SavedModel that lit-export wrote "
+            f"({errors.line(error)})."
         ) from error
 
 

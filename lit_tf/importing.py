@@ -28,11 +28,10 @@ _KERAS = (".keras", ".h5")
 def import_model(
     source: str,
     output: str,
+    settings: configs.Data,
     *,
-    dataset: str,
     model: str = "",
     normalization: str = "",
-    text_length: int = configs.Data.text_length,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes somebody else's weights as a model, raw inputs → logits.
@@ -42,13 +41,12 @@ def import_model(
     Args:
         source: a checkpoint (`weights.READERS`) or a Keras model.
         output: the `.keras` file to write.
-        dataset: whose inputs and classes the model has; its files are not
-            needed.
+        settings: the data set whose inputs and classes the model has, and how
+            it is read; its files are not needed.
         model: the architecture of a checkpoint; a Keras model has its own.
         normalization: what the model was trained behind, as
             `normalizations.resolve` takes it. It goes into the stem. A Keras
             model needs none if it takes raw inputs, a model of texts ever.
-        text_length: characters that a model of texts reads.
         overwrite: whether a file that stands at `output` may be replaced.
 
     Returns:
@@ -62,10 +60,9 @@ def import_model(
             not fit; its answers are no logits; or something stands at `output`.
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
+    dataset = settings.dataset
     data.check(dataset)
-    form = data.DATASETS[dataset].form(
-        configs.Data(dataset=dataset, text_length=text_length)
-    )
+    form = data.DATASETS[dataset].form(settings)
     images = "mean" in form
     _check_settings(path, target, model, normalization, images)
     normalization = normalization or "none"
@@ -148,7 +145,7 @@ def _from_checkpoint(path, name, form):
     like = models.recognized(arrays)
     transfer.assign(
         models.published(model),
-        arrays,
+        models.read(model.name, arrays),
         source=str(path),
         target=name,
         hint=f" It looks like {like}." if like not in (name, None) else "",
@@ -184,9 +181,9 @@ def _from_keras(path, form, *, front):
 
 def _check_answers(model, path):
     """Asks a model about noise: its answers are finite, and are logits."""
-    noise = np.random.default_rng(0).uniform(
-        0, 255, (8, *model.input_shape[1:])
-    )
+    random = np.random.default_rng(0)
+    noise = [random.uniform(0, 255, (8, *t.shape[1:])) for t in model.inputs]
+    noise = noise[0] if len(noise) == 1 else noise
     answers = keras.ops.convert_to_numpy(model(noise, training=False))
     if not np.isfinite(answers).all():
         raise errors.DataError(

@@ -99,6 +99,10 @@ class LIT(trainer.Trainer):
             for variable in section.trainable_variables
         ]
 
+    @property
+    def passes(self) -> list[keras.Model]:
+        return [self.student, *self.student.sections[1:]]
+
     def terms(self, x, y, *, training):
         # The teacher once: T_0 … T_K and z_t, without gradient.
         x, T, z_t = teachers.answer(self.frozen, x)

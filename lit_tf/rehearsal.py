@@ -83,7 +83,7 @@ def _rehearse(config):
         answers, told["cache_seconds"] = store.rehearse()
     for name, model in trainers.items():
         settings = getattr(config, name)
-        memory = _memory(name, model, dataset, settings)
+        memory = _memory(model, dataset, settings)
         told["memory_bytes"] = max(told["memory_bytes"], memory)
         told["phases"][name] = _measured(
             model, dataset, settings, config.run, kept.read_by(model, answers)
@@ -240,7 +240,6 @@ def _examples(dataset, settings):
 
 
 def _memory(
-    name: str,
     model: trainer.Trainer,
     dataset: data.Dataset,
     settings: configs.Phase,
@@ -248,18 +247,17 @@ def _memory(
     """Estimates the bytes that a phase needs at its fullest.
 
     What the backward pass needs of the forward one is taken to be the output of
-    every layer: of the student, once a stream. The teacher keeps only what it
-    is asked for, and its largest layer while it runs.
+    every layer, as often as it runs. The teacher keeps only what it is asked
+    for, and its largest layer while it runs.
     """
     splits = filter(None, (dataset.train, dataset.validation, dataset.test))
     # As arrays, and once more as tensors.
     resident = 2 * sum(s.inputs.nbytes + s.labels.nbytes for s in splits)
-    # Weights, gradients and velocities, in float32.
-    variables = 3 * 4 * measure.parameters(model.student)
-    parts = [model.student.stem, *model.student.sections, model.student.head]
-    streams = sum(map(_outputs, parts))
-    if name == "lit":
-        streams += sum(map(_outputs, model.student.sections[1:]))
+    # Weights, gradients and an optimiser's slots, in float32.
+    slots = {"sgd": 1, "adam": 2}[settings.optimizer]
+    trained = [model.student, *model.beside.values()]
+    variables = (2 + slots) * 4 * sum(map(measure.parameters, trained))
+    streams = sum(map(_outputs, model.passes))
     asked = 0
     if model.teacher is not None:
         variables += 4 * measure.parameters(model.teacher)
@@ -269,8 +267,8 @@ def _memory(
     return resident + variables + examples * (streams + asked)
 
 
-def _outputs(part):
-    return sum(_sizes(part))
+def _outputs(model):
+    return sum(_sizes(model))
 
 
 def _sizes(model):

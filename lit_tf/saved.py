@@ -7,8 +7,10 @@ from typing import Any
 import keras
 
 from lit_tf import config as configs
-from lit_tf import data, errors, export, measure, models, proof, sectioned
+from lit_tf import data, errors, export, models, proof, sectioned, tasks
 
+_SESSION = configs.Session()
+_TEACHERS = ("teacher.keras", "teacher/teacher.keras")
 _MODELS = ("student.keras", "teacher.keras")
 _SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
 
@@ -16,22 +18,26 @@ _SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
 def evaluate(
     path: str,
     settings: configs.Data,
+    session: configs.Session = _SESSION,
     *,
-    data_dir: str = "",
-    download: bool = False,
+    teacher_weights: str = "",
+    discriminator_weights: str = "",
 ) -> dict[str, Any]:
-    """Reads the test split and returns a saved model's accuracy on it.
+    """Reads the test split and returns how good a saved model is on it.
 
     Args:
-        path: a `.keras` file, a run folder or a SavedModel that `lit-export`
-            wrote.
+        path: a `.keras` file, a run folder or, of a classifier, a SavedModel
+            that `lit-export` wrote.
         settings: which data set.
-        data_dir: as `data.load` takes it.
-        download: likewise.
+        session: where it is; by which features pictures are judged.
+        teacher_weights: the generator that a generator is compared with; "" for
+            none.
+        discriminator_weights: what judges a generator's pictures; "" for what
+            lies beside its teacher, or beside itself.
 
     Returns:
-        `test_accuracy`, a fraction, with the number of `test_examples`, the
-        `model` and the `dataset`.
+        `test_accuracy`, a fraction, or of a generator what `judging.judge`
+        says; with the number of `test_examples`, the `model` and the `dataset`.
 
     Raises:
         SettingsError: the model was made for other inputs or classes.
@@ -42,12 +48,19 @@ def evaluate(
         model = export.read(path)
     else:
         model = sectioned.load(_found(path, *_MODELS))
-    dataset = data.load(settings, data_dir=data_dir, download=download)
+    dataset = _dataset(settings, session)
     check_form(model, dataset.name, dataset.form)
-    predicted = measure.predictions(model, dataset.test)
-    accuracy = measure.accuracy(predicted, dataset.test.labels)
+    told = tasks.TASKS[dataset.task].evaluate(
+        model,
+        dataset,
+        session,
+        teacher=teacher_weights
+        and sectioned.load(_found(teacher_weights, *_TEACHERS)),
+        discriminator_weights=discriminator_weights,
+        beside=teacher_weights or path,
+    )
     return {
-        "test_accuracy": accuracy,
+        **told,
         "test_examples": len(dataset.test),
         "dataset": dataset.name,
         "model": str(path),
@@ -58,9 +71,8 @@ def to_saved_model(
     path: str,
     output: str,
     settings: configs.Data,
+    session: configs.Session = _SESSION,
     *,
-    data_dir: str = "",
-    download: bool = False,
     overwrite: bool = False,
 ) -> float:
     """Writes a saved model as a SavedModel, checked on real examples.
@@ -69,12 +81,11 @@ def to_saved_model(
         path: a `.keras` file or a run folder.
         output: the folder to write.
         settings: whose training examples it is checked on.
-        data_dir: as `data.load` takes it.
-        download: likewise.
+        session: where they are.
         overwrite: whether a SavedModel that stands at `output` may be replaced.
 
     Returns:
-        The largest difference of a logit.
+        The largest difference, as `export.write` has it.
 
     Raises:
         DataError: something stands at `output`, or the answers differ.
@@ -84,7 +95,7 @@ def to_saved_model(
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
     model = sectioned.load(_found(path, *_MODELS))
-    dataset = data.load(settings, data_dir=data_dir, download=download)
+    dataset = _dataset(settings, session)
     check_form(model, dataset.name, dataset.form)
     return export.write(model, target, dataset.train.inputs[: proof.CHECKED])
 
@@ -98,9 +109,7 @@ def teacher(
         SettingsError: it has no sections, or other inputs or classes.
         DataError: its file is missing or damaged.
     """
-    path = _found(
-        config.teacher_weights, "teacher.keras", "teacher/teacher.keras"
-    )
+    path = _found(config.teacher_weights, *_TEACHERS)
     print(f"teacher   from {path}", flush=True)
     if path.suffix == ".h5":
         teacher = models.get(config.teacher)(**dataset.form)
@@ -137,6 +146,12 @@ def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
             f"{name} has {what}. Received: model {model.name} with inputs "
             f"{' and '.join(map(str, shapes))} and outputs {received[1]}."
         )
+
+
+def _dataset(settings, session):
+    return data.load(
+        settings, data_dir=session.data_dir, download=session.download
+    )
 
 
 def _check_target(target, overwrite):

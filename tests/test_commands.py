@@ -68,7 +68,7 @@ ANSWERS = {
     "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras is"),
     "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
     "evaluate --model=cut.keras": (1, "cut.keras is not a whole"),
-    "evaluate --model=torn": (1, "torn is not a SavedModel"),
+    "evaluate --model=torn": (1, "torn is not a classifier's SavedModel"),
     "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/told": (1, "file/told"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import characters, errors, export, lit, sectioned
+from lit_tf import characters, errors, export, fronts, layers, lit, sectioned
 from lit_tf.models import vdcnn
 
 
@@ -79,7 +79,7 @@ def test_it_takes_a_batch_of_any_size(made, size):
 def test_it_is_read_again_as_a_function_of_images(made):
     model, folder, images = made
     read = export.read(folder)
-    assert read.input_shape == (None, 4, 4, 3)
+    assert read.inputs[0].shape == (None, 4, 4, 3)
     assert read.output_shape == (None, 5)
     np.testing.assert_allclose(
         read(images), model(images, training=False), atol=1e-5
@@ -152,9 +152,10 @@ def test_other_answers_are_refused_and_nothing_is_left(
     model, _, images = made
     write = export._write
 
-    def write_another(student, path):
+    def write_another(front, path):
+        student = front.model
         student.layers[-1].bias.assign(student.layers[-1].bias + off)
-        write(student, path)
+        write(front, path)
         student.layers[-1].bias.assign(model.layers[-1].bias)
 
     monkeypatch.setattr(export, "_write", write_another)
@@ -179,7 +180,7 @@ def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
     folder = tmp_path / "saved_model"
     folder.mkdir()
     (folder / "kept").write_text("of an earlier run")
-    monkeypatch.setattr(export, "_TOLERANCE", -1.0)
+    monkeypatch.setattr(fronts.Pixels, "tolerance", -1.0)
     with pytest.raises(errors.DataError):
         export.write(model, folder, images)
     assert (folder / "kept").read_text() == "of an earlier run"
@@ -187,7 +188,9 @@ def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
 
 
 def test_a_folder_without_a_saved_model_is_refused(tmp_path):
-    with pytest.raises(errors.DataError, match="is not a SavedModel that"):
+    with pytest.raises(
+        errors.DataError, match="is not a classifier's SavedModel that"
+    ):
         export.read(tmp_path)
 
 
@@ -206,7 +209,11 @@ def reading(tmp_path_factory):
         filters=(4, 6, 8, 10),
         hidden=12,
     )
-    codes = sectioned.reader(model).encode(tf.constant(TEXTS)).numpy()
+    codes = (
+        sectioned.opening(model, layers.Characters)
+        .encode(tf.constant(TEXTS))
+        .numpy()
+    )
     model(codes, training=True)
     folder = tmp_path_factory.mktemp("exported") / "saved_model"
     assert export.write(model, folder, codes) < 1e-5
@@ -225,7 +232,7 @@ def test_a_model_of_texts_is_served_texts(reading, close):
 def test_a_model_of_texts_is_read_again_as_a_function_of_codes(reading):
     model, folder, codes = reading
     read = export.read(folder)
-    assert (read.input_shape, read.output_shape) == ((None, 64), (None, 3))
+    assert (read.inputs[0].shape, read.output_shape) == ((None, 64), (None, 3))
     expected = model(codes, training=False)
     np.testing.assert_allclose(read(codes), expected, atol=1e-5)
 

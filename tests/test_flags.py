@@ -33,8 +33,9 @@ from lit_tf.launch import command, evaluate
 from lit_tf import flat
 
 def show(_):
-    settings, where = flags_config.data()
-    print(json.dumps(flat.flatten(settings) | where))
+    where = flat.flatten(flags_config.session())
+    where = {name: where[name] for name in ("data_dir", "download")}
+    print(json.dumps(flat.flatten(flags_config.data()) | where))
 
 command.run(show, "", evaluate.TOPICS)
 """

@@ -47,9 +47,8 @@ def theirs(*, classes=10, last="softmax"):
 def bring(source, output=None, **settings):
     """Imports a file for the digits; returns what is told, and the model."""
     output = output or source.with_name("out.keras")
-    told = importing.import_model(
-        str(source), str(output), **{"dataset": "digits"} | settings
-    )
+    chosen = config.Data(dataset=settings.pop("dataset", "digits"))
+    told = importing.import_model(str(source), str(output), chosen, **settings)
     return told, lit_tf.load(output)
 
 

@@ -60,12 +60,14 @@ def test_published_weights_reach_their_accuracy(name, images, tmp_path, close):
     importing.import_model(
         str(SHARED / "weights" / name),
         output,
-        dataset="cifar10",
+        config.Data(dataset="cifar10"),
         model=model,
         normalization=normalization,
     )
     told = saved.evaluate(
-        output, config.Data(dataset="cifar10"), data_dir=str(images)
+        output,
+        config.Data(dataset="cifar10"),
+        config.Session(data_dir=str(images)),
     )
     assert told["test_examples"] == 10_000
     close(100 * told["test_accuracy"], percent, 0.02)

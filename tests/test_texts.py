@@ -17,6 +17,7 @@ from lit_tf import (
     devices,
     experiment,
     importing,
+    layers,
     models,
     rehearsal,
     saved,
@@ -91,7 +92,7 @@ def test_its_saved_model_answers_texts_as_the_student_does(run, close):
     workdir, _ = run
     student = lit_tf.load(workdir / "student.keras")
     texts = tf.constant(WORDS)
-    codes = sectioned.reader(student).encode(texts)
+    codes = sectioned.opening(student, layers.Characters).encode(texts)
     served = tf.saved_model.load(str(workdir / "saved_model"))
     close(served.serve(texts)["logits"], student(codes, training=False), 1e-5)
 
@@ -131,7 +132,7 @@ def test_it_is_evaluated_from_a_file_and_as_served(run, folder, model):
     told = saved.evaluate(
         str(workdir / model),
         config.Data(dataset="csv", text_length=LENGTH),
-        data_dir=str(folder),
+        config.Session(data_dir=str(folder)),
     )
     assert told["test_accuracy"] == report["student"]["test_accuracy"]
 
@@ -142,7 +143,7 @@ def test_a_model_of_other_lengths_is_refused(run, folder):
         saved.evaluate(
             str(workdir / "student.keras"),
             config.Data(dataset="csv", text_length=65),
-            data_dir=str(folder),
+            config.Session(data_dir=str(folder)),
         )
 
 
@@ -152,7 +153,7 @@ def test_it_is_exported_again(run, folder, tmp_path):
         str(workdir),
         str(tmp_path / "again"),
         config.Data(dataset="csv", text_length=LENGTH),
-        data_dir=str(folder),
+        config.Session(data_dir=str(folder)),
     )
     assert gap < 1e-5
 
@@ -257,17 +258,13 @@ def test_published_names_are_imported_for_texts(tmp_path):
     }
     assert arrays["character_embedding.weight"].shape == (69, 16)
     np.savez(tmp_path / "weights.npz", **arrays)
-    settings = {
-        "dataset": "amazon_polarity",
-        "model": "vdcnn9_tiny",
-        "text_length": LENGTH,
-    }
-    source, output = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
-    told = importing.import_model(source, output, **settings)
+    chosen = config.Data(dataset="amazon_polarity", text_length=LENGTH)
+    places = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
+    told = importing.import_model(*places, chosen, model="vdcnn9_tiny")
     assert told["normalization"] == "none"
     codes = np.arange(2 * LENGTH).reshape(2, LENGTH) % 69
-    np.testing.assert_array_equal(lit_tf.load(output)(codes), model(codes))
+    np.testing.assert_array_equal(lit_tf.load(places[1])(codes), model(codes))
     with pytest.raises(ValueError, match="`normalization` is of images"):
         importing.import_model(
-            source, output, **settings, normalization="imagenet"
+            *places, chosen, model="vdcnn9_tiny", normalization="imagenet"
         )

@@ -113,16 +113,16 @@ def collection(
     Raises:
         DataError: pictures of the list are not there.
     """
-    there = _pictures_in(folder)
-    if not there:
-        raise errors.DataError(f"{folder}/ holds no pictures.")
+    there = _files_in(folder)
     missing = [name for name in listing.names if name not in there]
+    if missing and not any(map(_is_picture, there)):
+        raise errors.DataError(f"{folder}/ holds no pictures.")
     if missing:
         raise errors.DataError(
             f"Every picture of {listing.source.name} must be in {folder}/. "
             f"Received: {len(missing):,} missing, the first {missing[0]}."
         )
-    others = sorted(there.difference(listing.names))
+    others = sorted(filter(_is_picture, there.difference(listing.names)))
     if others:
         notes = (
             *notes,
@@ -247,14 +247,17 @@ def _check_known(name, attributes):
         )
 
 
-def _pictures_in(root):
-    """Returns the names of the pictures in a folder and in those within it."""
+def _is_picture(name):
+    return name.lower().endswith(_SUFFIXES)
+
+
+def _files_in(root):
+    """Returns the names of the files in a folder and in those within it."""
     found = set()
     for folder, _, names in os.walk(root, followlinks=True):
         within = pathlib.Path(folder).relative_to(root)
-        pictures = (n for n in names if n.lower().endswith(_SUFFIXES))
         inside = "" if within == pathlib.Path() else f"{within.as_posix()}/"
-        found.update(f"{inside}{name}" for name in pictures)
+        found.update(f"{inside}{name}" for name in names)
     return found
 
 

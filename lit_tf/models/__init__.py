@@ -1,7 +1,7 @@
 """Architectures by name. Adding one is a file and a line in `MODELS`."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,8 +11,9 @@ from lit_tf.models import resnet, stargan, vdcnn
 
 # A family's module builds its members by depth and lists the names worth
 # knowing; any depth that `build` accepts may be asked for, and any of its
-# variants. It says what of a data set its stem is built from, and knows its
-# members' weights by the names under which they are published.
+# variants. It says what of a data set its stem is built from, which depth its
+# paper's deepest has, and knows its members' weights by the names under which
+# they are published, and the endings of those that it has no use for.
 MODELS = {"resnet": resnet, "vdcnn": vdcnn, "stargan": stargan}
 
 
@@ -73,6 +74,12 @@ def published(
     """Returns a built model's variables by their published names."""
     family = re.match("[a-z]+", model.name)[0]
     return MODELS[family].published(model)
+
+
+def read(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of published arrays that an architecture has a use for."""
+    unread = MODELS[re.match("[a-z]+", name)[0]].UNREAD
+    return {k: v for k, v in arrays.items() if not k.endswith(unread)}
 
 
 def recognized(names: Iterable[str]) -> str | None:

@@ -11,6 +11,7 @@ from lit_tf import errors, layers, sectioned, transfer
 STEM = ("mean", "std")
 VARIANTS = {}
 PAPER = 110
+UNREAD = ()
 NAMES = tuple(f"resnet{d}" for d in (8, 14, 20, 32, 44, 56, 110, 1202))
 
 

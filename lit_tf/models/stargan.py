@@ -12,6 +12,8 @@ STEM = ("attributes",)
 VARIANTS = {}
 NAMES = ("stargan10", "stargan18")
 PAPER = 18
+# Its norms go by the image's own statistics; published files hold others too.
+UNREAD = ("running_mean", "running_var")
 _ENDS = 6  # Convolutions of stem and head.
 
 

@@ -24,6 +24,7 @@ VARIANTS = {
     "shortcut": {"shortcut": True},
 }
 PAPER = 29
+UNREAD = ()
 NAMES = tuple(f"vdcnn{depth}" for depth in _BLOCKS)
 
 

@@ -90,6 +90,17 @@ def look_at(
     return measure.accuracy(measure.predictions(asked, split), split.labels)
 
 
+def evaluate(
+    model: keras.Model,
+    dataset: data.Dataset,
+    session: configs.Session,
+    **of_generators: Any,
+) -> dict[str, Any]:
+    """Reads the test split and returns a model's `test_accuracy`."""
+    del session, of_generators
+    return _tested(model, dataset)
+
+
 def judge_teacher(
     config: configs.Teach,
     teacher: sectioned.SectionedModel,
@@ -99,8 +110,7 @@ def judge_teacher(
 ) -> dict[str, Any]:
     """Reads the test split and returns a teacher's `test_accuracy`."""
     del config, folder, beside
-    predicted = measure.predictions(teacher, dataset.test)
-    return {"test_accuracy": measure.accuracy(predicted, dataset.test.labels)}
+    return _tested(teacher, dataset)
 
 
 def judge(
@@ -184,3 +194,8 @@ def lines(told: Mapping[str, Any]) -> list[str]:
         "Chosen on validation; the test split was read once, after the last "
         "phase.",
     ]
+
+
+def _tested(model, dataset):
+    predicted = measure.predictions(model, dataset.test)
+    return {"test_accuracy": measure.accuracy(predicted, dataset.test.labels)}

@@ -92,32 +92,10 @@ def beside(
         DataError: it is missing or damaged.
         SettingsError: it is of other pictures or attributes.
     """
-    place = config.discriminator_weights or taught or config.teacher_weights
-    if not place:
-        return {_NAME: _new_discriminator(config, dataset)}
-    path = pathlib.Path(place)
-    if path.suffix != ".keras" or path.name == "teacher.keras":
-        folder = path if path.is_dir() else path.parent
-        found = [
-            folder / f"{_NAME}.keras",
-            folder / "teacher" / f"{_NAME}.keras",
-        ]
-        path = next((file for file in found if file.is_file()), None)
-        if path is None:
-            raise errors.DataError(
-                f"A generator is fine-tuned and judged by its teacher's "
-                f"discriminator, and {folder} holds no {_NAME}.keras. Name it "
-                "with --discriminator_weights."
-            )
-    model = sectioned.load(path)
-    image, count = dataset.form["input_shape"], len(dataset.classes)
-    shapes = (model.input_shape[1:], model.output_shape[-1][1:])
-    if shapes != (tuple(image), (count,)):
-        raise errors.SettingsError(
-            f"The discriminator must be of pictures {tuple(image)} and {count} "
-            f"attributes. Received: {path} of {shapes[0]} and {shapes[1]}."
-        )
-    return {_NAME: model}
+    named, by = config.discriminator_weights, taught or config.teacher_weights
+    if named or by:
+        return {_NAME: _discriminator(named, by, dataset)}
+    return {_NAME: _new_discriminator(config, dataset)}
 
 
 def watchers(
@@ -154,6 +132,39 @@ def look_at(
         discriminator=beside[_NAME],
     )
     return told["roles"]["teacher"]["attribute_accuracy"]
+
+
+def evaluate(
+    model: keras.Model,
+    dataset: data.Dataset,
+    session: configs.Session,
+    *,
+    teacher: keras.Model | None,
+    discriminator_weights: str,
+    beside: str,
+) -> dict[str, Any]:
+    """Reads the test split and returns what `judging.judge` says of a model.
+
+    Args:
+        model: a generator.
+        dataset: whose test split is read.
+        session: by which features it is judged.
+        teacher: whom it is compared with, if anybody.
+        discriminator_weights: its judge's file; "" for what lies beside one.
+        beside: a generator's file, or its run's folder.
+    """
+    models = {"teacher": teacher} if teacher else {}
+    told = judging.judge(
+        {**models, "student": model},
+        dataset.test,
+        dataset.classes,
+        dataset.exclusive,
+        discriminator=_discriminator(discriminator_weights, beside, dataset),
+        reference="teacher" if teacher else "",
+        seen=judging.seen_by(session),
+        real=dataset.train,
+    )
+    return told.pop("roles")["student"] | told
 
 
 def judge_teacher(
@@ -268,6 +279,32 @@ def _judged(config, models, dataset, folder, discriminator):
         seen=judging.seen_by(config.session),
         real=dataset.train,
     )
+
+
+def _discriminator(named, generator, dataset):
+    """Returns the discriminator that is named, or lies beside a generator."""
+    path = pathlib.Path(named)
+    if not named:
+        folder = pathlib.Path(generator)
+        folder = folder if folder.is_dir() else folder.parent
+        # Of a student's run its teacher's.
+        found = [f / f"{_NAME}.keras" for f in (folder / "teacher", folder)]
+        path = next((file for file in found if file.is_file()), None)
+        if path is None:
+            raise errors.DataError(
+                "A generator is fine-tuned and judged by its teacher's "
+                f"discriminator, and {folder} holds no {_NAME}.keras. Name it "
+                "with --discriminator_weights."
+            )
+    model = sectioned.load(path)
+    image, count = dataset.form["input_shape"], len(dataset.classes)
+    shapes = [t.shape[1:] for t in (*model.inputs, *model.outputs)]
+    if len(shapes) != 3 or (shapes[0], shapes[2]) != (tuple(image), (count,)):
+        raise errors.SettingsError(
+            f"A discriminator must be of pictures {tuple(image)} and {count} "
+            f"attributes. Received: {path} of {shapes[0]} and {shapes[-1]}."
+        )
+    return model
 
 
 def _new_discriminator(config, dataset):

@@ -216,17 +216,20 @@ def test_pictures_of_any_kind_become_rgb(tmp_path):
     colour = Image.fromarray(np.full((9, 9, 3), [200, 100, 50], np.uint8))
     kinds = {
         "grey.png": (Image.fromarray(grey), (77, 77, 77)),
+        "without_suffix": (Image.fromarray(grey), (77, 77, 77)),
         "deep.png": (
-            Image.fromarray(grey.astype(np.uint16) << 8),
-            (77, 77, 77),
+            Image.fromarray((grey + np.uint16(56)) << 8),
+            (133, 133, 133),
         ),
         "palette.gif": (colour.quantize(4), (200, 100, 50)),
         "cmyk.jpg": (colour.convert("CMYK"), (200, 100, 50)),
         "alpha.png": (colour.convert("RGBA"), (200, 100, 50)),
+        "plain.ppm": (colour, (200, 100, 50)),
     }
     rows = []
     for name, (image, _) in kinds.items():
-        image.save(tmp_path / "images" / name)
+        kind = None if "." in name else "PNG"
+        image.save(tmp_path / "images" / name, kind)
         rows += [f"{name}," + ",".join("000000")]
     with (tmp_path / "attributes.csv").open("a") as file:
         file.write("\n".join(rows))
@@ -306,13 +309,20 @@ def test_what_has_changed_is_decoded_again(tmp_path, change):
 
 
 @pytest.mark.parametrize(
-    "file", ["pixels.bin", "labels.npy", "places.npy", "facts.json"]
+    ("file", "damage"),
+    [
+        ("pixels.bin", lambda content: content[:-3]),
+        ("pixels.bin", lambda content: bytes(192) + content),
+        ("labels.npy", lambda content: content[:-3]),
+        ("places.npy", lambda content: content[:-3]),
+        ("facts.json", lambda content: content[:-3]),
+    ],
 )
-def test_what_was_kept_and_is_damaged_is_decoded_again(tmp_path, file):
+def test_what_was_kept_and_is_damaged_is_decoded_again(tmp_path, file, damage):
     write(tmp_path)
     load(tmp_path)
     for path in (tmp_path / "encoded").glob(f"*/{file}"):
-        path.write_bytes(path.read_bytes()[:-3])
+        path.write_bytes(damage(path.read_bytes()))
     check_values(load(tmp_path))
 
 

@@ -1,0 +1,30 @@
+#!/bin/sh
+# A StarGAN of 18 layers on pictures of clothes, and ones of 10 layers: by LIT
+# alone, by LIT and fine-tuning, and from scratch at as many generator steps.
+#
+#   docs/results/fashion_cpu/study.sh DATA_DIR RUNS_DIR
+#
+# Interrupted, it goes on where it was. From scratch a generator has a new
+# discriminator, five steps of which go before each of its own; LIT has the
+# teacher's, and it stays as it is.
+set -e
+data=$1
+runs=$2
+here=$(dirname "$0")
+features=$runs/features.keras
+common="--recipe=fashion_cpu --data_dir=$data --feature_model=$features"
+
+mkdir -p "$runs"
+[ -f "$features" ] || python "$here/features.py" "$data" "$features"
+lit-teach $common --model=stargan18 --workdir="$runs/teacher"
+for seed in 0 1 2; do
+  student="$common --seed=$seed --teacher_weights=$runs/teacher"
+  lit-compress $student --workdir="$runs/lit_fine_tune_seed$seed"
+  lit-compress $student --workdir="$runs/lit_seed$seed" \
+    --lit_steps=3000 --fine_tune_steps=0 --fine_tune_epochs=0
+  lit-teach $common --seed=$seed --model=stargan10 --teach_steps=3000 \
+    --workdir="$runs/scratch_seed$seed"
+  # As its teacher's discriminator sees it, and beside that teacher.
+  lit-evaluate $common --model="$runs/scratch_seed$seed" \
+    --teacher_weights="$runs/teacher" --json="$runs/scratch_seed$seed.json"
+done
