@@ -11,115 +11,39 @@ import tensorflow as tf
 from PIL import Image
 
 import lit_tf
-from lit_tf import assemble, callbacks, config, data, experiment, judging
+from lit_tf import assemble, config, data, experiment
 from lit_tf.data import augment
 
-NAMES = ("Black_Hair", "Blond_Hair", "Male")
-PHASE = config.Phase(
-    epochs=0,
-    steps=5,
-    batch_size=4,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    momentum=0.5,
-    optimizer="adam",
-    linear_decay=0.5,
-)
+NAMES = {"Black_Hair", "Male", "Young"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder of 40 pictures and their attributes; 32 are trained on."""
-    folder = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(0)
-    rows = [("file", *NAMES)]
-    for i in range(40):
-        pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{i}.png")
-        rows.append((f"{i}.png", *random.integers(0, 2, len(NAMES))))
-    lines = (",".join(map(str, row)) for row in rows)
-    (folder / "attributes.csv").write_text("\n".join(lines))
-    return folder
-
-
-def settings(folder, workdir, kind=config.Compress, **changed):
-    session = {"log_steps": 1, "sample_steps": 3}
-    given = {
-        "teacher": "stargan10",
-        "teach": PHASE,
-        "architecture": config.Architecture(width=4),
-        "adversarial": config.Adversarial(
-            discriminator_width=4, discriminator_depth=2, discriminator_steps=2
-        ),
-        "data": config.Data(
-            dataset="image_folder",
-            image_size=8,
-            exclusive=("Black_Hair+Blond_Hair",),
-        ),
-        "session": config.Session(
-            workdir=str(workdir),
-            data_dir=str(folder),
-            **session | changed.pop("session", {}),
-        ),
-    }
-    if kind is config.Compress:
-        given |= {
-            "student": "stargan8",
-            "method": config.Method(beta=0.0),
-            "lit": PHASE,
-            "fine_tune": PHASE,
-        }
-    return kind(**given | changed)
-
-
-@pytest.fixture(scope="module")
-def taught(folder, tmp_path_factory):
+def taught(generators, tmp_path_factory):
     """A finished teacher: its folder and its report."""
     workdir = tmp_path_factory.mktemp("taught") / "it"
-    chosen = settings(folder, workdir, kind=config.Teach)
+    chosen = generators(workdir, kind=config.Teach)
     return workdir, experiment.teach(chosen, command="lit-teach --x")
 
 
-class Watched:
-    """A finished compression, and the models that were at work in it."""
-
-    def __init__(self, chosen):
-        self.trainers, self.judges = {}, []
-        make, judge = assemble.compression, judging.judge
-
-        def making(*arguments):
-            self.trainers = make(*arguments)
-            return self.trainers
-
-        def judged(*arguments, discriminator, **how):
-            self.judges.append(discriminator.get_weights())
-            return judge(*arguments, discriminator=discriminator, **how)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(assemble, "compression", making)
-            patch.setattr(judging, "judge", judged)
-            self.report = experiment.compress(chosen, command="lit --x")
-
-
 @pytest.fixture(scope="module")
-def fixed(folder, taught, tmp_path_factory):
-    """A compression by a discriminator that stays as it is; 11 steps."""
+def fixed(generators, taught, tmp_path_factory):
+    """A compression by a discriminator that stays: folder, report, trainers."""
     workdir = tmp_path_factory.mktemp("fixed") / "it"
-    chosen = settings(
-        folder,
+    chosen = generators(
         workdir,
         teacher_weights=str(taught[0]),
-        fine_tune=dataclasses.replace(PHASE, steps=11),
+        fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
     )
-    return workdir, Watched(chosen)
+    make, made = assemble.compression, {}
 
+    def making(*given):
+        made.update(make(*given))
+        return made
 
-@pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory):
-    """A compression of a new teacher, whose discriminator is trained on."""
-    workdir = tmp_path_factory.mktemp("trained") / "it"
-    chosen = settings(folder, workdir, discriminator="trained")
-    return workdir, Watched(chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assemble, "compression", making)
+        report = experiment.compress(chosen, command="lit-compress --x")
+    return workdir, report, made
 
 
 def strict(path):
@@ -127,19 +51,6 @@ def strict(path):
         raise AssertionError(f"{path} has {word}")
 
     return json.loads(path.read_text(), parse_constant=fail)
-
-
-def check_bits(one, other, exact=True):
-    for ours, theirs in zip(one, other, strict=True):
-        assert ours.shape == theirs.shape
-        if exact:
-            np.testing.assert_array_equal(ours, theirs)
-    if not exact:
-        assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
-
-
-def weights(path):
-    return lit_tf.load(path).get_weights()
 
 
 def names(folder):
@@ -159,7 +70,7 @@ def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
     teacher = strict(workdir / "report.json")["teacher"]
     assert teacher == report["teacher"]
     assert 0 <= teacher["attribute_accuracy"] <= 1
-    assert teacher["attributes"].keys() == set(NAMES)
+    assert teacher["attributes"].keys() == NAMES
     assert teacher["judged"]["pictures"] == 4 * 3
     text = (workdir / "report.md").read_text()
     assert "Judged on 12 pictures a generator" in text
@@ -169,7 +80,7 @@ def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
 def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
     fixed,
 ):
-    workdir, run = fixed
+    workdir, report, _ = fixed
     assert names(workdir) == {
         *("checkpoints", "config.json", "curves.png", "logs", "report.md"),
         *("metrics.jsonl", "recipe.flags", "report.json", "samples"),
@@ -183,7 +94,7 @@ def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
         # Four test pictures, of teacher and student; three changes.
         assert grid.size == ((1 + 3) * 10, 4 * 2 * 10)
     told = strict(workdir / "report.json")
-    assert told == run.report
+    assert told == report
     assert told["student"]["depth"] == 8
     assert told["student"]["likeness"]["l1"] > 0
     text = (workdir / "report.md").read_text()
@@ -192,7 +103,7 @@ def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
 
 
 def test_tensorboard_shows_the_samples(fixed):
-    workdir, _ = fixed
+    workdir, *_ = fixed
     (events,) = (workdir / "logs" / "fine_tune").glob("events.*")
     steps = [
         event.step
@@ -204,23 +115,14 @@ def test_tensorboard_shows_the_samples(fixed):
 
 
 def test_a_fixed_discriminator_and_the_teacher_stay_bit_for_bit(taught, fixed):
-    workdir, (_, run) = taught[0], fixed
-    at_work = run.trainers["fine_tune"]
+    at_work = fixed[2]["fine_tune"]
     for path, model in (
         ("discriminator.keras", at_work.discriminator),
         ("teacher.keras", at_work.teacher),
     ):
-        check_bits(model.get_weights(), weights(workdir / path))
-
-
-def test_a_trained_discriminator_is_left_and_the_teachers_is_the_judge(trained):
-    workdir, run = trained
-    left = weights(workdir / "discriminator.keras")
-    teachers = weights(workdir / "teacher" / "discriminator.keras")
-    check_bits(left, teachers, exact=False)
-    check_bits(run.trainers["fine_tune"].discriminator.get_weights(), left)
-    check_bits(run.judges[-1], teachers)
-    strict(workdir / "report.json")
+        kept = lit_tf.load(taught[0] / path).get_weights()
+        for one, other in zip(model.get_weights(), kept, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def rows(workdir, phase):
@@ -228,25 +130,24 @@ def rows(workdir, phase):
     return [row for row in map(json.loads, lines) if row["phase"] == phase]
 
 
-def test_losses_of_both_players_are_logged(trained, fixed):
-    players = ({"d_real", "d_fake", "d_cls", "d_gp", "d_total"}, {"g_rec"})
-    row = rows(trained[0], "fine_tune")[-1]
-    assert row.keys() >= set.union(*players)
-    assert rows(fixed[0], "fine_tune")[-1].keys().isdisjoint(players[0])
+def test_a_fixed_discriminator_has_no_losses(fixed):
+    row = rows(fixed[0], "fine_tune")[-1]
+    assert row.keys() >= {"g_fake", "g_cls", "g_rec", "total"}
+    assert not any(name.startswith("d_") for name in row)
     assert rows(fixed[0], "lit")[-1].keys() >= {"kd", "ir", "total"}
 
 
 def test_the_rate_falls_within_an_epoch(fixed):
     rates = [row["learning_rate"] for row in rows(fixed[0], "lit")]
-    assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 0.8e-3, 0.4e-3])
+    assert rates[:5] == pytest.approx([1e-3, 1e-3, 1e-3, 0.8e-3, 0.4e-3])
 
 
 def test_a_saved_model_makes_the_students_pictures_without_us(
-    fixed, folder, tmp_path
+    fixed, generators, album, tmp_path
 ):
-    workdir, _ = fixed
+    workdir, *_ = fixed
     images = data.load(
-        settings(folder, tmp_path).data, data_dir=str(folder)
+        generators(tmp_path).data, data_dir=str(album)
     ).test.inputs[:]
     target = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
     np.savez(tmp_path / "asked.npz", images=images, target=target)
@@ -264,52 +165,12 @@ def test_a_saved_model_makes_the_students_pictures_without_us(
     subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
     made = np.load(tmp_path / "answer.npy")
     student = lit_tf.load(workdir / "student.keras")
-    wanted = augment.to_bytes(student((augment.unit(images), target)))
+    wanted = augment.to_bytes(
+        student((augment.unit(images), tf.constant(target)), training=False)
+    )
     assert made.dtype == np.uint8
     assert np.abs(made.astype(int) - wanted.numpy().astype(int)).max() <= 1
     assert np.std(made) > 5  # Not one grey.
-
-
-def check_checkpoints(one, other):
-    with np.load(one) as ours, np.load(other) as theirs:
-        assert ours.files == theirs.files
-        for name in set(ours.files) - {"position"}:
-            np.testing.assert_array_equal(ours[name], theirs[name], name)
-        return set(name.partition("/")[0] for name in ours.files)
-
-
-def test_a_resumed_run_ends_with_the_same_bits(
-    trained, folder, tmp_path, monkeypatch
-):
-    undisturbed, _ = trained
-    chosen = settings(
-        folder,
-        tmp_path,
-        discriminator="trained",
-        session={"checkpoint_steps": 1},
-    )
-    save, seen = callbacks.Saver.on_train_batch_end, []
-
-    def interrupted(self, batch, logs=None):
-        save(self, batch, logs)
-        seen.append(batch)
-        if len(seen) in (2, 12):  # In `teach`, and in `fine_tune`.
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(callbacks.Saver, "on_train_batch_end", interrupted)
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            experiment.compress(chosen)
-    experiment.compress(chosen)
-    assert len(seen) == 15
-    for file in ("teacher/checkpoints/teach.npz", "checkpoints/fine_tune.npz"):
-        groups = check_checkpoints(undisturbed / file, tmp_path / file)
-        assert groups >= {"student", "optimizer", "discriminator", "opponent"}
-    check_checkpoints(
-        undisturbed / "checkpoints/lit.npz", tmp_path / "checkpoints/lit.npz"
-    )
-    for name in ("student.keras", "discriminator.keras"):
-        check_bits(weights(undisturbed / name), weights(tmp_path / name))
 
 
 def position(workdir, phase):
@@ -326,14 +187,15 @@ def test_a_phase_of_steps_ends_at_the_very_step(fixed):
 
 
 def test_a_phase_of_steps_ends_there_also_when_steps_run_together(
-    fixed, taught, folder, tmp_path
+    fixed, taught, generators, tmp_path
 ):
     experiment.compress(
-        settings(
-            folder,
+        generators(
             tmp_path,
             teacher_weights=str(taught[0]),
-            fine_tune=dataclasses.replace(PHASE, steps=11),
+            fine_tune=dataclasses.replace(
+                generators(tmp_path).fine_tune, steps=11
+            ),
             run=config.Run(steps_per_execution=2),
         )
     )
