@@ -18,6 +18,7 @@ setuptools.setup(
         "lit_tf.benchmark",
         "lit_tf.data",
         "lit_tf.models",
+        "lit_tf.tasks",
         "lit_tf.flags",
         "lit_tf.launch",
     ],

@@ -1,361 +1,35 @@
-"""What an experiment is: frozen settings, their defaults and their checks.
+"""What an experiment is: groups of settings, and each phase's defaults.
 
-Every default lives here and nowhere else. A setting is also a flag of the same
-name; the settings of a `Phase` carry the phase's name in front
-(`Compress.lit.epochs` is `--lit_epochs`). The defaults are the paper's for the
-CIFAR ResNets; the data set alone defaults to one that needs no download.
+A setting is also a flag of the same name; the settings of a `Phase` carry the
+phase's name in front (`Compress.lit.epochs` is `--lit_epochs`). The defaults
+are the paper's for the CIFAR ResNets; the data set alone defaults to one that
+needs no download.
 """
 
 import dataclasses
-import math
-import os
 
 from lit_tf import errors
-
-DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("default", "mirrored", "multi_worker")
-PENALTIES = ("l1", "l2", "smooth_l1")
-JIT_COMPILE = ("auto", "on", "off")
-TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
-TEACHER_CACHES = ("off", "memory", "disk")
-OPTIMIZERS = ("sgd", "adam")
-DISCRIMINATORS = ("fixed", "trained")
-EXPORTS = ("best", "last")
-
-
-def _check_seed(**received: int) -> None:
-    ((name, value),) = received.items()
-    errors.require(
-        0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received
-    )
-
-
-def check_one_of(known: tuple[str, ...], **received: str) -> None:
-    ((name, value),) = received.items()
-    errors.require(
-        value in known,
-        f"`{name}` must be one of {', '.join(known)}.",
-        **received,
-    )
-
-
-def check_method(alpha: float, temperature: float, beta: float) -> None:
-    """Raises `SettingsError` unless the loss's three weights make sense."""
-    errors.require(0 <= alpha <= 1, "`alpha` must be in [0, 1].", alpha=alpha)
-    errors.require(0 <= beta <= 1, "`beta` must be in [0, 1].", beta=beta)
-    errors.require(
-        0 < temperature < math.inf,
-        "`temperature` must be positive and finite.",
-        temperature=temperature,
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Data:
-    """What is learned from, and which part of it validates."""
-
-    dataset: str = "digits"
-    validation_fraction: float = 0.1
-    split_seed: int = 0
-    text_length: int = 1014
-    attributes: tuple[str, ...] = ()
-    exclusive: tuple[str, ...] = ()
-    image_size: int = 128
-    crop_size: int = 0
-
-    def __post_init__(self):
-        errors.require(
-            0 <= self.validation_fraction < 1,
-            "`validation_fraction` must be in [0, 1).",
-            validation_fraction=self.validation_fraction,
-        )
-        _check_seed(split_seed=self.split_seed)
-        errors.require(
-            self.text_length >= 1,
-            "`text_length` must be ≥ 1.",
-            text_length=self.text_length,
-        )
-        errors.require(
-            all(self.attributes)
-            and len(set(self.attributes)) == len(self.attributes),
-            "`attributes` must be names, each once.",
-            attributes=self.attributes,
-        )
-        names = [name for group in self.groups for name in group]
-        errors.require(
-            all(names) and all(len(group) > 1 for group in self.groups),
-            "`exclusive` must be groups of two or more names, joined by +.",
-            exclusive=self.exclusive,
-        )
-        errors.require(
-            len(set(names)) == len(names),
-            "`exclusive` must have an attribute in one group, and there once.",
-            exclusive=self.exclusive,
-        )
-        # A generator of pictures halves them twice.
-        errors.require(
-            self.image_size >= 4 and self.image_size % 4 == 0,
-            "`image_size` must be a positive multiple of 4.",
-            image_size=self.image_size,
-        )
-        errors.require(
-            self.crop_size >= 0,
-            "`crop_size` must be ≥ 0.",
-            crop_size=self.crop_size,
-        )
-
-    @property
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """The names of each group of `exclusive`."""
-        return tuple(tuple(group.split("+")) for group in self.exclusive)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Method:
-    """The loss of LIT (paper, section 3; `docs/method.md`)."""
-
-    penalty: str = "l2"
-    alpha: float = 0.95
-    temperature: float = 6.0
-    beta: float = 0.75
-
-    def __post_init__(self):
-        check_one_of(PENALTIES, penalty=self.penalty)
-        check_method(self.alpha, self.temperature, self.beta)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """What teacher and student are built with, beside their depths."""
-
-    width: int = 0
-
-    def __post_init__(self):
-        errors.require(
-            self.width >= 0,
-            "`width` must be ≥ 1, or 0 for the architecture's own.",
-            width=self.width,
-        )
-
-    @property
-    def options(self) -> dict[str, int]:
-        """The arguments of a builder that are not to be its own."""
-        return {"width": self.width} if self.width else {}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Adversarial:
-    """How a generator is trained against a discriminator (StarGAN's losses)."""
-
-    discriminator_width: int = 64
-    discriminator_depth: int = 6
-    discriminator_steps: int = 5
-    lambda_cls: float = 1.0
-    lambda_rec: float = 10.0
-    lambda_gp: float = 10.0
-
-    def __post_init__(self):
-        for name in (
-            "discriminator_width",
-            "discriminator_depth",
-            "discriminator_steps",
-        ):
-            value = getattr(self, name)
-            errors.require(
-                value >= 1, f"`{name}` must be ≥ 1.", **{name: value}
-            )
-        for name in ("lambda_cls", "lambda_rec", "lambda_gp"):
-            value = getattr(self, name)
-            errors.require(
-                0 <= value < math.inf,
-                f"`{name}` must be ≥ 0 and finite.",
-                **{name: value},
-            )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Phase:
-    """One training phase: an optimiser, a length and a learning rate's fall."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    milestones: tuple[int, ...] = ()
-    decay: float = 0.1
-    momentum: float = 0.9
-    warmup_epochs: int = 0
-    steps: int = 0
-    optimizer: str = "sgd"
-    linear_decay: float = 0.0
-
-    def __post_init__(self):
-        check_one_of(OPTIMIZERS, optimizer=self.optimizer)
-        for name in ("epochs", "steps"):
-            value = getattr(self, name)
-            errors.require(
-                value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
-            )
-        errors.require(
-            0 <= self.linear_decay <= 1,
-            "`linear_decay` must be a fraction in [0, 1].",
-            linear_decay=self.linear_decay,
-        )
-        errors.require(
-            self.batch_size >= 1,
-            "`batch_size` must be ≥ 1.",
-            batch_size=self.batch_size,
-        )
-        for name in ("learning_rate", "decay"):
-            value = getattr(self, name)
-            errors.require(
-                0 < value < math.inf,
-                f"`{name}` must be positive and finite.",
-                **{name: value},
-            )
-        errors.require(
-            0 <= self.weight_decay < math.inf,
-            "`weight_decay` must be ≥ 0 and finite.",
-            weight_decay=self.weight_decay,
-        )
-        errors.require(
-            0 <= self.momentum < 1,
-            "`momentum` must be in [0, 1).",
-            momentum=self.momentum,
-        )
-        errors.require(
-            self.warmup_epochs >= 0,
-            "`warmup_epochs` must be ≥ 0.",
-            warmup_epochs=self.warmup_epochs,
-        )
-        ascending = all(
-            low < high
-            for low, high in zip(
-                (0, *self.milestones), self.milestones, strict=False
-            )
-        )
-        errors.require(
-            ascending,
-            "`milestones` must be positive epochs in ascending order.",
-            milestones=self.milestones,
-        )
-
-    def total(self, epoch: int) -> int:
-        """Returns the phase's steps, of which an epoch has as many as given."""
-        return self.steps or self.epochs * epoch
-
-    def rate(self, step: int, epoch: int) -> float:
-        """Returns the learning rate of a step, counted from 0.
-
-        A milestone m means: epochs 0 … m−1 at the old rate. Warm-up epochs run
-        at a tenth of it. Over the last `linear_decay` of the phase the rate
-        falls to 0 besides.
-
-        Args:
-            step: of the phase.
-            epoch: the steps of an epoch.
-        """
-        passed = sum(step // epoch >= m for m in self.milestones)
-        rate = self.learning_rate * self.decay**passed
-        if step // epoch < self.warmup_epochs:
-            rate = self.learning_rate * 0.1
-        total = self.total(epoch)
-        left = 1 - step / total if total else 1.0
-        return rate * min(
-            1.0, left / self.linear_decay if self.linear_decay else 1.0
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-    """How it is computed: what can change a figure but not the method."""
-
-    seed: int = 0
-    dtype: str = "float32"
-    strategy: str = "default"
-    sync_batch_norm: bool = False
-    jit_compile: str = "auto"
-    steps_per_execution: int = 1
-
-    def __post_init__(self):
-        _check_seed(seed=self.seed)
-        for name, known in (
-            ("dtype", DTYPES),
-            ("strategy", STRATEGIES),
-            ("jit_compile", JIT_COMPILE),
-        ):
-            check_one_of(known, **{name: getattr(self, name)})
-        errors.require(
-            self.steps_per_execution >= 1,
-            "`steps_per_execution` must be ≥ 1.",
-            steps_per_execution=self.steps_per_execution,
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Frozen:
-    """How the frozen teacher is asked (`lit_tf/teacher.py`, `cache.py`)."""
-
-    teacher_dtype: str = "auto"
-    teacher_cache: str = "off"
-    teacher_cache_views: int = 4
-
-    def __post_init__(self):
-        for name, known in (
-            ("teacher_dtype", TEACHER_DTYPES),
-            ("teacher_cache", TEACHER_CACHES),
-        ):
-            check_one_of(known, **{name: getattr(self, name)})
-        errors.require(
-            self.teacher_cache_views >= 1,
-            "`teacher_cache_views` must be ≥ 1.",
-            teacher_cache_views=self.teacher_cache_views,
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Session:
-    """Where things are and how often they are written: never what they are.
-
-    A run may be resumed under another session.
-    """
-
-    workdir: str = ""
-    overwrite: bool = False
-    data_dir: str = ""
-    download: bool = False
-    teacher_cache_dir: str = ""
-    checkpoint_minutes: float = 5.0
-    checkpoint_steps: int = 0
-    log_steps: int = 100
-    sample_steps: int = 1000
-    worker_minutes: float = 5.0
-    inception_weights: str = ""
-    download_inception: bool = False
-    feature_model: str = ""
-
-    def __post_init__(self):
-        for name in (
-            "checkpoint_minutes",
-            "checkpoint_steps",
-            "log_steps",
-            "sample_steps",
-            "worker_minutes",
-        ):
-            value = getattr(self, name)
-            errors.require(
-                value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
-            )
-
-    @property
-    def cache_dir(self) -> str:
-        """Where the teacher's answers are kept: beside the run, to be shared.
-
-        `teacher_cache_dir`, or else a folder beside that of the run.
-        """
-        beside = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
-        return self.teacher_cache_dir or beside
-
+from lit_tf.groups import (
+    DISCRIMINATORS,
+    DTYPES,
+    EXPORTS,
+    JIT_COMPILE,
+    OPTIMIZERS,
+    PENALTIES,
+    STRATEGIES,
+    TEACHER_CACHES,
+    TEACHER_DTYPES,
+    Adversarial,
+    Architecture,
+    Data,
+    Frozen,
+    Method,
+    Phase,
+    Run,
+    Session,
+    check_method,
+    check_one_of,
+)
 
 TEACH = Phase(
     epochs=200,
@@ -443,3 +117,29 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
         config.session, workdir=workdir, overwrite=False
     )
     return Teach(**shared | {"session": session})
+
+
+__all__ = [
+    "DISCRIMINATORS",
+    "DTYPES",
+    "EXPORTS",
+    "JIT_COMPILE",
+    "OPTIMIZERS",
+    "PENALTIES",
+    "STRATEGIES",
+    "TEACHER_CACHES",
+    "TEACHER_DTYPES",
+    "Adversarial",
+    "Architecture",
+    "Compress",
+    "Data",
+    "Frozen",
+    "Method",
+    "Phase",
+    "Run",
+    "Session",
+    "Teach",
+    "check_method",
+    "check_one_of",
+    "teaching",
+]

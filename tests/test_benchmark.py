@@ -272,6 +272,7 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
         ({"device": "CPU:9"}, "Unknown device 'CPU:9'. Known: CPU:0, CPU:1."),
         ({"dataset": "digit"}, "The nearest is digits."),
         ({"student": "resnet9"}, "The nearest is resnet8."),
+        ({"dataset": "celeba"}, "`dataset` must be one of classes"),
     ],
 )
 def test_what_cannot_be_timed_is_refused(changes, message):

@@ -43,6 +43,12 @@ class Bench:
         for name in (settings.teacher, settings.student):
             models.get(name)
         data.check(settings.dataset)
+        errors.require(
+            data.DATASETS[settings.dataset].task == "classes",
+            "`dataset` must be one of classes: generators are not timed here "
+            "(lit-compress --dry_run measures a step of each phase).",
+            dataset=settings.dataset,
+        )
         self.device = _device(settings.device)
         self.jit_compile = _jit_compile(settings)
         self.dataset = _dataset(settings, self.config)

@@ -250,10 +250,9 @@ def _said(judged, roles):
     )
     if "features" in judged:
         said += (
-            f" FID and Inception score are in the features of "
-            f"{judged['features']}, against {judged['real_pictures']:,} real "
-            "training pictures; they compare with others in the same features "
-            "and numbers alone."
+            f" FID and Inception score go by {judged['features']}, FID against "
+            f"{judged['real_pictures']:,} real training pictures; they compare "
+            "with others by the same network and numbers alone."
         )
     order = ", ".join(roles)
     grid = [

@@ -30,7 +30,9 @@ def main(data_dir, output):
             layers.Dense(3, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     garments = [pictures.classes.index(n) for n in ("Trouser", "Dress", "Coat")]
     splits = {
         name: (

@@ -1,12 +1,13 @@
 #!/bin/sh
 # A StarGAN of 18 layers on pictures of clothes, and ones of 10 layers: by LIT
-# alone, by LIT and fine-tuning, and from scratch at as many generator steps.
+# alone, by LIT and fine-tuning with the discriminator trained or fixed, and from
+# scratch, all at as many generator steps.
 #
 #   docs/results/fashion_cpu/study.sh DATA_DIR RUNS_DIR
 #
 # Interrupted, it goes on where it was. From scratch a generator has a new
-# discriminator, five steps of which go before each of its own; LIT has the
-# teacher's, and it stays as it is.
+# discriminator; LIT has the teacher's. Where it is trained, five of its steps go
+# before each of the generator's.
 set -e
 data=$1
 runs=$2
@@ -19,7 +20,8 @@ mkdir -p "$runs"
 lit-teach $common --model=stargan18 --workdir="$runs/teacher"
 for seed in 0 1 2; do
   student="$common --seed=$seed --teacher_weights=$runs/teacher"
-  lit-compress $student --workdir="$runs/lit_fine_tune_seed$seed"
+  lit-compress $student --workdir="$runs/trained_seed$seed"
+  lit-compress $student --workdir="$runs/fixed_seed$seed" --discriminator=fixed
   lit-compress $student --workdir="$runs/lit_seed$seed" \
     --lit_steps=3000 --fine_tune_steps=0 --fine_tune_epochs=0
   lit-teach $common --seed=$seed --model=stargan10 --teach_steps=3000 \
