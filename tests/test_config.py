@@ -255,7 +255,7 @@ def all_changed():
         (
             config.Teach,
             {"teach": phase(epochs=0)},
-            "`teach_epochs` must be ≥ 1, or `teach_steps`. Received: "
+            "`teach_epochs` must be ≥ 1. (Or `teach_steps`.) Received: "
             "teach_epochs=0.",
         ),
         (

@@ -145,7 +145,7 @@ def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
     inputs, labels = loaded.train.inputs[:3], loaded.train.labels[:3]
     shape = (3, len(loaded.classes))
     if loaded.task == "images":  # They become pictures.
-        inputs, shape = (augment.unit(inputs), labels), inputs.shape
+        inputs, shape = (augment.unit(inputs).numpy(), labels), inputs.shape
     answers = model(inputs, training=False).numpy()
     assert answers.shape == shape
     assert np.isfinite(answers).all()
