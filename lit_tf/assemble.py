@@ -9,7 +9,6 @@ from lit_tf import (
     cache,
     data,
     devices,
-    errors,
     lit,
     models,
     pairs,
@@ -61,6 +60,7 @@ def pair(
     with devices.strategy(config.run.strategy).scope():
         student = _build(config.student, form, config)
     pairs.check_alike(teacher, student)
+    tasks.TASKS[loaded.task].check(config, loaded)
     return teacher, student
 
 
@@ -70,6 +70,7 @@ def teaching(
     """Returns the trainer of phase `teach`, on a new teacher."""
     with devices.strategy(config.run.strategy).scope():
         model = _build(config.teacher, loaded.form, config)
+        tasks.TASKS[loaded.task].check(config, loaded)
         return tasks.TASKS[loaded.task].teaching(config, model, loaded)
 
 
@@ -122,12 +123,6 @@ def answers(
     """
     if config.frozen.teacher_cache == "off":
         return None
-    errors.require(
-        loaded.task == "classes",
-        "`teacher_cache` must be off where pictures become pictures: their "
-        "targets change with every batch.",
-        teacher_cache=config.frozen.teacher_cache,
-    )
     return cache_of(config, model, loaded).open()
 
 
