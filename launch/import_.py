@@ -1,11 +1,13 @@
 """lit-import: somebody else's weights as a model of ours."""
 
+from lit_tf.flags import architecture, importing, pictures, texts
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import importing, pictures, texts
 from lit_tf.launch import command
 
+from lit_tf import config
+
 ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
-TOPICS = (importing, texts, pictures)
+TOPICS = (importing, architecture, texts, pictures)
 
 
 def _import(line):
@@ -16,6 +18,7 @@ def _import(line):
         output,
         settings,
         model=flags_config.value("model"),
+        architecture=flags_config.from_flags(config.Architecture),
         normalization=flags_config.value("normalization"),
         overwrite=flags_config.value("overwrite"),
     )

@@ -9,7 +9,6 @@ from lit_tf import (
     cache,
     data,
     devices,
-    errors,
     lit,
     models,
     pairs,
@@ -68,6 +67,7 @@ def pair(
     with devices.strategy(config.run.strategy).scope():
         student = _build(config.student, form, config)
     pairs.check_alike(teacher, student)
+    tasks.TASKS[loaded.task].check(config, loaded)
     return teacher, student
 
 
@@ -77,6 +77,7 @@ def teaching(
     """Returns the trainer of phase `teach`, on a new teacher."""
     with devices.strategy(config.run.strategy).scope():
         model = _build(config.teacher, loaded.form, config)
+        tasks.TASKS[loaded.task].check(config, loaded)
         return tasks.TASKS[loaded.task].teaching(config, model, loaded)
 
 

@@ -22,6 +22,7 @@ from lit_tf import (
     weights,
 )
 
+_ARCHITECTURE = configs.Architecture()
 _KERAS = (".keras", ".h5")
 
 
@@ -31,6 +32,7 @@ def import_model(
     settings: configs.Data,
     *,
     model: str = "",
+    architecture: configs.Architecture = _ARCHITECTURE,
     normalization: str = "",
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def import_model(
         settings: the data set whose inputs and classes the model has, and how
             it is read; its files are not needed.
         model: the architecture of a checkpoint; a Keras model has its own.
+        architecture: what it is built with, beside its depth.
         normalization: what the model was trained behind, as
             `normalizations.resolve` takes it. It goes into the stem. A Keras
             model needs none if it takes raw inputs, a model of texts ever.
@@ -72,7 +75,8 @@ def import_model(
     if path.suffix in _KERAS:
         found = _from_keras(path, form, front=normalization != "none")
     else:
-        found = _from_checkpoint(path, model, form)
+        builder = models.get(model, **architecture.options)
+        found = _from_checkpoint(path, builder(**form))
     logits = softmax.removed(found)
     saved.check_form(logits, dataset, form)
     _check_answers(logits, path)
@@ -139,16 +143,17 @@ def _check_target(target, overwrite):
         raise errors.DataError(f"{target} exists; --overwrite replaces it.")
 
 
-def _from_checkpoint(path, name, form):
+def _from_checkpoint(path, model):
     arrays = weights.read(path)
-    model = models.get(name)(**form)
     like = models.recognized(arrays)
     transfer.assign(
         models.published(model),
         models.read(model.name, arrays),
         source=str(path),
-        target=name,
-        hint=f" It looks like {like}." if like not in (name, None) else "",
+        target=model.name,
+        hint=f" It looks like {like}."
+        if like not in (model.name, None)
+        else "",
     )
     return model
 

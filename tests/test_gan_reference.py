@@ -8,7 +8,16 @@ import pytest
 import tensorflow as tf
 from test_reference import BOUND, GENERATORS, _channels_last, _under
 
-from lit_tf import gan, lit, outputs, teacher, transfer
+from lit_tf import (
+    config,
+    gan,
+    importing,
+    lit,
+    outputs,
+    sectioned,
+    teacher,
+    transfer,
+)
 from lit_tf.models import stargan
 
 ATTRIBUTES = "ABCDEFGHIJ"
@@ -127,3 +136,24 @@ def test_reference_discriminator_terms(recorded, close):
     for name in ("real", "fake", "cls", "gp"):
         wanted = file[f"d_loss_{name}"]
         close(np.mean(terms[f"d_{name}"]), wanted, BOUND, relative=True)
+
+
+def test_a_published_generator_is_imported(recorded, tmp_path, close):
+    file, deep, *_ = recorded
+    source, output = tmp_path / "generator.npz", tmp_path / "teacher.keras"
+    np.savez(source, **_under(file, "teacher"))  # Statistics and all.
+    attributes = deep.stem.get_layer("attributes").names
+    importing.import_model(
+        str(source),
+        str(output),
+        config.Data(
+            dataset="image_folder",
+            attributes=attributes,
+            image_size=file["input"].shape[2],
+        ),
+        model=f"stargan{deep.depth}",
+        architecture=config.Architecture(width=int(file["conv_dim"])),
+    )
+    x, _ = _batch(file)
+    image = sectioned.load(output)(x, training=False)
+    close(image, _channels_last(file["teacher_image"]), BOUND)

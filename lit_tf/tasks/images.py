@@ -40,6 +40,29 @@ _NAME = "discriminator"
 _LOOKED_AT = 256  # Pictures, before anything is trained.
 
 
+def check(
+    config: configs.Teach | configs.Compress, dataset: data.Dataset
+) -> None:
+    """Refuses what would only be found out when it is needed.
+
+    Raises:
+        SettingsError: there can be no such discriminator or judge, or answers
+            are to be kept.
+        DataError: the teacher's discriminator or a judge is missing.
+    """
+    if isinstance(config, configs.Compress):
+        beside(config, dataset, "")
+        errors.require(
+            config.frozen.teacher_cache == "off",
+            "`teacher_cache` must be off where pictures become pictures: their "
+            "targets change with every batch.",
+            teacher_cache=config.frozen.teacher_cache,
+        )
+    else:
+        _new_discriminator(config, dataset)
+    judging.seen_by(config.session)
+
+
 def teaching(
     config: configs.Teach | configs.Compress,
     model: sectioned.SectionedModel,
