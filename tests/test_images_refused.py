@@ -8,7 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from lit_tf import config, errors, experiment, models, rehearsal, saved
+import lit_tf
+from lit_tf import (
+    assemble,
+    config,
+    errors,
+    experiment,
+    models,
+    rehearsal,
+    saved,
+)
 from lit_tf.models import stargan
 
 FORM = {"input_shape": (8, 8, 3), "classes": 3}
@@ -78,11 +87,12 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
             tmp_path / "discriminator" / "discriminator.keras"
         ),
     )
-    beside = rehearsal.rehearse(settings())
-    assert (
-        rehearsal.rehearse(chosen)["teacher_accuracy"]
-        == (beside["teacher_accuracy"])
-    )
+    found = assemble.beside(chosen, assemble.dataset(chosen))
+    wanted = lit_tf.load(taught / "discriminator.keras").get_weights()
+    for one, other in zip(
+        found["discriminator"].get_weights(), wanted, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,16 @@ def test_answers_to_pictures_are_not_kept(settings, tmp_path, run, weights):
         "targets change with every batch. Received: teacher_cache='memory'."
     )
     # Before anything is trained, the teacher included.
+    assert not (tmp_path / "run" / "teacher").exists()
+
+
+@pytest.mark.parametrize("run", [experiment.compress, rehearsal.rehearse])
+def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
+    settings, tmp_path, run
+):
+    both = {"feature_model": "a.keras", "download_inception": True}
+    chosen = settings(teacher_weights="", session=both)
+    assert "InceptionV3 cannot both judge" in refusal(chosen, run=run)
     assert not (tmp_path / "run" / "teacher").exists()
 
 
