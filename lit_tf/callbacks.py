@@ -16,12 +16,14 @@ class Track(keras.callbacks.Callback):
     Args:
         position: where the phase is.
         steps: of an epoch.
+        total: of the phase.
     """
 
-    def __init__(self, position: checkpoints.Position, steps: int):
+    def __init__(self, position: checkpoints.Position, steps: int, total: int):
         super().__init__()
         self._position = position
         self._steps = steps
+        self._total = total
 
     def on_epoch_begin(self, epoch, logs=None):
         # `fit` counts batches from where it began, which after a resumption is
@@ -30,9 +32,9 @@ class Track(keras.callbacks.Callback):
         self._position.epoch = epoch + 1
 
     def on_train_batch_end(self, batch, logs=None):
-        # Keras counts the steps of a whole execution, also where the epoch, and
-        # with it the execution, ended earlier.
-        end = self._position.epoch * self._steps
+        # Keras counts the steps of a whole execution, also where the epoch or
+        # the phase, and with it the execution, ended earlier.
+        end = min(self._position.epoch * self._steps, self._total)
         self._position.step = min(self._before + batch + 1, end)
 
 

@@ -68,9 +68,9 @@ def judge(
         many the discriminator finds an attribute as it really is; of each role
         in `roles`: `attribute_accuracy`, in how many of the pictures that had
         to change it finds the changed attribute as it was asked for, also by
-        attribute in `attributes`; `likeness` to the reference; `fid` and
-        `inception_score`. With features their name in `features`, and the
-        number of `real_pictures`.
+        attribute in `attributes`; `likeness` to the reference, whose `psnr` is
+        None where all pictures are the same; `fid` and `inception_score`. With
+        features their name in `features`, and the number of `real_pictures`.
     """
     told = {role: _Told() for role in models}
     asked = {role: _asked(model) for role, model in models.items()}
@@ -108,7 +108,10 @@ def judge(
             "attributes": dict(zip(names, map(float, right), strict=True)),
         }
         if one.likeness.count:
-            facts["roles"][role]["likeness"] = one.likeness.values
+            like = one.likeness.values
+            # JSON has no infinity.
+            like["psnr"] = like["psnr"] if like["l2"] else None
+            facts["roles"][role]["likeness"] = like
     if seen is None:
         return facts
     statistics, count = _statistics(real, seen)

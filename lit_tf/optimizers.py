@@ -6,6 +6,8 @@ import keras
 
 from lit_tf import config
 
+_BETA_2, _EPSILON = 0.999, 1e-8  # Of Adam.
+
 
 @keras.saving.register_keras_serializable("lit_tf")
 class SGD(keras.optimizers.Optimizer):
@@ -60,17 +62,19 @@ class SGD(keras.optimizers.Optimizer):
 
 
 @keras.saving.register_keras_serializable("lit_tf")
-class Adam(keras.optimizers.Adam):
+class Adam(keras.optimizers.Optimizer):
     """Adam with L2 in the gradient: g + wd·w takes the place of g.
 
-    Epsilon is PyTorch's 1e-8; Keras's own is 1e-7, and its `weight_decay` is
-    decoupled from the gradient.
+    Epsilon is PyTorch's 1e-8, and where PyTorch has it: beside the root of the
+    mean square after its bias was corrected. `keras.optimizers.Adam` has it
+    before, which at the first step is 30 times as much, and 1e-7; its
+    `weight_decay` is decoupled from the gradient.
 
     Args:
         learning_rate: the rate; a float, a schedule or a callable.
-        momentum: β₁, of the running mean of gradients.
+        momentum: β₁, of the running mean of gradients. β₂ is 0.999.
         weight_decay: wd, for every trained variable.
-        **kwargs: of `keras.optimizers.Adam`.
+        **kwargs: of `keras.optimizers.Optimizer`.
     """
 
     def __init__(
@@ -81,21 +85,34 @@ class Adam(keras.optimizers.Adam):
         name: str = "adam",
         **kwargs: Any,
     ):
-        super().__init__(
-            learning_rate=learning_rate,
-            name=name,
-            **kwargs | {"beta_1": momentum, "epsilon": 1e-8},
-        )
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = momentum
         self.l2 = weight_decay
 
-    def update_step(self, gradient, variable, learning_rate):
-        gradient = keras.ops.cast(gradient, variable.dtype)
-        super().update_step(
-            gradient + self.l2 * variable, variable, learning_rate
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.means, self.squares = self.add_optimizer_variables(
+            variables, ["mean", "square"]
         )
 
+    def update_step(self, gradient, variable, learning_rate):
+        rate = keras.ops.cast(learning_rate, variable.dtype)
+        step = keras.ops.cast(self.iterations + 1, variable.dtype)
+        gradient = keras.ops.cast(gradient, variable.dtype) + self.l2 * variable
+        index = self._get_variable_index(variable)
+        mean, square = self.means[index], self.squares[index]
+        self.assign_add(mean, (gradient - mean) * (1 - self.momentum))
+        self.assign_add(
+            square, (keras.ops.square(gradient) - square) * (1 - _BETA_2)
+        )
+        root = keras.ops.sqrt(square / (1 - _BETA_2**step))
+        unbiased = mean / (1 - self.momentum**step)
+        self.assign_sub(variable, rate * unbiased / (root + _EPSILON))
+
     def get_config(self):
-        own = {"momentum": self.beta_1, "weight_decay": self.l2}
+        own = {"momentum": self.momentum, "weight_decay": self.l2}
         return super().get_config() | own
 
 

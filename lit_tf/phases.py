@@ -135,7 +135,7 @@ def run(
         every_steps=session.checkpoint_steps,
     )
     everyone = [
-        callbacks.Track(position, steps),
+        callbacks.Track(position, steps, total),
         callbacks.StopWhenNotFinite(name, position),
         meter,
         callbacks.Rate(settings, position, steps),

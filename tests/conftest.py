@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from lit_tf import characters, models, sectioned
+from lit_tf import characters, config, models, sectioned
 
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
@@ -126,6 +127,77 @@ def vectors():
         random = np.random.default_rng(0)
         x = random.normal(size=(size, 4)).astype("float32")
         return x, random.integers(0, 3, size).astype("int32")
+
+    return make
+
+
+# A phase that ends within an epoch.
+SHORT = config.Phase(
+    epochs=0,
+    steps=5,
+    batch_size=4,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    momentum=0.5,
+    optimizer="adam",
+    linear_decay=0.5,
+)
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory):
+    """A folder of 40 pictures and their attributes; 32 are trained on."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    rows = [("file", *PICTURES["attributes"])]
+    for i in range(40):
+        pixels = random.integers(0, 256, PICTURES["input_shape"], np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+        rows.append((f"{i}.png", *random.integers(0, 2, len(rows[0]) - 1)))
+    lines = (",".join(map(str, row)) for row in rows)
+    (folder / "attributes.csv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def generators(album):
+    """A function: run folder → settings of a compression of tiny generators.
+
+    Every setting may be given otherwise; what is given of the session is put in
+    the place of that alone.
+    """
+
+    def make(workdir, kind=config.Compress, **changed):
+        session = {
+            "workdir": str(workdir),
+            "data_dir": str(album),
+            "log_steps": 1,
+            "sample_steps": 3,
+        }
+        given = {
+            "teacher": "stargan10",
+            "teach": SHORT,
+            "architecture": config.Architecture(width=4),
+            "adversarial": config.Adversarial(
+                discriminator_width=4,
+                discriminator_depth=2,
+                discriminator_steps=2,
+            ),
+            "data": config.Data(
+                dataset="image_folder",
+                image_size=8,
+                exclusive=("Male+Young",),
+            ),
+        }
+        if kind is config.Compress:
+            given |= {
+                "student": "stargan8",
+                "method": config.Method(beta=0.0),
+                "lit": SHORT,
+                "fine_tune": SHORT,
+            }
+        session = config.Session(**session | changed.pop("session", {}))
+        return kind(**given | {"session": session} | changed)
 
     return make
 

@@ -20,6 +20,8 @@ OTHERS = {
     "image_size": 64,
     "penalty": "l1",
     "export": "last",
+    "optimizer": "adam",
+    "discriminator": "trained",
     "dtype": "mixed_float16",
     "strategy": "mirrored",
     "jit_compile": "off",
@@ -34,8 +36,9 @@ def phase(**settings):
 
 def another(name, value):
     """Returns a value that a setting may have, other than the given one."""
-    if name in OTHERS:
-        return OTHERS[name]
+    for one in (name, name.rpartition("_")[2]):  # A phase's, such as `lit_…`.
+        if one in OTHERS:
+            return OTHERS[one]
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
@@ -252,7 +255,8 @@ def all_changed():
         (
             config.Teach,
             {"teach": phase(epochs=0)},
-            "`teach_epochs` must be ≥ 1. Received: teach_epochs=0.",
+            "`teach_epochs` must be ≥ 1. (Or `teach_steps`.) Received: "
+            "teach_epochs=0.",
         ),
         (
             config.Compress,
@@ -264,6 +268,60 @@ def all_changed():
             config.Compress,
             {"export": "first"},
             "`export` must be one of best, last. Received: export='first'.",
+        ),
+        (
+            config.Compress,
+            {"discriminator": "frozen"},
+            "`discriminator` must be one of fixed, trained. Received: "
+            "discriminator='frozen'.",
+        ),
+        (
+            config.Architecture,
+            {"width": -1},
+            "`width` must be ≥ 1, or 0 for the architecture's own. Received: "
+            "width=-1.",
+        ),
+        *(
+            (
+                config.Adversarial,
+                {name: 0},
+                f"`{name}` must be ≥ 1. Received: {name}=0.",
+            )
+            for name in (
+                "discriminator_width",
+                "discriminator_depth",
+                "discriminator_steps",
+            )
+        ),
+        *(
+            (
+                config.Adversarial,
+                {name: value},
+                f"`{name}` must be ≥ 0 and finite. Received: {name}={value}.",
+            )
+            for name in ("lambda_cls", "lambda_rec", "lambda_gp")
+            for value in (-1.0, float("inf"))
+        ),
+        (
+            phase,
+            {"optimizer": "adamw"},
+            "`optimizer` must be one of sgd, adam. Received: "
+            "optimizer='adamw'.",
+        ),
+        (phase, {"steps": -1}, "`steps` must be ≥ 0. Received: steps=-1."),
+        *(
+            (
+                phase,
+                {"linear_decay": value},
+                "`linear_decay` must be a fraction in [0, 1]. Received: "
+                f"linear_decay={value}.",
+            )
+            for value in (-0.5, 1.5)
+        ),
+        (
+            config.Session,
+            {"sample_steps": -1},
+            "`sample_steps` must be ≥ 0. Received: sample_steps=-1.",
         ),
     ],
 )
@@ -301,14 +359,42 @@ def test_a_setting_cannot_be_changed_afterwards():
 
 def test_the_rate_falls_with_the_epoch_of_a_milestone():
     phased = phase(milestones=(2, 4), decay=0.5)
-    rates = [phased.rate(epoch) for epoch in range(6)]
-    assert rates == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    rates = [phased.rate(step, 3) for step in range(18)]
+    assert rates == [1] * 6 + [0.5] * 6 + [0.25] * 6
 
 
 def test_warm_up_runs_at_a_tenth_of_the_rate():
     phased = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
-    rates = [phased.rate(epoch) for epoch in range(4)]
-    assert rates == pytest.approx([0.2, 0.2, 2.0, 0.2])
+    rates = [phased.rate(step, 2) for step in range(8)]
+    assert rates == pytest.approx([0.2] * 4 + [2.0, 2.0, 0.2, 0.2])
+
+
+def test_a_linear_decay_of_a_half_is_constant_and_then_falls_to_nothing():
+    phased = phase(epochs=2, linear_decay=0.5)
+    rates = [phased.rate(step, 4) for step in range(8)]
+    assert rates == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+
+
+def test_a_linear_decay_of_all_falls_from_the_first_step_on():
+    rates = [phase(steps=5, linear_decay=1.0).rate(i, 100) for i in range(5)]
+    assert rates == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_a_milestone_and_a_linear_decay_multiply():
+    phased = phase(epochs=2, milestones=(1,), linear_decay=0.5)
+    assert phased.rate(6, 4) == pytest.approx(0.1 * 0.5)
+
+
+def test_a_phase_is_as_long_as_its_epochs_or_its_steps():
+    assert phase(epochs=6).total(7) == 42
+    assert phase(epochs=6, steps=5).total(7) == 5
+    assert phase(epochs=0).total(7) == 0
+    config.Teach(teach=phase(epochs=0, steps=1))
+
+
+def test_an_architectures_width_is_its_own_unless_it_is_given():
+    assert config.Architecture().options == {}
+    assert config.Architecture(width=8).options == {"width": 8}
 
 
 def test_build_is_the_inverse_of_flatten():

@@ -225,11 +225,54 @@ def test_normalize_and_float32_compute_in_float32_under_any_policy(policy):
     np.testing.assert_allclose(exact, [[0.1 / 3]], rtol=1e-3)
 
 
+def test_attributes_stand_behind_the_colours_at_every_pixel():
+    images = values((2, 3, 4, 3))
+    target = np.array([[1, 0], [0, 0.5]], np.float32)
+    layer = layers.Attributes(("Male", "Young"))
+    result = layer([images, target])
+    shapes = [images.shape, target.shape]
+    assert result.shape == layer.compute_output_shape(shapes) == (2, 3, 4, 5)
+    np.testing.assert_array_equal(result[..., :3], images)
+    for i in range(2):
+        everywhere = np.broadcast_to(target[i], (3, 4, 2))
+        np.testing.assert_array_equal(result[i, ..., 3:], everywhere)
+
+
+def test_attributes_stand_also_where_a_picture_is_infinite():
+    images = np.full((1, 2, 2, 3), np.inf, np.float32)
+    result = layers.Attributes(("Male",))([images, np.ones((1, 1))])
+    np.testing.assert_array_equal(result[..., 3:], np.ones((1, 2, 2, 1)))
+
+
+@MIXED
+def test_attributes_are_of_the_policys_type(policy):
+    layer = layers.Attributes(("Male",), dtype=policy)
+    result = layer([values((1, 2, 2, 3)), tf.ones([1, 1])])
+    assert result.dtype == layer.compute_dtype != tf.float32
+    assert np.all(result[..., 3] == 1)
+
+
+def test_a_tanh_in_float32_has_all_its_digits():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layer = layers.Float32("tanh")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x = tf.constant([[0.7, -1.3]], tf.bfloat16)
+    result = layer(x)
+    exact = np.tanh(np.array(x, np.float64))
+    assert result.dtype == tf.float32
+    np.testing.assert_allclose(result, exact, atol=1e-6)
+    assert np.abs(np.array(tf.tanh(x), np.float64) - exact).max() > 1e-4
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         layers.Normalize((1.0, 2.0), (3.0, 4.0), name="normalize"),
         layers.Float32(name="logits"),
+        layers.Float32("tanh", name="image"),
+        layers.Attributes(("Male", "Young"), name="attributes"),
         layers.PadShortcut(6, 2, name="shortcut"),
         layers.KMaxPool(8, name="k_max"),
         layers.Characters("abc", 14, name="characters"),

@@ -248,9 +248,10 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     """Returns what a report says of the student's pictures, in Markdown."""
     roles = {role: told[role] for role in ("teacher", "student")}
     like = told["student"]["likeness"]
+    psnr = "∞" if like["psnr"] is None else f"{like['psnr']:.2f}"
     said = (
         f"Student against teacher, picture by picture: L1 {like['l1']:.4f}, "
-        f"PSNR {like['psnr']:.2f} dB, SSIM {like['ssim']:.4f}. The last "
+        f"PSNR {psnr} dB, SSIM {like['ssim']:.4f}. The last "
         "student: no one number chooses a generator. One seed "
         f"({told['settings']['seed']})."
     )

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from lit_tf import config, data, errors, models
+from lit_tf.data import augment
 
 SMALL = {"text_length": 64, "image_size": 8}
 # Files of 30 examples, by name. Images: the bytes of a record's labels, below
@@ -135,17 +136,19 @@ def test_noise_has_the_form_of_what_would_be_loaded(load):
 
 def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
     loaded = load()
-    if loaded.task == "images":
-        pytest.skip("no model of pictures yet")
     (family,) = (
         family
         for family in models.MODELS.values()
         if set(family.STEM) == loaded.stem.keys()
     )
     model = models.get(family.NAMES[0])(**loaded.form)
-    logits = model(loaded.train.inputs[:3], training=False).numpy()
-    assert logits.shape == (3, len(loaded.classes))
-    assert np.isfinite(logits).all()
+    inputs, labels = loaded.train.inputs[:3], loaded.train.labels[:3]
+    shape = (3, len(loaded.classes))
+    if loaded.task == "images":  # They become pictures.
+        inputs, shape = (augment.unit(inputs).numpy(), labels), inputs.shape
+    answers = model(inputs, training=False).numpy()
+    assert answers.shape == shape
+    assert np.isfinite(answers).all()
 
 
 def test_the_form_is_known_before_anything_is_loaded(load):

@@ -60,3 +60,25 @@ def test_the_channels_of_a_pixel_stay_together():
 def test_a_crop_of_nothing_leaves_inputs_of_any_kind_as_they_are():
     codes = tf.constant([[1, 2, 0], [3, 0, 0]], tf.uint8)
     assert augment.Crop()(codes, None) is codes
+
+
+def test_bytes_that_become_a_unit_become_the_same_bytes():
+    every = tf.range(256)
+    units = augment.unit(tf.cast(every, tf.uint8))
+    assert units.dtype == tf.float32
+    np.testing.assert_allclose(units, np.linspace(-1, 1, 256), atol=1e-6)
+    back = augment.to_bytes(units)
+    assert back.dtype == tf.uint8
+    np.testing.assert_array_equal(back, every)
+
+
+def test_what_lies_between_two_bytes_becomes_the_nearer():
+    levels = np.array([0.4, 0.6, 99.4, 99.6, 254.4, 254.6])
+    images = tf.constant(levels / 127.5 - 1, tf.float32)
+    wanted = [0, 1, 99, 100, 254, 255]
+    np.testing.assert_array_equal(augment.to_bytes(images), wanted)
+
+
+def test_what_is_lighter_than_white_is_white():
+    images = tf.constant([-7.0, -1.01, 1.01, 9.0], tf.bfloat16)
+    np.testing.assert_array_equal(augment.to_bytes(images), [0, 0, 255, 255])

@@ -1,6 +1,7 @@
 """Batches: the order, the variation, and that both survive a resume."""
 
 import numpy as np
+import pytest
 
 from lit_tf.data import augment, batches, rows
 from lit_tf.data.dataset import Split
@@ -14,7 +15,7 @@ def numbered(examples):
     return Split(images.astype(np.uint8), np.arange(examples, dtype=np.int32))
 
 
-def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, first_step=0):
+def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, **settings):
     """Returns the training batches as a list of NumPy pairs."""
     return list(
         batches.training(
@@ -23,7 +24,7 @@ def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, first_step=0):
             epochs=epochs,
             seed=seed,
             crop=crop,
-            first_step=first_step,
+            **settings,
         ).as_numpy_iterator()
     )
 
@@ -161,3 +162,28 @@ def test_rows_of_a_file_are_read_as_those_in_memory_are(tmp_path):
             for got, wanted in zip(one, other, strict=True):
                 np.testing.assert_array_equal(got[0], wanted[0])
                 np.testing.assert_array_equal(got[1], wanted[1])
+
+
+def test_an_epoch_of_whole_batches_leaves_out_the_rest():
+    split = numbered(11)
+    whole = read(split, epochs=3, whole=True)
+    assert [len(labels) for _, labels in whole] == [4, 4] * 3
+    seen = np.concatenate([labels for _, labels in whole]).reshape(3, 8)
+    wanted = order(split, epochs=3).reshape(3, 11)[:, :8]
+    np.testing.assert_array_equal(seen, wanted)
+    assert batches.steps_per_epoch(split, 4, whole=True) == 2
+
+
+def test_fewer_examples_than_a_whole_batch_are_one_short_batch():
+    (short,) = read(numbered(3), whole=True)
+    assert sorted(short[1]) == [0, 1, 2]
+    assert batches.steps_per_epoch(numbered(3), 4, whole=True) == 1
+
+
+@pytest.mark.parametrize(("last", "steps"), [(4, 4), (3, 3), (99, 6), (0, 0)])
+def test_batches_end_at_the_last_step_or_the_last_epoch(last, steps):
+    split = numbered(11)
+    some = read(split, epochs=2, last_step=last)
+    assert len(some) == steps
+    for one, other in zip(some, read(split, epochs=2)[:steps], strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
