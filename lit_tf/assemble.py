@@ -46,16 +46,9 @@ def pair(
     The teacher is the one that was named, or one that is yet to be taught.
 
     Raises:
-        SettingsError: they do not line up, the teacher is of other data, or its
-            answers to pictures are to be kept.
+        SettingsError: they do not line up, or the teacher is of other data.
         DataError: the teacher's file is missing or damaged.
     """
-    errors.require(
-        loaded.task == "classes" or config.frozen.teacher_cache == "off",
-        "`teacher_cache` must be off where pictures become pictures: their "
-        "targets change with every batch.",
-        teacher_cache=config.frozen.teacher_cache,
-    )
     if config.teacher_weights:
         teacher = saved.teacher(config, loaded)
     else:
