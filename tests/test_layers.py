@@ -258,12 +258,16 @@ def test_a_tanh_in_float32_has_all_its_digits():
         layer = layers.Float32("tanh")
     finally:
         keras.config.set_dtype_policy("float32")
-    x = tf.constant([[0.7, -1.3]], tf.bfloat16)
+    x = tf.constant([[0.70123, -1.30457]])
     result = layer(x)
-    exact = np.tanh(np.array(x, np.float64))
     assert result.dtype == tf.float32
-    np.testing.assert_allclose(result, exact, atol=1e-6)
-    assert np.abs(np.array(tf.tanh(x), np.float64) - exact).max() > 1e-4
+    np.testing.assert_allclose(result, np.tanh(x), atol=1e-6)
+    # As it would be of what a convolution says in bfloat16.
+    half = layer(tf.cast(x, tf.bfloat16))
+    assert half.dtype == tf.float32
+    np.testing.assert_allclose(
+        half, np.tanh(tf.cast(tf.cast(x, tf.bfloat16), tf.float32)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
