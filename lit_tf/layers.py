@@ -194,7 +194,7 @@ class KMaxPool(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lit_tf")
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras's layer of several `groups`, a few times as fast on a CPU.
+    """Keras's layer of several `groups`, many times as fast on a CPU.
 
     Variables and configuration are those of `keras.layers.Conv2D`; weights pass
     freely between the two. TensorFlow computes groups on a CPU, but not their
