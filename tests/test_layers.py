@@ -260,7 +260,7 @@ def test_a_convolution_in_groups_has_keras_gradients(settings, run):
 
 @MIXED
 def test_a_convolution_in_groups_computes_and_differentiates_in_half(policy):
-    _, ours, x = grouped({"groups": 4, "dtype": policy})
+    _, ours, x = grouped({"groups": 8, "dtype": policy})
     exact = layers.GroupedConv2D.from_config(
         ours.get_config() | {"dtype": "float32"}
     )
