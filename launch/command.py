@@ -5,12 +5,14 @@ import importlib
 import importlib.resources
 import os
 import pathlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 from absl import app, flags, logging
+from lit_tf.flags import papers
 
 from lit_tf import errors
 
@@ -84,13 +86,17 @@ def load(module: str) -> ModuleType:
 
 
 def recipes() -> dict[str, str]:
-    """Returns the packaged experiments, flagfiles by name."""
+    """Returns the packaged experiments, flagfiles by name.
+
+    They are files, and the paper's tables of CIFAR.
+    """
     folder = importlib.resources.files("lit_tf.flags") / "recipes"
-    return {
+    files = {
         entry.name.removesuffix(".flags"): entry.read_text(encoding="utf-8")
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
+        for entry in folder.iterdir()
         if entry.name.endswith(".flags")
     }
+    return dict(sorted((files | papers.recipes()).items()))
 
 
 @contextlib.contextmanager
@@ -146,9 +152,20 @@ def _asks_for_help(argv):
 def _help(name, about, topics):
     parts = [f"{name}: {about}", "", f"usage: {name} [--flag=value ...]", ""]
     parts += [flags.FLAGS.module_help(topic) for topic in topics]
-    parts.append(f"Recipes: {', '.join(recipes())}.")
+    parts += ["Recipes:", *_listed(recipes()), ""]
     parts.append("Also --flagfile=FILE: flags from a file, one a line.")
     return "\n".join(parts)
+
+
+def _listed(names):
+    """Returns lines of names; those that differ in a last number share one."""
+    families = {}
+    for name in names:
+        family, number = re.fullmatch(r"(.*?)(\d*)", name).groups()
+        families.setdefault(family, []).append(number)
+    for family, numbers in families.items():
+        first, *others = sorted(numbers, key=lambda n: int(n or 0))
+        yield ", ".join([f"  {family}{first}", *(f"…{n}" for n in others)])
 
 
 def _kept():

@@ -54,7 +54,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
 
 
 def _teach(config, command, *, dataset=None, read_test=True):
-    models.get(config.teacher)
+    models.get(config.teacher, **config.architecture.options)
     data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
@@ -97,7 +97,8 @@ def _teach(config, command, *, dataset=None, read_test=True):
 
 
 def _compress(config, command):
-    models.get(config.student)
+    models.get(config.student, **config.architecture.options)
+    # One that is read from a file has its own width.
     models.get(config.teacher)
     data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:

@@ -127,18 +127,21 @@ class Architecture:
     """What teacher and student are built with, beside their depths."""
 
     width: int = 0
+    cardinality: int = 0
 
     def __post_init__(self):
-        errors.require(
-            self.width >= 0,
-            "`width` must be ≥ 1, or 0 for the architecture's own.",
-            width=self.width,
-        )
+        for name, value in dataclasses.asdict(self).items():
+            errors.require(
+                value >= 0,
+                f"`{name}` must be ≥ 1, or 0 for the architecture's own.",
+                **{name: value},
+            )
 
     @property
     def options(self) -> dict[str, int]:
         """The arguments of a builder that are not to be its own."""
-        return {"width": self.width} if self.width else {}
+        given = dataclasses.asdict(self)
+        return {name: value for name, value in given.items() if value}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,8 @@ def rehearse(config: configs.Compress) -> dict[str, Any]:
 
 
 def _rehearse(config):
-    models.get(config.student)
+    models.get(config.student, **config.architecture.options)
+    # One that is read from a file has its own width.
     models.get(config.teacher)
     data.check(config.data.dataset)
     dataset = assemble.dataset(config)

@@ -112,7 +112,8 @@ def teacher(
     path = _found(config.teacher_weights, *_TEACHERS)
     print(f"teacher   from {path}", flush=True)
     if path.suffix == ".h5":
-        teacher = models.get(config.teacher)(**dataset.form)
+        options = config.architecture.options
+        teacher = models.get(config.teacher, **options)(**dataset.form)
         sectioned.load_weights(teacher, path)
         return teacher
     teacher = sectioned.load(path)

@@ -16,6 +16,7 @@ _CHANNELS = {
     keras.layers.Dense: (-1,),
     keras.layers.Conv1D: (-1,),
     keras.layers.Conv2D: (-1,),
+    layers.GroupedConv2D: (-1,),
     keras.layers.Conv3D: (-1,),
     keras.layers.Conv1DTranspose: (-2,),
     keras.layers.Conv2DTranspose: (-2,),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config, data, lit, models, phases, teach, workdir
+from lit_tf.tasks import classes
 
 EPOCHS = 3
 SHORT = config.Phase(
@@ -38,6 +39,7 @@ def run(trainer, digits, folder, **how):
             how=config.Run(**how),
             session=config.Session(log_steps=LOG_STEPS),
             hparams={},
+            watchers=classes.watchers,
         )
         rows = opened.metrics.read_text().splitlines()
     return outcome, [json.loads(row) for row in rows]

@@ -39,6 +39,23 @@ def show(_):
 
 command.run(show, "", evaluate.TOPICS)
 """
+_RECIPES = """
+import json
+from absl import flags
+from absl.testing import flagsaver
+from lit_tf.flags import config as flags_config
+from lit_tf.launch import command, compress
+from lit_tf import config, flat
+
+found = {}
+for name in command.recipes():
+    line = f"--recipe={name}"
+    with flagsaver.flagsaver():
+        flags.FLAGS(["lit-compress", *command._recipe([line]), line])
+        settings = flags_config.from_flags(config.Compress)
+        found[name] = flat.flatten(settings)
+print(json.dumps(found))
+"""
 _DEFINED = """
 import json
 from absl import flags
@@ -65,6 +82,12 @@ def answer(script, *arguments):
 def parsed(*arguments):
     """Returns the flat settings of `lit-compress` with these arguments."""
     return answer(_SHOW.format(name="compress", kind="Compress"), *arguments)
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    """The flat settings of every recipe, by name."""
+    return answer(_RECIPES)
 
 
 def taught(*arguments):
@@ -146,8 +169,9 @@ def test_a_teacher_takes_from_a_recipe_what_concerns_it():
 
 
 @pytest.mark.parametrize("recipe", command.recipes())
-def test_a_recipe_is_an_experiment_that_can_be_run(recipe):
-    settings = parsed(f"--recipe={recipe}")
+def test_a_recipe_is_an_experiment_that_can_be_run(recipe, experiments):
+    settings = experiments[recipe]
+    flat.build(config.Compress, settings)
     assert settings["workdir"] == str(pathlib.Path("runs", recipe))
     models.get(settings["teacher"])
     models.get(settings["student"])

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from lit_tf import measure
 from lit_tf.data import Split
+from lit_tf.layers import GroupedConv2D
 
 L = keras.layers
 
@@ -34,6 +35,7 @@ def test_parameters_include_moving_statistics():
         ((6, 6, 4), L.Conv2D(8, 3, strides=2), 2 * 2 * 9 * 4 * 8),
         ((6, 6, 4), L.Conv2D(8, 3, dilation_rate=2), 2 * 2 * 9 * 4 * 8),
         ((6, 6, 4), L.Conv2D(8, 3, groups=2), 4 * 4 * 9 * 2 * 8),
+        ((6, 6, 4), GroupedConv2D(8, 3, groups=2), 4 * 4 * 9 * 2 * 8),
         ((6, 6, 4), L.DepthwiseConv2D(3), 4 * 4 * 9 * 4),
         (
             (6, 6, 4),

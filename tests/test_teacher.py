@@ -86,12 +86,21 @@ def test_it_is_asked_without_a_warning(build, batch):
     [
         lambda **kw: L.Conv2D(6, 3, **kw),
         lambda **kw: L.Conv2D(6, 3, groups=3, strides=2, **kw),
+        lambda **kw: layers.GroupedConv2D(6, 3, groups=3, **kw),
         lambda **kw: L.DepthwiseConv2D(3, depth_multiplier=2, **kw),
         lambda **kw: L.SeparableConv2D(5, 3, depth_multiplier=2, **kw),
         lambda **kw: L.Conv2DTranspose(6, 3, strides=2, **kw),
         lambda **kw: L.Dense(7, **kw),
     ],
-    ids=["conv", "grouped", "depthwise", "separable", "transposed", "dense"],
+    ids=[
+        "conv",
+        "grouped",
+        "fast_grouped",
+        "depthwise",
+        "separable",
+        "transposed",
+        "dense",
+    ],
 )
 def test_a_norm_is_folded_into_the_layer_before_it(linear, bias):
     keras.utils.set_random_seed(0)

@@ -1,5 +1,6 @@
 """Architectures by name. Adding one is a file and a line in `MODELS`."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -7,14 +8,19 @@ from typing import Any
 import keras
 
 from lit_tf import errors, sectioned
-from lit_tf.models import resnet, stargan, vdcnn
+from lit_tf.models import resnet, resnext, stargan, vdcnn
 
 # A family's module builds its members by depth and lists the names worth
 # knowing; any depth that `build` accepts may be asked for, and any of its
 # variants. It says what of a data set its stem is built from, which depth its
 # paper's deepest has, and knows its members' weights by the names under which
 # they are published, and the endings of those that it has no use for.
-MODELS = {"resnet": resnet, "vdcnn": vdcnn, "stargan": stargan}
+MODELS = {
+    "resnet": resnet,
+    "resnext": resnext,
+    "vdcnn": vdcnn,
+    "stargan": stargan,
+}
 
 
 def names() -> tuple[str, ...]:
@@ -33,8 +39,9 @@ def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
 
     Raises:
         SettingsError: there is no such family, no such depth or no such variant
-            in it; the nearest name is given. The builder raises it for data
-            that the family does not read.
+            in it, in which case the nearest name is given; or the family has no
+            such option. The builder raises it for data that the family does not
+            read, and for options that cannot be.
     """
     match = re.fullmatch(r"([a-z]+)(\d*)((?:_[a-z]+)*)", name)
     if match is None or match[1] not in MODELS:
@@ -49,6 +56,13 @@ def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
                 errors.unknown(f"variant of a {match[1]}", variant, known)
             )
         options |= family.VARIANTS[variant]
+    known = inspect.signature(family.build).parameters
+    for option, value in options.items():
+        errors.require(
+            option in known,
+            f"A {match[1]} has no `{option}`.",
+            **{option: value},
+        )
     full_name = f"{match[1]}{depth}{match[3]}"
 
     def build(

@@ -25,8 +25,14 @@ CIFAR = {
 
 
 # The longest chain of weighted layers. A VDCNN's depth is its convolutions, and
-# leaves out the embedding and three dense layers.
-CHAINS = {"resnet8": 8, "vdcnn9": 1 + 9 + 3, "stargan10": 10}
+# leaves out the embedding and three dense layers. A ResNeXt's is that of the
+# ResNet that it is named after, whose blocks have two layers and not three.
+CHAINS = {
+    "resnet8": 8,
+    "resnext8": 9 + 2,
+    "vdcnn9": 1 + 9 + 3,
+    "stargan10": 10,
+}
 
 
 @pytest.fixture(params=sorted(SMALLEST))
@@ -138,6 +144,19 @@ def test_a_policy_there_and_back_changes_nothing(model, given):
     )
 
 
+def test_every_trained_variable_has_a_gradient_in_a_graph(model, given):
+    @tf.function
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            answer = model(x, training=True)
+            value = tf.reduce_sum(tf.square(answer - 0.5))
+        found = tape.gradient(value, model.trainable_variables)
+        return [tf.convert_to_tensor(g) for g in found]  # Of an embedding too.
+
+    for gradient in gradients(given(4)):
+        assert np.isfinite(gradient).all() and np.any(gradient)
+
+
 def test_the_depth_is_the_names(model):
     stated = int(model.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
     assert measure.depth(model) == stated
@@ -183,6 +202,39 @@ def test_trained_parameters_are_the_published_ones(name):
     assert counted == PARAMETERS[name]
 
 
+@pytest.mark.parametrize("name", ["resnext20", "resnext56"])
+def test_a_resnext_has_the_parameters_and_layers_that_it_says(name):
+    model = models.get(name)(**CIFAR)
+    counted = sum(np.prod(v.shape) for v in model.trainable_variables)
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in models.MODELS["resnext"].build.__doc__.splitlines()
+        if line.strip().startswith("|")
+    ]
+    column = rows[0].index(name.removeprefix("resnext"))
+    said = {row[0]: row[column] for row in rows}
+    assert said["parameters"] == f"{counted:,}"
+    flops = measure.flops(model)
+    assert said["MFLOPs of a 32×32 image"] == f"{flops / 1e6:.0f}"
+    model.depth = None
+    assert said["layers"] == str(measure.depth(model))
+
+
+def test_a_resnexts_strided_convolution_is_centred_on_what_it_keeps(build):
+    section = build("resnext8").sections[1]
+    given, convolution = map(
+        section.get_layer, ("block_1_relu_1", "block_1_conv")
+    )
+    kernel = np.zeros(convolution.kernel.shape, "float32")
+    inputs = kernel.shape[2]  # Of a group.
+    kernel[1, 1] = np.tile(np.eye(inputs), convolution.groups)
+    convolution.set_weights([kernel])
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 64)).astype("float32")
+    probe = keras.Model(section.inputs[0], [given.output, convolution.output])
+    wanted, found = probe(x)
+    np.testing.assert_allclose(found, wanted[:, ::2, ::2], rtol=1e-6)
+
+
 def test_a_resnets_strided_convolution_is_centred_on_what_it_keeps(build):
     # As in PyTorch: one pixel of padding on both sides. "same" pads one side.
     section = build("resnet8").sections[1]
@@ -205,6 +257,7 @@ def test_resnet20_costs_what_its_paper_says():
     [
         ("resnet21", r"6n \+ 2.*nearest is resnet20"),
         ("resnet2", "nearest is resnet8"),
+        ("resnext29", r"blocks, of depth 6n \+ 2.*nearest is resnext26"),
         ("resnt20", r"Unknown model 'resnt20'.*nearest is resnet20"),
         ("", "Unknown model ''"),
         (
@@ -218,6 +271,41 @@ def test_resnet20_costs_what_its_paper_says():
 def test_an_unknown_name_is_refused_with_the_nearest(name, message):
     with pytest.raises(errors.SettingsError, match=message):
         models.get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (
+            "resnet20",
+            {"cardinality": 4},
+            "A resnet has no `cardinality`. Received: cardinality=4.",
+        ),
+        (
+            "resnext20",
+            {"cardinality": 5},
+            "`cardinality` must divide .* Received: cardinality=5, width=16.",
+        ),
+        ("resnext20", {"width": 3}, "Received: cardinality=8, width=3."),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(name, options, message):
+    with pytest.raises(errors.SettingsError, match=message):
+        models.get(name, **options)(**CIFAR)
+
+
+def test_cardinality_changes_a_resnexts_groups_and_nothing_else(build):
+    form = CIFAR | {"input_shape": (8, 8, 3)}
+    one, other = (
+        models.get("resnext8", cardinality=c)(**form) for c in (2, 32)
+    )
+    pairs.check_alike(one, other)
+    for model, groups in ((one, 2), (other, 32)):
+        kernels = [
+            section.get_layer("block_1_conv").kernel.shape
+            for section in model.sections
+        ]
+        assert kernels == [(3, 3, f // groups, f) for f in (32, 64, 128)]
 
 
 def test_a_model_is_not_built_for_what_it_does_not_read(model):
