@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import adversarial, errors, gan, optimizers, sectioned
+from lit_tf import (
+    adversarial,
+    devices,
+    errors,
+    gan,
+    optimizers,
+    sectioned,
+)
 from lit_tf.models import stargan
 
 RATE = 1e-3
@@ -221,12 +228,8 @@ def test_two_replicas_do_what_one_device_does(
     )
     x, y = pictures(16)
     left = []
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    for strategy in (
-        tf.distribute.get_strategy(),
-        tf.distribute.MirroredStrategy(devices[:2]),
-    ):
-        with strategy.scope():
+    for name in ("default", "mirrored"):
+        with devices.strategy(name).scope():
             models = pair(seed=3)
             trainer = gan.Adversarial(
                 *models, trained=True, discriminator_steps=1
