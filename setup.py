@@ -17,6 +17,7 @@ setuptools.setup(
         "lit_tf",
         "lit_tf.benchmark",
         "lit_tf.data",
+        "lit_tf.layers",
         "lit_tf.models",
         "lit_tf.tasks",
         "lit_tf.flags",

@@ -14,7 +14,6 @@ from lit_tf.groups import (
     DTYPES,
     EXPORTS,
     JIT_COMPILE,
-    OPTIMIZERS,
     PENALTIES,
     STRATEGIES,
     TEACHER_CACHES,
@@ -24,12 +23,12 @@ from lit_tf.groups import (
     Data,
     Frozen,
     Method,
-    Phase,
     Run,
     Session,
     check_method,
     check_one_of,
 )
+from lit_tf.schedules import OPTIMIZERS, Phase
 
 TEACH = Phase(
     epochs=200,

@@ -47,8 +47,15 @@ LAYERS = (
     ("losses", "penalties", "softmax", "normalizations"),
     ("sectioned",),
     ("layers", "transfer"),
+    (
+        "layers.batch_norm",
+        "layers.ends",
+        "layers.grouped_conv",
+        "layers.shapes",
+    ),
     ("flat", "stores", "plots", "benchmark.settings"),
     ("config",),
+    ("schedules",),
     ("groups", "files", "weights", "characters"),
     ("frechet", "inception_score", "likeness"),
     ("measure", "progress"),
@@ -93,7 +100,8 @@ def test_every_module_has_its_place():
 
 
 def test_tensorflow_is_not_needed_to_know_the_settings():
-    for name in ("config", "flat", "errors", "files", "weights"):
+    settings = ("config", "groups", "schedules", "flat", "errors", "files")
+    for name in (*settings, "weights"):
         found = set(_imports(ROOT / "lit_tf" / f"{name}.py"))
         assert not found & {"tensorflow", "keras"}
 
@@ -113,6 +121,8 @@ def test_the_wheel_has_one_top_level_package(tmp_path):
     assert {t for t in tops if not t.endswith(".dist-info")} == {"lit_tf"}
     assert "lit_tf/flags/recipes/quickstart.flags" in names
     assert "lit_tf/launch/compress.py" in names
+    ours = {str(p.relative_to(ROOT)) for p in (ROOT / "lit_tf").rglob("*.py")}
+    assert ours <= set(names)
 
 
 EXACTNESS = ROOT / "docs" / "exactness.md"

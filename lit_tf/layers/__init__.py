@@ -1,0 +1,18 @@
+"""The few layers that Keras lacks or does slowly."""
+
+from lit_tf.layers.batch_norm import BatchNormalization, weighed
+from lit_tf.layers.ends import Attributes, Characters, Float32, Normalize
+from lit_tf.layers.grouped_conv import GroupedConv2D
+from lit_tf.layers.shapes import KMaxPool, PadShortcut
+
+__all__ = [
+    "Attributes",
+    "BatchNormalization",
+    "Characters",
+    "Float32",
+    "GroupedConv2D",
+    "KMaxPool",
+    "Normalize",
+    "PadShortcut",
+    "weighed",
+]
