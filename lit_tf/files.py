@@ -1,12 +1,13 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from lit_tf import errors
 
@@ -40,6 +41,57 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         remove(aside)
     finally:
         remove(partial)
+
+
+@contextlib.contextmanager
+def alone(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
+    """Waits until no other process holds a lock, and holds it.
+
+    Args:
+        lock: its file; its folder is made.
+        folder: what cannot be written to if that fails, for the message.
+        waiting: what is printed if there is somebody to wait for.
+
+    Raises:
+        DataError: the lock cannot be written.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise errors.DataError(
+            f"{folder} cannot be written to ({error.strerror})."
+        ) from error
+    with file:  # The kernel drops the lock when the process ends, too.
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(waiting, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def reserve(file: BinaryIO, length: int, *, folder: str) -> None:
+    """Makes a new file as long as it will be, where there is room for it.
+
+    Room that is reserved cannot run out hours later, or beneath a memory map,
+    which would end the process without a word.
+
+    Args:
+        file: open for writing.
+        length: in bytes.
+        folder: what has no room for it, for the message.
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        os.posix_fallocate(file.fileno(), 0, length)
+    except OSError as error:
+        raise errors.DataError(
+            f"{folder} has no room for {length / 1e9:,.2f} GB "
+            f"({error.strerror})."
+        ) from error
 
 
 def check_writable(path: pathlib.Path) -> None:

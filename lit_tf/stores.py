@@ -1,7 +1,6 @@
 """Large arrays under a key: in memory, or on disk for whoever has the key."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import math
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lit_tf import errors, files
+from lit_tf import files
 
 Key = Mapping[str, Any]  # As JSON gives it back.
 Forms = Mapping[str, tuple[tuple[int, ...], np.dtype]]
@@ -92,22 +91,11 @@ class Disk:
         Raises:
             DataError: the folder cannot be written to.
         """
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._folder / f".{_name(key)}.lock").open("w")
-        except OSError as error:
-            raise errors.DataError(
-                f"--teacher_cache_dir={self._folder} cannot be written to "
-                f"({error.strerror})."
-            ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                print(
-                    "cache     waits for a run that asks the same", flush=True
-                )
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with files.alone(
+            self._folder / f".{_name(key)}.lock",
+            folder=f"--teacher_cache_dir={self._folder}",
+            waiting="cache     waits for a run that asks the same",
+        ):
             yield
 
     def find(self, key: Key, forms: Forms) -> Arrays | None:
@@ -133,25 +121,15 @@ class Disk:
         with files.whole(self._folder / _name(key)) as partial:
             partial.mkdir()
             for name, form in forms.items():
-                self._reserve(_file(partial, name), size({name: form}))
+                with _file(partial, name).open("wb") as file:
+                    length = size({name: form})
+                    files.reserve(file, length, folder=self.where)
             arrays = _mapped(partial, forms, "r+")
             fill(arrays)
             for array in arrays.values():
                 array.flush()
             files.write_json(partial / _KEY, key)
         return self.find(key, forms)
-
-    def _reserve(self, path, length):
-        # Room that is reserved cannot run out beneath a memory map, which would
-        # end the process without a word.
-        with path.open("wb") as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, length)
-            except OSError as error:
-                raise errors.DataError(
-                    f"{self.where} has no room for {length / 1e9:,.2f} GB "
-                    f"({error.strerror})."
-                ) from error
 
 
 def _name(key):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from lit_tf import errors
+from lit_tf import errors, files
 from lit_tf.data import kept, rows
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
@@ -120,7 +120,8 @@ def _write(pictures, count, size, crop, folder):
         (folder / "pixels.bin").open("wb") as file,
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        _reserve(file, count * size * size * 3)
+        length = count * size * size * 3
+        files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):
             found = pool.map(attempt, (picture for _, picture in block))
             for (place, picture), pixels in zip(block, found, strict=True):
@@ -160,14 +161,3 @@ def _rgb(image):
         deep = np.asarray(image) >> 8
         image = Image.fromarray(deep.astype(np.uint8))
     return image.convert("RGB")
-
-
-def _reserve(file, length):
-    # What has no room is told before hours of work, not after.
-    try:
-        os.posix_fallocate(file.fileno(), 0, length)
-    except OSError as error:
-        raise errors.DataError(
-            f"{pathlib.Path(file.name).parent.parent}/ has no room for "
-            f"{length / 1e9:,.2f} GB of pixels ({error.strerror})."
-        ) from error

@@ -4,18 +4,16 @@ Beside the files (or in the user's cache, where nothing can be written there) is
 a folder `encoded`, and in it one for each key. They may be removed at any time.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
-from lit_tf import errors, files
+from lit_tf import files
 from lit_tf.data import rows
 
 Facts = Mapping[str, Any]  # As JSON gives them back.
@@ -50,7 +48,11 @@ def keep(
     text = json.dumps(key, sort_keys=True).encode()
     name = f"{name}-{hashlib.sha256(text).hexdigest()[:16]}"
     home = _home(beside)
-    with _alone(home / f".{name}.lock"):
+    with files.alone(
+        home / f".{name}.lock",
+        folder=str(home),
+        waiting=f"waits for another process to make {home / name}/",
+    ):
         folder = home / name
         found = _found(folder, key, read)
         if found is None:
@@ -79,21 +81,6 @@ def _home(beside):
         return beside / "encoded"
     cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(cache) / "lit_tf" / "encoded"
-
-
-@contextlib.contextmanager
-def _alone(path) -> Iterator[None]:
-    """Waits until no other process makes the same."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    except OSError as error:
-        raise errors.DataError(
-            f"{path.parent} cannot be written to ({error.strerror})."
-        ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _found(folder, key, read):

@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, layers, sectioned, transfer
+from lit_tf import layers, sectioned, transfer
+from lit_tf.models import residual
 
 STEM = ("mean", "std")
 VARIANTS = {}
@@ -17,12 +18,7 @@ NAMES = tuple(f"resnet{d}" for d in (8, 14, 20, 32, 44, 56, 110, 1202))
 
 def check(depth: int) -> None:
     """Raises `SettingsError` unless the depth is 6n + 2, n ≥ 1."""
-    if depth < 8 or (depth - 2) % 6:
-        near = max(8, 6 * round((depth - 2) / 6) + 2)
-        raise errors.SettingsError(
-            "A ResNet's depth must be 6n + 2 (8, 14, 20, …). Received: "
-            f"resnet{depth}. The nearest is resnet{near}."
-        )
+    residual.check(depth, "resnet", "A ResNet's depth must be")
 
 
 def build(
@@ -58,36 +54,16 @@ def build(
         SettingsError: the depth is not 6n + 2.
     """
     check(depth)
-    image = keras.Input(input_shape, name="image")
-    x = layers.Normalize(mean, std, name="normalize")(image)
-    x = _conv(x, width, 1, "conv")
-    x = _norm(x, "norm")
-    x = keras.layers.ReLU(name="relu")(x)
-    stem = keras.Model(image, x, name="stem")
-
-    sections = []
-    for k in range(1, 4):
-        previous = sections[-1] if sections else stem
-        start = x = keras.Input(
-            previous.output_shape[1:], name="representation"
-        )
-        for j in range(1, (depth - 2) // 6 + 1):
-            stride = 2 if k > 1 and j == 1 else 1
-            x = _block(x, width * 2 ** (k - 1), stride, f"block_{j}")
-        sections.append(keras.Model(start, x, name=f"section_{k}"))
-
-    start = keras.Input(sections[-1].output_shape[1:], name="representation")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(start)
-    x = keras.layers.Dense(
-        classes,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            1 / 3, "fan_in", "uniform"
-        ),
-        name="dense",
-    )(x)
-    head = keras.Model(start, layers.Float32(name="logits")(x), name="head")
-    return sectioned.SectionedModel(
-        stem, sections, head, name=f"resnet{depth}", depth=depth
+    return residual.build(
+        _block,
+        depth,
+        family="resnet",
+        input_shape=input_shape,
+        classes=classes,
+        mean=mean,
+        std=std,
+        width=width,
+        filters=width,
     )
 
 
@@ -102,7 +78,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
         "bn1": model.stem.get_layer("norm"),
     }
     for k, section in enumerate(model.sections, 1):
-        for j in range((model.depth - 2) // 6):
+        for j in range(residual.blocks(model.depth)):
             for i in (1, 2):
                 ours, theirs = f"block_{j + 1}", f"layer{k}.{j}"
                 for kind, name in (("conv", "conv"), ("bn", "norm")):
@@ -131,30 +107,10 @@ def _block(x, filters, stride, name):
         shortcut = layers.PadShortcut(filters, stride, name=f"{name}_shortcut")(
             x
         )
-    x = _conv(x, filters, stride, f"{name}_conv_1")
-    x = _norm(x, f"{name}_norm_1")
+    x = residual.convolution(x, filters, 3, f"{name}_conv_1", stride)
+    x = residual.norm(x, f"{name}_norm_1")
     x = keras.layers.ReLU(name=f"{name}_relu_1")(x)
-    x = _conv(x, filters, 1, f"{name}_conv_2")
-    x = _norm(x, f"{name}_norm_2")
+    x = residual.convolution(x, filters, 3, f"{name}_conv_2")
+    x = residual.norm(x, f"{name}_norm_2")
     x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu_2")(x)
-
-
-def _conv(x, filters, stride, name):
-    if stride > 1:
-        x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    return keras.layers.Conv2D(
-        filters,
-        3,
-        stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=name,
-    )(x)
-
-
-def _norm(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)

@@ -6,13 +6,15 @@ layers. LIT's paper calls its ResNeXts 20, 32, 44, 56 and 110, and none but 20
 and 56 could be a 9n + 2.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, layers, sectioned, transfer
+from lit_tf import errors, sectioned, transfer
+from lit_tf.models import residual
 
 STEM = ("mean", "std")
 VARIANTS = {}
@@ -36,13 +38,11 @@ _SHORTCUT = {
 
 def check(depth: int) -> None:
     """Raises `SettingsError` unless the name's depth is 6n + 2, n ≥ 1."""
-    if depth < 8 or (depth - 2) % 6:
-        near = max(8, 6 * round((depth - 2) / 6) + 2)
-        raise errors.SettingsError(
-            "A ResNeXt is named after the ResNet of as many blocks, of depth "
-            f"6n + 2 (8, 14, 20, …). Received: resnext{depth}. The nearest is "
-            f"resnext{near}."
-        )
+    residual.check(
+        depth,
+        "resnext",
+        "A ResNeXt is named after the ResNet of as many blocks, of depth",
+    )
 
 
 def build(
@@ -103,36 +103,16 @@ def build(
         cardinality=cardinality,
         width=width,
     )
-    image = keras.Input(input_shape, name="image")
-    x = layers.Normalize(mean, std, name="normalize")(image)
-    x = _norm(_conv(x, width, 3, "conv"), "norm")
-    x = keras.layers.ReLU(name="relu")(x)
-    stem = keras.Model(image, x, name="stem")
-
-    sections = []
-    for k in range(1, 4):
-        previous = sections[-1] if sections else stem
-        start = x = keras.Input(
-            previous.output_shape[1:], name="representation"
-        )
-        for j in range(1, (depth - 2) // 6 + 1):
-            stride = 2 if k > 1 and j == 1 else 1
-            filters = 4 * width * 2 ** (k - 1)
-            x = _block(x, filters, stride, cardinality, f"block_{j}")
-        sections.append(keras.Model(start, x, name=f"section_{k}"))
-
-    start = keras.Input(sections[-1].output_shape[1:], name="representation")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(start)
-    x = keras.layers.Dense(
-        classes,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            1 / 3, "fan_in", "uniform"
-        ),
-        name="dense",
-    )(x)
-    head = keras.Model(start, layers.Float32(name="logits")(x), name="head")
-    return sectioned.SectionedModel(
-        stem, sections, head, name=f"resnext{depth}", depth=depth
+    return residual.build(
+        functools.partial(_block, cardinality),
+        depth,
+        family="resnext",
+        input_shape=input_shape,
+        classes=classes,
+        mean=mean,
+        std=std,
+        width=width,
+        filters=4 * width,
     )
 
 
@@ -150,7 +130,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
         "bn_1": model.stem.get_layer("norm"),
     }
     for k, section in enumerate(model.sections, 1):
-        for j in range((model.depth - 2) // 6):
+        for j in range(residual.blocks(model.depth)):
             names = _LAYERS if j else _LAYERS | _SHORTCUT
             for theirs, ours in names.items():
                 layer = section.get_layer(f"block_{j + 1}_{ours}")
@@ -174,41 +154,19 @@ def recognized(names: AbstractSet[str]) -> int | None:
     return 6 * n + 2 if ends <= names else None
 
 
-def _block(x, filters, stride, cardinality, name):
+def _block(cardinality, x, filters, stride, name):
+    def normalized(x, filters, size, layer, *how):
+        x = residual.convolution(x, filters, size, f"{name}_{layer}", *how)
+        norm = "norm" if layer == "conv" else f"{layer}_norm"
+        return residual.norm(x, f"{name}_{norm}")
+
     shortcut = x
     if stride > 1 or x.shape[-1] != filters:
-        shortcut = _conv(x, filters, 1, f"{name}_shortcut", stride)
-        shortcut = _norm(shortcut, f"{name}_shortcut_norm")
-    x = _norm(
-        _conv(x, filters // 2, 1, f"{name}_reduce"), f"{name}_reduce_norm"
-    )
+        shortcut = normalized(x, filters, 1, "shortcut", stride)
+    x = normalized(x, filters // 2, 1, "reduce")
     x = keras.layers.ReLU(name=f"{name}_relu_1")(x)
-    x = _conv(x, filters // 2, 3, f"{name}_conv", stride, cardinality)
-    x = _norm(x, f"{name}_norm")
+    x = normalized(x, filters // 2, 3, "conv", stride, cardinality)
     x = keras.layers.ReLU(name=f"{name}_relu_2")(x)
-    x = _norm(_conv(x, filters, 1, f"{name}_expand"), f"{name}_expand_norm")
+    x = normalized(x, filters, 1, "expand")
     x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu_3")(x)
-
-
-def _conv(x, filters, size, name, stride=1, groups=1):
-    padding = "same" if stride == 1 else "valid"
-    if stride > 1 and size > 1:  # On both sides, as PyTorch does.
-        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
-    kind = layers.GroupedConv2D if groups > 1 else keras.layers.Conv2D
-    return kind(
-        filters,
-        size,
-        stride,
-        padding=padding,
-        groups=groups,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=name,
-    )(x)
-
-
-def _norm(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
