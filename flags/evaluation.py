@@ -17,7 +17,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "teacher_weights",
     "",
-    "A generator's teacher, with whose pictures its own are compared: a .keras "
+    "The model's teacher, with whose answers its own are compared: a .keras "
     "file or a run folder.",
 )
 flags.DEFINE_string("json", "", "File to write the figures to, as JSON.")

@@ -31,11 +31,19 @@ def _evaluate(line):
         teacher_weights=flags_config.value("teacher_weights"),
         discriminator_weights=flags_config.value("discriminator_weights"),
     )
-    for name, figure in told.items():
-        if isinstance(figure, float):
-            print(f"{name} {figure:.4f}")
+    for name, figure in _figures(told):
+        print(name, f"{figure:.4f}" if isinstance(figure, float) else figure)
     if place:
         files.write_json(pathlib.Path(place), told)
+
+
+def _figures(told):
+    """Yields the figures by name, nested ones as NAME.NAME."""
+    for name, figure in told.items():
+        if isinstance(figure, dict):
+            yield from ((f"{name}.{k}", v) for k, v in _figures(figure))
+        elif name not in ("model", "dataset", "test_examples"):  # Well known.
+            yield name, figure
 
 
 def main():

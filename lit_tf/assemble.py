@@ -70,8 +70,10 @@ def teaching(
     """Returns the trainer of phase `teach`, on a new teacher."""
     with devices.strategy(config.run.strategy).scope():
         model = _build(config.teacher, loaded.form, config)
-        tasks.TASKS[loaded.task].check(config, loaded)
-        return tasks.TASKS[loaded.task].teaching(config, model, loaded)
+        task = tasks.TASKS[loaded.task]
+        task.check(config, loaded)
+        beside = _new_beside(config, loaded)
+        return task.teaching(config, model, beside)
 
 
 def beside(
@@ -88,9 +90,12 @@ def beside(
     Raises:
         DataError: it is missing or damaged.
     """
+    named, near = config.discriminator_weights, taught or config.teacher_weights
+    if not named and not near:
+        return _new_beside(config, loaded)
     with devices.strategy(config.run.strategy).scope():
-        keras.utils.set_random_seed(config.run.seed)
-        return tasks.TASKS[loaded.task].beside(config, loaded, taught)
+        task = tasks.TASKS[loaded.task]
+        return task.beside(loaded, named=named, near=near)
 
 
 def compression(
@@ -131,6 +136,12 @@ def cache_of(
 ) -> cache.Cache:
     """Returns what keeps the answers of a trainer's teacher."""
     return cache.Cache(model.teacher, model.frozen, loaded, config)
+
+
+def _new_beside(config, loaded):
+    with devices.strategy(config.run.strategy).scope():
+        keras.utils.set_random_seed(config.run.seed)
+        return tasks.TASKS[loaded.task].new(config, loaded)
 
 
 def _build(name, form, config):

@@ -77,8 +77,9 @@ class Checkpoint:
             name: [variable.numpy() for variable in variables]
             for name, variables in self.model.state.items()
         }
-        models = groups["student"] + groups.get("discriminator", [])
-        if not all(np.isfinite(value).all() for value in models):
+        models = [self.model.student, *self.model.beside.values()]
+        values = (v.numpy() for model in models for v in model.variables)
+        if not all(np.isfinite(value).all() for value in values):
             return False
         if self.best is not None:
             groups["best"] = self.best

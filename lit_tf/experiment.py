@@ -80,20 +80,27 @@ def _teach(config, command, *, dataset=None, read_test=True):
         for name, model in teaching.beside.items():
             sectioned.save(model, folder.model(name))
         facts = proof.of_teacher(teacher, dataset, folder.saved_model)
+        judged = {}
         if read_test:
-            facts |= task.judge_teacher(
-                config, teacher, dataset, folder, teaching.beside
+            judged = task.judge(
+                {"teacher": teacher},
+                dataset,
+                config.session,
+                teaching.beside,
+                folder=folder,
             )
+            facts |= judged.pop("roles")["teacher"]
         facts["validation_accuracy"] = chosen.validation_accuracy
         facts["epoch"] = chosen.epoch
         plots.curves(folder.metrics, folder.curves, task.CURVES, teacher=None)
         told = {
             "teacher": facts,
+            **judged,
             "wall_seconds": {"teach": outcome.seconds},
             **_circumstances(config, command, dataset),
         }
-        said = task.teacher_lines(told)
-        return report.leave(folder, told, report.teacher_text(told, said))
+        text = report.teacher_text(told, task.lines(told))
+        return report.leave(folder, told, text)
 
 
 def _compress(config, command):
@@ -159,21 +166,20 @@ def _compress(config, command):
             teacher, students[exported], dataset, folder.saved_model
         )
         judged = task.judge(
-            config,
-            teacher,
-            students,
-            exported,
+            {"teacher": teacher, **students},
             dataset,
-            folder,
+            config.session,
             # As the teacher left it, whatever was trained since.
             assemble.beside(config, dataset, taught),
+            exported=exported,
+            folder=folder,
         )
-        tested = judged.pop("students")
-        told["teacher"] |= judged.pop("teacher") | {
+        tested = judged.pop("roles")
+        told["teacher"] |= tested["teacher"] | {
             "validation_accuracy": accuracy,
             "validation_note": note,
         }
-        told["student"] |= judged.pop("student") | {"exported": exported}
+        told["student"] |= tested[exported] | {"exported": exported}
         for which, one in kept.items():
             told["student"][which] = one and {
                 "epoch": one.epoch,
@@ -223,7 +229,7 @@ def _look_at(model, dataset, beside, config):
             f"({_split_of(model.teacher)})."
         )
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(model, split, dataset, beside)
+    accuracy = task.look_at(model.frozen, split, dataset, beside)
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on {where}. {note}",
         flush=True,

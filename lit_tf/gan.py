@@ -122,11 +122,13 @@ class Adversarial(trainer.Trainer):
             + self.lambda_rec * terms["g_rec"]
         )
         if self.trained and not training:
-            terms |= self.discriminator_terms(x, y, self._epsilon(images))
+            terms |= self.discriminator_terms(
+                x, y, self._epsilon(images), training=False
+            )
         return terms, fake
 
     def discriminator_terms(
-        self, x: Any, y: tf.Tensor, epsilon: tf.Tensor
+        self, x: Any, y: tf.Tensor, epsilon: tf.Tensor, *, training: bool
     ) -> trainer.Terms:
         """Computes the discriminator's terms, each `[batch]`.
 
@@ -135,9 +137,11 @@ class Adversarial(trainer.Trainer):
             y: `[batch, attributes]`, what the images have.
             epsilon: `[batch, 1, 1, 1]` in [0, 1]: where between a real and a
                 fake image the gradient penalty looks.
+            training: as for `terms`.
         """
         images, target = x
-        fake = tf.stop_gradient(self.student((images, target), training=True))
+        fake = self.student((images, target), training=training)
+        fake = tf.stop_gradient(fake)
         real_sources, logits = self.discriminator(images)
         fake_sources, _ = self.discriminator(fake)
         terms = {
@@ -180,7 +184,9 @@ class Adversarial(trainer.Trainer):
         x, y = trainer.at_least_one((x, y))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
-            terms = self.discriminator_terms(x, y, self._epsilon(x[0], i))
+            terms = self.discriminator_terms(
+                x, y, self._epsilon(x[0], i), training=True
+            )
             terms = {k: v[: tf.cast(count, tf.int32)] for k, v in terms.items()}
             loss = tf.reduce_sum(terms["d_total"]) / everyones
         self._opponent.apply(tape.gradient(loss, variables), variables)

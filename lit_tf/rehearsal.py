@@ -137,7 +137,7 @@ def _look_at(model, dataset, beside, config):
     split = dataset.validation or dataset.train
     batch = split.take(np.arange(min(config.lit.batch_size, len(split))))
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(model, batch, dataset, beside)
+    accuracy = task.look_at(model.frozen, batch, dataset, beside)
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
         flush=True,

@@ -30,14 +30,14 @@ def evaluate(
             that `lit-export` wrote.
         settings: which data set.
         session: where it is; by which features pictures are judged.
-        teacher_weights: the generator that a generator is compared with; "" for
-            none.
+        teacher_weights: the model that it is compared with; "" for none.
         discriminator_weights: what judges a generator's pictures; "" for what
             lies beside its teacher, or beside itself.
 
     Returns:
-        `test_accuracy`, a fraction, or of a generator what `judging.judge`
-        says; with the number of `test_examples`, the `model` and the `dataset`.
+        What the data set's task judges by (`tasks`): `test_accuracy`, a
+        fraction, or of a generator `attribute_accuracy` and more; with the
+        number of `test_examples`, the `model` and the `dataset`.
 
     Raises:
         SettingsError: the model was made for other inputs or classes.
@@ -50,17 +50,24 @@ def evaluate(
         model = sectioned.load(_found(path, *_MODELS))
     dataset = _dataset(settings, session)
     check_form(model, dataset.name, dataset.form)
-    told = tasks.TASKS[dataset.task].evaluate(
-        model,
+    models = {"student": model}
+    if teacher_weights:
+        teacher = sectioned.load(_found(teacher_weights, *_TEACHERS))
+        models = {"teacher": teacher, **models}
+    task = tasks.TASKS[dataset.task]
+    beside = task.beside(
+        dataset, named=discriminator_weights, near=teacher_weights or path
+    )
+    judged = task.judge(
+        models,
         dataset,
         session,
-        teacher=teacher_weights
-        and sectioned.load(_found(teacher_weights, *_TEACHERS)),
-        discriminator_weights=discriminator_weights,
-        beside=teacher_weights or path,
+        beside,
+        exported="student" if teacher_weights else "",
     )
     return {
-        **told,
+        **judged.pop("roles")["student"],
+        **judged,
         "test_examples": len(dataset.test),
         "dataset": dataset.name,
         "model": str(path),

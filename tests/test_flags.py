@@ -196,3 +196,21 @@ def test_a_run_folders_recipe_gives_its_settings_again(tmp_path):
     with workdirs.opened(settings):
         again = parsed(f"--flagfile={tmp_path / 'recipe.flags'}")
     assert again == flattened(settings) | {"workdir": "runs/compress"}
+
+
+_FIGURES = """
+import json
+from lit_tf.launch import evaluate
+
+told = {"fid": 0.5, "likeness": {"l1": 0.25}, "judged": {"features": "F"},
+        "model": "m", "dataset": "d", "test_examples": 9}
+print(json.dumps(list(evaluate._figures(told))))
+"""
+
+
+def test_every_figure_of_an_evaluation_is_printed_with_what_it_goes_by():
+    assert answer(_FIGURES) == [
+        ["fid", 0.5],
+        ["likeness.l1", 0.25],
+        ["judged.features", "F"],
+    ]

@@ -180,7 +180,9 @@ def test_the_discriminator_learns_of_the_generator_without_training_it(
     trainer = gan.Adversarial(generator, discriminator, trained=True)
     x, y = pictures(4)
     with tf.GradientTape() as tape:
-        terms = trainer.discriminator_terms(x, y, tf.ones([4, 1, 1, 1]))
+        terms = trainer.discriminator_terms(
+            x, y, tf.ones([4, 1, 1, 1]), training=True
+        )
         total = tf.reduce_sum(terms["d_total"])
     assert all(
         slope is None

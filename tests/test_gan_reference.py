@@ -131,7 +131,7 @@ def test_reference_discriminator_terms(recorded, close):
     file, _, student, _, discriminator = recorded
     trainer = gan.Adversarial(student, discriminator, trained=True)
     terms = trainer.discriminator_terms(
-        *_batch(file), tf.constant(file["interpolation"])
+        *_batch(file), tf.constant(file["interpolation"]), training=True
     )
     for name in ("real", "fake", "cls", "gp"):
         wanted = file[f"d_loss_{name}"]

@@ -67,11 +67,12 @@ def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
     assert names(workdir / "samples") == {
         *("teach_000003.png", "teach_000005.png", "test.png")
     }
-    teacher = strict(workdir / "report.json")["teacher"]
-    assert teacher == report["teacher"]
+    told = strict(workdir / "report.json")
+    teacher = told["teacher"]
+    assert told == report
     assert 0 <= teacher["attribute_accuracy"] <= 1
     assert teacher["attributes"].keys() == NAMES
-    assert teacher["judged"]["pictures"] == 4 * 3
+    assert told["judged"]["pictures"] == 4 * 3
     text = (workdir / "report.md").read_text()
     assert "Judged on 12 pictures a generator" in text
     assert "![Samples](samples/test.png)" in text and "lit-teach --x" in text

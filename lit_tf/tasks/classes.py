@@ -39,10 +39,10 @@ def check(
 def teaching(
     config: configs.Teach | configs.Compress,
     model: sectioned.SectionedModel,
-    dataset: data.Dataset,
+    beside: Mapping[str, keras.Model],
 ) -> trainer.Trainer:
     """Returns the trainer of phase `teach`."""
-    del config, dataset
+    del config, beside
     return teach.Teach(model)
 
 
@@ -64,11 +64,19 @@ def compression(
     }
 
 
-def beside(
-    config: configs.Compress, dataset: data.Dataset, taught: str
+def new(
+    config: configs.Teach | configs.Compress, dataset: data.Dataset
 ) -> dict[str, keras.Model]:
-    """Returns what lies beside a teacher, by name: nothing."""
-    del config, dataset, taught
+    """Returns what is taught beside a teacher, by name: nothing."""
+    del config, dataset
+    return {}
+
+
+def beside(
+    dataset: data.Dataset, *, named: str, near: str
+) -> dict[str, keras.Model]:
+    """Returns what lies beside a taught model, by name: nothing."""
+    del dataset, named, near
     return {}
 
 
@@ -86,94 +94,64 @@ def watchers(
 
 
 def look_at(
-    model: trainer.Trainer,
+    frozen: keras.Model,
     split: data.Split,
     dataset: data.Dataset,
     beside: Mapping[str, keras.Model],
 ) -> float:
-    """Returns the accuracy of a trainer's teacher, as it is asked."""
+    """Returns the accuracy of a teacher's frozen twin."""
     del dataset, beside
-    asked = teachers.output_alone(model.frozen)
+    asked = teachers.output_alone(frozen)
     return measure.accuracy(measure.predictions(asked, split), split.labels)
 
 
-def evaluate(
-    model: keras.Model,
+def judge(
+    models: Mapping[str, keras.Model],
     dataset: data.Dataset,
     session: configs.Session,
-    **of_generators: Any,
-) -> dict[str, Any]:
-    """Reads the test split and returns a model's `test_accuracy`."""
-    del session, of_generators
-    return _tested(model, dataset)
-
-
-def judge_teacher(
-    config: configs.Teach,
-    teacher: sectioned.SectionedModel,
-    dataset: data.Dataset,
-    folder: workdirs.Workdir,
     beside: Mapping[str, keras.Model],
+    *,
+    exported: str = "",
+    folder: workdirs.Workdir | None = None,
 ) -> dict[str, Any]:
-    """Reads the test split and returns a teacher's `test_accuracy`."""
-    del config, folder, beside
-    return _tested(teacher, dataset)
-
-
-def judge(
-    config: configs.Compress,
-    teacher: sectioned.SectionedModel,
-    students: Mapping[str, sectioned.SectionedModel],
-    exported: str,
-    dataset: data.Dataset,
-    folder: workdirs.Workdir,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, Any]:
-    """Reads the test split and sets students beside their teacher.
+    """Reads the test split and returns how good models are on it.
 
     Args:
-        config: the settings.
-        teacher: float32, raw inputs → logits.
-        students: the same, by which they are: "last", "best".
-        exported: which of them is.
+        models: float32, raw inputs → logits, by role.
         dataset: whose test split is read.
-        folder: the run folder.
-        beside: what lies beside the teacher.
+        session: unused.
+        beside: unused.
+        exported: the role that is set beside role "teacher"; "" for none.
+        folder: unused.
 
     Returns:
-        Of the report: `teacher`, `student`, `students` (of each its
-        `test_accuracy`), `agreement`, `difference`.
+        Of the report: in `roles` the `test_accuracy` of each; of the one that
+        is exported `agreement` and `difference`.
     """
-    del config, folder, beside
+    del session, beside, folder
     labels = dataset.test.labels
     predicted = {
-        which: measure.predictions(model, dataset.test)
-        for which, model in {**students, "teacher": teacher}.items()
+        role: measure.predictions(model, dataset.test)
+        for role, model in models.items()
     }
-    judged = {
-        which: {"test_accuracy": measure.accuracy(found, labels)}
-        for which, found in predicted.items()
+    told = {
+        "roles": {
+            role: {"test_accuracy": measure.accuracy(found, labels)}
+            for role, found in predicted.items()
+        }
     }
-    paired = measure.paired_difference(
-        predicted["teacher"], predicted[exported], labels
-    )
-    return {
-        "teacher": judged.pop("teacher"),
-        "student": judged[exported],
-        "students": judged,
-        "agreement": paired.pop("agreement"),
-        "difference": paired,
-    }
-
-
-def teacher_lines(told: Mapping[str, Any]) -> list[str]:
-    """Returns what a teacher's report says besides its table: nothing."""
-    del told
-    return []
+    if exported:
+        paired = measure.paired_difference(
+            predicted["teacher"], predicted[exported], labels
+        )
+        told |= {"agreement": paired.pop("agreement"), "difference": paired}
+    return told
 
 
 def lines(told: Mapping[str, Any]) -> list[str]:
-    """Returns what a report says of how good the student is, in Markdown."""
+    """Returns what a report says of how good a student is, in Markdown."""
+    if "student" not in told:
+        return []
     student, paired = told["student"], told["difference"]
     said = [
         f"Student − teacher on the {told['data']['test']:,} test examples: "
@@ -201,8 +179,3 @@ def lines(told: Mapping[str, Any]) -> list[str]:
         "Chosen on validation; the test split was read once, after the last "
         "phase.",
     ]
-
-
-def _tested(model, dataset):
-    predicted = measure.predictions(model, dataset.test)
-    return {"test_accuracy": measure.accuracy(predicted, dataset.test.labels)}

@@ -26,6 +26,7 @@ from lit_tf import (
 )
 from lit_tf import config as configs
 from lit_tf import logs as logging
+from lit_tf import teacher as teachers
 from lit_tf import workdir as workdirs
 from lit_tf.models import stargan
 
@@ -50,30 +51,30 @@ def check(
             are to be kept.
         DataError: the teacher's discriminator or a judge is missing.
     """
-    if isinstance(config, configs.Compress):
-        beside(config, dataset, "")
-        errors.require(
-            config.frozen.teacher_cache == "off",
-            "`teacher_cache` must be off where pictures become pictures: their "
-            "targets change with every batch.",
-            teacher_cache=config.frozen.teacher_cache,
-        )
-    else:
-        _new_discriminator(config, dataset)
     judging.seen_by(config.session)
+    if not isinstance(config, configs.Compress):
+        return
+    errors.require(
+        config.frozen.teacher_cache == "off",
+        "`teacher_cache` must be off where pictures become pictures: their "
+        "targets change with every batch.",
+        teacher_cache=config.frozen.teacher_cache,
+    )
+    named, near = config.discriminator_weights, config.teacher_weights
+    if named or near:
+        beside(dataset, named=named, near=near)
+    else:
+        new(config, dataset)
 
 
 def teaching(
     config: configs.Teach | configs.Compress,
     model: sectioned.SectionedModel,
-    dataset: data.Dataset,
+    beside: Mapping[str, keras.Model],
 ) -> trainer.Trainer:
-    """Returns the trainer of phase `teach`, with a new discriminator."""
+    """Returns the trainer of phase `teach`, of a discriminator too."""
     return gan.Adversarial(
-        model,
-        _new_discriminator(config, dataset),
-        trained=True,
-        **_weights(config),
+        model, beside[_NAME], trained=True, **_weights(config)
     )
 
 
@@ -106,19 +107,60 @@ def compression(
     }
 
 
-def beside(
-    config: configs.Compress, dataset: data.Dataset, taught: str
+def new(
+    config: configs.Teach | configs.Compress, dataset: data.Dataset
 ) -> dict[str, keras.Model]:
-    """Returns the teacher's discriminator, a new one before it was taught.
+    """Returns the discriminator that is taught beside a teacher.
+
+    Raises:
+        SettingsError: the pictures' size is none for it.
+    """
+    settings = config.adversarial
+    model = stargan.discriminator(
+        input_shape=dataset.form["input_shape"],
+        classes=len(dataset.classes),
+        width=settings.discriminator_width,
+        depth=settings.discriminator_depth,
+    )
+    return {_NAME: model}
+
+
+def beside(
+    dataset: data.Dataset, *, named: str, near: str
+) -> dict[str, keras.Model]:
+    """Returns a teacher's discriminator.
+
+    Args:
+        dataset: whose pictures it is of.
+        named: its file; "" for the one near a generator.
+        near: a generator's file, or its run's folder.
 
     Raises:
         DataError: it is missing or damaged.
         SettingsError: it is of other pictures or attributes.
     """
-    named, by = config.discriminator_weights, taught or config.teacher_weights
-    if named or by:
-        return {_NAME: _discriminator(named, by, dataset)}
-    return {_NAME: _new_discriminator(config, dataset)}
+    path = pathlib.Path(named)
+    if not named:
+        folder = pathlib.Path(near)
+        folder = folder if folder.is_dir() else folder.parent
+        # Of a student's run its teacher's.
+        found = [f / f"{_NAME}.keras" for f in (folder / "teacher", folder)]
+        path = next((file for file in found if file.is_file()), None)
+        if path is None:
+            raise errors.DataError(
+                "A generator is fine-tuned and judged by its teacher's "
+                f"discriminator, and {folder} holds no {_NAME}.keras. Name it "
+                "with --discriminator_weights."
+            )
+    model = sectioned.load(path)
+    image, count = dataset.form["input_shape"], len(dataset.classes)
+    shapes = [t.shape[1:] for t in (*model.inputs, *model.outputs)]
+    if len(shapes) != 3 or (shapes[0], shapes[2]) != (tuple(image), (count,)):
+        raise errors.SettingsError(
+            f"A discriminator must be of pictures {tuple(image)} and {count} "
+            f"attributes. Received: {path} of {shapes[0]} and {shapes[-1]}."
+        )
+    return {_NAME: model}
 
 
 def watchers(
@@ -140,16 +182,15 @@ def watchers(
 
 
 def look_at(
-    model: trainer.Trainer,
+    frozen: keras.Model,
     split: data.Split,
     dataset: data.Dataset,
     beside: Mapping[str, keras.Model],
 ) -> float:
-    """Returns the fraction of target attributes that a teacher reaches."""
-    some = split.take(np.arange(min(_LOOKED_AT, len(split))))
+    """Returns how many changes succeed, of a teacher's frozen twin."""
     told = judging.judge(
-        {"teacher": model.teacher},
-        some,
+        {"teacher": teachers.output_alone(frozen)},
+        split.take(np.arange(min(_LOOKED_AT, len(split)))),
         dataset.classes,
         dataset.exclusive,
         discriminator=beside[_NAME],
@@ -157,109 +198,56 @@ def look_at(
     return told["roles"]["teacher"]["attribute_accuracy"]
 
 
-def evaluate(
-    model: keras.Model,
+def judge(
+    models: Mapping[str, keras.Model],
     dataset: data.Dataset,
     session: configs.Session,
+    beside: Mapping[str, keras.Model],
     *,
-    teacher: keras.Model | None,
-    discriminator_weights: str,
-    beside: str,
+    exported: str = "",
+    folder: workdirs.Workdir | None = None,
 ) -> dict[str, Any]:
-    """Reads the test split and returns what `judging.judge` says of a model.
+    """Reads the test split and returns how good generators are on it.
 
     Args:
-        model: a generator.
+        models: float32, by role; all are compared with role "teacher", if
+            there is one.
         dataset: whose test split is read.
-        session: by which features it is judged.
-        teacher: whom it is compared with, if anybody.
-        discriminator_weights: its judge's file; "" for what lies beside one.
-        beside: a generator's file, or its run's folder.
+        session: by which features pictures are judged.
+        beside: the discriminator that judges them.
+        exported: unused.
+        folder: the run folder, for a grid of pictures; None for none.
+
+    Returns:
+        Of the report: in `roles` what is known of each; in `judged` on how
+        many pictures, in which features (see `judging.judge`).
     """
-    models = {"teacher": teacher} if teacher else {}
+    del exported
     told = judging.judge(
-        {**models, "student": model},
+        models,
         dataset.test,
         dataset.classes,
         dataset.exclusive,
-        discriminator=_discriminator(discriminator_weights, beside, dataset),
-        reference="teacher" if teacher else "",
+        discriminator=beside[_NAME],
+        reference="teacher" if "teacher" in models else "",
         seen=judging.seen_by(session),
         real=dataset.train,
     )
-    return told.pop("roles")["student"] | told
-
-
-def judge_teacher(
-    config: configs.Teach,
-    teacher: sectioned.SectionedModel,
-    dataset: data.Dataset,
-    folder: workdirs.Workdir,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, Any]:
-    """Reads the test split and judges a generator on it, and draws a grid."""
-    told = _judged(config, {"teacher": teacher}, dataset, folder, beside[_NAME])
-    return told.pop("roles")["teacher"] | {"judged": told}
-
-
-def judge(
-    config: configs.Compress,
-    teacher: sectioned.SectionedModel,
-    students: Mapping[str, sectioned.SectionedModel],
-    exported: str,
-    dataset: data.Dataset,
-    folder: workdirs.Workdir,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, Any]:
-    """Reads the test split and judges students beside their teacher.
-
-    Args:
-        config: the settings.
-        teacher: float32.
-        students: likewise, by which they are: "last" alone, as no one number
-            chooses a generator.
-        exported: which of them is.
-        dataset: whose test split is read.
-        folder: the run folder, for the grid.
-        beside: the teacher's discriminator.
-
-    Returns:
-        Of the report: `teacher`, `student`, `students`, and in `judged` on
-        how many pictures, in which features.
-    """
-    models = {"teacher": teacher, "student": students[exported]}
-    told = _judged(config, models, dataset, folder, beside[_NAME])
-    roles = told.pop("roles")
-    return {
-        **roles,
-        "students": {which: {} for which in students},
-        "judged": told,
-    }
-
-
-def teacher_lines(told: Mapping[str, Any]) -> list[str]:
-    """Returns what a teacher's report says of its pictures, in Markdown."""
-    if "judged" not in told["teacher"]:
-        return []
-    return [*_said(told["teacher"]["judged"], {"teacher": told["teacher"]}), ""]
+    if folder is not None:
+        image = samples.grid(
+            models, dataset.test, dataset.classes, dataset.exclusive
+        )
+        samples.write(folder.samples / "test.png", image)
+    return {"roles": told.pop("roles"), "judged": told}
 
 
 def lines(told: Mapping[str, Any]) -> list[str]:
-    """Returns what a report says of the student's pictures, in Markdown."""
-    roles = {role: told[role] for role in ("teacher", "student")}
-    like = told["student"]["likeness"]
-    psnr = "∞" if like["psnr"] is None else f"{like['psnr']:.2f}"
-    said = (
-        f"Student against teacher, picture by picture: L1 {like['l1']:.4f}, "
-        f"PSNR {psnr} dB, SSIM {like['ssim']:.4f}. The last "
-        "student: no one number chooses a generator. One seed "
-        f"({told['settings']['seed']})."
-    )
-    return [said, "", *_said(told["judged"], roles)]
-
-
-def _said(judged, roles):
-    names = next(iter(roles.values()))["attributes"]
+    """Returns what a report says of a run's pictures, in Markdown."""
+    if "judged" not in told:
+        return []
+    judged = told["judged"]
+    roles = {r: told[r] for r in ("teacher", "student") if r in told}
+    names = told["teacher"]["attributes"]
     rows = [("changed into", *roles)]
     for name in names:
         each = (f"{one['attributes'][name]:.2%}" for one in roles.values())
@@ -277,66 +265,31 @@ def _said(judged, roles):
             f"{judged['real_pictures']:,} real training pictures; they compare "
             "with others by the same network and numbers alone."
         )
-    order = ", ".join(roles)
-    grid = [
-        f"Below: a test picture, then with each attribute changed ({order}).",
+    return [
+        *_likeness(told),
+        said,
+        "",
+        report.markdown(rows),
+        "",
+        "Below: a test picture, then with each attribute changed "
+        f"({', '.join(roles)}).",
         "",
         "![Samples](samples/test.png)",
+        "",
     ]
-    return [said, "", report.markdown(rows), "", *grid]
 
 
-def _judged(config, models, dataset, folder, discriminator):
-    image = samples.grid(
-        models, dataset.test, dataset.classes, dataset.exclusive
+def _likeness(told):
+    if "student" not in told:
+        return []
+    like = told["student"]["likeness"]
+    psnr = "∞" if like["psnr"] is None else f"{like['psnr']:.2f}"
+    said = (
+        f"Student against teacher, picture by picture: L1 {like['l1']:.4f}, "
+        f"PSNR {psnr} dB, SSIM {like['ssim']:.4f}. The last student: no one "
+        f"number chooses a generator. One seed ({told['settings']['seed']})."
     )
-    samples.write(folder.samples / "test.png", image)
-    return judging.judge(
-        models,
-        dataset.test,
-        dataset.classes,
-        dataset.exclusive,
-        discriminator=discriminator,
-        reference="teacher",
-        seen=judging.seen_by(config.session),
-        real=dataset.train,
-    )
-
-
-def _discriminator(named, generator, dataset):
-    """Returns the discriminator that is named, or lies beside a generator."""
-    path = pathlib.Path(named)
-    if not named:
-        folder = pathlib.Path(generator)
-        folder = folder if folder.is_dir() else folder.parent
-        # Of a student's run its teacher's.
-        found = [f / f"{_NAME}.keras" for f in (folder / "teacher", folder)]
-        path = next((file for file in found if file.is_file()), None)
-        if path is None:
-            raise errors.DataError(
-                "A generator is fine-tuned and judged by its teacher's "
-                f"discriminator, and {folder} holds no {_NAME}.keras. Name it "
-                "with --discriminator_weights."
-            )
-    model = sectioned.load(path)
-    image, count = dataset.form["input_shape"], len(dataset.classes)
-    shapes = [t.shape[1:] for t in (*model.inputs, *model.outputs)]
-    if len(shapes) != 3 or (shapes[0], shapes[2]) != (tuple(image), (count,)):
-        raise errors.SettingsError(
-            f"A discriminator must be of pictures {tuple(image)} and {count} "
-            f"attributes. Received: {path} of {shapes[0]} and {shapes[-1]}."
-        )
-    return model
-
-
-def _new_discriminator(config, dataset):
-    settings = config.adversarial
-    return stargan.discriminator(
-        input_shape=dataset.form["input_shape"],
-        classes=len(dataset.classes),
-        width=settings.discriminator_width,
-        depth=settings.discriminator_depth,
-    )
+    return [said, ""]
 
 
 def _weights(config):
