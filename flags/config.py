@@ -29,7 +29,10 @@ def value(name: str) -> Any:
 
 
 def data() -> config.Data:
-    """Returns which data set is meant and how it is read, all of it."""
+    """Returns which data set is meant and how it is read.
+
+    Nothing of it validates where the command has no flags for that.
+    """
     what = flat.flatten(config.Data(validation_fraction=0))
     what |= {name: value(name) for name in what if name in flags.FLAGS}
     return flat.build(config.Data, what)

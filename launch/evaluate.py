@@ -10,13 +10,15 @@ from lit_tf.flags import (
     pictures,
     recipe,
     texts,
+    validation,
 )
 from lit_tf.launch import command
 
 from lit_tf import files
 
 ABOUT = "reads the test split and prints how good a saved model is on it."
-TOPICS = (evaluation, judging, recipe, data, texts, pictures)
+# FID compares with the pictures that a run of the same flags trains on.
+TOPICS = (evaluation, judging, recipe, data, texts, pictures, validation)
 
 
 def _evaluate(line):
