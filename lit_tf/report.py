@@ -134,7 +134,7 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         "FLOPs are 2 × multiply-adds. Latency is the median of the SavedModels "
         f"called in turn, {report['latency_threads']} threads. The "
         "SavedModel's answers differ from the student's by at most "
-        f"{report['export_max_difference']:.1e}.",
+        f"{report['export_max_difference']:.1e} (a logit; of pictures a byte).",
         "",
         "Time: "
         + ", ".join(f"{k} {progress.duration(v)}" for k, v in wall.items())
@@ -184,6 +184,7 @@ def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         markdown(rows),
         "",
         *said,
+        *[""] * bool(said),
         f"Time: {spent}. One seed ({report['settings']['seed']}).",
         "",
         "```",

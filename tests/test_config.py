@@ -1,4 +1,4 @@
-"""Settings: their checks, their flat form, the learning rate of an epoch."""
+"""Settings: their checks, and their flat form."""
 
 import dataclasses
 import json
@@ -7,12 +7,6 @@ import pytest
 
 from lit_tf import config, errors, flat
 
-PHASE = {
-    "epochs": 6,
-    "batch_size": 8,
-    "learning_rate": 1.0,
-    "weight_decay": 0.0,
-}
 # A second value of the settings that cannot be just anything.
 OTHERS = {
     "attributes": ("Dark", "Coat"),
@@ -28,10 +22,6 @@ OTHERS = {
     "teacher_dtype": "bfloat16",
     "teacher_cache": "disk",
 }
-
-
-def phase(**settings):
-    return config.Phase(**PHASE | settings)
 
 
 def another(name, value):
@@ -168,51 +158,6 @@ def all_changed():
             "`steps_per_execution` must be ≥ 1. Received: "
             "steps_per_execution=0.",
         ),
-        (phase, {"epochs": -1}, "`epochs` must be ≥ 0. Received: epochs=-1."),
-        (
-            phase,
-            {"batch_size": 0},
-            "`batch_size` must be ≥ 1. Received: batch_size=0.",
-        ),
-        (
-            phase,
-            {"learning_rate": 0.0},
-            "`learning_rate` must be positive and finite. Received: "
-            "learning_rate=0.0.",
-        ),
-        (
-            phase,
-            {"decay": float("inf")},
-            "`decay` must be positive and finite. Received: decay=inf.",
-        ),
-        (
-            phase,
-            {"weight_decay": -1e-4},
-            "`weight_decay` must be ≥ 0 and finite. Received: "
-            "weight_decay=-0.0001.",
-        ),
-        (
-            phase,
-            {"momentum": 1.0},
-            "`momentum` must be in [0, 1). Received: momentum=1.0.",
-        ),
-        (
-            phase,
-            {"warmup_epochs": -1},
-            "`warmup_epochs` must be ≥ 0. Received: warmup_epochs=-1.",
-        ),
-        (
-            phase,
-            {"milestones": (5, 5)},
-            "`milestones` must be positive epochs in ascending order. "
-            "Received: milestones=(5, 5).",
-        ),
-        (
-            phase,
-            {"milestones": (0, 5)},
-            "`milestones` must be positive epochs in ascending order. "
-            "Received: milestones=(0, 5).",
-        ),
         (
             config.Run,
             {"seed": 2**31},
@@ -254,7 +199,7 @@ def all_changed():
         ),
         (
             config.Teach,
-            {"teach": phase(epochs=0)},
+            {"teach": dataclasses.replace(config.TEACH, epochs=0)},
             "`teach_epochs` must be ≥ 1. (Or `teach_steps`.) Received: "
             "teach_epochs=0.",
         ),
@@ -303,22 +248,6 @@ def all_changed():
             for value in (-1.0, float("inf"))
         ),
         (
-            phase,
-            {"optimizer": "adamw"},
-            "`optimizer` must be one of sgd, adam. Received: "
-            "optimizer='adamw'.",
-        ),
-        (phase, {"steps": -1}, "`steps` must be ≥ 0. Received: steps=-1."),
-        *(
-            (
-                phase,
-                {"linear_decay": value},
-                "`linear_decay` must be a fraction in [0, 1]. Received: "
-                f"linear_decay={value}.",
-            )
-            for value in (-0.5, 1.5)
-        ),
-        (
             config.Session,
             {"sample_steps": -1},
             "`sample_steps` must be ≥ 0. Received: sample_steps=-1.",
@@ -355,41 +284,6 @@ def test_the_ends_of_a_closed_interval_are_allowed():
 def test_a_setting_cannot_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.Method().alpha = 0.5
-
-
-def test_the_rate_falls_with_the_epoch_of_a_milestone():
-    phased = phase(milestones=(2, 4), decay=0.5)
-    rates = [phased.rate(step, 3) for step in range(18)]
-    assert rates == [1] * 6 + [0.5] * 6 + [0.25] * 6
-
-
-def test_warm_up_runs_at_a_tenth_of_the_rate():
-    phased = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
-    rates = [phased.rate(step, 2) for step in range(8)]
-    assert rates == pytest.approx([0.2] * 4 + [2.0, 2.0, 0.2, 0.2])
-
-
-def test_a_linear_decay_of_a_half_is_constant_and_then_falls_to_nothing():
-    phased = phase(epochs=2, linear_decay=0.5)
-    rates = [phased.rate(step, 4) for step in range(8)]
-    assert rates == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
-
-
-def test_a_linear_decay_of_all_falls_from_the_first_step_on():
-    rates = [phase(steps=5, linear_decay=1.0).rate(i, 100) for i in range(5)]
-    assert rates == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
-
-
-def test_a_milestone_and_a_linear_decay_multiply():
-    phased = phase(epochs=2, milestones=(1,), linear_decay=0.5)
-    assert phased.rate(6, 4) == pytest.approx(0.1 * 0.5)
-
-
-def test_a_phase_is_as_long_as_its_epochs_or_its_steps():
-    assert phase(epochs=6).total(7) == 42
-    assert phase(epochs=6, steps=5).total(7) == 5
-    assert phase(epochs=0).total(7) == 0
-    config.Teach(teach=phase(epochs=0, steps=1))
 
 
 def test_an_architectures_width_is_its_own_unless_it_is_given():

@@ -275,7 +275,6 @@ def lines(told: Mapping[str, Any]) -> list[str]:
         f"({', '.join(roles)}).",
         "",
         "![Samples](samples/test.png)",
-        "",
     ]
 
 

@@ -1,0 +1,111 @@
+"""Convolutions in groups, beside Keras's own."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_batch_norm import values
+
+from lit_tf import layers
+
+MIXED = pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+
+GROUPED = pytest.mark.parametrize(
+    "settings",
+    [
+        {"groups": 8, "padding": "same"},
+        {"groups": 4, "strides": 2},
+        {"groups": 3, "strides": 2, "padding": "same", "use_bias": False},
+        {"groups": 2, "dilation_rate": 2},
+    ],
+)
+
+
+def grouped(settings):
+    """Returns Keras's convolution in groups, ours with its weights, images."""
+    x = values((3, 8, 6, 4 * settings["groups"]))
+    keras.utils.set_random_seed(0)
+    theirs = keras.layers.Conv2D(2 * settings["groups"], 3, **settings)
+    ours = layers.GroupedConv2D.from_config(theirs.get_config())
+    theirs.build(x.shape)
+    ours.build(x.shape)
+    ours.set_weights(theirs.get_weights())
+    return theirs, ours, x
+
+
+@GROUPED
+def test_a_convolution_in_groups_answers_as_keras_does(settings):
+    theirs, ours, x = grouped(settings)
+    wanted = theirs(x)
+    assert ours.compute_output_shape(x.shape) == wanted.shape
+    for call in (ours, tf.function(ours)):
+        np.testing.assert_allclose(call(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+@GROUPED
+@pytest.mark.parametrize("run", [lambda f: f, tf.function])
+def test_a_convolution_in_groups_has_keras_gradients(settings, run):
+    *both, x = grouped(settings)
+    found = []
+    for layer in both:
+
+        @run
+        def gradients(x, layer=layer):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = tf.reduce_sum(tf.square(layer(x)))
+            return tape.gradient(value, [x, *layer.trainable_variables])
+
+        found.append(gradients(tf.constant(x)))
+    for wanted, result in zip(*found, strict=True):
+        np.testing.assert_allclose(result, wanted, rtol=1e-3, atol=1e-3)
+
+
+@MIXED
+def test_a_convolution_in_groups_computes_and_differentiates_in_half(policy):
+    _, ours, x = grouped({"groups": 8, "dtype": policy})
+    exact = layers.GroupedConv2D.from_config(
+        ours.get_config() | {"dtype": "float32"}
+    )
+    exact.build(x.shape)
+    exact.set_weights(ours.get_weights())
+    found = []
+    for layer in (ours, exact):
+        with tf.GradientTape() as tape:
+            answer = layer(x)
+            value = tf.reduce_sum(tf.cast(answer, tf.float32))
+        found.append((answer, tape.gradient(value, layer.kernel.value)))
+    (answer, gradient), (wanted, desired) = found
+    assert answer.dtype == policy.removeprefix("mixed_")
+    assert gradient.dtype == tf.float32
+    np.testing.assert_allclose(tf.cast(answer, "float32"), wanted, atol=0.2)
+    np.testing.assert_allclose(gradient, desired, rtol=0.02, atol=2.0)
+
+
+def test_a_convolution_in_groups_is_not_fused_where_there_is_no_kernel():
+    # Without oneDNN, and with what follows a convolution in a folded teacher.
+    done = subprocess.run(
+        [sys.executable, "-c", FUSED_GROUPS],
+        env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+FUSED_GROUPS = """
+import keras, numpy, tensorflow
+from lit_tf import layers
+
+x = keras.Input((6, 6, 8))
+y = layers.GroupedConv2D(8, 3, groups=4, bias_initializer="ones")(x)
+model = keras.Model(x, keras.layers.ReLU()(y))
+x = numpy.ones((2, 6, 6, 8), "float32")
+numpy.testing.assert_allclose(
+    tensorflow.function(model)(x), model(x), rtol=1e-5
+)
+"""
