@@ -38,8 +38,7 @@ def grid(
     inputs = np.asarray(split.inputs[:_PICTURES])
     labels = split.labels[:_PICTURES]
     real = augment.unit(tf.constant(inputs))
-    wanted = map(tf.constant, targets.each(labels, names, exclusive))
-    wanted = list(wanted)
+    wanted = [tf.constant(t) for t in targets.each(labels, names, exclusive)]
     rows = [
         [
             inputs,

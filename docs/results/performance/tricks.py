@@ -40,14 +40,9 @@ class Plain(lit.LIT):
             terms[lit.fed_name(k)] = self.penalty(T[k], fed[k])
             terms[lit.own_name(k)] = self.penalty(T[k], tf.stop_gradient(S[k]))
         ir = tf.add_n([terms[lit.fed_name(k)] for k in sections])
-        hard = losses.hard(y, z_s)
-        soft = losses.soft(z_t, z_s, self.temperature)
-        kd = losses.kd(
-            hard, soft, alpha=self.alpha, temperature=self.temperature
-        )
-        total = losses.lit(kd, ir, beta=self.beta)
-        terms |= {"ir": ir, "hard": hard, "soft": soft, "kd": kd}
-        return terms | {"total": total}, z_s
+        compared = self.outputs.terms(y, z_t, z_s)
+        total = losses.lit(compared["kd"], ir, beta=self.beta)
+        return terms | {"ir": ir, **compared, "total": total}, z_s
 
 
 def sliced(self, inputs):
