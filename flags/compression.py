@@ -42,27 +42,33 @@ flags.DEFINE_enum(
     "Which student of phase fine_tune is exported: the best on validation (of "
     "equals the latest) or the last.",
 )
+flags.DEFINE_boolean(
+    "read_test",
+    config.Compress.read_test,
+    "Read the test split, once, after the last phase. While settings are "
+    "being tuned it is not to be read.",
+)
 flags.DEFINE_enum(
     "penalty",
-    config.Method.penalty,
+    config.Loss.penalty,
     config.PENALTIES,
     "Distance of two representations, a mean over all elements.",
 )
 flags.DEFINE_float(
     "alpha",
-    config.Method.alpha,
+    config.Loss.alpha,
     "Multiplies the hard loss (labels); 1 − alpha multiplies the soft one "
     "(teacher's answers). In [0, 1].",
 )
 flags.DEFINE_float(
     "temperature",
-    config.Method.temperature,
+    config.Loss.temperature,
     "Divides the logits of teacher and student in the soft loss; its square "
     "multiplies that loss. Above 0.",
 )
 flags.DEFINE_float(
     "beta",
-    config.Method.beta,
+    config.Loss.beta,
     "Multiplies the KD loss in phase lit; 1 − beta multiplies the sum of the "
     "sections' penalties. In [0, 1].",
 )

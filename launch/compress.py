@@ -7,6 +7,7 @@ from lit_tf.flags import (
     data,
     freezing,
     judging,
+    methods,
     pictures,
     recipe,
     run,
@@ -23,6 +24,7 @@ ABOUT = "trains a shallow student from a deep teacher and proves it as good."
 TOPICS = (
     recipe,
     compression,
+    methods,
     freezing,
     teaching,
     architecture,

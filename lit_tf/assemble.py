@@ -1,6 +1,6 @@
 """From settings to what is trained: the data, the models, the trainers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 
@@ -9,7 +9,7 @@ from lit_tf import (
     cache,
     data,
     devices,
-    lit,
+    methods,
     models,
     pairs,
     saved,
@@ -19,6 +19,7 @@ from lit_tf import (
 )
 from lit_tf import config as configs
 from lit_tf import teacher as frozen
+from lit_tf.data import batches
 
 
 def dataset(config: configs.Teach | configs.Compress) -> data.Dataset:
@@ -54,12 +55,10 @@ def pair(
     else:
         options = config.architecture.options
         teacher = models.get(config.teacher, **options)(**loaded.form)
-    # A teacher from elsewhere may normalise otherwise than the data set does;
-    # the student's stem is a copy of its.
-    form = loaded.form | sectioned.normalization(teacher)
     with devices.strategy(config.run.strategy).scope():
-        student = _build(config.student, form, config)
+        student = _build(config.student, _form(loaded, teacher), config)
     pairs.check_alike(teacher, student)
+    methods.check(config, teacher, student)
     tasks.TASKS[loaded.task].check(config, loaded)
     return teacher, student
 
@@ -98,50 +97,79 @@ def beside(
         return task.beside(loaded, named=named, near=near)
 
 
-def compression(
+def freeze(
     config: configs.Compress,
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
     loaded: data.Dataset,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, trainer.Trainer]:
-    """Returns the trainers of both phases by name, in their order.
-
-    Phase `lit` trains the sections; phase `fine_tune` the whole student. Both
-    ask one twin of the teacher as it is now.
-    """
+) -> methods.Pair:
+    """Freezes a taught teacher: a pair that a method can start from."""
+    form = _form(loaded, teacher)
     with devices.strategy(config.run.strategy).scope():
         dtype = frozen.dtype_for(student, config.frozen.teacher_dtype)
         twin = frozen.freeze(teacher, dtype)
-        return tasks.TASKS[loaded.task].compression(
-            config, teacher, student, twin, beside
-        )
+    phase = config.lit
+    return methods.Pair(
+        config=config,
+        teacher=teacher,
+        student=student,
+        frozen=twin,
+        copy=lambda model: sectioned.with_policy(
+            model, config.run.dtype, sync_batch_norm=config.run.sync_batch_norm
+        ),
+        another=lambda: _build(config.student, form, config),
+        steps=phase.total(
+            batches.steps_per_epoch(loaded.train, phase.batch_size)
+        ),
+    )
 
 
-def answers(
-    config: configs.Compress, model: lit.LIT, loaded: data.Dataset
-) -> kept.Answers | None:
+def stages(
+    pair: methods.Pair,
+    loaded: data.Dataset,
+    beside: Mapping[str, keras.Model],
+) -> Iterator[methods.Stage]:
+    """Yields who trains the student, under the run's strategy.
+
+    Each is to be trained before the next is asked for.
+    """
+    strategy = devices.strategy(pair.config.run.strategy)
+    with strategy.scope():
+        running = tasks.TASKS[loaded.task].stages(pair, beside)
+    while True:
+        with strategy.scope():
+            stage = next(running, None)
+        if stage is None:
+            return
+        yield stage
+
+
+def answers(pair: methods.Pair, loaded: data.Dataset) -> kept.Answers | None:
     """Returns the teacher's answers where they are to be kept, else None.
 
     Raises:
         DataError: there is no room for them.
     """
-    if config.frozen.teacher_cache == "off":
+    if pair.config.frozen.teacher_cache == "off":
         return None
-    return cache_of(config, model, loaded).open()
+    return cache_of(pair, loaded).open()
 
 
-def cache_of(
-    config: configs.Compress, model: lit.LIT, loaded: data.Dataset
-) -> cache.Cache:
-    """Returns what keeps the answers of a trainer's teacher."""
-    return cache.Cache(model.teacher, model.frozen, loaded, config)
+def cache_of(pair: methods.Pair, loaded: data.Dataset) -> cache.Cache:
+    """Returns what keeps the answers of a pair's teacher."""
+    return cache.Cache(pair.teacher, pair.frozen, loaded, pair.config)
 
 
 def _new_beside(config, loaded):
     with devices.strategy(config.run.strategy).scope():
         keras.utils.set_random_seed(config.run.seed)
         return tasks.TASKS[loaded.task].new(config, loaded)
+
+
+def _form(loaded, teacher):
+    # A teacher from elsewhere may normalise otherwise than the data set does;
+    # the student's stem is a copy of its.
+    return loaded.form | sectioned.normalization(teacher)
 
 
 def _build(name, form, config):

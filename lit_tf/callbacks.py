@@ -233,8 +233,6 @@ def _tag(name):
 def _where(name):
     section, _, rest = name.partition("/")
     if rest:
-        stream = (
-            "teacher-fed" if rest.endswith("teacher_fed") else "student-fed"
-        )
+        stream = rest.removeprefix("penalty_").replace("_", "-")
         return f"the {stream} penalty of {section.replace('_', ' ')}"
     return f"the {name} loss"

@@ -13,8 +13,11 @@ from lit_tf.groups import (
     DISCRIMINATORS,
     DTYPES,
     EXPORTS,
+    INITS,
     JIT_COMPILE,
+    METHODS,
     PENALTIES,
+    SECTION_INPUTS,
     STRATEGIES,
     TEACHER_CACHES,
     TEACHER_DTYPES,
@@ -22,10 +25,11 @@ from lit_tf.groups import (
     Architecture,
     Data,
     Frozen,
-    Method,
+    Loss,
+    Rivals,
     Run,
     Session,
-    check_method,
+    check_loss,
     check_one_of,
 )
 from lit_tf.schedules import OPTIMIZERS, Phase
@@ -75,6 +79,20 @@ class Teach:
         )
 
 
+# Which methods know a setting; the others leave it as it is by default.
+_TAKEN_BY = {
+    "init": ("lit", "scratch_copied", "kd", "hint"),
+    "copy_ends": ("lit", "kd", "hint", "born_again"),
+    "no_fine_tune": ("lit",),
+    "falling_beta": ("lit",),
+    "section_input": ("lit",),
+    "generations": ("born_again",),
+    "sparsity": ("network_slimming",),
+    "pruned_channels": ("network_slimming",),
+    "teacher_cache": ("lit", "kd", "hint", "multi_hint"),
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compress:
     """Train a student from a teacher: phases `lit` and `fine_tune`."""
@@ -86,8 +104,14 @@ class Compress:
     discriminator_weights: str = ""
     min_teacher_accuracy: float = 0.0
     export: str = "best"
+    method: str = "lit"
+    init: str = "fresh"
+    copy_ends: bool = True
+    no_fine_tune: bool = False
+    read_test: bool = True
     architecture: Architecture = Architecture()
-    method: Method = Method()
+    loss: Loss = Loss()
+    rivals: Rivals = Rivals()
     adversarial: Adversarial = Adversarial()
     frozen: Frozen = Frozen()
     teach: Phase = TEACH
@@ -105,6 +129,18 @@ class Compress:
         )
         check_one_of(EXPORTS, export=self.export)
         check_one_of(DISCRIMINATORS, discriminator=self.discriminator)
+        check_one_of(METHODS, method=self.method)
+        check_one_of(INITS, init=self.init)
+        for group in (self, self.loss, self.rivals, self.frozen):
+            for field in dataclasses.fields(group):
+                takers = _TAKEN_BY.get(field.name, METHODS)
+                value = getattr(group, field.name)
+                errors.require(
+                    value == field.default or self.method in takers,
+                    f"`{field.name}` is for `method` {', '.join(takers)}, not "
+                    f"for {self.method}.",
+                    **{field.name: value},
+                )
 
 
 def teaching(config: Compress, *, workdir: str) -> Teach:
@@ -122,6 +158,9 @@ __all__ = [
     "DISCRIMINATORS",
     "DTYPES",
     "EXPORTS",
+    "INITS",
+    "METHODS",
+    "SECTION_INPUTS",
     "JIT_COMPILE",
     "OPTIMIZERS",
     "PENALTIES",
@@ -133,12 +172,13 @@ __all__ = [
     "Compress",
     "Data",
     "Frozen",
-    "Method",
+    "Loss",
+    "Rivals",
     "Phase",
     "Run",
     "Session",
     "Teach",
-    "check_method",
+    "check_loss",
     "check_one_of",
     "teaching",
 ]

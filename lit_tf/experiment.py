@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from lit_tf import answers as kept
 from lit_tf import (
     assemble,
+    budgets,
     data,
     errors,
     flat,
@@ -127,19 +129,20 @@ def _compress(config, command):
         task = tasks.TASKS[dataset.task]
         taught = "" if config.teacher_weights else str(folder.teacher)
         beside = assemble.beside(config, dataset, taught)
-        trainers = assemble.compression(
-            config, teacher, student, dataset, beside
-        )
-        accuracy, note = _look_at(trainers["lit"], dataset, beside, config)
+        pair = assemble.freeze(config, teacher, student, dataset)
+        accuracy, note = _look_at(pair, dataset, beside)
 
-        # Phase lit, then phase fine_tune with a fresh optimiser.
-        answers = assemble.answers(config, trainers["lit"], dataset)
-        for phase, model in trainers.items():
+        # Phase lit, then phase fine_tune with a fresh optimiser: who trains in
+        # them, and what, is the method's.
+        answers = assemble.answers(pair, dataset)
+        spent = {}
+        for stage in assemble.stages(pair, dataset, beside):
+            settings = getattr(config, stage.phase)
             outcome = phases.run(
-                phase,
-                model,
+                stage.name,
+                stage.trainer,
                 dataset,
-                getattr(config, phase),
+                settings,
                 folder,
                 how=config.run,
                 session=config.session,
@@ -148,39 +151,51 @@ def _compress(config, command):
                 teacher_accuracy=accuracy,
                 answers=answers,
             )
-            wall[phase] = outcome.seconds
+            wall[stage.name] = outcome.seconds
+            spent[stage.name] = budgets.of(
+                stage.trainer,
+                dataset,
+                settings,
+                seconds=outcome.seconds,
+                views=kept.read_by(stage.trainer, answers).train,
+            )
 
         # The student is chosen on validation, and only then the test is read.
         started = time.monotonic()
-        kept = {"last": outcome.last, "best": outcome.best}
+        moments = {"last": outcome.last, "best": outcome.best}
         students = {
-            which: _at(student, one, dataset, config)
-            for which, one in kept.items()
+            which: _at(stage.trainer.student, one, dataset, config)
+            for which, one in moments.items()
             if one
         }
         exported = config.export if config.export in students else "last"
         sectioned.save(students[exported], folder.model("student"))
-        for name, model in trainers["fine_tune"].beside.items():
+        for name, model in stage.trainer.beside.items():
             sectioned.save(model, folder.model(name))
         told = proof.of_student(
             teacher, students[exported], dataset, folder.saved_model
         )
-        judged = task.judge(
-            {"teacher": teacher, **students},
-            dataset,
-            config.session,
-            # As the teacher left it, whatever was trained since.
-            assemble.beside(config, dataset, taught),
-            exported=exported,
-            folder=folder,
-        )
+        judged = {"roles": dict.fromkeys(("teacher", *students), {})}
+        if config.read_test:
+            judged = task.judge(
+                {"teacher": teacher, **students},
+                dataset,
+                config.session,
+                # As the teacher left it, whatever was trained since.
+                assemble.beside(config, dataset, taught),
+                exported=exported,
+                folder=folder,
+            )
         tested = judged.pop("roles")
         told["teacher"] |= tested["teacher"] | {
             "validation_accuracy": accuracy,
             "validation_note": note,
         }
-        told["student"] |= tested[exported] | {"exported": exported}
-        for which, one in kept.items():
+        told["student"] |= tested[exported] | {
+            "exported": exported,
+            "last_phase": stage.name,
+        }
+        for which, one in moments.items():
             told["student"][which] = one and {
                 "epoch": one.epoch,
                 "validation_accuracy": one.validation_accuracy,
@@ -192,10 +207,14 @@ def _compress(config, command):
         wall["report"] = time.monotonic() - started
         told |= {
             **judged,
+            "budget": budgets.together(spent),
             "wall_seconds": wall,
             **_circumstances(config, command, dataset),
         }
-        return report.leave(folder, told, report.text(told, task.lines(told)))
+        said = ["The test split was not read (--noread_test)."]
+        if config.read_test:
+            said = task.lines(told)
+        return report.leave(folder, told, report.text(told, said))
 
 
 def _taught(teacher, config, command, dataset, folder, wall):
@@ -213,7 +232,7 @@ def _taught(teacher, config, command, dataset, folder, wall):
     return sectioned.load(workdirs.Workdir(folder.teacher).model("teacher"))
 
 
-def _look_at(model, dataset, beside, config):
+def _look_at(pair, dataset, beside):
     """Measures the teacher, as it is asked, before anything is trained."""
     split, where = dataset.validation, "validation examples"
     note = "The teacher was not trained on the validation examples."
@@ -223,22 +242,22 @@ def _look_at(model, dataset, beside, config):
         note = (
             "There is no validation split: only the last student is reported."
         )
-    elif model.teacher.facts.get("data") != dataset.fingerprint:
+    elif pair.teacher.facts.get("data") != dataset.fingerprint:
         note = (
             "The teacher's training may have seen the validation examples "
-            f"({_split_of(model.teacher)})."
+            f"({_split_of(pair.teacher)})."
         )
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(model.frozen, split, dataset, beside)
+    accuracy = task.look_at(pair.frozen, split, dataset, beside)
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on {where}. {note}",
         flush=True,
     )
-    if accuracy < config.min_teacher_accuracy:
+    least = pair.config.min_teacher_accuracy
+    if accuracy < least:
         raise errors.SettingsError(
-            f"The teacher must reach --min_teacher_accuracy="
-            f"{config.min_teacher_accuracy} on {where}. Received: "
-            f"{accuracy:.4f}."
+            f"The teacher must reach --min_teacher_accuracy={least} on "
+            f"{where}. Received: {accuracy:.4f}."
         )
     return (None if dataset.validation is None else accuracy), note
 

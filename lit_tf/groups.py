@@ -18,6 +18,18 @@ TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")
 DISCRIMINATORS = ("fixed", "trained")
 EXPORTS = ("best", "last")
+METHODS = (
+    "lit",
+    "scratch",
+    "scratch_copied",
+    "kd",
+    "hint",
+    "multi_hint",
+    "born_again",
+    "network_slimming",
+)
+INITS = ("fresh", "teacher_blocks")
+SECTION_INPUTS = ("teacher", "student", "mixed")
 
 
 def _check_seed(**received: int) -> None:
@@ -36,7 +48,7 @@ def check_one_of(known: tuple[str, ...], **received: str) -> None:
     )
 
 
-def check_method(alpha: float, temperature: float, beta: float) -> None:
+def check_loss(alpha: float, temperature: float, beta: float) -> None:
     """Raises `SettingsError` unless the loss's three weights make sense."""
     errors.require(0 <= alpha <= 1, "`alpha` must be in [0, 1].", alpha=alpha)
     errors.require(0 <= beta <= 1, "`beta` must be in [0, 1].", beta=beta)
@@ -108,17 +120,46 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Method:
+class Loss:
     """The loss of LIT (paper, section 3; `docs/method.md`)."""
 
     penalty: str = "l2"
     alpha: float = 0.95
     temperature: float = 6.0
     beta: float = 0.75
+    falling_beta: bool = False
+    section_input: str = "teacher"
 
     def __post_init__(self):
         check_one_of(PENALTIES, penalty=self.penalty)
-        check_method(self.alpha, self.temperature, self.beta)
+        check_one_of(SECTION_INPUTS, section_input=self.section_input)
+        check_loss(self.alpha, self.temperature, self.beta)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """What single methods have beside LIT's settings (`lit_tf/methods.py`)."""
+
+    generations: int = 1
+    sparsity: float = 1e-4
+    pruned_channels: float = 0.0
+
+    def __post_init__(self):
+        errors.require(
+            self.generations >= 1,
+            "`generations` must be ≥ 1.",
+            generations=self.generations,
+        )
+        errors.require(
+            0 <= self.sparsity < math.inf,
+            "`sparsity` must be ≥ 0 and finite.",
+            sparsity=self.sparsity,
+        )
+        errors.require(
+            0 <= self.pruned_channels < 1,
+            "`pruned_channels` must be a fraction in [0, 1).",
+            pruned_channels=self.pruned_channels,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """`LIT`: phase `lit`, the paper's section 3."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,6 +16,16 @@ from lit_tf import (
 )
 from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
+
+# What flows through the sections, by what they are fed: first the stream whose
+# penalties are minimised, then those whose distances are only logged.
+_STREAMS = {
+    "teacher": ("teacher_fed", "student_fed"),
+    "student": ("student_fed",),
+    "mixed": ("mixed",),
+}
+# Of the step, counted from 0.
+Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
 class LIT(trainer.Trainer):
@@ -37,9 +48,22 @@ class LIT(trainer.Trainer):
         alpha: in [0, 1], multiplies the hard loss within L_KD; 1 − alpha
             multiplies the soft one.
         temperature: τ > 0, divides both logits of the soft loss.
-        beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR.
+        beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR. Or a
+            function of the step, such as
+            `keras.optimizers.schedules.PolynomialDecay`.
         penalty: "l2", "l1", "smooth_l1" or a function of (teacher, student)
             that returns `[batch]` (see `penalties`).
+        section_input: what a section is fed while its penalty is taken:
+            "teacher", the teacher's representation (LIT); "student", the
+            student's own, so that the penalties reach back through all
+            sections; "mixed", of each example one or the other by chance (as
+            BERT-of-Theseus does with modules; Xu et al., 2020), in one stream
+            that also gives the output.
+        teacher_probability: of "mixed": that a section is fed the teacher's
+            representation, or a function of the step.
+        copy_ends: whether the student gets the teacher's stem and head. If
+            not, its own are trained.
+        seed: of what "mixed" draws.
         outputs: what L_KD is made of; by default classes, weighed by `alpha`
             and `temperature`.
         teacher_dtype: in which the teacher computes: "float32", "float16",
@@ -60,23 +84,33 @@ class LIT(trainer.Trainer):
         teacher: sectioned.SectionedModel,
         student: sectioned.SectionedModel,
         *,
-        alpha: float = config.Method.alpha,
-        temperature: float = config.Method.temperature,
-        beta: float = config.Method.beta,
-        penalty: str | penalties.Penalty = config.Method.penalty,
+        alpha: float = config.Loss.alpha,
+        temperature: float = config.Loss.temperature,
+        beta: float | Schedule = config.Loss.beta,
+        penalty: str | penalties.Penalty = config.Loss.penalty,
+        section_input: str = config.Loss.section_input,
+        teacher_probability: float | Schedule = 0.5,
+        copy_ends: bool = True,
+        seed: int = config.Run.seed,
         outputs: kinds.Outputs | None = None,
         teacher_dtype: str = config.Frozen.teacher_dtype,
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
-        config.check_method(alpha, temperature, beta)
+        config.check_loss(alpha, temperature, 0.0 if callable(beta) else beta)
+        config.check_one_of(config.SECTION_INPUTS, section_input=section_input)
         outputs = outputs or kinds.Classes(alpha=alpha, temperature=temperature)
         pairs.check_alike(teacher, student)
-        pairs.copy_ends(teacher, student)
+        if copy_ends:
+            pairs.copy_ends(teacher, student)
         count = len(student.sections)
+        streams = _STREAMS[section_input]
         names = [
-            *(fed_name(k) for k in range(1, count + 1)),
-            *(own_name(k) for k in range(1, count + 1)),
+            *(
+                penalty_name(k, stream)
+                for stream in streams
+                for k in range(1, count + 1)
+            ),
             *("ir", *outputs.names, "total"),
         ]
         super().__init__(
@@ -90,9 +124,15 @@ class LIT(trainer.Trainer):
         )
         self.beta = beta
         self.penalty = penalties.get(penalty)
+        self.section_input = section_input
+        self.teacher_probability = teacher_probability
+        self.copies_ends = copy_ends
+        self.seed = seed
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
+        if not self.copies_ends:
+            return self.student.trainable_variables
         return [
             variable
             for section in self.student.sections
@@ -101,56 +141,112 @@ class LIT(trainer.Trainer):
 
     @property
     def passes(self) -> list[keras.Model]:
-        return [self.student, *self.student.sections[1:]]
+        if self.section_input != "teacher":
+            return [self.student]
+        return [self.student, *self.student.sections[self.copies_ends :]]
 
     def terms(self, x, y, *, training):
         # The teacher once: T_0 … T_K and z_t, without gradient.
         x, T, z_t = teachers.answer(self.frozen, x)
 
-        # Sections 2 … K fed the teacher's representation. (First, because what
-        # a section adds to the loss by itself is that of its latest pass.)
-        fed = {
-            k: _unrecorded(section, T[k - 1], training=training)
-            for k, section in enumerate(self.student.sections[1:], 2)
-        }
-
-        # The student's own stream S_0 … S_K, which BatchNorm records. The stem
-        # is the teacher's frozen copy, so S_0 = T_0 and need not be computed,
-        # unless the teacher's has fewer digits; and section 1 is fed the
-        # teacher's representation here already.
-        if 0 in T and _digits(T[0]) >= _digits(self.student.representations[0]):
-            S = [T[0]]
-        else:
-            S = [self.student.stem(x, training=False)]
-        for section in self.student.sections:
-            S.append(section(S[-1], training=training))
-        z_s = self.student.head(S[-1], training=False)
-        fed[1] = S[1]
+        # The sections' outputs by stream; the student's output is that of the
+        # last of them.
+        flow = {"teacher": self._fed_both, "student": self._fed_own}
+        flow = flow.get(self.section_input, self._fed_mixed)
+        streams = flow(self._S_0(x, T, training), T, training)
+        ends = training and not self.copies_ends
+        z_s = self.student.head(list(streams.values())[-1][-1], training=ends)
 
         # l(T_k, S_k(T_{k−1})), and beside it l(T_k, S_k), which is only logged.
-        ks = range(1, len(S))
-        penalty = {k: self.penalty(T[k], fed[k]) for k in ks}
-        drift = {k: self.penalty(T[k], tf.stop_gradient(S[k])) for k in ks}
-
-        ir = tf.add_n(list(penalty.values()))
-        compared = self.outputs.terms(y, z_t, z_s)
-        total = losses.lit(compared["kd"], ir, beta=self.beta)
-        terms = {
-            **{fed_name(k): value for k, value in penalty.items()},
-            **{own_name(k): value for k, value in drift.items()},
-            **{"ir": ir, **compared, "total": total},
+        minimised, *logged = streams
+        for name in logged:
+            streams[name] = [tf.stop_gradient(made) for made in streams[name]]
+        distances = {
+            name: [self.penalty(T[k], made) for k, made in enumerate(stream, 1)]
+            for name, stream in streams.items()
         }
-        return terms, z_s
+
+        ir = tf.add_n(distances[minimised])
+        compared = self.outputs.terms(y, z_t, z_s)
+        beta = self._now(self.beta)
+        total = losses.lit(compared["kd"], ir, beta=beta)
+        named = {
+            penalty_name(k, name): value
+            for name, values in distances.items()
+            for k, value in enumerate(values, 1)
+        }
+        return {**named, "ir": ir, **compared, "total": total}, z_s
+
+    def _S_0(self, x, T, training):
+        if not self.copies_ends:
+            return self.student.stem(x, training=training)
+        # The stem is the teacher's frozen copy, so S_0 = T_0 and need not be
+        # computed, unless the teacher's has fewer digits.
+        symbolic = self.student.representations[0]
+        if 0 in T and _digits(T[0]) >= _digits(symbolic):
+            return T[0]
+        return self.student.stem(x, training=False)
+
+    def _fed_both(self, S_0, T, training):
+        sections = self.student.sections
+        # Sections fed the teacher's representation. (First, because what a
+        # section adds to the loss by itself is that of its latest pass.) While
+        # the stem is a copy, section 1 is fed it in the student's own stream.
+        copied = self.copies_ends
+        fed = [
+            _unrecorded(section, T[k - 1], training=training)
+            for k, section in enumerate(sections, 1)
+            if k > copied
+        ]
+        # The student's own stream S_1 … S_K, which BatchNorm records.
+        own = self._fed_own(S_0, T, training)["student_fed"]
+        return {"teacher_fed": own[:copied] + fed, "student_fed": own}
+
+    def _fed_own(self, S_0, T, training):
+        own = [S_0]
+        for section in self.student.sections:
+            own.append(section(own[-1], training=training))
+        return {"student_fed": own[1:]}
+
+    def _fed_mixed(self, S_0, T, training):
+        # What is judged is the student alone.
+        share = self._now(self.teacher_probability) if training else 0.0
+        own = [S_0]
+        for k, section in enumerate(self.student.sections, 1):
+            fed = own[-1]
+            if training and not (k == 1 and self.copies_ends):
+                fed = tf.where(
+                    self._drawn(k, fed) < share,
+                    tf.cast(T[k - 1], fed.dtype),
+                    fed,
+                )
+            own.append(section(fed, training=training))
+        return {"mixed": own[1:]}
+
+    def _drawn(self, k, tensor):
+        """Returns a number in [0, 1) an example, to be had again at a step."""
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context else 0
+        seed = tf.stack([self.seed * 64 + k, replica])
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.cast(seed, tf.int64),
+            tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64),
+        )
+        shape = [tf.shape(tensor)[0], *[1] * (tensor.shape.rank - 1)]
+        return tf.random.stateless_uniform(shape, seed)
+
+    def _now(self, value):
+        return value(self.optimizer.iterations) if callable(value) else value
 
 
-def fed_name(k: int) -> str:
-    """Returns the name of section k's penalty on the teacher's stream."""
-    return f"section_{k}/penalty_teacher_fed"
+def penalty_name(k: int, stream: str = "teacher_fed") -> str:
+    """Returns the name of section k's penalty on a stream.
 
-
-def own_name(k: int) -> str:
-    """Returns the name of section k's distance on the student's stream."""
-    return f"section_{k}/penalty_student_fed"
+    Args:
+        k: from 1.
+        stream: "teacher_fed", "student_fed" or "mixed".
+    """
+    return f"section_{k}/penalty_{stream}"
 
 
 def _digits(tensor):

@@ -54,10 +54,10 @@ class Classes:
     def __init__(
         self,
         *,
-        alpha: float = config.Method.alpha,
-        temperature: float = config.Method.temperature,
+        alpha: float = config.Loss.alpha,
+        temperature: float = config.Loss.temperature,
     ):
-        config.check_method(alpha, temperature, beta=1.0)
+        config.check_loss(alpha, temperature, beta=1.0)
         self.alpha = alpha
         self.temperature = temperature
 

@@ -1,6 +1,7 @@
 """A run, tried without being run: does it fit, and how long will it take?"""
 
 import functools
+import itertools
 import math
 import statistics
 import time
@@ -17,6 +18,7 @@ from lit_tf import (
     devices,
     errors,
     measure,
+    methods,
     models,
     optimizers,
     progress,
@@ -70,23 +72,24 @@ def _rehearse(config):
     )
     told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
     beside = assemble.beside(config, dataset)
-    trainers = assemble.compression(config, teacher, student, dataset, beside)
+    pair = assemble.freeze(config, teacher, student, dataset)
+    stages = assemble.stages(pair, dataset, beside)
     if config.teacher_weights:
-        told["teacher_accuracy"] = _look_at(
-            trainers["lit"], dataset, beside, config
-        )
+        told["teacher_accuracy"] = _look_at(pair, dataset, beside)
     else:
-        trainers = {"teach": assemble.teaching(config, dataset)} | trainers
+        first = assemble.teaching(config, dataset)
+        first = methods.Stage(name="teach", phase="teach", trainer=first)
+        stages = itertools.chain([first], stages)
     answers = None
     told["cache_seconds"] = 0.0
     if config.frozen.teacher_cache != "off":
-        store = assemble.cache_of(config, trainers["lit"], dataset)
+        store = assemble.cache_of(pair, dataset)
         answers, told["cache_seconds"] = store.rehearse()
-    for name, model in trainers.items():
-        settings = getattr(config, name)
+    for stage in stages:
+        model, settings = stage.trainer, getattr(config, stage.phase)
         memory = _memory(model, dataset, settings)
         told["memory_bytes"] = max(told["memory_bytes"], memory)
-        told["phases"][name] = _measured(
+        told["phases"][stage.name] = _measured(
             model, dataset, settings, config.run, kept.read_by(model, answers)
         )
     print(f"\n{_table(told['phases'])}\n")
@@ -133,11 +136,11 @@ def _dtypes(model):
     )
 
 
-def _look_at(model, dataset, beside, config):
+def _look_at(pair, dataset, beside):
     split = dataset.validation or dataset.train
-    batch = split.take(np.arange(min(config.lit.batch_size, len(split))))
+    batch = split.take(np.arange(min(pair.config.lit.batch_size, len(split))))
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(model.frozen, batch, dataset, beside)
+    accuracy = task.look_at(pair.frozen, batch, dataset, beside)
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
         flush=True,

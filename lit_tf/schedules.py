@@ -74,6 +74,14 @@ class Phase:
             "`milestones` must be positive epochs in ascending order.",
             milestones=self.milestones,
         )
+        errors.require(
+            self.steps
+            or not self.epochs
+            or all(m < self.epochs for m in self.milestones),
+            "`milestones` must be reached within the phase's "
+            f"{self.epochs} epochs.",
+            milestones=self.milestones,
+        )
 
     def total(self, epoch: int) -> int:
         """Returns the phase's steps, of which an epoch has as many as given."""

@@ -192,7 +192,7 @@ def generators(album):
         if kind is config.Compress:
             given |= {
                 "student": "stargan8",
-                "method": config.Method(beta=0.0),
+                "loss": config.Loss(beta=0.0),
                 "lit": SHORT,
                 "fine_tune": SHORT,
             }

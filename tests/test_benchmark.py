@@ -155,7 +155,7 @@ def test_the_sections_alone_are_counted_as_by_hand(dense, vectors):
 def test_the_peer_minimises_what_lit_would_on_its_own_stream(
     dense, vectors, stock
 ):
-    teacher, student, method = dense(1), dense(2), config.Method()
+    teacher, student, method = dense(1), dense(2), config.Loss()
     student.head.set_weights(teacher.head.get_weights())
     model = peer.distiller(teacher, student, method, stock=stock)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
@@ -180,7 +180,7 @@ def test_the_peer_minimises_what_lit_would_on_its_own_stream(
 @pytest.mark.parametrize("stock", [True, False])
 def test_the_peer_has_keras_layers_or_ours(build, batch, stock):
     teacher, student = build("resnet14", seed=1), build(seed=2)
-    model = peer.distiller(teacher, student, config.Method(), stock=stock)
+    model = peer.distiller(teacher, student, config.Loss(), stock=stock)
     for one, of in ((model.student, student), (model.teacher, teacher)):
         kinds = {
             type(layer)

@@ -113,23 +113,23 @@ def all_changed():
             "`crop_size` must be ≥ 0. Received: crop_size=-1.",
         ),
         (
-            config.Method,
+            config.Loss,
             {"penalty": "l3"},
             "`penalty` must be one of l1, l2, smooth_l1. Received: "
             "penalty='l3'.",
         ),
         (
-            config.Method,
+            config.Loss,
             {"alpha": -0.1},
             "`alpha` must be in [0, 1]. Received: alpha=-0.1.",
         ),
         (
-            config.Method,
+            config.Loss,
             {"beta": 1.5},
             "`beta` must be in [0, 1]. Received: beta=1.5.",
         ),
         (
-            config.Method,
+            config.Loss,
             {"temperature": 0},
             "`temperature` must be positive and finite. Received: "
             "temperature=0.",
@@ -275,15 +275,15 @@ def test_no_setting_may_be_nan(name):
 
 
 def test_the_ends_of_a_closed_interval_are_allowed():
-    config.Method(alpha=0, beta=1)
-    config.Method(alpha=1, beta=0)
+    config.Loss(alpha=0, beta=1)
+    config.Loss(alpha=1, beta=0)
     config.Compress(min_teacher_accuracy=1)
     config.Data(validation_fraction=0, split_seed=2**31 - 1)
 
 
 def test_a_setting_cannot_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.Method().alpha = 0.5
+        config.Loss().alpha = 0.5
 
 
 def test_an_architectures_width_is_its_own_unless_it_is_given():

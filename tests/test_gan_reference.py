@@ -102,7 +102,7 @@ def test_reference_penalty_and_gradients(recorded, close):
     with tf.GradientTape() as tape:
         terms, _ = trainer.terms(*_batch(file), training=True)
         total = tf.reduce_mean(terms["total"])
-    penalty = np.mean(terms[lit.fed_name(1)])
+    penalty = np.mean(terms[lit.penalty_name(1)])
     close(
         [penalty, total],
         [file["ir_losses"][0], file["lit_loss"]],

@@ -39,7 +39,10 @@ def test_a_section_is_compared_on_the_teachers_representation(
         zip(teacher.sections, student.sections, strict=True), 1
     ):
         fed, own, theirs = section(theirs), section(own), target(theirs)
-        for name, ours in ((lit.fed_name(k), fed), (lit.own_name(k), own)):
+        for name, ours in (
+            (lit.penalty_name(k), fed),
+            (lit.penalty_name(k, "student_fed"), own),
+        ):
             np.testing.assert_allclose(terms[name], compare(theirs, ours))
     np.testing.assert_allclose(logits, student(x), rtol=1e-6)
 
@@ -53,8 +56,8 @@ def test_a_student_equal_to_its_teacher_has_penalties_of_zero(build, batch):
     reported = trainer.evaluate(*batch(4), verbose=0, return_dict=True)
     # Zero but for the rounding of a teacher whose BatchNorm is folded.
     for k in range(1, K + 1):
-        assert reported[lit.fed_name(k)] < 1e-10
-        assert reported[lit.own_name(k)] < 1e-10
+        assert reported[lit.penalty_name(k)] < 1e-10
+        assert reported[lit.penalty_name(k, "student_fed")] < 1e-10
     assert reported["ir"] < 1e-10 < reported["total"]
 
 
@@ -64,7 +67,9 @@ def test_the_reported_terms_add_up_to_the_total(dense, vectors):
     x, y = vectors(6)
     r = trainer.fit(x, y, batch_size=4, verbose=0).history
     r = {name: value for name, (value,) in r.items()}
-    assert r["ir"] == pytest.approx(r[lit.fed_name(1)] + r[lit.fed_name(2)])
+    assert r["ir"] == pytest.approx(
+        r[lit.penalty_name(1)] + r[lit.penalty_name(2)]
+    )
     assert r["kd"] == pytest.approx(0.3 * r["hard"] + 0.7 * 4 * r["soft"])
     assert r["total"] == pytest.approx(0.6 * r["kd"] + 0.4 * r["ir"])
     assert r["loss"] == pytest.approx(r["total"])
@@ -112,7 +117,7 @@ def test_a_batch_with_its_answers_is_not_asked_about(build, batch):
         terms, _ = trainer.terms(other, labels, training=False)
         # T_k is what section k is compared with, and what section k + 1 is fed.
         for j in range(1, K + 1):
-            gap = np.abs(terms[lit.fed_name(j)] - live[lit.fed_name(j)])
+            gap = np.abs(terms[lit.penalty_name(j)] - live[lit.penalty_name(j)])
             assert (np.max(gap) > 1e-3) == (j in (k, k + 1))
 
 
@@ -197,7 +202,7 @@ def test_a_function_may_be_the_penalty(dense, vectors):
     start = teacher.stem(x)
     expected = teacher.sections[0](start) - student.sections[0](start)
     np.testing.assert_allclose(
-        terms[lit.fed_name(1)], np.abs(expected).max(axis=-1), rtol=1e-6
+        terms[lit.penalty_name(1)], np.abs(expected).max(axis=-1), rtol=1e-6
     )
 
 

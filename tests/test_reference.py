@@ -153,7 +153,7 @@ def test_reference_losses(recorded, close):
     sections = range(1, len(trainer.student.sections) + 1)
     ours = {"hard": "hard", "kd": "kd", "total": "lit"}
     ours = {k: v for k, v in ours.items() if f"{v}_loss" in file}
-    fed = [np.mean(terms[lit.fed_name(k)]) for k in sections]
+    fed = [np.mean(terms[lit.penalty_name(k)]) for k in sections]
     close(
         [*(np.mean(terms[name]) for name in ours), *fed],
         [file[f"{name}_loss"] for name in ours.values()]

@@ -68,9 +68,9 @@ class Bench:
         Their steps would disturb one another: take one of them.
         """
         beside = assemble.beside(self.config, self.dataset)
-        return assemble.compression(
-            self.config, *self.pair(), self.dataset, beside
-        )
+        pair = assemble.freeze(self.config, *self.pair(), self.dataset)
+        stages = assemble.stages(pair, self.dataset, beside)
+        return {stage.name: stage.trainer for stage in stages}
 
     @functools.cached_property
     def batch(self) -> tuple[tf.Tensor, tf.Tensor]:

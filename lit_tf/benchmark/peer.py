@@ -8,7 +8,7 @@ from lit_tf import config, layers, sectioned
 def distiller(
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
-    method: config.Method,
+    loss: config.Loss,
     *,
     stock: bool,
 ) -> keras.Model:
@@ -22,7 +22,7 @@ def distiller(
     Args:
         teacher: K sections; no longer trainable afterwards.
         student: K sections.
-        method: α, β, τ; the penalty is l2.
+        loss: α, β, τ; the penalty is l2.
         stock: whether BatchNorm is Keras's own layer, as it is for those who
             have Keras alone, or ours, which is faster.
     """
@@ -35,10 +35,10 @@ def distiller(
     ]
     # Its default, the KL divergence by name, would be taken of raw logits.
     answers = keras.distillation.LogitsDistillation(
-        method.temperature, keras.losses.KLDivergence()
+        loss.temperature, keras.losses.KLDivergence()
     )
-    labels = method.beta * method.alpha
-    soft, penalty = method.beta * (1 - method.alpha), 1 - method.beta
+    labels = loss.beta * loss.alpha
+    soft, penalty = loss.beta * (1 - loss.alpha), 1 - loss.beta
     return keras.distillation.Distiller(
         _reachable(teacher, names, stock),
         _reachable(student, names, stock),

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from lit_tf import (
     assemble,
+    cache,
     measure,
     optimizers,
     sectioned,
@@ -140,13 +141,17 @@ def _cached_step(bench):
 def _kept(bench, lit):
     """Returns the teacher's answers to the training examples, from memory."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return assemble.answers(bench.config, lit, bench.dataset).train
+        return (
+            cache.Cache(lit.teacher, lit.frozen, bench.dataset, bench.config)
+            .open()
+            .train
+        )
 
 
 def _peer_step(bench, *, stock=True):
     teacher, student = bench.pair()
     teacher = sectioned.with_policy(teacher, bench.config.run.dtype)
-    model = peer.distiller(teacher, student, bench.config.method, stock=stock)
+    model = peer.distiller(teacher, student, bench.config.loss, stock=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _step(bench, model, "lit", loss=loss)
 

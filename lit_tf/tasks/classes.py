@@ -1,6 +1,6 @@
 """Classification: what is trained, and the proof that a student is as good."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -8,9 +8,8 @@ import keras
 from lit_tf import (
     checkpoints,
     data,
-    distill,
-    lit,
     measure,
+    methods,
     readings,
     sectioned,
     teach,
@@ -46,22 +45,12 @@ def teaching(
     return teach.Teach(model)
 
 
-def compression(
-    config: configs.Compress,
-    teacher: sectioned.SectionedModel,
-    student: sectioned.SectionedModel,
-    frozen: keras.Model,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, trainer.Trainer]:
-    """Returns the trainers of phases `lit` and `fine_tune`, by name."""
+def stages(
+    pair: methods.Pair, beside: Mapping[str, keras.Model]
+) -> Iterator[methods.Stage]:
+    """Returns who trains a student, one after another."""
     del beside
-    method = config.method
-    kd = {"alpha": method.alpha, "temperature": method.temperature}
-    ir = {"beta": method.beta, "penalty": method.penalty}
-    return {
-        "lit": lit.LIT(teacher, student, frozen=frozen, **kd, **ir),
-        "fine_tune": distill.Distill(teacher, student, frozen=frozen, **kd),
-    }
+    return methods.METHODS[pair.config.method](pair)
 
 
 def new(
@@ -160,7 +149,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
         f"they agree on {told['agreement']:.2%}. One seed "
         f"({told['settings']['seed']}).",
         "",
-        "| student | epoch of fine_tune | validation | test |",
+        f"| student | epoch of {student['last_phase']} | validation | test |",
         "|---|---|---|---|",
     ]
     for which in ("last", "best"):

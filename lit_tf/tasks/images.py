@@ -5,7 +5,7 @@ all representation (β = 0), and phase `fine_tune` is adversarial.
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -17,7 +17,7 @@ from lit_tf import (
     errors,
     gan,
     judging,
-    lit,
+    methods,
     outputs,
     report,
     samples,
@@ -47,13 +47,19 @@ def check(
     """Refuses what would only be found out when it is needed.
 
     Raises:
-        SettingsError: there can be no such discriminator or judge, or answers
-            are to be kept.
+        SettingsError: there can be no such discriminator, judge or method, or
+            answers are to be kept.
         DataError: the teacher's discriminator or a judge is missing.
     """
     judging.seen_by(config.session)
     if not isinstance(config, configs.Compress):
         return
+    errors.require(
+        config.method == "lit",
+        "`method` must be lit where pictures become pictures: the others need "
+        "labels, or a teacher's logits. (From scratch: lit-teach.)",
+        method=config.method,
+    )
     errors.require(
         config.frozen.teacher_cache == "off",
         "`teacher_cache` must be off where pictures become pictures: their "
@@ -78,33 +84,29 @@ def teaching(
     )
 
 
-def compression(
-    config: configs.Compress,
-    teacher: sectioned.SectionedModel,
-    student: sectioned.SectionedModel,
-    frozen: keras.Model,
-    beside: Mapping[str, keras.Model],
-) -> dict[str, trainer.Trainer]:
-    """Returns the trainers of phases `lit` and `fine_tune`, by name."""
-    method = config.method
-    return {
-        "lit": lit.LIT(
-            teacher,
-            student,
-            beta=method.beta,
-            penalty=method.penalty,
-            outputs=outputs.Images(),
-            frozen=frozen,
-        ),
-        "fine_tune": gan.Adversarial(
-            student,
-            beside[_NAME],
-            trained=config.discriminator == "trained",
-            teacher=teacher,
-            frozen=frozen,
-            **_weights(config),
-        ),
-    }
+def stages(
+    pair: methods.Pair, beside: Mapping[str, keras.Model]
+) -> Iterator[methods.Stage]:
+    """Yields who trains a generator, one after another."""
+    methods.start(pair)
+    yield methods.Stage(
+        name="lit",
+        phase="lit",
+        trainer=methods.lit_trainer(pair, kinds=outputs.Images()),
+    )
+    if pair.config.no_fine_tune:
+        return
+    adversarial = gan.Adversarial(
+        pair.student,
+        beside[_NAME],
+        trained=pair.config.discriminator == "trained",
+        teacher=pair.teacher,
+        frozen=pair.frozen,
+        **_weights(pair.config),
+    )
+    yield methods.Stage(
+        name="fine_tune", phase="fine_tune", trainer=adversarial
+    )
 
 
 def new(

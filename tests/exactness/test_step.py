@@ -36,7 +36,7 @@ def test_the_gradient_of_a_penalty_stays_in_its_section(build, batch, k):
     parts = [student.stem, *student.sections, student.head]
     with tf.GradientTape() as tape:
         terms, _ = trainer.terms(*batch(4), training=True)
-        value = tf.reduce_sum(terms[lit.fed_name(k)])
+        value = tf.reduce_sum(terms[lit.penalty_name(k)])
     by_part = tape.gradient(value, [p.trainable_variables for p in parts])
     for place, gradients in enumerate(by_part):
         if place == k:
@@ -49,7 +49,9 @@ def test_the_logged_distances_have_no_gradient_of_their_own(build, batch):
     trainer = lit.LIT(build(seed=1), build(seed=2))
     with tf.GradientTape() as tape:
         terms, _ = trainer.terms(*batch(4), training=True)
-        value = tf.add_n([terms[lit.own_name(k)] for k in range(1, K + 1)])
+        value = tf.add_n(
+            [terms[lit.penalty_name(k, "student_fed")] for k in range(1, K + 1)]
+        )
     gradients = tape.gradient(value, trainer.student.trainable_variables)
     assert all(gradient is None for gradient in gradients)
 
@@ -187,6 +189,6 @@ def test_a_section_of_nested_models_is_compared_and_recorded(close):
         theirs, own = target(theirs), section(own, training=True)
         penalties.append(np.mean(np.square(theirs - answer)))
     report = trainer.train_on_batch(x, np.zeros(8, int), return_dict=True)
-    close([report[lit.fed_name(k)] for k in (1, 2)], penalties, 1e-5)
+    close([report[lit.penalty_name(k)] for k in (1, 2)], penalties, 1e-5)
     assert len(student.non_trainable_variables) == 2 * 3 * 2
     close(student.non_trainable_variables, shadow.non_trainable_variables, 1e-6)
