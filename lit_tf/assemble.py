@@ -12,6 +12,7 @@ from lit_tf import (
     methods,
     models,
     pairs,
+    report,
     saved,
     sectioned,
     tasks,
@@ -61,6 +62,16 @@ def pair(
     methods.check(config, teacher, student)
     tasks.TASKS[loaded.task].check(config, loaded)
     return teacher, student
+
+
+def shown(
+    config: configs.Compress,
+    teacher: sectioned.SectionedModel,
+    student: sectioned.SectionedModel,
+) -> str:
+    """Returns the parts of both, and what becomes of them in phase lit."""
+    fates = methods.fates(config, len(student.sections))
+    return report.sections(teacher, student, fates)
 
 
 def teaching(

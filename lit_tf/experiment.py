@@ -118,7 +118,7 @@ def _compress(config, command):
         teacher, student = assemble.pair(config, dataset)
         print(
             f"{teacher.name} → {student.name} on {dataset.name}, in "
-            f"{folder.path}/\n\n{report.sections(teacher, student)}\n",
+            f"{folder.path}/\n\n{assemble.shown(config, teacher, student)}\n",
             flush=True,
         )
         wall = {}

@@ -91,6 +91,32 @@ def check(
         slimming.fraction_for(teacher, measure.flops(student))
 
 
+def fates(settings: config.Compress, sections: int) -> list[str]:
+    """Returns what becomes of stem, sections and head in phase lit, in words.
+
+    Args:
+        settings: the method's.
+        sections: K.
+    """
+    if settings.method == "network_slimming":
+        end, pressed = "the teacher's", "the teacher's, scales pressed"
+        return [end, *[pressed] * sections, end]
+    new = settings.method in ("scratch", "multi_hint")
+    copied = settings.copy_ends and not new
+    frozen = copied and settings.method in ("lit", "hint")
+    end = (
+        f"{'copied' if copied else 'new'}, {'frozen' if frozen else 'trained'}"
+    )
+    block = "trained"
+    if settings.init == "teacher_blocks":
+        block = "the teacher's blocks, trained"
+    words = [block] * sections
+    if settings.method == "hint":
+        middle = hint.guided(sections)
+        words[middle:] = ["waits"] * (sections - middle)
+    return [end, *words, end]
+
+
 def lit_trainer(
     pair: Pair, *, kinds: outputs.Outputs | None = None, **how
 ) -> lit.LIT:

@@ -66,8 +66,8 @@ def _rehearse(config):
     _check_weights(teacher)
     print(
         f"{teacher.name} → {student.name} on {dataset.name}\n\n"
-        f"{report.sections(teacher, student)}\n\n{_parameters(teacher)}\n"
-        f"{_parameters(student)}\n{_dtypes(student)}",
+        f"{assemble.shown(config, teacher, student)}\n\n"
+        f"{_parameters(teacher)}\n{_parameters(student)}\n{_dtypes(student)}",
         flush=True,
     )
     told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}

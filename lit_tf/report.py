@@ -98,17 +98,26 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def sections(
-    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+    teacher: sectioned.SectionedModel,
+    student: sectioned.SectionedModel,
+    fates: Sequence[str],
 ) -> str:
-    """Returns the parts of both, what flows between and what is trained."""
+    """Returns the parts of both, what flows between and what is trained.
+
+    Args:
+        teacher: K sections.
+        student: likewise.
+        fates: of stem, sections and head in phase lit (see `methods.fates`).
+    """
     rows = [("part", "output", "teacher", "student", "phase lit")]
-    parts = [("stem", teacher.stem, student.stem, "copied, frozen")]
-    for k, pair in enumerate(
-        zip(teacher.sections, student.sections, strict=True), 1
+    names = [f"section {k}" for k in range(1, len(student.sections) + 1)]
+    parts = [
+        (model.stem, *model.sections, model.head)
+        for model in (teacher, student)
+    ]
+    for name, theirs, ours, fate in zip(
+        ("stem", *names, "head"), *parts, fates, strict=True
     ):
-        parts.append((f"section {k}", *pair, "trained"))
-    parts.append(("head", teacher.head, student.head, "copied, frozen"))
-    for name, theirs, ours, fate in parts:
         shape = "×".join(map(str, theirs.output_shape[1:]))
         counts = (f"{measure.parameters(model):,}" for model in (theirs, ours))
         rows.append((name, shape, *counts, fate))

@@ -13,6 +13,8 @@ OTHERS = {
     "exclusive": ("Trouser+Coat",),
     "image_size": 64,
     "penalty": "l1",
+    "section_input": "mixed",
+    "init": "teacher_blocks",
     "export": "last",
     "optimizer": "adam",
     "discriminator": "trained",
@@ -38,12 +40,16 @@ def another(name, value):
     return value + 1 if isinstance(value, int) else value / 2 + 0.125
 
 
+# The method, and settings of methods other than the default one.
+OTHER_METHODS = ("method", *(f.name for f in dataclasses.fields(config.Rivals)))
+
+
 def all_changed():
-    """Returns flat settings of which none is the default."""
+    """Returns flat settings of which none is the default, but for a few."""
     defaults = flat.flatten(config.Compress())
     changed = {name: another(name, value) for name, value in defaults.items()}
     assert not changed.items() & defaults.items()
-    return changed
+    return changed | {name: defaults[name] for name in OTHER_METHODS}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,41 @@ def all_changed():
             {"teacher_dtype": "float64"},
             "`teacher_dtype` must be one of auto, float32, float16, bfloat16. "
             "Received: teacher_dtype='float64'.",
+        ),
+        (
+            config.Compress,
+            {"method": "lits"},
+            "`method` must be one of lit, scratch, scratch_copied, kd, hint, "
+            "multi_hint, born_again, network_slimming. Received: "
+            "method='lits'.",
+        ),
+        (
+            config.Compress,
+            {"init": "random"},
+            "`init` must be one of fresh, teacher_blocks. Received: "
+            "init='random'.",
+        ),
+        (
+            config.Loss,
+            {"section_input": "both"},
+            "`section_input` must be one of teacher, student, mixed. "
+            "Received: section_input='both'.",
+        ),
+        (
+            config.Rivals,
+            {"generations": 0},
+            "`generations` must be ≥ 1. Received: generations=0.",
+        ),
+        (
+            config.Rivals,
+            {"sparsity": -1.0},
+            "`sparsity` must be ≥ 0 and finite. Received: sparsity=-1.0.",
+        ),
+        (
+            config.Rivals,
+            {"pruned_channels": 1.0},
+            "`pruned_channels` must be a fraction in [0, 1). Received: "
+            "pruned_channels=1.0.",
         ),
         (
             config.Run,
@@ -308,6 +349,31 @@ def test_a_teachers_settings_are_some_of_a_compressions():
     changed = all_changed()
     taught = flat.flatten(flat.build(config.Teach, changed))
     assert taught.items() < changed.items()
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "takers"),
+    [
+        ("scratch", "init", "teacher_blocks", "lit, scratch_copied, kd, hint"),
+        ("multi_hint", "copy_ends", False, "lit, kd, hint, born_again"),
+        ("kd", "section_input", "student", "lit"),
+        ("kd", "falling_beta", True, "lit"),
+        ("kd", "no_fine_tune", True, "lit"),
+        ("lit", "generations", 2, "born_again"),
+        ("hint", "sparsity", 0.5, "network_slimming"),
+        ("lit", "pruned_channels", 0.5, "network_slimming"),
+        ("born_again", "teacher_cache", "disk", "lit, kd, hint, multi_hint"),
+    ],
+)
+def test_a_setting_is_for_the_methods_that_know_it(method, name, value, takers):
+    settings = flat.flatten(config.Compress()) | {"method": method}
+    flat.build(config.Compress, settings)
+    with pytest.raises(errors.SettingsError) as refusal:
+        flat.build(config.Compress, settings | {name: value})
+    assert str(refusal.value) == (
+        f"`{name}` is for `method` {takers}, not for {method}. Received: "
+        f"{name}={value!r}."
+    )
 
 
 def test_a_phase_is_named_where_its_setting_is_refused():

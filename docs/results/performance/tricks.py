@@ -38,7 +38,9 @@ class Plain(lit.LIT):
         terms = {}
         for k in sections:
             terms[lit.penalty_name(k)] = self.penalty(T[k], fed[k])
-            terms[lit.penalty_name(k, "student_fed")] = self.penalty(T[k], tf.stop_gradient(S[k]))
+            terms[lit.penalty_name(k, "student_fed")] = self.penalty(
+                T[k], tf.stop_gradient(S[k])
+            )
         ir = tf.add_n([terms[lit.penalty_name(k)] for k in sections])
         compared = self.outputs.terms(y, z_t, z_s)
         total = losses.lit(compared["kd"], ir, beta=self.beta)
