@@ -59,8 +59,8 @@ def pair(
     with devices.strategy(config.run.strategy).scope():
         student = _build(config.student, _form(loaded, teacher), config)
     pairs.check_alike(teacher, student)
-    methods.check(config, teacher, student)
     tasks.TASKS[loaded.task].check(config, loaded)
+    methods.check(config, teacher, student)
     return teacher, student
 
 

@@ -130,6 +130,17 @@ def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
     assert not (tmp_path / "teacher" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("method", ["kd", "scratch", "network_slimming"])
+def test_a_generator_has_no_method_that_wants_labels_or_logits(
+    settings, method
+):
+    assert refusal(settings(method=method)) == (
+        "`method` must be lit where pictures become pictures: the others need "
+        "labels, or a teacher's logits. (From scratch: lit-teach.) Received: "
+        f"method={method!r}."
+    )
+
+
 @pytest.mark.parametrize("run", [experiment.compress, rehearsal.rehearse])
 @pytest.mark.parametrize("weights", [None, ""])
 def test_answers_to_pictures_are_not_kept(settings, tmp_path, run, weights):

@@ -57,6 +57,11 @@ def phase(**settings):
             "Received: milestones=(0, 5).",
         ),
         (
+            {"epochs": 5, "milestones": (3, 5)},
+            "`milestones` must be reached within the phase's 5 epochs. "
+            "Received: milestones=(3, 5).",
+        ),
+        (
             {"optimizer": "adamw"},
             "`optimizer` must be one of sgd, adam. Received: "
             "optimizer='adamw'.",
@@ -76,6 +81,20 @@ def test_a_schedule_that_cannot_be_is_refused(settings, message):
     with pytest.raises(errors.SettingsError) as refusal:
         phase(**settings)
     assert str(refusal.value) == message
+
+
+def test_a_phase_without_epochs_may_have_any_milestones():
+    for length in ({"epochs": 0}, {"epochs": 1, "steps": 9}):
+        made = config.Phase(
+            **{
+                "batch_size": 4,
+                "learning_rate": 0.1,
+                "weight_decay": 0.0,
+                "milestones": (3, 5),
+            }
+            | length
+        )
+        assert made.milestones == (3, 5)
 
 
 def test_the_rate_falls_with_the_epoch_of_a_milestone():

@@ -1,32 +1,24 @@
-"""Every method on the same phases: who trains, from what, at what cost."""
+"""Every method: who trains, and from what."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
-import lit_tf
 from lit_tf import (
     assemble,
     blocks,
     config,
     distill,
     errors,
-    experiment,
     hint,
     lit,
     measure,
     methods,
-    phases,
-    sectioned,
     slimming,
     teach,
 )
 
-SHORT = config.Phase(
-    epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
-)
 # Who trains in phases lit and fine_tune.
 TRAINERS = {
     "lit": [lit.LIT, distill.Distill],
@@ -38,33 +30,6 @@ TRAINERS = {
     "born_again": [distill.Distill, distill.Distill],
     "network_slimming": [slimming.Slim, teach.Teach],
 }
-
-
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory):
-    """The run folder of a teacher."""
-    workdir = tmp_path_factory.mktemp("teacher")
-    experiment.teach(
-        config.Teach(
-            teacher="resnet14",
-            teach=dataclasses.replace(SHORT, epochs=3),
-            session=config.Session(workdir=str(workdir)),
-        )
-    )
-    return workdir
-
-
-def settings(taught, workdir, method="lit", **changes):
-    given = {
-        "method": method,
-        "teacher": "resnet14",
-        "student": "resnet14" if method == "born_again" else "resnet8",
-        "teacher_weights": str(taught),
-        "lit": SHORT,
-        "fine_tune": dataclasses.replace(SHORT, learning_rate=0.01),
-        "session": config.Session(workdir=str(workdir)),
-    }
-    return config.Compress(**given | changes)
 
 
 def stages(chosen):
@@ -84,8 +49,8 @@ def test_every_method_is_in_the_table_and_in_the_settings():
 
 
 @pytest.mark.parametrize("method", TRAINERS)
-def test_a_method_has_two_phases_and_its_trainers(taught, tmp_path, method):
-    _, found = stages(settings(taught, tmp_path, method))
+def test_a_method_has_two_phases_and_its_trainers(settings, tmp_path, method):
+    _, found = stages(settings(tmp_path, method))
     assert [type(stage.trainer) for stage in found] == TRAINERS[method]
     assert [stage.phase for stage in found] == ["lit", "fine_tune"]
     assert [stage.name for stage in found] == ["lit", "fine_tune"]
@@ -104,24 +69,24 @@ def test_a_method_has_two_phases_and_its_trainers(taught, tmp_path, method):
     ],
 )
 def test_the_ends_are_the_teachers_where_a_method_copies_them(
-    taught, tmp_path, method, copied
+    settings, tmp_path, method, copied
 ):
-    pair, found = stages(settings(taught, tmp_path, method))
+    pair, found = stages(settings(tmp_path, method))
     student = found[-1].trainer.student
     for part in ("stem", "head"):
         equal = same(getattr(student, part), getattr(pair.teacher, part))
         assert all(equal) == copied
     if method not in ("scratch", "scratch_copied", "multi_hint"):
-        chosen = settings(taught, tmp_path, method, copy_ends=False)
+        chosen = settings(tmp_path, method, copy_ends=False)
         pair, found = stages(chosen)
         assert not all(same(found[0].trainer.student.head, pair.teacher.head))
 
 
 @pytest.mark.parametrize("method", ["lit", "scratch_copied", "kd", "hint"])
 def test_blocks_are_the_teachers_where_it_is_asked_for(
-    taught, tmp_path, method
+    settings, tmp_path, method
 ):
-    chosen = settings(taught, tmp_path, method, init="teacher_blocks")
+    chosen = settings(tmp_path, method, init="teacher_blocks")
     pair, found = stages(chosen)
     student = found[0].trainer.student
     theirs = blocks.of(pair.teacher.sections[2])[0]
@@ -133,8 +98,8 @@ def test_blocks_are_the_teachers_where_it_is_asked_for(
     )
 
 
-def test_a_slimmed_teacher_starts_as_the_teacher(taught, tmp_path):
-    chosen = settings(taught, tmp_path, "network_slimming")
+def test_a_slimmed_teacher_starts_as_the_teacher(settings, tmp_path):
+    chosen = settings(tmp_path, "network_slimming")
     pair, (first, second) = stages(chosen)
     assert all(same(first.trainer.student, pair.teacher))
     flops = measure.flops(second.trainer.student)
@@ -149,9 +114,9 @@ def test_a_slimmed_teacher_starts_as_the_teacher(taught, tmp_path):
     assert kept == 2 * (16 + 32 + 64) / 2
 
 
-def test_a_generation_learns_from_the_one_before_it(taught, tmp_path):
+def test_a_generation_learns_from_the_one_before_it(settings, tmp_path):
     chosen = settings(
-        taught, tmp_path, "born_again", rivals=config.Rivals(generations=3)
+        tmp_path, "born_again", rivals=config.Rivals(generations=3)
     )
     pair, found = stages(chosen)
     assert [stage.name for stage in found] == [
@@ -164,8 +129,8 @@ def test_a_generation_learns_from_the_one_before_it(taught, tmp_path):
     assert trainers[4].student is not trainers[2].student
 
 
-def test_a_born_again_student_of_another_shape_is_refused(taught, tmp_path):
-    chosen = settings(taught, tmp_path, "born_again", student="resnet8")
+def test_a_born_again_student_of_another_shape_is_refused(settings, tmp_path):
+    chosen = settings(tmp_path, "born_again", student="resnet8")
     with pytest.raises(errors.SettingsError) as refusal:
         stages(chosen)
     assert str(refusal.value) == (
@@ -174,7 +139,7 @@ def test_a_born_again_student_of_another_shape_is_refused(taught, tmp_path):
     )
 
 
-def test_settings_reach_the_trainers(taught, tmp_path):
+def test_settings_reach_the_trainers(settings, tmp_path):
     loss = config.Loss(
         alpha=0.25,
         temperature=3.0,
@@ -183,7 +148,7 @@ def test_settings_reach_the_trainers(taught, tmp_path):
         falling_beta=True,
         section_input="mixed",
     )
-    chosen = settings(taught, tmp_path, loss=loss, copy_ends=False)
+    chosen = settings(tmp_path, loss=loss, copy_ends=False)
     pair, (first, second) = stages(chosen)
     one, two = first.trainer, second.trainer
     assert one.section_input == "mixed" and not one.copies_ends
@@ -196,93 +161,8 @@ def test_settings_reach_the_trainers(taught, tmp_path):
         assert float(schedule(0)) == pytest.approx(start)
         assert float(schedule(11)) == pytest.approx(0.0)
     rivals = config.Rivals(sparsity=0.125)
-    chosen = settings(taught, tmp_path, "network_slimming", rivals=rivals)
+    chosen = settings(tmp_path, "network_slimming", rivals=rivals)
     assert stages(chosen)[1][0].trainer.sparsity == 0.125
-
-
-@pytest.mark.parametrize("method", TRAINERS)
-def test_a_method_runs_to_its_report(taught, tmp_path, method):
-    told = experiment.compress(settings(taught, tmp_path, method))
-    assert told["settings"]["method"] == method
-    assert told["student"]["test_accuracy"] > 0.2
-    assert list(told["budget"]["phases"]) == ["lit", "fine_tune"]
-    assert told["budget"]["examples"] == 2 * told["data"]["train"]
-    student = lit_tf.load(tmp_path / "student.keras")
-    assert measure.flops(student) == told["student"]["flops"]
-    assert sectioned.computes_in(student) == {"float32"}
-
-
-def test_what_training_took_is_counted(taught, tmp_path):
-    flops, teacher, student = {}, None, None
-    for method in ("scratch", "kd"):
-        told = experiment.compress(
-            settings(taught, tmp_path / method, method, read_test=False)
-        )
-        budget = told["budget"]
-        flops[method] = budget["flops"] / budget["examples"]
-        for unit in ("examples", "flops", "seconds"):
-            phase = budget["phases"].values()
-            assert budget[unit] == sum(one[unit] for one in phase) > 0
-        teacher, student = told["teacher"]["flops"], told["student"]["flops"]
-    stem = measure.flops(lit_tf.load(tmp_path / "kd" / "student.keras").stem)
-    # Forward, and twice as much backward, less what nobody asks of the pixels.
-    assert flops["scratch"] == pytest.approx(3 * student - stem, rel=1e-9)
-    assert flops["kd"] == pytest.approx(flops["scratch"] + teacher, rel=1e-9)
-
-
-def test_without_fine_tuning_the_student_of_phase_lit_is_exported(
-    taught, tmp_path
-):
-    told = experiment.compress(settings(taught, tmp_path, no_fine_tune=True))
-    assert list(told["budget"]["phases"]) == ["lit"]
-    assert told["student"]["last_phase"] == "lit"
-    assert "epoch of lit" in (tmp_path / "report.md").read_text()
-
-
-def test_a_test_split_that_is_not_to_be_read_is_not_read(
-    taught, tmp_path, monkeypatch
-):
-    def read(*_, **__):
-        raise AssertionError("The test split was read.")
-
-    monkeypatch.setattr("lit_tf.tasks.classes.judge", read)
-    told = experiment.compress(settings(taught, tmp_path, read_test=False))
-    assert "test_accuracy" not in json.dumps(told)
-    assert told["student"]["best"]["validation_accuracy"] > 0.2
-    text = (tmp_path / "report.md").read_text()
-    assert "The test split was not read (--noread_test)." in text
-
-
-@pytest.mark.parametrize("method", ["network_slimming", "born_again"])
-def test_a_method_resumes_between_its_stages(
-    taught, tmp_path, monkeypatch, method
-):
-    generations = 2 if method == "born_again" else 1
-    chosen = {
-        "rivals": config.Rivals(generations=generations),
-        "read_test": False,
-    }
-    run, ran = phases.run, []
-
-    def halting(name, *arguments, **named):
-        if len(ran) == 1 and ran[0] != "again":
-            raise KeyboardInterrupt
-        ran.append(name)
-        return run(name, *arguments, **named)
-
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    experiment.compress(settings(taught, whole, method, **chosen))
-    monkeypatch.setattr(phases, "run", halting)
-    with pytest.raises(KeyboardInterrupt):
-        experiment.compress(settings(taught, cut, method, **chosen))
-    ran[:] = ["again"]
-    experiment.compress(settings(taught, cut, method, **chosen))
-    assert all(
-        same(
-            lit_tf.load(whole / "student.keras"),
-            lit_tf.load(cut / "student.keras"),
-        )
-    )
 
 
 @pytest.mark.parametrize(

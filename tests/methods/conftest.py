@@ -1,0 +1,38 @@
+"""What tests of methods share: a taught teacher, and a short compression."""
+
+import dataclasses
+
+import pytest
+
+from lit_tf import config, experiment
+
+SHORT = config.Phase(
+    epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
+)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """A function: run folder, method, what else → a config of digits."""
+    teacher = tmp_path_factory.mktemp("teacher")
+    experiment.teach(
+        config.Teach(
+            teacher="resnet14",
+            teach=dataclasses.replace(SHORT, epochs=3),
+            session=config.Session(workdir=str(teacher)),
+        )
+    )
+
+    def make(workdir, method="lit", **changes):
+        given = {
+            "method": method,
+            "teacher": "resnet14",
+            "student": "resnet14" if method == "born_again" else "resnet8",
+            "teacher_weights": str(teacher),
+            "lit": SHORT,
+            "fine_tune": dataclasses.replace(SHORT, learning_rate=0.01),
+            "session": config.Session(workdir=str(workdir)),
+        }
+        return config.Compress(**given | changes)
+
+    return make
