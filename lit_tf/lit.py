@@ -209,11 +209,11 @@ class LIT(trainer.Trainer):
         return {"student_fed": own[1:]}
 
     def _fed_mixed(self, S_0, T, training):
-        # What is judged is the student alone.
-        share = self._now(self.teacher_probability) if training else 0.0
+        share = self._now(self.teacher_probability)
         own = [S_0]
         for k, section in enumerate(self.student.sections, 1):
             fed = own[-1]
+            # What is judged is the student alone.
             if training and not (k == 1 and self.copies_ends):
                 fed = tf.where(
                     self._drawn(k, fed) < share,

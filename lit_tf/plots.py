@@ -39,30 +39,35 @@ def curves(
     rows = {(r["phase"], r["epoch"]): r for r in read(metrics)}
     epochs = range(1, len(rows) + 1)
     rows = list(rows.values())
-    sheet = figure.Figure(figsize=(10, 3.6), layout="constrained")
-    metric, penalty = sheet.subplots(1, 2)
+    tags = {tag for row in rows for tag in row if "/penalty" in tag}
+    tags = sorted(t for t in tags if not t.startswith("validation/"))
+    panels = 2 if tags else 1
+    sheet = figure.Figure(figsize=(5 * panels, 3.6), layout="constrained")
+    metric, *penalty = sheet.subplots(1, panels, squeeze=False)[0]
     for tag, label in shown.items():
         metric.plot(epochs, _series(rows, tag), label=label)
     if teacher is not None:
         metric.axhline(teacher, ls="--", color="grey", label="teacher")
     metric.set(xlabel="epoch", ylabel=next(iter(shown)))
-    tags = sorted({tag for row in rows for tag in row if "/penalty" in tag})
-    for tag in tags:
-        if not tag.startswith("validation/"):
-            section, _, rest = tag.partition("/")
-            color = f"C{int(section.removeprefix('section_')) - 1}"
-            fed = rest.removeprefix("penalty_").replace("_", "-")
-            style = "-" if fed == "teacher-fed" else ":"
-            label = f"{section.replace('_', ' ')}, {fed}"
-            series = _series(rows, tag)
-            penalty.plot(epochs, series, style, color=color, label=label)
-    penalty.set(xlabel="epoch", ylabel="penalty", yscale="log")
-    for axes in (metric, penalty):
+    for axes in penalty:
+        _penalties(axes, epochs, rows, tags)
+    for axes in (metric, *penalty):
         _mark_phases(axes, rows)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize="small")
     with files.whole(path) as partial:
         sheet.savefig(partial, dpi=110, format="png")
+
+
+def _penalties(axes, epochs, rows, tags):
+    for tag in tags:
+        section, _, rest = tag.partition("/")
+        color = f"C{int(section.removeprefix('section_')) - 1}"
+        fed = rest.removeprefix("penalty_").replace("_", "-")
+        style = ":" if fed == "student-fed" else "-"
+        label = f"{section.replace('_', ' ')}, {fed}"
+        axes.plot(epochs, _series(rows, tag), style, color=color, label=label)
+    axes.set(xlabel="epoch", ylabel="penalty", yscale="log")
 
 
 def _series(rows, tag):

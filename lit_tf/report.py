@@ -145,6 +145,8 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         "SavedModel's answers differ from the student's by at most "
         f"{report['export_max_difference']:.1e} (a logit; of pictures a byte).",
         "",
+        _budget(report["settings"]["method"], report["budget"]),
+        "",
         "Time: "
         + ", ".join(f"{k} {progress.duration(v)}" for k, v in wall.items())
         + f", on {machine['cores']} cores of {machine['processor']}"
@@ -165,6 +167,15 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _budget(method, budget):
+    return (
+        f"Method {method}. Training took {budget['examples']:,} examples, "
+        f"{budget['flops'] / 1e12:,.2f} TFLOPs (2 × multiply-adds, the "
+        "teacher's answers among them) and "
+        f"{progress.duration(budget['seconds'])}."
+    )
 
 
 def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import errors, lit, penalties
+from lit_tf import errors, lit, penalties, sectioned
 
 
 def compiled(teacher, student, rate=0.1, **settings):
@@ -156,6 +156,23 @@ def test_ends_that_are_not_copied_are_trained(build, batch, section_input):
     for old, variable in zip(before, student.variables, strict=True):
         if "seed" not in variable.path:
             assert np.any(old != variable.numpy()), variable.path
+
+
+@pytest.mark.parametrize("copy_ends", [True, False])
+def test_copied_ends_are_in_inference_mode_and_others_train(
+    dense, vectors, copy_ends
+):
+    def dropping(seed):
+        model = dense(seed)
+        head = keras.Sequential([keras.layers.Dropout(0.5), model.head])
+        head.build((None, 6))
+        return sectioned.SectionedModel(model.stem, model.sections, head)
+
+    trainer = lit.LIT(dropping(1), dropping(2), copy_ends=copy_ends)
+    x, y = vectors(32)
+    _, logits = trainer.terms(x, y, training=True)
+    still = trainer.student(x, training=False)
+    assert np.allclose(logits, still, rtol=1e-5) == copy_ends
 
 
 def test_without_copied_ends_section_1_is_still_fed_the_teachers(
