@@ -132,81 +132,21 @@ def _compress(config, command):
         pair = assemble.freeze(config, teacher, student, dataset)
         accuracy, note = _look_at(pair, dataset, beside)
 
-        # Phase lit, then phase fine_tune with a fresh optimiser: who trains in
-        # them, and what, is the method's.
-        answers = assemble.answers(pair, dataset)
-        spent = {}
-        for stage in assemble.stages(pair, dataset, beside):
-            settings = getattr(config, stage.phase)
-            outcome = phases.run(
-                stage.name,
-                stage.trainer,
-                dataset,
-                settings,
-                folder,
-                how=config.run,
-                session=config.session,
-                hparams=flat.identity(config),
-                watchers=task.watchers,
-                teacher_accuracy=accuracy,
-                answers=answers,
-            )
-            wall[stage.name] = outcome.seconds
-            spent[stage.name] = budgets.of(
-                stage.trainer,
-                dataset,
-                settings,
-                seconds=outcome.seconds,
-                views=kept.read_by(stage.trainer, answers).train,
-            )
-
-        # The student is chosen on validation, and only then the test is read.
-        started = time.monotonic()
-        moments = {"last": outcome.last, "best": outcome.best}
-        students = {
-            which: _at(stage.trainer.student, one, dataset, config)
-            for which, one in moments.items()
-            if one
-        }
-        exported = config.export if config.export in students else "last"
-        sectioned.save(students[exported], folder.model("student"))
-        for name, model in stage.trainer.beside.items():
-            sectioned.save(model, folder.model(name))
-        told = proof.of_student(
-            teacher, students[exported], dataset, folder.saved_model
+        stage, outcome, spent = _trained(
+            pair, dataset, beside, folder, accuracy
         )
-        judged = {"roles": dict.fromkeys(("teacher", *students), {})}
-        if config.read_test:
-            judged = task.judge(
-                {"teacher": teacher, **students},
-                dataset,
-                config.session,
-                # As the teacher left it, whatever was trained since.
-                assemble.beside(config, dataset, taught),
-                exported=exported,
-                folder=folder,
-            )
-        tested = judged.pop("roles")
-        told["teacher"] |= tested["teacher"] | {
+        wall |= {name: phase["seconds"] for name, phase in spent.items()}
+        started = time.monotonic()
+        told = _proven(pair, stage, outcome, dataset, folder, taught)
+        told["teacher"] |= {
             "validation_accuracy": accuracy,
             "validation_note": note,
         }
-        told["student"] |= tested[exported] | {
-            "exported": exported,
-            "last_phase": stage.name,
-        }
-        for which, one in moments.items():
-            told["student"][which] = one and {
-                "epoch": one.epoch,
-                "validation_accuracy": one.validation_accuracy,
-                **tested[which],
-            }
         plots.curves(
             folder.metrics, folder.curves, task.CURVES, teacher=accuracy
         )
         wall["report"] = time.monotonic() - started
         told |= {
-            **judged,
             "budget": budgets.together(spent),
             "wall_seconds": wall,
             **_circumstances(config, command, dataset),
@@ -215,6 +155,93 @@ def _compress(config, command):
         if config.read_test:
             said = task.lines(told)
         return report.leave(folder, told, report.text(told, said))
+
+
+def _trained(pair, dataset, beside, folder, accuracy):
+    """Trains a student: phase lit, then phase fine_tune with a new optimiser.
+
+    Who trains in them, and what, is the method's.
+
+    Args:
+        pair: as `assemble.freeze` has it.
+        dataset: that is learned.
+        beside: what lies beside the teacher.
+        folder: the run's.
+        accuracy: the teacher's on validation, the line to reach.
+
+    Returns:
+        The last stage, its outcome, and by name what each stage took.
+    """
+    config, spent = pair.config, {}
+    answers = assemble.answers(pair, dataset)
+    for stage in assemble.stages(pair, dataset, beside):
+        settings = getattr(config, stage.phase)
+        outcome = phases.run(
+            stage.name,
+            stage.trainer,
+            dataset,
+            settings,
+            folder,
+            how=config.run,
+            session=config.session,
+            hparams=flat.identity(config),
+            watchers=tasks.TASKS[dataset.task].watchers,
+            teacher_accuracy=accuracy,
+            answers=answers,
+        )
+        spent[stage.name] = budgets.of(
+            stage.trainer,
+            dataset,
+            settings,
+            seconds=outcome.seconds,
+            views=kept.read_by(stage.trainer, answers).train,
+        )
+    return stage, outcome, spent
+
+
+def _proven(pair, stage, outcome, dataset, folder, taught):
+    """Saves what was trained, and returns how good it is and what it costs.
+
+    The student is chosen on validation, and only then the test is read.
+    """
+    config, task = pair.config, tasks.TASKS[dataset.task]
+    moments = {"last": outcome.last, "best": outcome.best}
+    students = {
+        which: _at(stage.trainer.student, one, dataset, config)
+        for which, one in moments.items()
+        if one
+    }
+    exported = config.export if config.export in students else "last"
+    sectioned.save(students[exported], folder.model("student"))
+    for name, model in stage.trainer.beside.items():
+        sectioned.save(model, folder.model(name))
+    told = proof.of_student(
+        pair.teacher, students[exported], dataset, folder.saved_model
+    )
+    judged = {"roles": dict.fromkeys(("teacher", *students), {})}
+    if config.read_test:
+        judged = task.judge(
+            {"teacher": pair.teacher, **students},
+            dataset,
+            config.session,
+            # As the teacher left it, whatever was trained since.
+            assemble.beside(config, dataset, taught),
+            exported=exported,
+            folder=folder,
+        )
+    tested = judged.pop("roles")
+    told["teacher"] |= tested["teacher"]
+    told["student"] |= tested[exported] | {
+        "exported": exported,
+        "last_phase": stage.name,
+    }
+    for which, one in moments.items():
+        told["student"][which] = one and {
+            "epoch": one.epoch,
+            "validation_accuracy": one.validation_accuracy,
+            **tested[which],
+        }
+    return told | judged
 
 
 def _taught(teacher, config, command, dataset, folder, wall):
