@@ -219,13 +219,10 @@ def _cuts(section):
     for node in nodes:
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
-    leaving = {id(tensor) for tensor in section.outputs}
 
     def only(tensor):
         found = readers[id(tensor)]
-        return (
-            found[0] if len(found) == 1 and id(tensor) not in leaving else None
-        )
+        return found[0] if len(found) == 1 else None
 
     for layer in section.layers:
         if type(layer) not in _CONVOLUTIONS:

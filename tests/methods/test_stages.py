@@ -148,10 +148,13 @@ def test_settings_reach_the_trainers(settings, tmp_path):
         falling_beta=True,
         section_input="mixed",
     )
-    chosen = settings(tmp_path, loss=loss, copy_ends=False)
+    chosen = settings(
+        tmp_path, loss=loss, copy_ends=False, run=config.Run(seed=3)
+    )
     pair, (first, second) = stages(chosen)
     one, two = first.trainer, second.trainer
     assert one.section_input == "mixed" and not one.copies_ends
+    assert one.seed == 3
     assert one.penalty.__name__ == "l1"
     for outputs in (one.outputs, two.outputs):
         assert (outputs.alpha, outputs.temperature) == (0.25, 3.0)
