@@ -9,6 +9,7 @@ COMMANDS = (
     "evaluate",
     "export",
     "import_",
+    "report",
     "teach",
 )
 
@@ -16,6 +17,7 @@ setuptools.setup(
     packages=[
         "lit_tf",
         "lit_tf.benchmark",
+        "lit_tf.comparison",
         "lit_tf.data",
         "lit_tf.layers",
         "lit_tf.models",

@@ -1,41 +1,13 @@
 """The CIFAR experiments of LIT's paper: recipes made of one table.
 
-Accuracies are those of the authors' workshop paper, read from its vector
-figure; `docs/method.md` has them too.
+Accuracies are those of `lit_tf/published.py`; `docs/method.md` has them too.
 """
 
 import textwrap
 from collections.abc import Iterator
 
-DEPTHS = (20, 32, 44, 56, 110)
-TEACHER = 110
-# Data set, family → way of training → test accuracy in %, of each depth.
-PUBLISHED = {
-    ("cifar10", "resnet"): {
-        "scratch": (91.73, 92.63, 93.10, 93.39, 93.68),
-        "KD": (92.75, 93.29, 93.73, 93.87, 94.11),
-        "hint": (92.46, 93.13, 93.66, 93.79, 94.16),
-        "LIT": (93.25, 93.92, 94.19, 94.51, 94.59),
-    },
-    ("cifar10", "resnext"): {
-        "scratch": (93.52, 94.08, 94.19, 94.23, 94.61),
-        "KD": (94.42, 94.80, 94.90, 95.14, 95.19),
-        "hint": (94.39, 94.71, 94.79, 95.11, 95.25),
-        "LIT": (94.72, 95.12, 95.16, 95.46, 95.27),
-    },
-    ("cifar100", "resnet"): {
-        "scratch": (69.48, 71.97, 72.36, 72.96, 74.43),
-        "KD": (71.83, 74.31, 74.96, 75.24, 75.36),
-        "hint": (71.74, 74.20, 74.78, 75.18, 75.51),
-        "LIT": (72.60, 74.98, 75.34, 75.68, 75.73),
-    },
-    ("cifar100", "resnext"): {
-        "scratch": (72.99, 74.68, 75.54, 75.86, 76.53),
-        "KD": (74.74, 76.96, 77.64, 78.14, 75.25),
-        "hint": (74.69, 76.83, 77.58, 78.07, 78.61),
-        "LIT": (74.99, 77.12, 77.70, 78.28, 79.11),
-    },
-}
+from lit_tf import published
+
 _TITLES = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
@@ -81,9 +53,10 @@ def recipes() -> dict[str, str]:
 
 
 def _recipes() -> Iterator[tuple[str, str]]:
-    for dataset, family in PUBLISHED:
-        for depth in DEPTHS:
-            teacher, student = f"{family}{TEACHER}", f"{family}{depth}"
+    for dataset, family in published.PUBLISHED:
+        for depth in published.DEPTHS:
+            teacher = f"{family}{published.TEACHER}"
+            student = f"{family}{depth}"
             name = f"{dataset}_{teacher}_to_{student}"
             yield (
                 name,
@@ -97,11 +70,8 @@ def _recipes() -> Iterator[tuple[str, str]]:
 
 def _header(name, dataset, family, depth):
     title = _TITLES[family]
-    column = DEPTHS.index(depth)
-    found = {
-        way: row[column] for way, row in PUBLISHED[dataset, family].items()
-    }
-    teacher = PUBLISHED[dataset, family]["scratch"][DEPTHS.index(TEACHER)]
+    found = published.of(dataset, f"{family}{depth}")
+    teacher = published.of(dataset, f"{family}{published.TEACHER}")["scratch"]
     about = (
         "Not run by us: on two CPU cores it would take weeks; it wants a GPU. "
         f"Published: {found['LIT']:.2f} % (LIT, paper's vector figure; "
@@ -112,8 +82,8 @@ def _header(name, dataset, family, depth):
         f"images. {_OURS[family]}"
     )
     lines = [
-        f"{title}-{TEACHER} → {title}-{depth} on {_TITLES[dataset]}, the "
-        "paper's settings.",
+        f"{title}-{published.TEACHER} → {title}-{depth} on "
+        f"{_TITLES[dataset]}, the paper's settings.",
         "",
         f"  lit-compress --recipe={name} --data_dir=DIR",
         "",

@@ -21,16 +21,20 @@ _KEPT = " What was saved before is kept, and the same command goes on from it."
 _LEVELS = 100_000
 
 
-def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
+def run(
+    main: Callable[..., object], about: str, topics: Sequence, takes: str = ""
+) -> None:
     """Parses the flags, runs a command and ends the process.
 
     Exit codes: 0 all went well; 2 flags or settings that cannot be; 1 data,
     files or a loss that stopped being finite; 130 interrupted.
 
     Args:
-        main: the command, a function of the command line as it was given.
+        main: the command, a function of the command line as it was given and,
+            of one that takes some, of the arguments that are no flags.
         about: what the command does, one sentence.
         topics: the modules that define its flags.
+        takes: what arguments it takes beside flags; "" for none.
     """
     logging.set_verbosity(logging.ERROR)
     # `import_.py` is of lit-import: a module cannot bear a keyword's name.
@@ -40,7 +44,7 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
 
     def parse(argv):
         if _asks_for_help(argv):
-            print(_help(name, about, topics))
+            print(_help(name, about, topics, takes))
             sys.exit(0)
         if "workdir" in flags.FLAGS and not argv[1:]:
             _leave(
@@ -51,7 +55,7 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
             )
         try:
             rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
-            if len(rest) > 1:
+            if len(rest) > 1 and not takes:
                 raise errors.SettingsError(
                     f"Flags only, each as --name=value. Received: {rest[1]!r}."
                 )
@@ -59,10 +63,10 @@ def run(main: Callable[[str], object], about: str, topics: Sequence) -> None:
             _leave(name, error, 2)
         return rest
 
-    def guarded(_):
+    def guarded(rest):
         line = shlex.join([name, *sys.argv[1:]])
         try:
-            main(line)
+            main(line, *([rest[1:]] if takes else []))
         except errors.ALL as error:
             _leave(name, error, error.exit_code)
         except OSError as error:
@@ -149,10 +153,12 @@ def _asks_for_help(argv):
     return any(argument.lstrip("-") in helps for argument in argv[1:])
 
 
-def _help(name, about, topics):
-    parts = [f"{name}: {about}", "", f"usage: {name} [--flag=value ...]", ""]
+def _help(name, about, topics, takes):
+    usage = f"usage: {name} [--flag=value ...]{takes and f' {takes} ...'}"
+    parts = [f"{name}: {about}", "", usage, ""]
     parts += [flags.FLAGS.module_help(topic) for topic in topics]
-    parts += ["Recipes:", *_listed(recipes()), ""]
+    if "recipe" in flags.FLAGS:
+        parts += ["Recipes:", *_listed(recipes()), ""]
     parts.append("Also --flagfile=FILE: flags from a file, one a line.")
     return "\n".join(parts)
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from lit_tf import answers as kept
 from lit_tf import config as configs
-from lit_tf import data, errors, progress, sectioned, stores
+from lit_tf import data, errors, formats, sectioned, stores
 from lit_tf.data import augment, batches
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
@@ -178,8 +178,8 @@ class Cache:
         late = seconds > saved * epochs
         return (
             f"cache     {what}: {size / 1e9:,.2f} GB in {self._store.where}. "
-            f"To ask takes about {progress.duration(seconds)} and saves "
-            f"{progress.duration(saved)} an epoch: it pays after "
+            f"To ask takes about {formats.duration(seconds)} and saves "
+            f"{formats.duration(saved)} an epoch: it pays after "
             f"{seconds / saved:.1f} of {epochs} epochs"
             + (", so --teacher_cache=off is faster." if late else ".")
         )

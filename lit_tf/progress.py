@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from lit_tf import formats
+
 VALIDATION = "val_"
 # Of a phase's terms, where it has them.
 _SHOWN = ("total", "hard", "soft", "ir", "g_fake", "g_cls", "g_rec", "d_total")
@@ -91,21 +93,12 @@ class Progress(keras.callbacks.Callback):
             words.append(word)
         words.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
         words.append(f"{self._meter.rate():,.0f} examples/s")
-        words.append(f"{duration(left)} left")
+        words.append(f"{formats.duration(left)} left")
         self._print("  ".join(words), "\n")
 
     def _print(self, line, end):
         clear = "\r\x1b[K" if self._terminal else ""
         print(clear + line, end=end, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Returns a time as a person says it: 0:09, 12:30, 3:05:00."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02}:{seconds:02}"
-    return f"{minutes}:{seconds:02}"
 
 
 def number(variable: keras.Variable) -> float:

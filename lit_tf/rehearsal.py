@@ -17,12 +17,11 @@ from lit_tf import (
     data,
     devices,
     errors,
+    formats,
     measure,
     methods,
     models,
     optimizers,
-    progress,
-    report,
     tasks,
     trainer,
     workers,
@@ -98,7 +97,7 @@ def _rehearse(config):
     print(
         f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
         "beside TensorFlow itself\n"
-        f"time      about {progress.duration(seconds)} on this machine, and "
+        f"time      about {formats.duration(seconds)} on this machine, and "
         "the report\nNothing was trained, and the run folder not touched."
     )
     return told
@@ -300,7 +299,7 @@ def _table(phases):
                 f"{phase['steps']:,}",
                 f"{1000 * step:,.1f}",
                 f"{phase['batch_size'] / step:,.0f}",
-                progress.duration(phase["seconds"]),
+                formats.duration(phase["seconds"]),
             )
         )
-    return report.markdown(rows)
+    return formats.table(rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import errors, files, measure, progress, sectioned
+from lit_tf import errors, files, formats, measure, sectioned
 from lit_tf import workdir as workdirs
 
 _ROWS = (
@@ -84,17 +84,7 @@ def table(
         if key in _RATIOS:
             ours += f" ({ratios[_RATIOS[key]]:.2f}× less)"
         rows.append((label, form(teacher[key]), ours))
-    return markdown(rows)
-
-
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows, the first of them headings, as an aligned table."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
+    return formats.table(rows)
 
 
 def sections(
@@ -121,7 +111,7 @@ def sections(
         shape = "×".join(map(str, theirs.output_shape[1:]))
         counts = (f"{measure.parameters(model):,}" for model in (theirs, ours))
         rows.append((name, shape, *counts, fate))
-    return markdown(rows)
+    return formats.table(rows)
 
 
 def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
@@ -148,7 +138,7 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         _budget(report["settings"]["method"], report["budget"]),
         "",
         "Time: "
-        + ", ".join(f"{k} {progress.duration(v)}" for k, v in wall.items())
+        + ", ".join(f"{k} {formats.duration(v)}" for k, v in wall.items())
         + f", on {machine['cores']} cores of {machine['processor']}"
         + "".join(f" and {gpu}" for gpu in machine["gpus"])
         + ". "
@@ -174,7 +164,7 @@ def _budget(method, budget):
         f"Method {method}. Training took {budget['examples']:,} examples, "
         f"{budget['flops'] / 1e12:,.2f} TFLOPs (2 × multiply-adds, the "
         "teacher's answers among them) and "
-        f"{progress.duration(budget['seconds'])}."
+        f"{formats.duration(budget['seconds'])}."
     )
 
 
@@ -197,11 +187,11 @@ def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         for label, key, form in _ROWS
         if teacher.get(key) is not None
     ]
-    spent = progress.duration(report["wall_seconds"]["teach"])
+    spent = formats.duration(report["wall_seconds"]["teach"])
     lines = [
         f"# {teacher['model']} on {report['data']['name']}",
         "",
-        markdown(rows),
+        formats.table(rows),
         "",
         *said,
         *[""] * bool(said),

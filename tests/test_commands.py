@@ -20,6 +20,7 @@ FLAGS = {
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
     "lit-export": ["model", "output", "overwrite", "dataset"],
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
+    "lit-report": ["output", "reference", "mixed", "overwrite"],
     "lit-teach": ["recipe", *flat.flatten(config.Teach())],
 }
 
@@ -80,6 +81,9 @@ ANSWERS = {
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/told": (1, "file/told"),
     "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+    "report": (2, "Name the folders of finished runs: lit-report runs/"),
+    "report gone": (1, "There is no folder gone."),
+    "report empty": (1, "There is no finished run of lit-compress to report."),
     "benchmark --device=TPU:0": (2, "device 'TPU:0'. Known: CPU:0. The near"),
     "benchmark --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: "),
     "benchmark --teacher=resent20": (2, "The nearest is resnet20."),

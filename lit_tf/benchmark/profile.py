@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from lit_tf import errors, report
+from lit_tf import errors, formats
 from lit_tf.benchmark import bench as benches
 from lit_tf.benchmark import settings as benchmarks
 
@@ -102,7 +102,7 @@ def table(ops_ms: Mapping[str, float], traced_ms: float) -> str:
     rest = sum([*ops_ms.values()][_SHOWN:])
     rows.append(("all others", f"{rest:,.2f}", f"{rest / whole:.1%}"))
     return (
-        f"{report.markdown(rows)}\n\n{whole:,.2f} ms in all threads together; "
+        f"{formats.table(rows)}\n\n{whole:,.2f} ms in all threads together; "
         f"the steps that were traced took {traced_ms:,.2f} ms."
     )
 

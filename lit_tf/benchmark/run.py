@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import flat, measure, report
+from lit_tf import flat, formats, measure, report
 from lit_tf.benchmark import bench as benches
 from lit_tf.benchmark import memory, pieces, profile
 from lit_tf.benchmark import settings as benchmarks
@@ -148,7 +148,7 @@ def _table(table, seconds, flops):
                 f"{giga / seconds[name]:,.1f}" if giga else "—",
             )
         )
-    return report.markdown(rows)
+    return formats.table(rows)
 
 
 def _words(told):

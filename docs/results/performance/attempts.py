@@ -12,7 +12,7 @@ from unittest import mock
 
 import tensorflow as tf
 
-from lit_tf import report, sectioned, teacher
+from lit_tf import formats, report, sectioned, teacher
 from lit_tf.benchmark import bench, settings
 
 ROUNDS, WARM_UP = 12, 3
@@ -36,7 +36,7 @@ def tell(title, columns):
     for name in next(iter(columns.values())):
         figures = (f"{column[name]:.2f}" for column in columns.values())
         rows.append((name, *figures))
-    print(f"\n{report.markdown(rows)}", flush=True)
+    print(f"\n{formats.table(rows)}", flush=True)
 
 
 def mixed_kernels(wise, dtype):

@@ -15,7 +15,16 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
-from lit_tf import layers, lit, losses, optimizers, report, sectioned, teacher
+from lit_tf import (
+    formats,
+    layers,
+    lit,
+    losses,
+    optimizers,
+    report,
+    sectioned,
+    teacher,
+)
 from lit_tf.benchmark import bench, peer, pieces, settings
 
 ROUNDS, WARM_UP = 12, 3
@@ -128,7 +137,7 @@ def main():
             (name, f"{statistics.median(each):.0f}")
             for name, each in times.items()
         ]
-        print(f"\n{report.markdown(rows)}", flush=True)
+        print(f"\n{formats.table(rows)}", flush=True)
         keras.backend.clear_session()
 
 

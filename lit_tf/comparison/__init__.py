@@ -1,0 +1,1 @@
+"""Finished runs side by side: what `lit-report` gathers, compares and draws."""

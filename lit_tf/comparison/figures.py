@@ -1,0 +1,216 @@
+"""The figures of a report: a method a colour, the teacher a dashed line."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from matplotlib import figure, ticker
+
+from lit_tf import files
+from lit_tf.comparison import rows as groups
+
+_COSTS = {
+    "depth": ("depth", 1),
+    "parameters": ("parameters, thousands", 1e3),
+    "flops": ("FLOPs an example, millions", 1e6),
+    "latency_ms": ("latency, ms", 1),
+}
+_BUDGETS = {
+    "train_examples": ("training examples, thousands", 1e3),
+    "train_flops": ("training FLOPs, 10¹²", 1e12),
+    "train_seconds": ("training seconds", 1),
+}
+_TUNED = {"temperature": "τ", "alpha": "α", "beta": "β"}
+_FED = {"teacher_fed": "-", "student_fed": ":"}
+
+
+def draw(rows: Sequence[groups.Row], folder: pathlib.Path) -> dict[str, str]:
+    """Draws what there is to draw.
+
+    Args:
+        rows: of one data set.
+        folder: where to.
+
+    Returns:
+        What each PNG shows, by its name.
+    """
+    told = {}
+    for name, (about, make) in _FIGURES.items():
+        sheet = make(rows)
+        if sheet is not None:
+            with files.whole(folder / name) as partial:
+                sheet.savefig(partial, dpi=110, format="png")
+            told[name] = about
+    return told
+
+
+def _costs(rows):
+    # What one student costs is in the table.
+    if len({row.student for row in rows}) > 1:
+        return _against(rows, _COSTS)
+    return None
+
+
+def _budgets(rows):
+    return _against(rows, _BUDGETS) if len(rows) > 1 else None
+
+
+def _against(rows, costs: Mapping[str, tuple[str, float]]):
+    """Draws accuracy against costs, a line a way of training."""
+    lines: dict[str, list[groups.Row]] = {}
+    for row in rows:
+        lines.setdefault(row.name, []).append(row)
+    size = (4 * len(costs), 3.4 + 0.1 * len(lines))
+    sheet = figure.Figure(figsize=size, layout="constrained")
+    panels = sheet.subplots(1, len(costs), sharey=True, squeeze=False)[0]
+    for axes, (cost, (label, unit)) in zip(panels, costs.items(), strict=True):
+        for i, (name, line) in enumerate(lines.items()):
+            line = sorted(line, key=lambda row: row.cost(cost))
+            means, spreads = zip(*map(_percent, line), strict=True)
+            axes.errorbar(
+                [row.cost(cost) / unit for row in line],
+                means,
+                spreads,
+                label=name,
+                color=f"C{i % 10}",
+                marker="os^Dvp"[i // 10 % 6],
+                capsize=3,
+            )
+        _teacher(axes, rows)
+        axes.set(xlabel=label)
+        axes.set_xlim(left=0)  # So that twice as much looks twice as much.
+    panels[0].set(ylabel=_word(rows))
+    _legend(sheet, panels[0])
+    return sheet
+
+
+def _sensitivity(rows):
+    found = {
+        tuned: lines for tuned in _TUNED if (lines := list(_lines(rows, tuned)))
+    }
+    if not found:
+        return None
+    sheet = figure.Figure(figsize=(4 * len(found), 3.4), layout="constrained")
+    panels = sheet.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, (tuned, lines) in zip(panels, found.items(), strict=True):
+        for line in lines:
+            means, spreads = zip(*map(_percent, line), strict=True)
+            axes.errorbar(
+                [row.runs[0].settings[tuned] for row in line],
+                means,
+                spreads,
+                label=f"{line[0].method}, {line[0].student}",
+                marker="o",
+                capsize=3,
+            )
+        axes.set(xlabel=_TUNED[tuned])
+        axes.legend(fontsize="small")
+    panels[0].set(ylabel=_word(rows))
+    return sheet
+
+
+def _lines(rows, tuned):
+    """Yields the rows that differ in one setting alone, along that setting."""
+    alike: dict[str, list[groups.Row]] = {}
+    for row in rows:
+        others = {
+            key: value
+            for key, value in row.runs[0].identity.items()
+            if key != tuned
+        }
+        alike.setdefault(repr(sorted(others.items())), []).append(row)
+    for line in alike.values():
+        if len(line) > 1:
+            yield sorted(line, key=lambda row: row.runs[0].settings[tuned])
+
+
+def _penalties(rows):
+    """Draws each section's distance, on both streams, over the epochs."""
+    found = {}
+    for row in rows:
+        if row.runs[0].settings["section_input"] == "teacher":
+            series = _distances(row)
+            if series:
+                found[row.name] = series
+    if not found:
+        return None
+    found = dict(list(found.items())[:4])
+    sheet = figure.Figure(figsize=(4.5 * len(found), 4), layout="constrained")
+    panels = sheet.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, (name, series) in zip(panels, found.items(), strict=True):
+        for (k, fed), values in sorted(series.items()):
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                _FED[fed],
+                color=f"C{k - 1}",
+                label=f"section {k}, {fed.replace('_', '-')}",
+            )
+        axes.set(xlabel="epoch of phase lit", yscale="log", title=name)
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    panels[0].set(ylabel="penalty")
+    _legend(sheet, panels[0])
+    return sheet
+
+
+def _distances(row):
+    """Returns by section and stream the mean over seeds of each epoch's end."""
+    ends = []
+    for run in row.runs:
+        # The last row of an epoch is the one written at its end.
+        ends.append({r["epoch"]: r for r in run.metrics if r["phase"] == "lit"})
+    series: dict[tuple[int, str], list[float]] = {}
+    for epoch in sorted(set.intersection(*map(set, ends))):
+        for tag in ends[0][epoch]:
+            section, _, penalty = tag.partition("/penalty_")
+            if section.startswith("section_") and penalty in _FED:
+                k = int(section.removeprefix("section_"))
+                values = [end[epoch][tag] for end in ends]
+                mean = sum(values) / len(values)
+                series.setdefault((k, penalty), []).append(mean)
+    return series
+
+
+def _legend(sheet, axes):
+    """Puts what one panel shows, as all of them do, below the panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    sheet.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(3, len(labels)),
+        fontsize="small",
+    )
+
+
+def _percent(row):
+    mean, deviation = groups.spread(row.of(groups.accuracy))
+    return 100 * mean, 100 * deviation
+
+
+def _teacher(axes, rows):
+    key = f"{_split(rows)}_accuracy"
+    known = {row.runs[0].report["teacher"].get(key) for row in rows} - {None}
+    for value in known:
+        axes.axhline(100 * value, ls="--", color="grey", label="teacher")
+
+
+def _word(rows):
+    return f"{_split(rows)} accuracy, %"
+
+
+def _split(rows):
+    read = all(row.runs[0].settings["read_test"] for row in rows)
+    return "test" if read else "validation"
+
+
+_Make = Callable[[Sequence[groups.Row]], figure.Figure | None]
+_FIGURES: dict[str, tuple[str, _Make]] = {
+    "costs.png": ("Accuracy against what the student costs", _costs),
+    "budgets.png": ("Accuracy against what its training took", _budgets),
+    "sensitivity.png": ("Accuracy against τ, α and β", _sensitivity),
+    "penalties.png": (
+        "Distance of each section's output from the teacher's, fed the "
+        "teacher's representation (solid) and the student's own (dotted)",
+        _penalties,
+    ),
+}

@@ -1,0 +1,138 @@
+"""From run folders to a report: the steps of `lit-report`."""
+
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from lit_tf import errors, files
+from lit_tf.comparison import figures, pages, rows, runs, significance
+
+_TITLE = "# Ways of training, side by side"
+_DATA, _TEXT, _PAGE = "report.json", "report.md", "report.html"
+
+
+def gather(
+    folders: Sequence[str],
+    output: str,
+    *,
+    reference: str = "",
+    mixed: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Sets finished runs side by side, and prints and leaves what it found.
+
+    Args:
+        folders: run folders, or folders of them.
+        output: the folder to write.
+        reference: the name of the row that the others are compared with; ""
+            for plain LIT or, without it, the first.
+        mixed: whether runs of different data or versions are accepted.
+        overwrite: whether a report that stands at `output` may be replaced.
+
+    Returns:
+        The report, as in `report.json`.
+
+    Raises:
+        SettingsError: there are no folders, or no row of that name.
+        DataError: there is nothing to report, runs do not belong in one
+            report, or something stands at `output`.
+    """
+    if not folders:
+        raise errors.SettingsError(
+            "Name the folders of finished runs: lit-report runs/"
+        )
+    target = pathlib.Path(output)
+    _check_target(target, overwrite)
+    found, skipped = runs.find(folders)
+    warnings = runs.check(found, mixed=mixed)
+    by_data: dict[str, list[rows.Row]] = {}
+    for row in rows.of(found):
+        by_data.setdefault(row.dataset, []).append(row)
+    target.mkdir(parents=True, exist_ok=True)
+    parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
+    told = {"warnings": warnings, "left_out": skipped, "data": []}
+    for number, group in enumerate(by_data.values(), 1):
+        base = _reference(group, reference)
+        differences = significance.against(base, group)
+        place = f"data_{number}" if len(by_data) > 1 else ""
+        (target / place).mkdir(exist_ok=True)
+        drawn = {
+            str(pathlib.Path(place) / name): about
+            for name, about in figures.draw(group, target / place).items()
+        }
+        parts.append(pages.section(group, base, differences, drawn))
+        told["data"].append(_told(group, base, differences))
+    if skipped:
+        parts += ["## Left out", *(f"- {line}" for line in skipped)]
+    text = "\n\n".join(parts) + "\n"
+    files.write_text(target / _TEXT, text)
+    files.write_text(target / _PAGE, pages.html(text, target))
+    files.write_json(target / _DATA, told)
+    print(f"{text}\nLeft in {target}/")
+    return told
+
+
+def _check_target(target, overwrite):
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target / _PAGE).is_file():
+        raise errors.DataError(
+            f"{target} holds something else than a report. Choose another "
+            "--output."
+        )
+    if not overwrite:
+        raise errors.DataError(f"{target} exists; --overwrite replaces it.")
+
+
+def _reference(group, name):
+    if name:
+        known = {row.name: row for row in group}
+        if name not in known:
+            raise errors.SettingsError(errors.unknown("row", name, known))
+        return known[name]
+    plain = [row for row in group if row.name == "lit"]
+    return (plain or group)[0]
+
+
+def _told(group, base, differences):
+    """Returns every number that is shown of the rows of one data set."""
+    costs = ("depth", "parameters", "flops", "latency_ms")
+    units = ("train_examples", "train_flops", "train_seconds")
+    return {
+        "data": group[0].runs[0].report["data"],
+        "reference": base.name,
+        "rows": [
+            {
+                "name": row.name,
+                "student": row.student,
+                "seeds": [run.seed for run in row.runs],
+                "folders": [str(run.folder) for run in row.runs],
+                "accuracies": {
+                    f"{split}_{which}": row.of(
+                        rows.figure(which, f"{split}_accuracy")
+                    )
+                    for split in ("test", "validation")
+                    for which in ("last", "best")
+                },
+                **{name: row.cost(name) for name in (*costs, *units)},
+            }
+            for row in group
+        ],
+        "differences": [_difference(one) for one in differences],
+    }
+
+
+def _difference(one):
+    # JSON has no NaN.
+    figures = {
+        name: None if math.isnan(value) else value
+        for name in ("mean", "low", "high", "p")
+        for value in [getattr(one, name)]
+    }
+    return {
+        "row": one.row.name,
+        "student": one.row.student,
+        "seeds": list(one.seeds),
+        **figures,
+    }

@@ -1,0 +1,277 @@
+"""A report for people: Markdown, and the same as one page of HTML."""
+
+import base64
+import math
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+import markdown
+
+from lit_tf import formats, published
+from lit_tf.comparison import rows as groups
+from lit_tf.comparison import significance
+
+_MARKS = "†‡§¶"
+_STYLE = """\
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
+  max-width: 72rem; padding: 0 1rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .75rem; text-align: left;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); }
+img { background: white; max-width: 100%; height: auto; }
+"""
+
+
+def marks(rows: Sequence[groups.Row], reference: groups.Row) -> dict[int, str]:
+    """Returns a mark for each budget, in examples, that is not the reference's.
+
+    Args:
+        rows: of one data set.
+        reference: with which they are compared.
+    """
+    others = sorted({row.examples for row in rows} - {reference.examples})
+    return {
+        budget: _MARKS[i % len(_MARKS)] * (1 + i // len(_MARKS))
+        for i, budget in enumerate(others)
+    } | {reference.examples: ""}
+
+
+def section(
+    rows: Sequence[groups.Row],
+    reference: groups.Row,
+    differences: Sequence[significance.Difference],
+    figures: Mapping[str, str],
+) -> str:
+    """Returns what is said of the rows of one data set, in Markdown.
+
+    Args:
+        rows: of one data set.
+        reference: with which they are compared.
+        differences: from it.
+        figures: what each PNG shows.
+    """
+    marked = marks(rows, reference)
+    facts = rows[0].runs[0].report["data"]
+    parts = [
+        f"## {facts['name']}",
+        f"{facts['note'] or facts['name']}; {facts['train']:,} train, "
+        f"{facts['validation']:,} validate, {facts['test']:,} test.",
+        formats.table([_ACCURACIES, *(_accuracies(r, marked) for r in rows)]),
+        _teachers(rows),
+        *_notes(rows, reference, marked),
+        f"### Against {reference.name}",
+        _claims(reference, differences),
+        "### What it costs, and what its training took",
+        formats.table([_COSTS, *(_costs(row, marked) for row in rows)]),
+        "FLOPs are 2 × multiply-adds: of one example at inference, and of all "
+        "train steps, the teacher's answers among them. Latency is the median "
+        "of the SavedModel at batch 1. Means over seeds.",
+    ]
+    for name, about in figures.items():
+        parts += [f"![{about}]({name})", f"{about}."]
+    known = _published(rows)
+    if known:
+        parts += ["### Published", *known]
+    return "\n\n".join(parts)
+
+
+def html(text: str, folder: pathlib.Path) -> str:
+    """Returns Markdown as one page that needs no other file.
+
+    Args:
+        text: in which images are named by their files.
+        folder: where these lie.
+    """
+    body = markdown.markdown(text, extensions=["tables"])
+
+    def inside(match):
+        data = base64.b64encode((folder / match[1]).read_bytes()).decode()
+        return f'src="data:image/png;base64,{data}"'
+
+    body = re.sub(r'src="([^":]+\.png)"', inside, body)
+    title = text.partition("\n")[0].lstrip("# ")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{title}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+_ACCURACIES = (
+    "method",
+    "student",
+    "seeds",
+    "test, last",
+    "test, best on validation",
+    "validation, best",
+)
+
+
+def _accuracies(row, marked):
+    figures = (
+        row.of(groups.figure(which, name))
+        for which, name in (
+            ("last", "test_accuracy"),
+            ("best", "test_accuracy"),
+            ("best", "validation_accuracy"),
+        )
+    )
+    return (
+        _name(row, marked),
+        row.student,
+        str(len(row.runs)),
+        *map(_spread, figures),
+    )
+
+
+_COSTS = (
+    "method",
+    "student",
+    "depth",
+    "parameters",
+    "FLOPs an example",
+    "latency",
+    "training examples",
+    "training FLOPs",
+    "training time",
+)
+
+
+def _costs(row, marked):
+    return (
+        _name(row, marked),
+        row.student,
+        f"{row.cost('depth'):.0f}",
+        f"{row.cost('parameters'):,.0f}",
+        f"{row.cost('flops') / 1e6:,.1f} M",
+        f"{row.cost('latency_ms'):.2f} ms",
+        f"{row.cost('train_examples'):,.0f}",
+        f"{row.cost('train_flops') / 1e12:,.2f} T",
+        formats.duration(row.cost("train_seconds")),
+    )
+
+
+def _name(row, marked):
+    return f"{row.name} {marked[row.examples]}".rstrip()
+
+
+def _spread(values):
+    if not values:
+        return "—"
+    mean, deviation = groups.spread(values)
+    if len(values) == 1:
+        return f"{mean:.2%}"
+    return f"{100 * mean:.2f} ± {100 * deviation:.2f}%"
+
+
+def _teachers(rows):
+    lines = []
+    for row in rows:
+        teacher = row.runs[0].report["teacher"]
+        said = [
+            f"{teacher[f'{split}_accuracy']:.2%} on {split}"
+            for split in ("test", "validation")
+            if teacher.get(f"{split}_accuracy") is not None
+        ]
+        lines.append(
+            f"Teacher {teacher['model']}: {', '.join(said) or 'not judged'}; "
+            f"{teacher['parameters']:,} parameters, "
+            f"{teacher['flops'] / 1e6:,.1f} M FLOPs, "
+            f"{row.cost('depth') and teacher['depth']} layers."
+        )
+    return " ".join(dict.fromkeys(lines))
+
+
+def _notes(rows, reference, marked):
+    several = "mean ± standard deviation over seeds"
+    yield f"Accuracies are {several}; a single run's stands alone."
+    if not all(row.runs[0].settings["read_test"] for row in rows):
+        yield (
+            "Of runs with --noread_test the test split was not read: they are "
+            "compared on validation, on which they were chosen."
+        )
+    for budget, mark in marked.items():
+        if mark:
+            yield (
+                f"{mark} Trained on {budget:,} examples, "
+                f"{budget / reference.examples:.2f} times those of "
+                f"{reference.name}: **another budget**, not to be compared "
+                "with rows that bear another mark, or none."
+            )
+    machines = {str(run.report["hardware"]) for row in rows for run in row.runs}
+    if len(machines) > 1:
+        yield (
+            "These runs are of different machines: times and latencies of "
+            "different rows do not compare."
+        )
+
+
+def _claims(reference, differences):
+    if not differences:
+        return (
+            "No other row has its budget, its student and one of its seeds: "
+            "there is nothing to compare."
+        )
+    headings = (
+        "method",
+        "shared seeds",
+        "difference, points",
+        "95 % interval",
+        "p",
+        "claim",
+    )
+    table = [headings]
+    for one in differences:
+        interval = p = "—"
+        if not math.isnan(one.low):
+            interval = f"[{100 * one.low:+.2f}, {100 * one.high:+.2f}]"
+        if not math.isnan(one.p):
+            p = f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001"
+        table.append(
+            (
+                one.row.name,
+                ", ".join(map(str, one.seeds)),
+                f"{100 * one.mean:+.2f}",
+                interval,
+                p,
+                _claim(one),
+            )
+        )
+    return (
+        f"{formats.table(table)}\n\nOf the accuracy of what was exported, "
+        f"method − {reference.name}, paired over the seeds that both have; p "
+        "of a t-test, corrected for as many comparisons as there are (Holm). "
+        f"With fewer than {significance.SEEDS} seeds nothing is claimed."
+    )
+
+
+def _claim(one):
+    if math.isnan(one.p):
+        return f"none: fewer than {significance.SEEDS} seeds"
+    if one.p < 0.05:
+        return "better" if one.mean > 0 else "worse"
+    return "no difference shown"
+
+
+def _published(rows):
+    students = sorted({row.student for row in rows})
+    name = rows[0].runs[0].report["data"]["name"]
+    known = {s: published.of(name, s) for s in students}
+    known = {student: found for student, found in known.items() if found}
+    if not known:
+        return []
+    ways = list(next(iter(known.values())))
+    table = [("student", *(f"{way}, published" for way in ways))]
+    for student, found in known.items():
+        table.append((student, *(f"{found[way]:.2f}%" for way in ways)))
+    return [
+        formats.table(table),
+        "Not ours: test accuracies of the authors' workshop paper, read from "
+        "its vector figure; presumably single runs with a teacher of 110 "
+        "layers, of other budgets, each at its best epoch on the test split. "
+        "They do not compare with the rows above.",
+    ]

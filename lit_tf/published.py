@@ -1,0 +1,51 @@
+"""Accuracies that others published: never ours, and never mixed with ours.
+
+They are those of the authors' workshop paper, read from its vector figure;
+presumably single runs, each at its best epoch on the test split.
+"""
+
+DEPTHS = (20, 32, 44, 56, 110)
+TEACHER = 110
+# Data set, family → way of training → test accuracy in %, of each depth.
+PUBLISHED = {
+    ("cifar10", "resnet"): {
+        "scratch": (91.73, 92.63, 93.10, 93.39, 93.68),
+        "KD": (92.75, 93.29, 93.73, 93.87, 94.11),
+        "hint": (92.46, 93.13, 93.66, 93.79, 94.16),
+        "LIT": (93.25, 93.92, 94.19, 94.51, 94.59),
+    },
+    ("cifar10", "resnext"): {
+        "scratch": (93.52, 94.08, 94.19, 94.23, 94.61),
+        "KD": (94.42, 94.80, 94.90, 95.14, 95.19),
+        "hint": (94.39, 94.71, 94.79, 95.11, 95.25),
+        "LIT": (94.72, 95.12, 95.16, 95.46, 95.27),
+    },
+    ("cifar100", "resnet"): {
+        "scratch": (69.48, 71.97, 72.36, 72.96, 74.43),
+        "KD": (71.83, 74.31, 74.96, 75.24, 75.36),
+        "hint": (71.74, 74.20, 74.78, 75.18, 75.51),
+        "LIT": (72.60, 74.98, 75.34, 75.68, 75.73),
+    },
+    ("cifar100", "resnext"): {
+        "scratch": (72.99, 74.68, 75.54, 75.86, 76.53),
+        "KD": (74.74, 76.96, 77.64, 78.14, 75.25),
+        "hint": (74.69, 76.83, 77.58, 78.07, 78.61),
+        "LIT": (74.99, 77.12, 77.70, 78.28, 79.11),
+    },
+}
+
+
+def of(dataset: str, student: str) -> dict[str, float]:
+    """Returns published accuracies in %, by way of training.
+
+    Args:
+        dataset: such as "cifar10".
+        student: an architecture, such as "resnet20".
+    """
+    family = student.rstrip("0123456789")
+    depth = student.removeprefix(family)
+    known = PUBLISHED.get((dataset, family), {})
+    if not depth or int(depth) not in DEPTHS:
+        return {}
+    column = DEPTHS.index(int(depth))
+    return {way: values[column] for way, values in known.items()}

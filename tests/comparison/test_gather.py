@@ -1,0 +1,145 @@
+"""`lit-report`: from run folders to a page."""
+
+import json
+import re
+
+import pytest
+
+from lit_tf import errors
+from lit_tf.comparison import gather
+
+
+@pytest.fixture
+def reported(leave, tmp_path):
+    """A function: settings of runs, what else → the report and its folder."""
+
+    def make(*given, **how):
+        for i, settings in enumerate(given):
+            leave(f"run_{i}", **settings)
+        output = tmp_path / "report"
+        told = gather.gather([str(tmp_path / "runs")], str(output), **how)
+        return told, output
+
+    return make
+
+
+def seeds(*accuracies, **settings):
+    return [
+        {"seed": seed, "test": test, **settings}
+        for seed, test in enumerate(accuracies)
+    ]
+
+
+def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
+    told, output = reported(
+        *seeds(0.90, 0.91, 0.92),
+        *seeds(0.89, 0.90, 0.911, method="kd"),
+        *seeds(0.95, method="hint"),
+    )
+    text = (output / "report.md").read_text()
+    assert text in capsys.readouterr().out
+    assert re.search(r"\| lit +\| resnet20 \| 3 +\| 91\.00 ± 1\.00%", text)
+    assert re.search(r"\| kd +\| 0, 1, 2 .*\| worse +\|", text)
+    assert re.search(r"\| hint +\| 0 .*none: fewer than 3 seeds", text)
+    assert "Teacher resnet56: 93.39% on test" in text
+    assert told == json.loads((output / "report.json").read_text())
+    rows = {row["name"]: row for row in told["data"][0]["rows"]}
+    assert rows["lit"]["accuracies"]["test_last"] == [0.90, 0.91, 0.92]
+    assert rows["kd"]["seeds"] == [0, 1, 2]
+
+
+def test_another_budget_bears_a_mark_and_is_not_compared(reported):
+    told, output = reported(
+        *seeds(0.90, 0.91, 0.92),
+        *seeds(0.80, 0.81, 0.82, method="kd", examples=225000),
+    )
+    text = (output / "report.md").read_text()
+    assert text.count("kd †") == 2
+    assert "† Trained on 225,000 examples, 0.50 times those of lit" in text
+    assert told["data"][0]["differences"] == []
+
+
+def test_published_figures_are_marked_as_published(reported):
+    _, output = reported(*seeds(0.9))
+    text = (output / "report.md").read_text()
+    assert "LIT, published" in text and "93.25%" in text
+    assert "Not ours: test accuracies of the authors' workshop paper" in text
+
+
+def test_the_page_needs_no_other_file(reported):
+    _, output = reported(*seeds(0.9, 0.91), *seeds(0.8, method="kd"))
+    page = (output / "report.html").read_text()
+    sources = re.findall(r'src="([^"]{22})', page)
+    assert sources and set(sources) == {"data:image/png;base64,"}
+    assert "<table>" in page and "<script" not in page and "http" not in page
+
+
+def test_figures_are_drawn_where_there_is_something_to_draw(reported):
+    settings = seeds(0.9)
+    told, output = reported(
+        *settings,
+        {"beta": 0.5},
+        {"student": "resnet32", "method": "kd"},
+    )
+    assert {path.name for path in output.glob("*.png")} == {
+        *("budgets.png", "costs.png", "penalties.png", "sensitivity.png"),
+    }
+
+
+def test_of_one_way_without_penalties_nothing_is_drawn(reported):
+    _, output = reported({"method": "kd", "section_input": "student"})
+    assert not list(output.glob("*.png"))
+
+
+def test_validation_stands_where_the_test_was_not_read(reported):
+    _, output = reported(*seeds(0.9, 0.9, 0.9, read_test=False, best=0.83))
+    text = (output / "report.md").read_text()
+    assert "the test split was not read" in text
+    assert "83.00 ± 0.00%" in text and "90.00" not in text
+
+
+def test_mixed_runs_have_a_table_each_and_a_warning(reported):
+    other = {"data": {"name": "cifar100", "fingerprint": "other"}}
+    told, output = reported(*seeds(0.9), {**other}, mixed=True)
+    text = (output / "report.md").read_text()
+    assert "**Mixed.** These runs are of different data" in text
+    assert "## cifar10\n" in text and "## cifar100\n" in text
+    assert len(told["data"]) == 2
+
+
+def test_what_was_left_out_is_said(reported, leave):
+    (leave("begun") / "report.json").unlink()
+    _, output = reported(*seeds(0.9))
+    assert "begun: not finished" in (output / "report.md").read_text()
+
+
+def test_runs_of_different_machines_are_said_to_be(reported):
+    other = {"hardware": {"processor": "B", "cores": 4, "gpus": []}}
+    _, output = reported(*seeds(0.9), {"method": "kd", **other})
+    text = (output / "report.md").read_text()
+    assert "times and latencies of different rows do not compare" in text
+
+
+def test_the_reference_is_a_row_by_its_name(reported):
+    told, _ = reported(*seeds(0.9), {"method": "kd"}, reference="kd")
+    assert told["data"][0]["reference"] == "kd"
+
+
+def test_an_unknown_reference_is_told_the_nearest(reported):
+    with pytest.raises(errors.SettingsError, match="Unknown row 'kdd'"):
+        reported(*seeds(0.9), {"method": "kd"}, reference="kdd")
+
+
+def test_a_report_is_replaced_where_it_is_asked_for(reported, tmp_path):
+    _, output = reported(*seeds(0.9))
+    with pytest.raises(errors.DataError, match="--overwrite replaces it"):
+        reported()
+    reported(overwrite=True)
+    (output / "report.html").unlink()
+    with pytest.raises(errors.DataError, match="something else than a report"):
+        reported(overwrite=True)
+
+
+def test_without_folders_there_is_a_hint(tmp_path):
+    with pytest.raises(errors.SettingsError, match="lit-report runs/"):
+        gather.gather([], str(tmp_path / "report"))

@@ -1,0 +1,143 @@
+"""Runs as rows: how they are grouped, named and compared."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lit_tf.comparison import rows, runs, significance
+
+KD = {"method": "kd"}
+
+
+@pytest.fixture
+def read(leave, tmp_path):
+    """A function: (name, what `leave` takes) … → the rows they make."""
+
+    def make(*given):
+        for i, settings in enumerate(given):
+            leave(f"run_{i}", **settings)
+        return rows.of(runs.find([str(tmp_path)])[0])
+
+    return make
+
+
+def test_runs_that_differ_in_seed_and_place_are_one_row(read):
+    made = read(
+        {"seed": 2, "workdir": "a", "test": 0.90},
+        {"seed": 0, "workdir": "b", "teacher_weights": "c", "test": 0.91},
+        {"seed": 1, **KD},
+    )
+    assert [row.name for row in made] == ["lit", "kd"]
+    assert [run.seed for run in made[0].runs] == [0, 2]
+    last = made[0].of(rows.figure("last", "test_accuracy"))
+    best = made[0].of(rows.figure("best", "test_accuracy"))
+    assert last == [0.91, 0.90] and best == pytest.approx([0.92, 0.91])
+
+
+def test_a_row_is_named_by_what_differs_from_plain_lit(read):
+    made = read(
+        {},
+        {"init": "teacher_blocks"},
+        {"copy_ends": False, "beta": 0.5},
+        {**KD, "lit_epochs": 0, "fine_tune_epochs": 10},
+        {**KD, "lit_epochs": 0, "fine_tune_epochs": 11},
+    )
+    assert {row.name for row in made} == {
+        "lit",
+        "lit init=teacher_blocks",
+        "lit copy_ends=False beta=0.5",
+        "kd fine_tune_epochs=10",
+        "kd fine_tune_epochs=11",
+    }
+
+
+def test_a_figure_that_a_run_lacks_is_none_of_its_row(read):
+    (row,) = read({"best": None}, {"best": None, "seed": 1})
+    assert row.of(rows.figure("best", "test_accuracy")) == []
+    assert row.of(rows.accuracy) == [0.9, 0.9]
+
+
+def test_where_the_test_was_not_read_validation_counts(read):
+    (row,) = read({"read_test": False, "best": 0.83})
+    assert row.of(rows.accuracy) == [0.83]
+
+
+def test_costs_are_means_over_seeds(read):
+    (row,) = read({"seconds": 100.0}, {"seconds": 200.0, "seed": 1})
+    assert row.cost("train_seconds") == 150
+    assert row.cost("train_examples") == 450000
+    assert row.cost("depth") == 20 and row.cost("latency_ms") == 2.0
+
+
+def test_spread_is_the_samples():
+    assert rows.spread([0.5]) == (0.5, 0.0)
+    mean, deviation = rows.spread([1.0, 2.0, 4.0])
+    assert mean == pytest.approx(7 / 3)
+    assert deviation == pytest.approx(math.sqrt(7 / 3))
+
+
+def three(gaps, **settings):
+    base = (0.80, 0.85, 0.81)
+    return [
+        {"seed": seed, "test": base[seed] + gap, **settings}
+        for seed, gap in enumerate(gaps)
+    ]
+
+
+def test_a_difference_is_paired_over_the_shared_seeds(read):
+    made = read(
+        *three((0, 0, 0)), *three((0.01, 0.02, 0.03), **KD), {**KD, "seed": 7}
+    )
+    (found,) = significance.against(made[0], made)
+    assert found.row is made[1] and found.seeds == (0, 1, 2)
+    assert found.mean == pytest.approx(0.02)
+    # t with two degrees of freedom, 4.303 at 97.5 %; sd .01, n = 3.
+    half = 4.302653 * 0.01 / math.sqrt(3)
+    assert found.low == pytest.approx(0.02 - half, abs=1e-6)
+    assert found.high == pytest.approx(0.02 + half, abs=1e-6)
+    t = 0.02 / (0.01 / math.sqrt(3))
+    assert found.p == pytest.approx(1 - t / math.sqrt(2 + t**2), rel=1e-4)
+
+
+def test_p_is_corrected_for_the_number_of_comparisons(read):
+    made = read(
+        *three((0, 0, 0)),
+        *three((0.01, 0.02, 0.03), **KD),
+        *three((0.010, 0.011, 0.012), method="hint"),
+    )
+    found = {d.row.method: d for d in significance.against(made[0], made)}
+
+    def alone(mean, sd):
+        t = mean / (sd / math.sqrt(3))
+        return 1 - t / math.sqrt(2 + t**2)
+
+    least, most = alone(0.011, 0.001), alone(0.02, 0.01)
+    assert found["hint"].p == pytest.approx(2 * least, rel=1e-3)
+    assert found["kd"].p == pytest.approx(max(most, 2 * least), rel=1e-3)
+
+
+def test_with_fewer_than_three_seeds_nothing_is_claimed(read):
+    made = read(*three((0, 0)), *three((0.01, 0.02), **KD))
+    (found,) = significance.against(made[0], made)
+    assert np.isnan(found.p) and found.low < found.mean < found.high
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"examples": 100},
+        {"student": "resnet32"},
+        {"data": {"fingerprint": "other"}},
+    ],
+)
+def test_what_does_not_compare_is_left_out(read, other):
+    made = read({}, {**KD, **other})
+    base = next(row for row in made if row.name == "lit")
+    assert significance.against(base, made) == []
+
+
+def test_equal_runs_differ_by_nothing(read):
+    made = read(*three((0, 0, 0)), *three((0, 0, 0), **KD))
+    (found,) = significance.against(made[0], made)
+    assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)

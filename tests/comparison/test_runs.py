@@ -1,0 +1,119 @@
+"""Which folders are runs to report, and which runs belong together."""
+
+import json
+import shutil
+
+import pytest
+
+from lit_tf import errors
+from lit_tf.comparison import runs
+
+
+def change(folder, **changes):
+    path = folder / "report.json"
+    report = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps(report))
+
+
+def test_runs_are_found_in_folders_of_folders_each_once(leave, tmp_path):
+    leave("a/one")
+    leave("b/two", seed=1)
+    found, skipped = runs.find(
+        [str(tmp_path / "runs"), str(tmp_path / "runs" / "a" / "one")]
+    )
+    assert {run.folder.name for run in found} == {"one", "two"}
+    assert len(found) == 2 and not skipped
+
+
+def test_a_teacher_within_a_run_is_no_run_and_nothing_to_say(leave, tmp_path):
+    folder = leave("one")
+    shutil.copytree(folder, tmp_path / "aside")
+    shutil.move(tmp_path / "aside", folder / "teacher")
+    found, skipped = runs.find([str(tmp_path)])
+    assert [run.folder for run in found] == [folder] and not skipped
+
+
+def test_what_is_no_finished_compression_is_left_out_and_said(leave, tmp_path):
+    leave("good")
+    (leave("begun") / "report.json").unlink()
+    report = leave("torn") / "report.json"
+    report.write_text(report.read_text()[:-30])
+    (leave("list") / "report.json").write_text('{"student": []}')
+    path = leave("older") / "report.json"
+    told = json.loads(path.read_text())
+    del told["budget"]
+    path.write_text(json.dumps(told))
+    path = leave("taught") / "report.json"
+    told = json.loads(path.read_text())
+    del told["student"]
+    path.write_text(json.dumps(told))
+    folder = leave("drawn")
+    told = json.loads((folder / "report.json").read_text())
+    change(folder, student=told["student"] | {"attribute_accuracy": 0.9})
+    found, skipped = runs.find([str(tmp_path)])
+    assert [run.folder.name for run in found] == ["good"]
+    place = tmp_path / "runs"
+    assert set(skipped) == {
+        f"{place}/begun: not finished",
+        f"{place}/torn: damaged",
+        f"{place}/list: of an earlier version: its report has no settings",
+        f"{place}/older: of an earlier version: its report has no budget",
+        f"{place}/taught: a teacher's",
+        f"{place}/drawn: of a generator, which has no accuracy to compare",
+    }
+
+
+def test_nothing_to_report_is_refused(leave, tmp_path):
+    with pytest.raises(errors.DataError, match="There is no folder"):
+        runs.find([str(tmp_path / "gone")])
+    (leave("begun") / "report.json").unlink()
+    with pytest.raises(errors.DataError) as refusal:
+        runs.find([str(tmp_path)])
+    assert str(refusal.value) == (
+        "There is no finished run of lit-compress to report. Left out: "
+        f"{tmp_path}/runs/begun: not finished."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"data": {"fingerprint": "other"}}, "(other, 10,000 test examples"),
+        ({"data": {"test": 9999}}, "9,999 test examples"),
+        ({"split_seed": 1}, "--split_seed=1"),
+        ({"validation_fraction": 0.2}, "--validation_fraction=0.2"),
+        ({"versions": {"keras": "3.13.2"}}, "keras 3.13.2"),
+        ({"versions": {"lit_tf": "0.2.0"}}, "lit_tf 0.2.0"),
+    ],
+)
+def test_runs_of_other_data_or_versions_are_refused_by_name(
+    leave, tmp_path, changes, word
+):
+    leave("one")
+    leave("other", seed=1, **changes)
+    found, _ = runs.find([str(tmp_path)])
+    with pytest.raises(errors.DataError) as refusal:
+        runs.check(found, mixed=False)
+    assert word in str(refusal.value)
+    assert str(tmp_path / "runs" / "other") in str(refusal.value)
+    assert "--mixed reports them all the same." in str(refusal.value)
+    (said,) = runs.check(found, mixed=True)
+    assert said.startswith("These runs are of different")
+
+
+def test_python_may_be_another(leave, tmp_path):
+    leave("one")
+    leave("other", seed=1, versions={"python": "3.12.1"})
+    found, _ = runs.find([str(tmp_path)])
+    assert runs.check(found, mixed=False) == []
+
+
+def test_two_runs_of_one_seed_are_refused_by_name(leave, tmp_path):
+    one, other = leave("one"), leave("other", workdir="elsewhere")
+    found, _ = runs.find([str(tmp_path)])
+    with pytest.raises(errors.DataError) as refusal:
+        runs.check(found, mixed=True)
+    assert str(refusal.value) == (
+        f"{one} and {other} are runs of the same settings and seed, 0. Leave "
+        "one out."
+    )
