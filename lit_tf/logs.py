@@ -37,15 +37,13 @@ class Logs:
             settings: of the run, shown in TensorBoard's HParams tab.
         """
         files.remove(self._workdir.logs / self._phase)
+        shown = {
+            name: value if isinstance(value, bool | int | float) else str(value)
+            for name, value in settings.items()
+        }
         with self._writer(self._phase).as_default():
-            hparams.hparams(
-                {
-                    name: value
-                    if isinstance(value, bool | int | float)
-                    else str(value)
-                    for name, value in settings.items()
-                }
-            )
+            # Of runs with the same settings TensorBoard shows the average.
+            hparams.hparams({"phase": self._phase, **shown})
 
     def write(
         self, step: int, epoch: int, scalars: Mapping[str, float]

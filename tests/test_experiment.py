@@ -134,6 +134,8 @@ def test_the_settings_are_in_tensorboards_hparams_tab(run):
     events.Reload()
     shown = events.PluginTagToContent("hparams")
     assert b"temperature" in shown["_hparams_/session_start_info"]
+    # Or TensorBoard would show the average of both phases.
+    assert b"phase" in shown["_hparams_/session_start_info"]
 
 
 def test_the_teacher_is_a_line_beside_the_student(run):
