@@ -13,8 +13,8 @@ from typing import Any
 
 from lit_tf import errors, files, flat
 
-# All that a run writes, and so all that --overwrite removes: what it is, and
-# what came of it.
+# All that a run or a search writes, and so all that --overwrite removes: what
+# it is, and what came of it. Patterns: a search has trials of any value.
 _RESULTS = (
     "teacher",
     "checkpoints",
@@ -28,8 +28,19 @@ _RESULTS = (
     "discriminator.keras",
     "student.keras",
     "saved_model",
+    "temperature=*",
+    "alpha=*",
+    "beta=*",
+    "tune.json",
+    "tuned.flags",
 )
-_OURS = ("config.json", "recipe.flags", *_RESULTS)
+_OURS = (
+    "config.json",
+    "recipe.flags",
+    "rehearsal.txt",
+    "events.out.tfevents.tune",
+    *_RESULTS,
+)
 
 
 class Workdir:
@@ -84,7 +95,8 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
     """Opens the run folder of a config, for as long as the context lasts.
 
     Args:
-        config: a `Teach` or a `Compress`; its session names the folder.
+        config: a `Teach`, a `Compress` or a `Tune`; its session names the
+            folder.
         command: the command line, kept for the reader.
 
     Raises:
@@ -119,9 +131,13 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
 def _clear(path, spared):
     # The teacher that this very run is to learn from is not removed.
     teacher = pathlib.Path(spared).resolve() if spared else None
-    for ours in (path / name for name in _OURS):
+    for ours in _found(path, _OURS):
         if teacher is None or not teacher.is_relative_to(ours.resolve()):
             files.remove(ours)
+
+
+def _found(path, patterns):
+    return [one for pattern in patterns for one in sorted(path.glob(pattern))]
 
 
 def _claim(workdir, config, command):
@@ -129,7 +145,7 @@ def _claim(workdir, config, command):
     kind = type(config).__name__
     # Through JSON, so that what is compared is what was written.
     settings = json.loads(json.dumps(flat.identity(config)))
-    present = [name for name in _RESULTS if (workdir.path / name).exists()]
+    present = [one.name for one in _found(workdir.path, _RESULTS)]
     if workdir.config.is_file():
         known = _read(workdir.config)
         if known["kind"] == kind and known["settings"] == settings:

@@ -32,6 +32,11 @@ LAYERS = (
     ("benchmark.memory", "benchmark.profile"),
     ("benchmark.pieces",),
     ("benchmark.bench", "benchmark.peer"),
+    ("tuning.search",),
+    ("tuning.runners",),
+    ("tuning.processes", "tuning.pruning", "tuning.record", "tuning.hparams"),
+    ("tuning.stages",),
+    ("tuning.trials",),
     ("experiment", "rehearsal", "importing"),
     ("assemble",),
     ("saved",),
@@ -60,7 +65,7 @@ LAYERS = (
         "layers.grouped_conv",
         "layers.shapes",
     ),
-    ("flat", "stores", "plots", "benchmark.settings"),
+    ("flat", "stores", "plots", "benchmark.settings", "tuning.settings"),
     ("config",),
     ("schedules",),
     ("groups", "files", "weights", "characters"),
@@ -101,8 +106,9 @@ def test_every_module_has_its_place():
     for path in (ROOT / "lit_tf").rglob("*.py"):
         parts = path.relative_to(ROOT / "lit_tf").with_suffix("").parts
         name = ".".join(parts).removesuffix(".__init__")
-        # Two packages are rooms of their own, and two hold but a word.
-        if not re.match("data|models|__init__|benchmark$|comparison$", name):
+        # Two packages are rooms of their own, and three hold but a word.
+        word = "(benchmark|comparison|tuning)$"
+        if not re.match(f"data|models|__init__|{word}", name):
             assert name in named, f"{name} is in none of LAYERS"
 
 

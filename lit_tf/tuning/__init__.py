@@ -1,0 +1,1 @@
+"""The paper's tuning: what `lit-tune` tries, in which order, and chooses."""

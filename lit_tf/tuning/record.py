@@ -1,0 +1,109 @@
+"""What a search leaves: `tune.json`, the table, and `tuned.flags`."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from lit_tf import errors, files, flat
+from lit_tf.tuning import settings as tuning
+from lit_tf.tuning import stages
+
+FILE = "tune.json"
+FLAGFILE = "tuned.flags"
+NOTE = "Chosen on the validation split; the test split was not read."
+
+
+def read(path: pathlib.Path) -> list[stages.Stage]:
+    """Returns the stages that were decided before, in their order.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return [_stage(**one) for one in known["stages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise errors.DataError(
+            f"{path} is damaged; start afresh with --overwrite."
+        ) from None
+
+
+def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
+    """Writes the stages that are decided, with the scores of every value."""
+    told = []
+    for stage in decided:
+        one = dataclasses.asdict(stage)
+        for value, line in zip(stage.values, one["values"], strict=True):
+            line |= {"mean": value.mean, "sd": value.deviation}
+        told.append(one)
+    files.write_json(path, {"note": NOTE, "stages": told})
+
+
+def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
+    """Returns what was chosen as flags, under how it was chosen."""
+    lines = [
+        "Chosen by:",
+        "",
+        f"  {' '.join(command.split())}",
+        "",
+        f"{NOTE} Means over",
+        "the seeds of each run's best accuracy:",
+        "",
+        *table(decided).splitlines(),
+    ]
+    flags = (flat.to_flag(stage.name, stage.chosen) for stage in decided)
+    remarks = (f"# {line}".rstrip() for line in lines)
+    return "".join(f"{line}\n" for line in (*remarks, *flags))
+
+
+def table(decided: Sequence[stages.Stage]) -> str:
+    """Returns every value's score as a table, in Markdown."""
+    rows = [
+        ("stage", "value", "validation accuracy", "seeds", ""),
+        ("---",) * 5,
+        *(
+            (
+                f"{stage.name} ({stage.student})",
+                tuning.number(one.value),
+                _score(one),
+                str(len(one.accuracies)),
+                _remark(stage, one),
+            )
+            for stage in decided
+            for one in stage.values
+        ),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _score(value):
+    if value.mean is None:
+        return "—"
+    spread = value.deviation
+    more = "" if spread is None else f" ± {100 * spread:.2f}"
+    return f"{100 * value.mean:.2f}{more} %"
+
+
+def _remark(stage, value):
+    if value.value == stage.chosen:
+        return "chosen"
+    return "; ".join(
+        f"seed {one.seed} {one.note}" for one in value.tried if one.note
+    )
+
+
+def _stage(*, values: Sequence[dict[str, Any]], **rest: Any) -> stages.Stage:
+    return stages.Stage(
+        values=tuple(
+            stages.Value(
+                value=one["value"],
+                tried=tuple(stages.Tried(**tried) for tried in one["tried"]),
+            )
+            for one in values
+        ),
+        **rest,
+    )

@@ -1,0 +1,133 @@
+"""Searches whose trials are played: by a function, or by a small program."""
+
+import json
+import sys
+
+import pytest
+
+from lit_tf import config, files
+from lit_tf.tuning import settings, trials
+
+# Plays lit-compress: does what `plays.json` says of its run folder (accuracies
+# of epochs, seconds after each; what it says last, and its exit code), and
+# notes when it begins and ends, with its arguments and its process id.
+_PROGRAM = """
+import json, os, pathlib, sys, time
+
+place = pathlib.Path(__file__).parent
+flags = dict(a.partition("=")[::2] for a in sys.argv[1:])
+folder = pathlib.Path(flags["--workdir"])
+name = "/".join(folder.parts[-2:])
+play = json.loads((place / "plays.json").read_text()).get(name, {})
+
+def note(what):
+    row = {"what": what, "name": name, "flags": flags, "pid": os.getpid()}
+    with (place / "notes").open("a") as file:
+        file.write(json.dumps(row) + "\\n")
+
+note("begins")
+print("student is", flags.get("--student", "a default"), flush=True)
+if "--dry_run" in flags:
+    sys.exit()
+curve = play.get("epochs", [0.5])
+pauses = play.get("seconds", [0] * len(curve))
+folder.mkdir(parents=True, exist_ok=True)
+with (folder / "metrics.jsonl").open("a") as file:
+    for epoch, accuracy in enumerate(curve, start=1):
+        row = {"phase": "lit", "epoch": epoch, "validation/accuracy": accuracy}
+        file.write(json.dumps(row) + "\\n")
+        file.flush()
+        time.sleep(pauses[epoch - 1])
+if "code" in play:
+    print(play["says"])
+    sys.exit(play["code"])
+told = {"student": {"best": {"validation_accuracy": max(curve)}}}
+(folder / "report.json").write_text(json.dumps(told))
+note("ends")
+"""
+
+
+@pytest.fixture
+def wanted(tmp_path):
+    """A function: settings of a search in `tmp_path/tune`, some otherwise."""
+
+    def make(**changed):
+        session = {"workdir": str(tmp_path / "tune")}
+        session |= changed.pop("session", {})
+        given = {
+            "teacher_weights": "teacher.keras",
+            "student": "resnet20",
+            "small_student": "resnet8",
+            "temperatures": (2.0, 6.0),
+            "alphas": (0.1, 0.9),
+            "betas": (0.25, 0.5),
+            "session": config.Session(**session),
+        }
+        return settings.Tune(**given | changed)
+
+    return make
+
+
+@pytest.fixture
+def played():
+    """A function: scores by trial → a runner that plays them.
+
+    A trial that is in the scores with a sentence fails with it; one that is not
+    in them has 0.5. The runner's `ran` are the trials that it ran.
+    """
+
+    def make(scores):
+        def run(plan):
+            failures = {}
+            for one in plan:
+                if one.ended:
+                    continue
+                run.ran.append(one)
+                score = scores.get(one.name, 0.5)
+                if isinstance(score, str):
+                    failures[one] = score
+                else:
+                    best = {"validation_accuracy": score}
+                    told = {"student": {"best": best}}
+                    files.write_json(one.folder / "report.json", told)
+            return failures
+
+        run.ran = []
+        return run
+
+    return make
+
+
+class Program:
+    """A program in the place of `lit-compress`, in a folder of its own."""
+
+    def __init__(self, place):
+        place.mkdir()
+        self.script = place / "compress.py"
+        self.script.write_text(_PROGRAM)
+        self._place = place
+        self.plays({})
+
+    def plays(self, plays):
+        """Says what trials are to do, by name."""
+        files.write_json(self._place / "plays.json", plays)
+
+    def notes(self, what="begins"):
+        """Returns what trials noted when they began, or ended."""
+        notes = self._place / "notes"
+        text = notes.read_text() if notes.is_file() else ""
+        rows = [json.loads(line) for line in text.split("\n")[:-1]]
+        return [row for row in rows if what in ("", row["what"])]
+
+    def names(self):
+        """Returns the trials that began, in their order."""
+        return [row["name"] for row in self.notes()]
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """The program that plays `lit-compress` in this test."""
+    found = Program(tmp_path / "program")
+    command = (sys.executable, str(found.script))
+    monkeypatch.setattr(trials, "PROGRAM", command)
+    return found

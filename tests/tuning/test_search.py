@@ -1,0 +1,241 @@
+"""Temperature, then alpha, then beta: what is tried with what, and chosen."""
+
+import json
+import pathlib
+
+import pytest
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import metadata
+
+from lit_tf import errors
+from lit_tf.tuning import search
+
+SCORES = {
+    "temperature=6/seed=0": 0.9,
+    "alpha=0.1/seed=0": 0.8,
+    "beta=0.5/seed=0": 0.7,
+}
+
+
+def chosen(decided):
+    return {stage.name: stage.chosen for stage in decided}
+
+
+def test_temperature_comes_first_then_alpha_with_it_then_beta(wanted, played):
+    run = played(SCORES)
+    decided = search.tune(wanted(), run)
+    tried = [
+        (
+            one.settings.student,
+            one.settings.method.temperature,
+            one.settings.method.alpha,
+            one.settings.method.beta,
+        )
+        for one in run.ran
+    ]
+    assert tried == [
+        ("resnet8", 2.0, 0.95, 0.75),
+        ("resnet8", 6.0, 0.95, 0.75),
+        ("resnet20", 6.0, 0.1, 0.75),
+        ("resnet20", 6.0, 0.9, 0.75),
+        ("resnet20", 6.0, 0.1, 0.25),
+        ("resnet20", 6.0, 0.1, 0.5),
+    ]
+    assert chosen(decided) == {"temperature": 6.0, "alpha": 0.1, "beta": 0.5}
+
+
+def test_trials_share_all_but_what_is_tried_and_read_no_test(wanted, played):
+    run = played({})
+    wished = wanted(seeds=(3, 4), min_teacher_accuracy=0.25)
+    search.tune(wished, run)
+    place = pathlib.Path(wished.session.workdir)
+    for one in run.ran:
+        assert one.settings.min_teacher_accuracy == 0.25
+        assert one.settings.teacher_weights == "teacher.keras"
+        assert not one.settings.read_test
+        assert one.folder == place / one.name
+        assert "--noread_test" in one.command
+    assert {one.settings.run.seed for one in run.ran} == {3, 4}
+    assert len({one.folder for one in run.ran}) == 12
+
+
+def test_seeds_are_averaged(wanted, played):
+    scores = dict(
+        zip(
+            [f"temperature={t}/seed={s}" for t in (2, 6) for s in (0, 1)],
+            (0.8, 0.9, 1.0, 0.5),
+            strict=True,
+        )
+    )
+    wished = wanted(seeds=(0, 1))
+    decided = search.tune(wished, played(scores))
+    assert decided[0].chosen == 2.0
+    file = pathlib.Path(wished.session.workdir, "tune.json")
+    told = json.loads(file.read_text())["stages"][0]["values"][0]
+    assert told["mean"] == pytest.approx(0.85)
+    assert told["sd"] == pytest.approx(0.05 * 2**0.5)
+
+
+@pytest.mark.parametrize("rounding", [0.0, 3e-8])
+@pytest.mark.parametrize("order", [(2.0, 6.0), (6.0, 2.0)])
+def test_of_equals_the_first_is_chosen(order, rounding, wanted, played):
+    scores = {f"temperature={order[1]:g}/seed=0": 0.5 + rounding}
+    decided = search.tune(wanted(temperatures=order), played(scores))
+    assert decided[0].chosen == order[0]
+
+
+def test_a_value_that_lacks_a_seed_is_not_chosen(wanted, played):
+    scores = {"alpha=0.1/seed=0": 0.9, "alpha=0.1/seed=1": "failed: it broke"}
+    decided = search.tune(wanted(seeds=(0, 1)), played(scores))
+    assert chosen(decided)["alpha"] == 0.9
+    assert len(decided) == 3
+    assert decided[1].values[0].tried[1].note == "failed: it broke"
+
+
+def test_a_stage_of_which_nothing_finished_ends_the_search(wanted, played):
+    broken = dict.fromkeys(
+        ("alpha=0.1/seed=0", "alpha=0.9/seed=0"), "failed: no room."
+    )
+    with pytest.raises(errors.DataError) as caught:
+        search.tune(wanted(), played(broken))
+    assert "No alpha can be chosen" in str(caught.value)
+    assert "alpha=0.1/seed=0: failed: no room." in str(caught.value)
+    again = played({})
+    assert len(search.tune(wanted(), again)) == 3
+    assert [one.stage for one in again.ran] == ["alpha"] * 2 + ["beta"] * 2
+
+
+def test_an_interrupted_search_goes_on_where_it_was(wanted, played):
+    first = played(SCORES)
+
+    def interrupted(plan):
+        if plan[0].stage == "alpha":
+            first(plan[:1])
+            raise KeyboardInterrupt
+        return first(plan)
+
+    with pytest.raises(KeyboardInterrupt):
+        search.tune(wanted(), interrupted)
+    again = played(SCORES)
+    decided = search.tune(wanted(), again)
+    names = [one.name for one in (*first.ran, *again.ran)]
+    assert len(set(names)) == len(names) == 6
+    assert chosen(decided) == {"temperature": 6.0, "alpha": 0.1, "beta": 0.5}
+    third = played({})
+    assert search.tune(wanted(), third) == decided
+    assert not third.ran
+
+
+def test_what_was_chosen_stands(wanted, played):
+    def two_stages(plan):
+        return None if plan[0].stage == "beta" else played(SCORES)(plan)
+
+    assert len(search.tune(wanted(), two_stages)) == 2
+    place = pathlib.Path(wanted().session.workdir)
+    file = place / "temperature=2" / "seed=0" / "report.json"
+    file.write_text(file.read_text().replace("0.5", "0.99"))
+    decided = search.tune(wanted(), played(SCORES))
+    assert chosen(decided)["temperature"] == 6.0
+
+
+def test_what_an_earlier_stage_has_run_is_not_run_again(wanted, played):
+    run = played(SCORES | {"beta=0.25/seed=0": 0.1})
+    decided = search.tune(wanted(betas=(0.25, 0.75)), run)
+    assert [one.name for one in run.ran][4:] == ["beta=0.25/seed=0"]
+    scores = [value.mean for value in decided[2].values]
+    assert scores == [0.1, 0.8]
+    assert decided[2].chosen == 0.75
+
+
+def test_the_small_students_trials_are_not_the_students(wanted, played):
+    run = played({})
+    search.tune(wanted(alphas=(0.95,), betas=(0.25,)), run)
+    assert [one.name for one in run.ran][2:] == [
+        "alpha=0.95/seed=0",
+        "beta=0.25/seed=0",
+    ]
+
+
+def test_a_student_that_is_small_itself_shares_its_trials(wanted, played):
+    run = played({})
+    settings = wanted(student="resnet8", alphas=(0.95, 0.5), betas=(0.75,))
+    search.tune(settings, run)
+    assert [one.name.partition("/")[0] for one in run.ran] == [
+        "temperature=2",
+        "temperature=6",
+        "alpha=0.5",
+    ]
+
+
+def test_other_settings_are_refused_by_name(wanted, played):
+    search.tune(wanted(), played({}))
+    with pytest.raises(errors.SettingsError) as caught:
+        search.tune(wanted(betas=(0.5,)), played({}))
+    assert "--betas was [0.25, 0.5], now [0.5]" in str(caught.value)
+    assert "--alphas" not in str(caught.value)
+
+
+def test_a_folder_of_another_command_is_refused(wanted, played):
+    search.tune(wanted(), played({}))
+    config = pathlib.Path(wanted().session.workdir, "config.json")
+    config.write_text(config.read_text().replace('"Tune"', '"Compress"'))
+    with pytest.raises(errors.SettingsError, match="another command"):
+        search.tune(wanted(), played({}))
+
+
+def test_overwrite_starts_afresh_and_removes_nothing_else(wanted, played):
+    search.tune(wanted(), played({}))
+    place = pathlib.Path(wanted().session.workdir)
+    (place / "notes.txt").write_text("mine")
+    run = played({})
+    search.tune(
+        wanted(betas=(0.5,), session={"overwrite": True}),
+        run,
+    )
+    assert len(run.ran) == 5
+    assert not (place / "beta=0.25").exists()
+    assert (place / "notes.txt").read_text() == "mine"
+
+
+def test_the_flags_say_how_they_were_chosen(wanted, played):
+    search.tune(wanted(), played(SCORES), command="lit-tune --x='a\nb'")
+    file = pathlib.Path(wanted().session.workdir, "tuned.flags")
+    lines = file.read_text().splitlines()
+    remarks = [line for line in lines if line.startswith("#")]
+    assert lines[len(remarks) :] == [
+        "--temperature=6.0",
+        "--alpha=0.1",
+        "--beta=0.5",
+    ]
+    text = "\n".join(remarks)
+    assert "lit-tune --x='a b'" in text
+    assert "the test split was not read" in text
+    assert "| temperature (resnet8) | 6 | 90.00 % | 1 | chosen |" in text
+
+
+def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
+    search.tune(wanted(), played({}))
+    events = event_accumulator.EventAccumulator(wanted().session.workdir)
+    events.Reload()
+    content = events.PluginTagToContent(metadata.PLUGIN_NAME)
+    told = metadata.parse_experiment_plugin_data(
+        content[metadata.EXPERIMENT_TAG]
+    )
+    domains = {
+        one.name: [
+            getattr(value, value.WhichOneof("kind"))
+            for value in one.domain_discrete.values
+        ]
+        for one in told.hparam_infos
+    }
+    # What stages go by is shown too, or their trials would be filtered out.
+    assert domains == {
+        "temperature": [2.0, 6.0],
+        "alpha": [0.1, 0.9, 0.95],
+        "beta": [0.25, 0.5, 0.75],
+        "seed": [0],
+        "student": ["resnet20", "resnet8"],
+        "phase": ["fine_tune", "lit"],
+    }
+    (metric,) = told.metric_infos
+    assert metric.name.tag == "validation/accuracy"
