@@ -11,6 +11,7 @@ COMMANDS = (
     "import_",
     "report",
     "teach",
+    "tune",
 )
 
 setuptools.setup(
@@ -22,6 +23,7 @@ setuptools.setup(
         "lit_tf.layers",
         "lit_tf.models",
         "lit_tf.tasks",
+        "lit_tf.tuning",
         "lit_tf.flags",
         "lit_tf.launch",
     ],

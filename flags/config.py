@@ -8,18 +8,22 @@ from absl import flags
 from lit_tf import config, flat
 
 
-def from_flags(kind: type) -> Any:
+def from_flags(kind: type, *, workdir: str = "") -> Any:
     """Builds a config from the parsed flags.
 
     Args:
-        kind: `config.Teach`, `config.Compress` or `config.Benchmark`.
+        kind: `config.Teach`, `config.Compress`, or another with defaults.
+        workdir: the run folder where no flag names one; by default that of the
+            recipe, or of the kind.
 
     Raises:
         SettingsError: a setting is not one that can be.
     """
     values = {name: flags.FLAGS[name].value for name in _names(kind)}
     if "workdir" in values:
-        values["workdir"] = values["workdir"] or _default_workdir(kind)
+        values["workdir"] = (
+            values["workdir"] or workdir or _default_workdir(kind)
+        )
     return flat.build(kind, values)
 
 

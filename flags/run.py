@@ -8,7 +8,8 @@ flags.DEFINE_string(
     "workdir",
     config.Session.workdir,
     "Folder of the run; the same command again resumes. Default: runs/RECIPE "
-    "in the current folder, or runs/compress, runs/teach without a recipe.",
+    "in the current folder, or runs/compress, runs/teach without a recipe; of "
+    "lit-tune runs/tune.",
 )
 flags.DEFINE_boolean(
     "overwrite",

@@ -13,6 +13,7 @@ import pytest
 
 from lit_tf import config, data, flat, models, transfer
 from lit_tf.benchmark import settings as benchmarks
+from lit_tf.tuning import settings as tuning
 
 FLAGS = {
     "lit-compress": ["recipe", *flat.flatten(config.Compress())],
@@ -22,6 +23,7 @@ FLAGS = {
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
     "lit-report": ["output", "reference", "mixed", "overwrite"],
     "lit-teach": ["recipe", *flat.flatten(config.Teach())],
+    "lit-tune": ["print_commands", "parallel", *flat.flatten(tuning.Tune())],
 }
 
 # Refused by the flags alone, in a process that never meets TensorFlow.
@@ -224,7 +226,7 @@ def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["compress", "teach"])
+@pytest.mark.parametrize("name", ["compress", "teach", "tune"])
 def test_without_a_word_nothing_is_trained(name, tmp_path):
     code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
     assert code == 2 and one_sentence(name, err)

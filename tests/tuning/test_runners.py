@@ -1,0 +1,228 @@
+"""Who runs trials: processes that end with the search, or whoever is asked."""
+
+import json
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lit_tf import errors
+from lit_tf.tuning import runners, search, stages
+
+# lit-tune, with a program in the place of lit-compress.
+_TUNE = """
+import sys
+from lit_tf.tuning import trials
+trials.PROGRAM = (sys.executable, sys.argv.pop(1))
+from lit_tf.launch import tune
+tune.main()
+"""
+FLAGS = (
+    "--teacher_weights=t.keras",
+    "--student=resnet8",
+    "--small_student=resnet8",
+    "--temperatures=2",
+    "--alphas=0.5",
+    "--betas=0.5",
+)
+
+
+def tuned(settings, parallel=1):
+    return search.tune(settings, runners.here(settings, parallel=parallel))
+
+
+def first_stage(settings):
+    return stages.planned(settings, "temperature", {})
+
+
+def alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def begun(program, count=1):
+    """Waits until so many trials have begun and returns their process ids."""
+    while len(program.notes()) < count:
+        time.sleep(0.02)
+    return [row["pid"] for row in program.notes()]
+
+
+def test_a_search_runs_its_trials_as_processes(wanted, program):
+    program.plays(
+        {
+            "temperature=6/seed=0": {"epochs": [0.9, 0.6]},
+            "alpha=0.9/seed=0": {"epochs": [0.8]},
+        }
+    )
+    decided = tuned(wanted())
+    assert [one.chosen for one in decided] == [6.0, 0.9, 0.25]
+    assert decided[0].values[1].mean == 0.9
+    # The first is the student's rehearsal.
+    flags = [row["flags"] for row in program.notes()]
+    assert "--dry_run" in flags[0] and len(flags) == 7
+    assert flags[-1]["--temperature"] == "6.0"
+    assert flags[-1]["--beta"] == "0.5"
+    place = pathlib.Path(wanted().session.workdir)
+    log = place / "temperature=2" / "seed=0" / "log.txt"
+    assert log.read_text() == "student is resnet8\n"
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 3])
+def test_so_many_run_at_a_time(parallel, wanted, program):
+    settings = wanted(temperatures=(1.0, 2.0, 3.0, 4.0), student="resnet8")
+    names = [one.name for one in first_stage(settings)]
+    program.plays({name: {"seconds": [0.3]} for name in names})
+    runners.here(settings, parallel=parallel)(first_stage(settings))
+    now, most = 0, 0
+    for row in program.notes(""):
+        now += 1 if row["what"] == "begins" else -1
+        most = max(most, now)
+    assert (now, most) == (0, parallel)
+
+
+def test_a_trial_that_fails_is_named_and_others_go_on(wanted, program, capsys):
+    failing = {"code": 1, "says": "lit-compress: no room.\n\n"}
+    program.plays({"temperature=2/seed=0": failing})
+    decided = tuned(wanted())
+    assert decided[0].chosen == 6.0
+    said = capsys.readouterr().err
+    assert said.startswith("temperature=2/seed=0 failed: lit-compress: no room")
+    assert "exit code 1" in said and "seed=0/log.txt" in said
+
+
+def test_what_the_settings_refuse_ends_the_search(wanted, program):
+    program.plays(
+        {
+            "temperature=2/seed=0": {"code": 2, "says": "Unknown student."},
+            "temperature=6/seed=0": {"seconds": [60]},
+        }
+    )
+    with pytest.raises(errors.SettingsError, match="seed=0 was refused. Unkn"):
+        tuned(wanted(student="resnet8"), parallel=2)
+    (pid,) = {row["pid"] for row in program.notes() if "=6" in row["name"]} or {
+        0
+    }
+    assert not alive(pid)
+
+
+def test_the_students_fault_is_found_before_the_small_ones_hours(
+    wanted, program
+):
+    script = program.script.read_text()
+    program.script.write_text(
+        script.replace("sys.exit()", "sys.exit('No such student.')")
+    )
+    with pytest.raises(errors.DataError, match="No such student."):
+        tuned(wanted())
+    (row,) = program.notes()
+    # The student is the default.
+    assert "--dry_run" in row["flags"] and "--student" not in row["flags"]
+    # The folder is nobody's yet.
+    program.script.write_text(script)
+    assert len(tuned(wanted(student="resnet14"))) == 3
+
+
+def _start(program, tmp_path):
+    program.plays({"temperature=2/seed=0": {"seconds": [60]}})
+    return subprocess.Popen(
+        [sys.executable, "-c", _TUNE, program.script, *FLAGS],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_trial_outlives_its_search(how, tmp_path, program):
+    process = _start(program, tmp_path)
+    (pid,) = begun(program)
+    process.send_signal(how)
+    said = process.communicate()[1]
+    until = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not alive(pid)
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert said.startswith("lit--c: interrupted.")
+        assert said.count("\n") == 1
+    # The same line goes on.
+    program.plays({})
+    line = [sys.executable, "-c", _TUNE, program.script, *FLAGS]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "tune" / "tuned.flags").is_file()
+    assert "| temperature (resnet8) | 2 | " in done.stdout
+
+
+def test_commands_are_printed_stage_by_stage(tmp_path, program):
+    flags = (*FLAGS, "--seeds=0,1", "--workdir=a folder/tune")
+    line = [sys.executable, "-c", _TUNE, program.script, *flags]
+    counts = []
+    for _ in range(4):
+        told = subprocess.run(
+            [*line, "--print_commands"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert told.returncode == 0, told.stderr
+        counts.append(len(told.stdout.splitlines()))
+        for command in told.stdout.splitlines():
+            subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert counts == [2, 2, 2, 0]
+    assert program.names()[:3] == [
+        "temperature=2/seed=0",
+        "temperature=2/seed=1",
+        "alpha=0.5/seed=0",
+    ]
+    assert "Chosen on the validation split" in told.stderr
+    assert (tmp_path / "a folder" / "tune" / "tuned.flags").is_file()
+
+
+def test_commands_that_others_have_run_are_not_printed(wanted, program, capsys):
+    plan = first_stage(wanted())
+
+    def told_elsewhere():
+        return search.tune(wanted(), runners.elsewhere(wanted()))
+
+    assert told_elsewhere() == []
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    subprocess.run(plan[0].command, check=True, capture_output=True)
+    assert told_elsewhere() == []
+    told = capsys.readouterr()
+    assert told.out == f"{shlex.join(plan[1].command)}\n"
+    assert "1 of 2 trials of temperature" in told.err
+
+
+def test_a_damaged_report_is_named(wanted, program):
+    settings = wanted(student="resnet8")
+    search.tune(settings, lambda plan: None)
+    (trial, *_) = first_stage(settings)
+    trial.folder.mkdir(parents=True)
+    for text in ("{", "{}", json.dumps({"student": {"best": None}})):
+        (trial.folder / "report.json").write_text(text)
+        with pytest.raises(errors.DataError, match="has no validation acc"):
+            tuned(settings)
+
+
+def test_two_searches_in_one_folder_are_one_too_many(wanted, program):
+    seen = []
+
+    def run(plan):
+        with pytest.raises(errors.DataError, match="Another process"):
+            tuned(wanted())
+        seen.append(os.getpid())
+        return None
+
+    search.tune(wanted(), run)
+    assert seen

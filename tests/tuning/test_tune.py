@@ -1,0 +1,151 @@
+"""lit-tune as a user meets it: one real search, and what is refused."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from tensorboard.backend.event_processing import event_multiplexer
+from tensorboard.plugins.hparams import metadata
+
+from lit_tf import data, models
+
+FLAGS = (
+    "--recipe=quickstart",
+    "--teacher=resnet8",
+    "--teacher_weights=teacher.keras",
+    "--small_student=resnet8",
+    "--lit_epochs=1",
+    "--lit_milestones=",
+    "--fine_tune_epochs=1",
+    "--fine_tune_milestones=",
+    "--temperatures=2",
+    "--alphas=0.95",
+    "--betas=0.75,0.25",
+)
+_SETTINGS = """
+import json
+from lit_tf.flags import config as flags_config
+from lit_tf.launch import command, compress
+from lit_tf import config, flat
+
+def show(_):
+    settings = flags_config.from_flags(config.Compress)
+    print(json.dumps(flat.flatten(settings)))
+
+command.run(show, "", compress.TOPICS)
+"""
+
+
+def run(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder in which a search has run, and what it printed."""
+    found = tmp_path_factory.mktemp("place")
+    teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
+    teacher.save(found / "teacher.keras")
+    done = run("-m", "lit_tf.launch.tune", *FLAGS, cwd=found)
+    assert (done.returncode, done.stderr) == (0, "")
+    return found, done.stdout
+
+
+def test_a_search_leaves_flags_that_lit_compress_takes(place):
+    folder, said = place
+    line = ("--recipe=quickstart", "--flagfile=runs/tune/tuned.flags")
+    settings = json.loads(run("-c", _SETTINGS, *line, cwd=folder).stdout)
+    told = json.loads((folder / "runs" / "tune" / "tune.json").read_text())
+    scores = {one["value"]: one["mean"] for one in told["stages"][2]["values"]}
+    assert settings["beta"] == max(scores, key=scores.get)
+    assert (settings["temperature"], settings["alpha"]) == (2.0, 0.95)
+    assert "Chosen on the validation split; the test split was not" in said
+    assert "--flagfile=runs/tune/tuned.flags" in said
+
+
+def test_its_trials_are_runs_that_do_not_read_the_test(place):
+    tune = place[0] / "runs" / "tune"
+    # What alpha and beta need not run again they take from before.
+    names = sorted(
+        str(one.parent.relative_to(tune)) for one in tune.rglob("report.json")
+    )
+    assert names == ["beta=0.25/seed=0", "temperature=2/seed=0"]
+    for name in names:
+        known = json.loads((tune / name / "config.json").read_text())
+        assert known["settings"]["read_test"] is False
+        assert (tune / name / "student.keras").is_file()
+
+
+def test_tensorboard_shows_every_trial_by_its_settings(place):
+    runs = event_multiplexer.EventMultiplexer()
+    runs.AddRunsFromDirectory(str(place[0] / "runs" / "tune")).Reload()
+    shown = set()
+    for name, tags in runs.Runs().items():
+        if "validation/accuracy" in tags["tensors"] and "teacher" not in name:
+            content = runs.GetAccumulator(name).PluginTagToContent("hparams")
+            told = metadata.parse_session_start_info_plugin_data(
+                content[metadata.SESSION_START_INFO_TAG]
+            )
+            hparams = told.hparams
+            shown.add(
+                (
+                    hparams["temperature"].number_value,
+                    hparams["beta"].number_value,
+                    hparams["phase"].string_value,
+                )
+            )
+    assert shown == {
+        (2.0, beta, phase)
+        for beta in (0.25, 0.75)
+        for phase in ("lit", "fine_tune")
+    }
+
+
+REFUSED = {
+    "--teacher_weights=": "`teacher_weights` must name the teacher",
+    "--small_student=": "`small_student` must name the student",
+    "--validation_fraction=0": "`validation_fraction` must be above 0",
+    "--temperatures=2,0": "`temperature` must be positive and finite. Received",
+    "--temperatures=": "--temperatures=",
+    "--alphas=0.5,1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
+    "--betas=0.5,0.50": "`betas` must be one value or more, each once.",
+    "--betas=x": "not numbers with commas between them",
+    "--seeds=-1": "`seed` must be in [0, 2³¹).",
+    "--seeds=0.5": "not numbers with commas between them",
+    "--parallel=0": "`parallel` must be ≥ 1. Received: parallel=0.",
+    "--strategy=multi_worker": "--print_commands",
+    "--prune --print_commands": "`prune` watches trials",
+}
+
+
+@pytest.mark.parametrize("flags", REFUSED)
+def test_what_cannot_be_is_refused_before_anything_starts(flags, tmp_path):
+    done = run("-m", "lit_tf.launch.tune", *FLAGS, *flags.split(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lit-tune: ")
+    assert REFUSED[flags] in done.stderr and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_of_it_needs_tensorflow(tmp_path):
+    line = [*FLAGS, "--print_commands"]
+    script = (
+        "import atexit, os, sys\n"
+        "from lit_tf.launch import tune\n"
+        "atexit.register(lambda: 'tensorflow' in sys.modules and os._exit(9))\n"
+        "tune.main()"
+    )
+    done = run("-c", script, *line, cwd=tmp_path)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+
+
+def test_a_student_that_is_unknown_is_named(place):
+    folder = place[0]
+    line = ("-m", "lit_tf.launch.tune", *FLAGS, "--student=resnet21")
+    done = run(*line, "--workdir=other", cwd=folder)
+    assert done.returncode == 2 and done.stdout == "resnet21 is rehearsed\n"
+    assert "6n + 2 (8, 14, 20, …). Received: res" in done.stderr
+    assert done.stderr.count("\n") == 1
