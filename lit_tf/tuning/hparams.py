@@ -27,7 +27,7 @@ def write(settings: tuning.Tune, folder: pathlib.Path) -> None:
     """
     # A domain is also a filter: it has what other stages go by, too.
     domains = {
-        name: sorted({*settings.grid(name), getattr(settings.method, name)})
+        name: sorted({*settings.grid(name), getattr(settings.loss, name)})
         for name in tuning.NAMES
     }
     domains |= {

@@ -36,7 +36,7 @@ class Tune(config.Compress):
         # Each group of settings checks itself.
         for name in NAMES:
             for value in self.grid(name):
-                dataclasses.replace(self.method, **{name: value})
+                dataclasses.replace(self.loss, **{name: value})
         for seed in self.seeds:
             dataclasses.replace(self.run, seed=seed)
 
@@ -61,6 +61,11 @@ def check(settings: Tune) -> None:
         "`teacher_weights` must name the teacher, which all trials share. "
         "lit-teach trains one.",
         teacher_weights=settings.teacher_weights,
+    )
+    errors.require(
+        settings.method == "lit",
+        "`method` must be lit: the search is for LIT's settings.",
+        method=settings.method,
     )
     errors.require(
         bool(settings.small_student),

@@ -116,11 +116,11 @@ def decide(
             f"No {name} can be chosen: of none have all trials finished. "
             f"{_first(failures)}The same command tries again."
         )
-    method = plan[0].settings.method
+    loss = plan[0].settings.loss
     return Stage(
         name=name,
         student=plan[0].settings.student,
-        fixed={k: getattr(method, k) for k in tuning.NAMES if k != name},
+        fixed={k: getattr(loss, k) for k in tuning.NAMES if k != name},
         values=values,
         # Of equals `max` takes the first.
         chosen=max(whole, key=lambda one: round(one.mean, _DIGITS)).value,
@@ -140,9 +140,7 @@ def _trial(settings, name, value, seed, chosen):
         settings=tuning.trial(
             settings,
             student=student,
-            method=dataclasses.replace(
-                settings.method, **{**chosen, name: value}
-            ),
+            loss=dataclasses.replace(settings.loss, **{**chosen, name: value}),
             run=dataclasses.replace(settings.run, seed=seed),
             # It is for the student that is trained with what was chosen.
             read_test=False,
@@ -165,7 +163,7 @@ def _place(settings, name, value, chosen):
     that it went by, on the same student.
     """
     index = tuning.NAMES.index(name)
-    if index and value == getattr(settings.method, name):
+    if index and value == getattr(settings.loss, name):
         before = tuning.NAMES[index - 1]
         if _student(settings, before) == _student(settings, name):
             return _place(settings, before, chosen[before], chosen)

@@ -9,7 +9,7 @@ import pytest
 from lit_tf import config, errors
 from lit_tf.tuning import pruning, runners, search, trials
 
-LIT = dataclasses.replace(config.LIT, epochs=4)
+LIT = dataclasses.replace(config.LIT, epochs=4, milestones=())
 RISING = [0.5, 0.6, 0.7, 0.8]
 LOW = [0.1, 0.2, 0.3, 0.4]
 # Time to be looked at, after two epochs for as long as it takes.

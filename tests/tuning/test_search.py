@@ -27,9 +27,9 @@ def test_temperature_comes_first_then_alpha_with_it_then_beta(wanted, played):
     tried = [
         (
             one.settings.student,
-            one.settings.method.temperature,
-            one.settings.method.alpha,
-            one.settings.method.beta,
+            one.settings.loss.temperature,
+            one.settings.loss.alpha,
+            one.settings.loss.beta,
         )
         for one in run.ran
     ]

@@ -17,7 +17,9 @@ FLAGS = (
     "--small_student=resnet8",
     "--lit_epochs=1",
     "--lit_milestones=",
+    "--lit_milestones=",
     "--fine_tune_epochs=1",
+    "--fine_tune_milestones=",
     "--fine_tune_milestones=",
     "--temperatures=2",
     "--alphas=0.95",
@@ -107,6 +109,7 @@ def test_tensorboard_shows_every_trial_by_its_settings(place):
 REFUSED = {
     "--teacher_weights=": "`teacher_weights` must name the teacher",
     "--small_student=": "`small_student` must name the student",
+    "--method=kd": "`method` must be lit: the search is for LIT's settings.",
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
     "--temperatures=": "--temperatures=",
