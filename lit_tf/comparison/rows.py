@@ -57,9 +57,9 @@ class Row:
         return self.runs[0].report["budget"]["examples"]
 
     def of(self, value: Callable[[finished.Run], float | None]) -> list[float]:
-        """Returns a figure of every run, none where one has none."""
+        """Returns a figure of the runs that have it."""
         found = [value(run) for run in self.runs]
-        return [] if None in found else found
+        return [figure for figure in found if figure is not None]
 
     def cost(self, name: str) -> float:
         """Returns a mean cost of the student, or of training it.

@@ -63,23 +63,24 @@ def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
     Raises:
         DataError: there is no such folder, or no finished run in any.
     """
-    found, skipped = {}, []
+    folders = {}
     for path in map(pathlib.Path, paths):
         if not path.is_dir():
             raise errors.DataError(f"There is no folder {path}.")
-        for folder in _folders(path):
-            if folder.resolve() not in found:
-                said = _read(folder)
-                if isinstance(said, str):
-                    skipped.append(f"{folder}: {said}")
-                else:
-                    found[folder.resolve()] = Run(folder, said)
+        folders |= {folder.resolve(): folder for folder in _folders(path)}
+    found, skipped = [], []
+    for folder in folders.values():
+        said = _read(folder)
+        if isinstance(said, str):
+            skipped.append(f"{folder}: {said}")
+        else:
+            found.append(Run(folder, said))
     if not found:
         raise errors.DataError(
             "There is no finished run of lit-compress to report. "
             + " ".join(f"Left out: {line}." for line in skipped)
         )
-    return list(found.values()), skipped
+    return found, skipped
 
 
 def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:

@@ -105,6 +105,9 @@ def test_mixed_runs_have_a_table_each_and_a_warning(reported):
     assert "**Mixed.** These runs are of different data" in text
     assert "## cifar10\n" in text and "## cifar100\n" in text
     assert len(told["data"]) == 2
+    for number in (1, 2):
+        assert f"(data_{number}/penalties.png)" in text
+        assert (output / f"data_{number}" / "penalties.png").is_file()
 
 
 def test_what_was_left_out_is_said(reported, leave):
@@ -123,6 +126,11 @@ def test_runs_of_different_machines_are_said_to_be(reported):
 def test_the_reference_is_a_row_by_its_name(reported):
     told, _ = reported(*seeds(0.9), {"method": "kd"}, reference="kd")
     assert told["data"][0]["reference"] == "kd"
+
+
+def test_plain_lit_is_the_reference_wherever_it_stands(reported):
+    told, _ = reported({"method": "kd"}, {"student": "resnet32"})
+    assert told["data"][0]["reference"] == "lit"
 
 
 def test_an_unknown_reference_is_told_the_nearest(reported):
