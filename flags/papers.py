@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from lit_tf import published
 
+_TEACHER = 110
 _TITLES = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
@@ -53,9 +54,9 @@ def recipes() -> dict[str, str]:
 
 
 def _recipes() -> Iterator[tuple[str, str]]:
-    for dataset, family in published.PUBLISHED:
-        for depth in published.DEPTHS:
-            teacher = f"{family}{published.TEACHER}"
+    for dataset, family in published.CIFAR:
+        for depth in published.DEPTHS[family]:
+            teacher = f"{family}{_TEACHER}"
             student = f"{family}{depth}"
             name = f"{dataset}_{teacher}_to_{student}"
             yield (
@@ -71,7 +72,7 @@ def _recipes() -> Iterator[tuple[str, str]]:
 def _header(name, dataset, family, depth):
     title = _TITLES[family]
     found = published.of(dataset, f"{family}{depth}")
-    teacher = published.of(dataset, f"{family}{published.TEACHER}")["scratch"]
+    teacher = published.of(dataset, f"{family}{_TEACHER}")["scratch"]
     about = (
         "Not run by us: on two CPU cores it would take weeks; it wants a GPU. "
         f"Published: {found['LIT']:.2f} % (LIT, paper's vector figure; "
@@ -82,7 +83,7 @@ def _header(name, dataset, family, depth):
         f"images. {_OURS[family]}"
     )
     lines = [
-        f"{title}-{published.TEACHER} → {title}-{depth} on "
+        f"{title}-{_TEACHER} → {title}-{depth} on "
         f"{_TITLES[dataset]}, the paper's settings.",
         "",
         f"  lit-compress --recipe={name} --data_dir=DIR",

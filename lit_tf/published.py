@@ -4,10 +4,14 @@ They are those of the authors' workshop paper, read from its vector figure;
 presumably single runs, each at its best epoch on the test split.
 """
 
-DEPTHS = (20, 32, 44, 56, 110)
-TEACHER = 110
+# Of the students, ascending; the last is the teacher's.
+DEPTHS = {
+    "resnet": (20, 32, 44, 56, 110),
+    "resnext": (20, 32, 44, 56, 110),
+    "vdcnn": (9, 17, 29),
+}
 # Data set, family → way of training → test accuracy in %, of each depth.
-PUBLISHED = {
+CIFAR = {
     ("cifar10", "resnet"): {
         "scratch": (91.73, 92.63, 93.10, 93.39, 93.68),
         "KD": (92.75, 93.29, 93.73, 93.87, 94.11),
@@ -33,6 +37,20 @@ PUBLISHED = {
         "LIT": (74.99, 77.12, 77.70, 78.28, 79.11),
     },
 }
+AMAZON = {
+    ("amazon_full", "vdcnn"): {
+        "scratch": (62.25, 62.90, 63.03),
+        "KD": (62.44, 63.32, 63.48),
+        "hint": (62.51, 63.37, 63.55),
+        "LIT": (62.69, 63.50, 63.79),
+    },
+    ("amazon_polarity", "vdcnn"): {
+        "scratch": (95.48, 95.84, 95.92),
+        "KD": (95.45, 95.89, 95.82),
+        "hint": (95.50, 95.91, 95.80),
+        "LIT": (95.66, 95.99, 96.09),
+    },
+}
 
 
 def of(dataset: str, student: str) -> dict[str, float]:
@@ -44,8 +62,8 @@ def of(dataset: str, student: str) -> dict[str, float]:
     """
     family = student.rstrip("0123456789")
     depth = student.removeprefix(family)
-    known = PUBLISHED.get((dataset, family), {})
-    if not depth or int(depth) not in DEPTHS:
+    known = (CIFAR | AMAZON).get((dataset, family), {})
+    if not known or not depth or int(depth) not in DEPTHS[family]:
         return {}
-    column = DEPTHS.index(int(depth))
+    column = DEPTHS[family].index(int(depth))
     return {way: values[column] for way, values in known.items()}

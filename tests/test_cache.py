@@ -17,6 +17,7 @@ from lit_tf import (
     errors,
     experiment,
     lit,
+    methods,
     models,
     rehearsal,
     sectioned,
@@ -67,7 +68,16 @@ def model(digits):
 def opened(model, digits, folder, **changes):
     """Returns the answers that a cache gives, and what it is made of."""
     wanted = dataclasses.replace(settings(folder), **changes)
-    return assemble.answers(wanted, model, digits)
+    pair = methods.Pair(
+        config=wanted,
+        teacher=model.teacher,
+        student=model.student,
+        frozen=model.frozen,
+        copy=None,
+        another=None,
+        steps=0,
+    )
+    return assemble.answers(pair, digits)
 
 
 def read(digits, views, *, epochs=2 * VIEWS, seed=3):

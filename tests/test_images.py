@@ -34,14 +34,15 @@ def fixed(generators, taught, tmp_path_factory):
         teacher_weights=str(taught[0]),
         fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
     )
-    make, made = assemble.compression, {}
+    make, made = assemble.stages, {}
 
     def making(*given):
-        made.update(make(*given))
-        return made
+        for stage in make(*given):
+            made[stage.name] = stage.trainer
+            yield stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assemble, "compression", making)
+        patch.setattr(assemble, "stages", making)
         report = experiment.compress(chosen, command="lit-compress --x")
     return workdir, report, made
 

@@ -271,7 +271,7 @@ def _published(rows):
     return [
         formats.table(table),
         "Not ours: test accuracies of the authors' workshop paper, read from "
-        "its vector figure; presumably single runs with a teacher of 110 "
-        "layers, of other budgets, each at its best epoch on the test split. "
+        "its vector figure; presumably single runs, of other teachers and "
+        "budgets, each at its best epoch on the test split. "
         "They do not compare with the rows above.",
     ]

@@ -1,0 +1,116 @@
+"""Every method, run to its report: what it took, and that it resumes."""
+
+import json
+
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import (
+    config,
+    experiment,
+    measure,
+    methods,
+    phases,
+    sectioned,
+)
+
+
+def same(ours, theirs):
+    pairs = zip(ours.get_weights(), theirs.get_weights(), strict=True)
+    return [np.array_equal(one, other) for one, other in pairs]
+
+
+@pytest.fixture(scope="module")
+def ran(settings, tmp_path_factory):
+    """A function: method → the folder and the report of its run."""
+    known = {}
+
+    def run(method):
+        if method not in known:
+            folder = tmp_path_factory.mktemp(method)
+            told = experiment.compress(settings(folder, method))
+            known[method] = folder, told
+        return known[method]
+
+    return run
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_a_method_runs_to_its_report(ran, method):
+    folder, told = ran(method)
+    assert told["settings"]["method"] == method
+    assert told["student"]["test_accuracy"] > 0.2
+    assert list(told["budget"]["phases"]) == ["lit", "fine_tune"]
+    assert told["budget"]["examples"] == 2 * told["data"]["train"]
+    student = lit_tf.load(folder / "student.keras")
+    assert measure.flops(student) == told["student"]["flops"]
+    assert sectioned.computes_in(student) == {"float32"}
+    assert f"Method {method}." in (folder / "report.md").read_text()
+
+
+def test_what_training_took_is_counted(ran):
+    flops = {}
+    for method in ("scratch", "kd"):
+        folder, told = ran(method)
+        budget = told["budget"]
+        flops[method] = budget["flops"] / budget["examples"]
+        for unit in ("examples", "flops", "seconds"):
+            phase = budget["phases"].values()
+            assert budget[unit] == sum(one[unit] for one in phase) > 0
+    teacher, student = told["teacher"]["flops"], told["student"]["flops"]
+    stem = measure.flops(lit_tf.load(folder / "student.keras").stem)
+    # Forward, and twice as much backward, less what nobody asks of the pixels.
+    assert flops["scratch"] == pytest.approx(3 * student - stem, rel=1e-9)
+    assert flops["kd"] == pytest.approx(flops["scratch"] + teacher, rel=1e-9)
+
+
+def test_replicas_take_what_one_device_takes(ran, settings, tmp_path):
+    told = experiment.compress(
+        settings(tmp_path, run=config.Run(strategy="mirrored"), read_test=False)
+    )
+    _, alone = ran("lit")
+    for unit in ("examples", "flops"):
+        assert told["budget"][unit] == alone["budget"][unit]
+
+
+def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
+    settings, tmp_path, monkeypatch
+):
+    def read(*_, **__):
+        raise AssertionError("The test split was read.")
+
+    monkeypatch.setattr("lit_tf.tasks.classes.judge", read)
+    told = experiment.compress(
+        settings(tmp_path, no_fine_tune=True, read_test=False)
+    )
+    assert list(told["budget"]["phases"]) == ["lit"]
+    assert told["student"]["last_phase"] == "lit"
+    assert "test_accuracy" not in json.dumps(told)
+    assert told["student"]["best"]["validation_accuracy"] > 0.2
+    text = (tmp_path / "report.md").read_text()
+    assert "The test split was not read (--noread_test)." in text
+
+
+def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
+    whole, _ = ran("network_slimming")
+    chosen = settings(tmp_path, "network_slimming")
+    run, names = phases.run, []
+
+    def halting(name, *arguments, **named):
+        if names:
+            raise KeyboardInterrupt
+        names.append(name)
+        return run(name, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phases, "run", halting)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.compress(chosen)
+    experiment.compress(chosen)
+    assert all(
+        same(
+            lit_tf.load(whole / "student.keras"),
+            lit_tf.load(tmp_path / "student.keras"),
+        )
+    )
