@@ -5,7 +5,7 @@ from absl import flags
 flags.DEFINE_string(
     "output",
     "runs/report",
-    "The folder to write: report.md, report.html, report.json, figures.",
+    "The folder to write: report.md, report.html, rows.json, figures.",
 )
 flags.DEFINE_string(
     "reference",

@@ -70,8 +70,8 @@ def shown(
     student: sectioned.SectionedModel,
 ) -> str:
     """Returns the parts of both, and what becomes of them in phase lit."""
-    fates = methods.fates(config, len(student.sections))
-    return report.sections(teacher, student, fates)
+    ends, sections = methods.fates(config)
+    return report.sections(teacher, student, ends=ends, sections=sections)
 
 
 def teaching(

@@ -141,6 +141,15 @@ class Compress:
                     f"for {self.method}.",
                     **{field.name: value},
                 )
+        errors.require(
+            self.copy_ends
+            or self.frozen.teacher_cache == "off"
+            or self.method != "lit"
+            or self.loss.section_input == "student",
+            "`teacher_cache` keeps nothing of the stem, which section 1 is fed "
+            "where `copy_ends` is off: one of them has to go.",
+            teacher_cache=self.frozen.teacher_cache,
+        )
 
 
 def teaching(config: Compress, *, workdir: str) -> Teach:

@@ -10,11 +10,6 @@ from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
 
 
-def guided(sections: int) -> int:
-    """Returns which of K sections gets the hint, from 1: the middle one."""
-    return (sections + 1) // 2
-
-
 class Hint(trainer.Trainer):
     """Trains a student up to its middle on its teacher's representation there.
 
@@ -64,7 +59,7 @@ class Hint(trainer.Trainer):
             frozen=frozen,
             **kwargs,
         )
-        self.guided = guided(len(student.sections))
+        self.guided = (len(student.sections) + 1) // 2
         self.penalty = penalties.get(penalty)
         self.copies_ends = copy_ends
 

@@ -65,9 +65,21 @@ class Pair:
     steps: int
 
 
-# Each stage is asked for when the one before it is over, so that it starts from
-# what that has left.
-Method = Callable[[Pair], Iterator[Stage]]
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way of training.
+
+    Args:
+        stages: yields its stages. Each is asked for when the one before it is
+            over, so that it starts from what that has left.
+        ends: what becomes of stem and head in phase lit, in words; where they
+            are not to be copied they are new, and trained.
+        sections: what becomes of the sections.
+    """
+
+    stages: Callable[[Pair], Iterator[Stage]]
+    ends: str
+    sections: str = "trained"
 
 
 def check(
@@ -88,33 +100,16 @@ def check(
     if settings.init == "teacher_blocks":
         blocks.check_alike(teacher, student)
     if settings.method == "network_slimming":
-        slimming.fraction_for(teacher, measure.flops(student))
+        _to_prune(settings, teacher, student)
 
 
-def fates(settings: config.Compress, sections: int) -> list[str]:
-    """Returns what becomes of stem, sections and head in phase lit, in words.
-
-    Args:
-        settings: the method's.
-        sections: K.
-    """
-    if settings.method == "network_slimming":
-        end, pressed = "the teacher's", "the teacher's, scales pressed"
-        return [end, *[pressed] * sections, end]
-    new = settings.method in ("scratch", "multi_hint")
-    copied = settings.copy_ends and not new
-    frozen = copied and settings.method in ("lit", "hint")
-    end = (
-        f"{'copied' if copied else 'new'}, {'frozen' if frozen else 'trained'}"
-    )
-    block = "trained"
+def fates(settings: config.Compress) -> tuple[str, str]:
+    """Returns what becomes of the ends and of the sections in phase lit."""
+    method = METHODS[settings.method]
+    ends = method.ends if settings.copy_ends else "new, trained"
     if settings.init == "teacher_blocks":
-        block = "the teacher's blocks, trained"
-    words = [block] * sections
-    if settings.method == "hint":
-        middle = hint.guided(sections)
-        words[middle:] = ["waits"] * (sections - middle)
-    return [end, *words, end]
+        return ends, f"the teacher's blocks, {method.sections}"
+    return ends, method.sections
 
 
 def lit_trainer(
@@ -221,9 +216,7 @@ def _network_slimming(pair):
     rivals = pair.config.rivals
     slim = slimming.Slim(pair.copy(pair.teacher), sparsity=rivals.sparsity)
     yield Stage(name="lit", phase="lit", trainer=slim)
-    fraction = rivals.pruned_channels or slimming.fraction_for(
-        slim.student, measure.flops(pair.student)
-    )
+    fraction = _to_prune(pair.config, slim.student, pair.student)
     kept = slimming.choose(slimming.cuts(slim.student), fraction)
     pruned = slimming.prune(slim.student, kept)
     yield Stage(
@@ -231,16 +224,31 @@ def _network_slimming(pair):
     )
 
 
-METHODS: dict[str, Method] = {
-    "lit": _lit,
-    "scratch": _scratch,
-    "scratch_copied": _scratch_copied,
-    "kd": _knowledge_distillation,
-    "hint": _hint,
-    "multi_hint": _multi_hint,
-    "born_again": _born_again,
-    "network_slimming": _network_slimming,
+METHODS = {
+    "lit": Method(_lit, "copied, frozen"),
+    "scratch": Method(_scratch, "new, trained"),
+    "scratch_copied": Method(_scratch_copied, "copied, trained"),
+    "kd": Method(_knowledge_distillation, "copied, trained"),
+    "hint": Method(_hint, "copied, frozen", "trained up to the middle"),
+    "multi_hint": Method(_multi_hint, "new, trained"),
+    "born_again": Method(_born_again, "copied, trained"),
+    "network_slimming": Method(
+        _network_slimming, "the teacher's", "the teacher's, scales pressed"
+    ),
 }
+
+
+def _to_prune(settings, model, student):
+    """Returns the fraction of a model's channels that is to go.
+
+    Raises:
+        SettingsError: none can, or too few.
+    """
+    fraction = settings.rivals.pruned_channels
+    if fraction:
+        slimming.cuts(model)
+        return fraction
+    return slimming.fraction_for(model, measure.flops(student))
 
 
 def _in_both(make):

@@ -90,14 +90,17 @@ def table(
 def sections(
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
-    fates: Sequence[str],
+    *,
+    ends: str,
+    sections: str,
 ) -> str:
     """Returns the parts of both, what flows between and what is trained.
 
     Args:
         teacher: K sections.
         student: likewise.
-        fates: of stem, sections and head in phase lit (see `methods.fates`).
+        ends: what becomes of stem and head in phase lit, in words.
+        sections: what becomes of the sections.
     """
     rows = [("part", "output", "teacher", "student", "phase lit")]
     names = [f"section {k}" for k in range(1, len(student.sections) + 1)]
@@ -106,7 +109,10 @@ def sections(
         for model in (teacher, student)
     ]
     for name, theirs, ours, fate in zip(
-        ("stem", *names, "head"), *parts, fates, strict=True
+        ("stem", *names, "head"),
+        *parts,
+        (ends, *[sections] * len(names), ends),
+        strict=True,
     ):
         shape = "×".join(map(str, theirs.output_shape[1:]))
         counts = (f"{measure.parameters(model):,}" for model in (theirs, ours))

@@ -13,7 +13,7 @@ OTHERS = {
     "exclusive": ("Trouser+Coat",),
     "image_size": 64,
     "penalty": "l1",
-    "section_input": "mixed",
+    "section_input": "student",
     "init": "teacher_blocks",
     "export": "last",
     "optimizer": "adam",
@@ -373,6 +373,23 @@ def test_a_setting_is_for_the_methods_that_know_it(method, name, value, takers):
     assert str(refusal.value) == (
         f"`{name}` is for `method` {takers}, not for {method}. Received: "
         f"{name}={value!r}."
+    )
+
+
+@pytest.mark.parametrize("section_input", ["teacher", "mixed"])
+def test_what_is_not_kept_of_the_teacher_is_not_to_be_asked_for(section_input):
+    loss = config.Loss(section_input=section_input)
+    kept = config.Frozen(teacher_cache="memory")
+    config.Compress(loss=loss, frozen=kept)
+    config.Compress(loss=loss, copy_ends=False)
+    own = config.Loss(section_input="student")
+    config.Compress(loss=own, frozen=kept, copy_ends=False)
+    with pytest.raises(errors.SettingsError) as refusal:
+        config.Compress(loss=loss, frozen=kept, copy_ends=False)
+    assert str(refusal.value) == (
+        "`teacher_cache` keeps nothing of the stem, which section 1 is fed "
+        "where `copy_ends` is off: one of them has to go. Received: "
+        "teacher_cache='memory'."
     )
 
 

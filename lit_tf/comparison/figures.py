@@ -183,7 +183,7 @@ def _legend(sheet, axes):
 
 
 def _percent(row):
-    mean, deviation = groups.spread(row.of(groups.accuracy))
+    mean, deviation = groups.spread(row.of(lambda run: run.accuracy))
     return 100 * mean, 100 * deviation
 
 

@@ -9,7 +9,8 @@ from lit_tf import errors, files
 from lit_tf.comparison import figures, pages, rows, runs, significance
 
 _TITLE = "# Ways of training, side by side"
-_DATA, _TEXT, _PAGE = "report.json", "report.md", "report.html"
+# (Not report.json, or it would be taken for a run's.)
+_DATA, _TEXT, _PAGE = "rows.json", "report.md", "report.html"
 
 
 def gather(
@@ -31,7 +32,7 @@ def gather(
         overwrite: whether a report that stands at `output` may be replaced.
 
     Returns:
-        The report, as in `report.json`.
+        The report, as in `rows.json`.
 
     Raises:
         SettingsError: there are no folders, or no row of that name.

@@ -75,14 +75,6 @@ class Row:
         return statistics.mean(self.of(lambda r: r.report["budget"][unit]))
 
 
-def accuracy(run: finished.Run) -> float | None:
-    """Returns the accuracy of what a run exported: on test, if it was read."""
-    student = run.report["student"]
-    if "test_accuracy" in student:
-        return student["test_accuracy"]
-    return student[student["exported"]]["validation_accuracy"]
-
-
 def figure(which: str, name: str) -> Callable[[finished.Run], float | None]:
     """Returns what reads an accuracy of the "last" or the "best" student.
 

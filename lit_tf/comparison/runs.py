@@ -38,6 +38,14 @@ class Run:
         return self.settings["seed"]
 
     @property
+    def accuracy(self) -> float | None:
+        """That of what was exported: on test, if it was read."""
+        student = self.report["student"]
+        if "test_accuracy" in student:
+            return student["test_accuracy"]
+        return student[student["exported"]]["validation_accuracy"]
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What runs of one row have in common: settings, teacher, data."""
         settings = {k: v for k, v in self.settings.items() if k not in _FREE}
@@ -147,12 +155,11 @@ def _read(folder):
         missing = [key for key in _KEYS if key not in report]
         if missing:
             return f"of an earlier version: its report has no {missing[0]}"
-        if report["student"].get("last", {}).keys() < {"validation_accuracy"}:
-            return "damaged"
-        if "attribute_accuracy" in report["student"]:
-            return "of a generator, which has no accuracy to compare"
-        Run(folder, report).identity, report["settings"]["method"]
-        report["student"]["exported"], report["budget"]["examples"]
+        found = Run(folder, report)
+        found.identity, report["settings"]["method"]
+        report["budget"]["examples"]
+        if found.accuracy is None:
+            return "of neither test nor validation accuracy"
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return "damaged"
     return report

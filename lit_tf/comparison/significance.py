@@ -48,9 +48,9 @@ def against(
         The differences; p is corrected for as many as are tested (Holm, 1979).
     """
     found = []
-    base = {run.seed: rows.accuracy(run) for run in reference.runs}
+    base = {run.seed: run.accuracy for run in reference.runs}
     for row in others:
-        ours = {run.seed: rows.accuracy(run) for run in row.runs}
+        ours = {run.seed: run.accuracy for run in row.runs}
         shared = tuple(sorted(ours.keys() & base.keys()))
         alike = all(
             getattr(row, name) == getattr(reference, name)

@@ -50,7 +50,7 @@ def stages(
 ) -> Iterator[methods.Stage]:
     """Returns who trains a student, one after another."""
     del beside
-    return methods.METHODS[pair.config.method](pair)
+    return methods.METHODS[pair.config.method].stages(pair)
 
 
 def new(

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from lit_tf import errors, files, flat
+from lit_tf import errors, files, flat, formats
 from lit_tf.tuning import settings as tuning
 from lit_tf.tuning import stages
 
@@ -64,7 +64,6 @@ def table(decided: Sequence[stages.Stage]) -> str:
     """Returns every value's score as a table, in Markdown."""
     rows = [
         ("stage", "value", "validation accuracy", "seeds", ""),
-        ("---",) * 5,
         *(
             (
                 f"{stage.name} ({stage.student})",
@@ -77,7 +76,7 @@ def table(decided: Sequence[stages.Stage]) -> str:
             for one in stage.values
         ),
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return formats.table(rows)
 
 
 def _score(value):

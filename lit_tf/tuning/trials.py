@@ -8,7 +8,7 @@ import json
 import pathlib
 import sys
 
-from lit_tf import config, errors, files, flat
+from lit_tf import config, errors, files, flat, plots
 from lit_tf.tuning import settings as tuning
 
 PROGRAM = (sys.executable, "-m", "lit_tf.launch.compress")
@@ -133,10 +133,8 @@ class Trial:
 
     def epochs(self) -> list[Epoch]:
         """Returns how it did on validation, epoch by epoch of both phases."""
-        metrics = self.folder / "metrics.jsonl"
-        text = metrics.read_text(encoding="utf-8") if metrics.is_file() else ""
-        # The last line may be being written.
-        rows = map(json.loads, text.split("\n")[:-1])
+        # Without the last line, if that is just being written.
+        rows = plots.read(self.folder / "metrics.jsonl")
         return [
             Epoch(phase=r["phase"], epoch=r["epoch"], accuracy=r[_ACCURACY])
             for r in rows

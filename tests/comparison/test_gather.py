@@ -42,7 +42,7 @@ def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
     assert re.search(r"\| kd +\| 0, 1, 2 .*\| worse +\|", text)
     assert re.search(r"\| hint +\| 0 .*none: fewer than 3 seeds", text)
     assert "Teacher resnet56: 93.39% on test" in text
-    assert told == json.loads((output / "report.json").read_text())
+    assert told == json.loads((output / "rows.json").read_text())
     rows = {row["name"]: row for row in told["data"][0]["rows"]}
     assert rows["lit"]["accuracies"]["test_last"] == [0.90, 0.91, 0.92]
     assert rows["kd"]["seeds"] == [0, 1, 2]
@@ -121,6 +121,14 @@ def test_runs_of_different_machines_are_said_to_be(reported):
     _, output = reported(*seeds(0.9), {"method": "kd", **other})
     text = (output / "report.md").read_text()
     assert "times and latencies of different rows do not compare" in text
+
+
+def test_a_report_among_the_runs_is_no_run(reported, tmp_path):
+    reported(*seeds(0.9))
+    runs = tmp_path / "runs"
+    gather.gather([str(runs)], str(runs / "report"))
+    told = gather.gather([str(runs)], str(runs / "report"), overwrite=True)
+    assert len(told["data"][0]["rows"]) == 1 and not told["left_out"]
 
 
 def test_the_reference_is_a_row_by_its_name(reported):

@@ -1,5 +1,7 @@
 """Every method: who trains, and from what."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -183,35 +185,46 @@ def test_settings_reach_the_trainers(settings, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "changes", "fates"),
+    ("method", "changes", "ends", "sections"),
     [
-        ("lit", {}, ["copied, frozen", "trained", "copied, frozen"]),
+        ("lit", {}, "copied, frozen", "trained"),
         (
             "lit",
             {"copy_ends": False, "init": "teacher_blocks"},
-            ["new, trained", "the teacher's blocks, trained", "new, trained"],
+            "new, trained",
+            "the teacher's blocks, trained",
         ),
-        ("kd", {}, ["copied, trained", "trained", "copied, trained"]),
-        ("multi_hint", {}, ["new, trained", "trained", "new, trained"]),
-        (
-            "network_slimming",
-            {},
-            [
-                "the teacher's",
-                "the teacher's, scales pressed",
-                "the teacher's",
-            ],
-        ),
+        ("scratch", {}, "new, trained", "trained"),
+        ("kd", {}, "copied, trained", "trained"),
+        ("hint", {}, "copied, frozen", "trained up to the middle"),
     ],
 )
-def test_what_becomes_of_the_parts_is_said_of_each_method(
-    method, changes, fates
-):
-    end, section, other = fates
+def test_what_becomes_of_the_parts_is_said(method, changes, ends, sections):
     chosen = config.Compress(method=method, **changes)
-    assert methods.fates(chosen, 3) == [end, *[section] * 3, other]
+    assert methods.fates(chosen) == (ends, sections)
 
 
-def test_after_the_hint_sections_wait():
-    chosen = config.Compress(method="hint")
-    assert methods.fates(chosen, 4)[1:5] == ["trained"] * 2 + ["waits"] * 2
+@pytest.mark.parametrize("method", TRAINERS)
+def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
+    pair, found = staged(method)
+    first = found[0].trainer
+    trained = {id(variable) for variable in first.trained_variables}
+    said = methods.METHODS[method].ends
+    for part in ("stem", "head"):
+        ours = getattr(first.student, part)
+        copied = all(same(ours, getattr(pair.teacher, part)))
+        assert copied == ("new" not in said)
+        if method != "hint" and said != "the teacher's":
+            all_of_it = {id(v) for v in ours.trainable_variables} <= trained
+            assert all_of_it == ("trained" in said)
+
+
+def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
+    rivals = config.Rivals(pruned_channels=0.25)
+    chosen = settings(tmp_path, "network_slimming")
+    teacher, student = assemble.pair(chosen, assemble.dataset(chosen))
+    # No cut leaves as little as a head alone.
+    with pytest.raises(errors.SettingsError, match="can be slimmed to"):
+        methods.check(chosen, teacher, student.head)
+    given = dataclasses.replace(chosen, rivals=rivals)
+    methods.check(given, teacher, student.head)
