@@ -16,6 +16,9 @@ _PUBLIC = {
     "SGD": "lit_tf.optimizers",
     "SectionedModel": "lit_tf.sectioned",
     "load": "lit_tf.sectioned",
+    "split": "lit_tf.splits",
+    "plan": "lit_tf.plans",
+    "shrink": "lit_tf.students",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -10,6 +10,7 @@ import dataclasses
 
 from lit_tf import errors
 from lit_tf.groups import (
+    COMPRESSED,
     DISCRIMINATORS,
     DTYPES,
     EXPORTS,
@@ -164,6 +165,7 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
 
 
 __all__ = [
+    "COMPRESSED",
     "DISCRIMINATORS",
     "DTYPES",
     "EXPORTS",

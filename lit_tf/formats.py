@@ -13,6 +13,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def shape(sizes: Sequence[int | None]) -> str:
+    """Returns the shape of an example: 32×32×3, "?" where a size is open."""
+    return "×".join("?" if size is None else str(size) for size in sizes)
+
+
 def duration(seconds: float) -> str:
     """Returns a time as a person says it: 0:09, 12:30, 3:05:00."""
     minutes, seconds = divmod(round(seconds), 60)

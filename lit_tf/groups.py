@@ -29,6 +29,7 @@ METHODS = (
     "network_slimming",
 )
 INITS = ("fresh", "teacher_blocks")
+COMPRESSED = ("flops", "parameters", "latency")
 SECTION_INPUTS = ("teacher", "student", "mixed")
 
 

@@ -72,11 +72,28 @@ def latency_ms(
         runs: timed calls of each, after ten that are not.
     """
     models = {name: tf.saved_model.load(str(f)) for name, f in folders.items()}
-    times: dict[str, list[float]] = {name: [] for name in models}
+    serve = {name: model.serve for name, model in models.items()}
+    return medians_ms(serve, batch, runs=runs)
+
+
+def medians_ms(
+    functions: Mapping[str, Callable[..., Any]],
+    batch: Sequence[tf.Tensor],
+    *,
+    runs: int,
+) -> dict[str, float]:
+    """Measures functions of a batch, which take turns: the median, in ms.
+
+    Args:
+        functions: by name.
+        batch: their arguments.
+        runs: timed calls of each, after ten that are not.
+    """
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(runs + 10):
-        for name, model in models.items():
+        for name, function in functions.items():
             start = time.perf_counter()
-            tf.nest.map_structure(np.asarray, model.serve(*batch))
+            tf.nest.map_structure(np.asarray, function(*batch))
             if turn >= 10:
                 times[name].append(time.perf_counter() - start)
     return {

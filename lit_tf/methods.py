@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 import keras
 
 from lit_tf import (
-    blocks,
     config,
     distill,
     errors,
@@ -98,7 +97,7 @@ def check(
             f"{teacher.name}, student {student.name}."
         )
     if settings.init == "teacher_blocks":
-        blocks.check_alike(teacher, student)
+        pairs.check_blocks(teacher, student)
     if settings.method == "network_slimming":
         _to_prune(settings, teacher, student)
 
@@ -147,7 +146,7 @@ def lit_trainer(
 def start(pair: Pair) -> None:
     """Gives a student what it is to start with of its teacher's weights."""
     if pair.config.init == "teacher_blocks":
-        blocks.copy(pair.teacher, pair.student)
+        pairs.copy_blocks(pair.teacher, pair.student)
     if pair.config.copy_ends:
         pairs.copy_ends(pair.teacher, pair.student)
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from lit_tf import errors, sectioned, softmax
+from lit_tf import blocks, errors, sectioned, softmax
 
 
 def check_alike(
@@ -88,6 +88,72 @@ def copy_ends(
     """Copies the weights of the teacher's stem and head to the student."""
     student.stem.set_weights(teacher.stem.get_weights())
     student.head.set_weights(teacher.head.get_weights())
+
+
+def copy_blocks(
+    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+) -> None:
+    """Copies the weights of teacher blocks to a student's blocks.
+
+    Evenly spaced ones (`blocks.chosen`); to a student that `shrink` made, those
+    that it was left.
+
+    Raises:
+        SettingsError: the blocks are not alike.
+    """
+    for theirs, ours in check_blocks(teacher, student):
+        for source, target in zip(theirs, ours, strict=True):
+            target.set_weights(source.get_weights())
+
+
+def check_blocks(
+    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+) -> list[tuple[list[keras.layers.Layer], list[keras.layers.Layer]]]:
+    """Returns the layers of each student block, behind their teacher's.
+
+    Raises:
+        SettingsError: a section's blocks are not like the teacher's.
+    """
+    matched = _by_name if "blocks" in student.facts else _by_place
+    found = []
+    sections = zip(teacher.sections, student.sections, strict=True)
+    for k, (theirs, ours) in enumerate(sections, 1):
+        for j, (given, wanted) in enumerate(matched(theirs, ours), 1):
+            shapes = [
+                [tuple(v.shape) for layer in layers for v in layer.weights]
+                for layers in (given, wanted)
+            ]
+            if shapes[0] != shapes[1]:
+                raise errors.SettingsError(
+                    "To start from its teacher's blocks a student must have "
+                    f"blocks like them. Received: for block {j} of section {k} "
+                    f"{shapes[0]} of {teacher.name} and {shapes[1]} of "
+                    f"{student.name}."
+                )
+            found.append((given, wanted))
+    return found
+
+
+def _by_name(theirs, ours):
+    """Yields layers of one name, the teacher's before the student's."""
+    for layer in ours.layers:
+        if layer.weights:
+            yield [theirs.get_layer(layer.name)], [layer]
+
+
+def _by_place(theirs, ours):
+    """Yields what stays in both, then evenly spaced blocks of the teacher."""
+    given, wanted = blocks.of(theirs), blocks.of(ours)
+    stay = [
+        [layer for block in chain.fixed for layer in block.layers]
+        for chain in (given, wanted)
+    ]
+    if any(stay):
+        yield stay
+    numbers = given.kept(wanted.count)
+    for i, block in enumerate(wanted.blocks):
+        there = i < len(numbers)
+        yield given.blocks[numbers[i]].layers if there else [], block.layers
 
 
 def _differing(theirs, ours):

@@ -44,12 +44,13 @@ class SectionedModel(keras.Model):
         depth: int | None = None,
         facts: Mapping[str, Any] | None = None,
     ):
-        inputs = [
-            keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name)
-            for t in stem.inputs
-        ]
-        if len(inputs) == 1:
-            (inputs,) = inputs
+        # Nested as the stem takes them: one, a list or a dictionary.
+        inputs = keras.tree.map_structure(
+            lambda t: keras.Input(
+                batch_shape=t.shape, dtype=t.dtype, name=t.name
+            ),
+            stem.input,
+        )
         representations = [stem(inputs)]
         for section in sections:
             representations.append(section(representations[-1]))
