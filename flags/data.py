@@ -8,17 +8,19 @@ flags.DEFINE_string(
     "dataset",
     config.Data.dataset,
     "Data set: digits (comes with scikit-learn), cifar10, cifar100, "
-    "amazon_full, amazon_polarity, csv: a train.csv and a test.csv of your "
-    "own, a row a label from 1 and a text in one or more columns; of pictures "
-    "and their attributes celeba, or image_folder: your own pictures, in "
-    "images/ or beside an attributes.csv, a row a file's name and a 0 or 1 an "
-    "attribute, under a line of their names.",
+    "amazon_full, amazon_polarity; celeba, of pictures and their attributes. "
+    "Your own: image_classes, a folder of images a class, perhaps in train/ "
+    "and test/; npz, a file of x_train, y_train, x_test, y_test; csv, a "
+    "train.csv and a test.csv, a row a label from 1 and a text in one or more "
+    "columns; image_folder, pictures in images/ or beside an attributes.csv, a "
+    "row a file's name and a 0 or 1 an attribute, under a line of their names. "
+    "Default: auto, which of your own --data_dir holds, without one digits.",
 )
 flags.DEFINE_string(
     "data_dir",
     config.Session.data_dir,
-    "Folder with the data set's official files: the archive or what it "
-    "unpacks to.",
+    "Folder with the data set's files: the official archive or what it "
+    "unpacks to, or your own; of npz also the file itself.",
 )
 flags.DEFINE_boolean(
     "download",

@@ -86,7 +86,10 @@ def load(module: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
-        return importlib.import_module(f"lit_tf.{module}")
+        loaded = importlib.import_module(f"lit_tf.{module}")
+    if "custom_objects" in flags.FLAGS:
+        _bring(flags.FLAGS["custom_objects"].value)
+    return loaded
 
 
 def recipes() -> dict[str, str]:
@@ -101,6 +104,21 @@ def recipes() -> dict[str, str]:
         if entry.name.endswith(".flags")
     }
     return dict(sorted((files | papers.recipes()).items()))
+
+
+def _bring(modules):
+    # A script's first place to look is its own folder, not the present one.
+    sys.path.insert(0, os.getcwd())
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except Exception as error:  # Whatever somebody's code provokes.
+        raise errors.SettingsError(
+            f"--custom_objects={','.join(modules)} cannot be imported "
+            f"({errors.line(error)})."
+        ) from error
+    finally:
+        sys.path.pop(0)
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 from lit_tf.flags import (
     adversarial,
     architecture,
+    code,
     compression,
     data,
     freezing,
     judging,
     methods,
+    own_model,
     pictures,
     recipe,
     run,
@@ -24,6 +26,8 @@ ABOUT = "trains a shallow student from a deep teacher and proves it as good."
 TOPICS = (
     recipe,
     compression,
+    own_model,
+    code,
     methods,
     freezing,
     teaching,

@@ -2,8 +2,8 @@
 
 import pathlib
 
-from lit_tf.flags import config as flags_config
 from lit_tf.flags import (
+    code,
     data,
     evaluation,
     judging,
@@ -12,13 +12,23 @@ from lit_tf.flags import (
     texts,
     validation,
 )
+from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
 from lit_tf import files
 
 ABOUT = "reads the test split and prints how good a saved model is on it."
 # FID compares with the pictures that a run of the same flags trains on.
-TOPICS = (evaluation, judging, recipe, data, texts, pictures, validation)
+TOPICS = (
+    evaluation,
+    judging,
+    recipe,
+    data,
+    texts,
+    pictures,
+    validation,
+    code,
+)
 
 
 def _evaluate(line):

@@ -1,11 +1,11 @@
 """lit-export: a saved model as a SavedModel."""
 
+from lit_tf.flags import code, data, exporting, pictures, recipe, texts
 from lit_tf.flags import config as flags_config
-from lit_tf.flags import data, exporting, pictures, recipe, texts
 from lit_tf.launch import command
 
 ABOUT = "writes a model as a float32 SavedModel, raw inputs to probabilities."
-TOPICS = (exporting, recipe, data, texts, pictures)
+TOPICS = (exporting, recipe, data, texts, pictures, code)
 
 
 def _export(line):

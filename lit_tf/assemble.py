@@ -1,5 +1,6 @@
 """From settings to what is trained: the data, the models, the trainers."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 
 import keras
@@ -15,12 +16,25 @@ from lit_tf import (
     report,
     saved,
     sectioned,
+    students,
     tasks,
     trainer,
 )
 from lit_tf import config as configs
 from lit_tf import teacher as frozen
 from lit_tf.data import batches
+
+
+def resolved(
+    config: configs.Teach | configs.Compress,
+) -> configs.Teach | configs.Compress:
+    """Returns settings that leave nothing open about the data.
+
+    As `saved.fitted` has it, for the teacher that is named.
+    """
+    model = getattr(config, "teacher_weights", "")
+    settings = saved.fitted(config.data, config.session, model)
+    return dataclasses.replace(config, data=settings)
 
 
 def dataset(config: configs.Teach | configs.Compress) -> data.Dataset:
@@ -57,7 +71,7 @@ def pair(
         options = config.architecture.options
         teacher = models.get(config.teacher, **options)(**loaded.form)
     with devices.strategy(config.run.strategy).scope():
-        student = _build(config.student, _form(loaded, teacher), config)
+        student = _student(config, loaded, teacher)
     pairs.check_alike(teacher, student)
     tasks.TASKS[loaded.task].check(config, loaded)
     methods.check(config, teacher, student)
@@ -115,7 +129,6 @@ def freeze(
     loaded: data.Dataset,
 ) -> methods.Pair:
     """Freezes a taught teacher: a pair that a method can start from."""
-    form = _form(loaded, teacher)
     with devices.strategy(config.run.strategy).scope():
         dtype = frozen.dtype_for(student, config.frozen.teacher_dtype)
         twin = frozen.freeze(teacher, dtype)
@@ -128,7 +141,7 @@ def freeze(
         copy=lambda model: sectioned.with_policy(
             model, config.run.dtype, sync_batch_norm=config.run.sync_batch_norm
         ),
-        another=lambda: _build(config.student, form, config),
+        another=lambda: _student(config, loaded, teacher),
         steps=phase.total(
             batches.steps_per_epoch(loaded.train, phase.batch_size)
         ),
@@ -183,13 +196,32 @@ def _form(loaded, teacher):
     return loaded.form | sectioned.normalization(teacher)
 
 
+def _student(config, loaded, teacher):
+    """Returns a new student: the named one, or what is left of the teacher."""
+    if not config.shrink.asked:
+        return _build(config.student, _form(loaded, teacher), config)
+    keras.utils.set_random_seed(config.run.seed)
+    shrink = config.shrink
+    student = students.shrink(
+        teacher,
+        keep=shrink.keep,
+        compression=shrink.compression,
+        of=shrink.compression_of,
+    )
+    return _under_policy(student, config.run)
+
+
 def _build(name, form, config):
     run = config.run
     # Seeded here, and not once at the start, so that the weights do not depend
     # on what a resumed process did or did not do before.
     keras.utils.set_random_seed(run.seed)
     model = models.get(name, **config.architecture.options)(**form)
-    # What a builder makes is float32 and synchronises nothing.
+    return _under_policy(model, run)
+
+
+def _under_policy(model, run):
+    # What is made is float32 and synchronises nothing.
     if run.dtype == "float32" and not run.sync_batch_norm:
         return model
     return sectioned.with_policy(

@@ -10,7 +10,7 @@ import dataclasses
 
 from lit_tf import errors
 from lit_tf.groups import (
-    COMPRESSED,
+    COMPRESSION_OF,
     DISCRIMINATORS,
     DTYPES,
     EXPORTS,
@@ -30,6 +30,7 @@ from lit_tf.groups import (
     Rivals,
     Run,
     Session,
+    Shrink,
     check_loss,
     check_one_of,
 )
@@ -110,6 +111,7 @@ class Compress:
     copy_ends: bool = True
     no_fine_tune: bool = False
     read_test: bool = True
+    shrink: Shrink = Shrink()
     architecture: Architecture = Architecture()
     loss: Loss = Loss()
     rivals: Rivals = Rivals()
@@ -131,6 +133,12 @@ class Compress:
         check_one_of(EXPORTS, export=self.export)
         check_one_of(DISCRIMINATORS, discriminator=self.discriminator)
         check_one_of(METHODS, method=self.method)
+        errors.require(
+            not self.shrink.asked or self.student == Compress.student,
+            "`student` is made of the teacher where `compression` or `keep` "
+            "are given: one of them has to go.",
+            student=self.student,
+        )
         check_one_of(INITS, init=self.init)
         for group in (self, self.loss, self.rivals, self.frozen):
             for field in dataclasses.fields(group):
@@ -165,7 +173,7 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
 
 
 __all__ = [
-    "COMPRESSED",
+    "COMPRESSION_OF",
     "DISCRIMINATORS",
     "DTYPES",
     "EXPORTS",
@@ -188,6 +196,7 @@ __all__ = [
     "Phase",
     "Run",
     "Session",
+    "Shrink",
     "Teach",
     "check_loss",
     "check_one_of",

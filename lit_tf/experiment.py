@@ -37,7 +37,7 @@ def teach(config: configs.Teach, *, command: str = "") -> dict[str, Any]:
     Returns:
         The report, as in `report.json`.
     """
-    with workers.in_step(config) as config:
+    with workers.in_step(assemble.resolved(config)) as config:
         return _teach(config, command)
 
 
@@ -51,7 +51,7 @@ def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
     Returns:
         The report, as in `report.json`.
     """
-    with workers.in_step(config) as config:
+    with workers.in_step(assemble.resolved(config)) as config:
         return _compress(config, command)
 
 

@@ -50,8 +50,19 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
             value = values[field.name]
             # Flags and JSON have lists; a setting that cannot change has none.
             value = tuple(value) if isinstance(value, list) else value
+            if field.type == tuple[int, ...]:
+                value = _whole(field.name, value)
             arguments[field.name] = value
     return kind(**arguments)
+
+
+def _whole(name, values):
+    try:
+        return tuple(map(int, values))
+    except ValueError:
+        raise errors.SettingsError(
+            f"`{name}` must be whole numbers. Received: {','.join(values)}."
+        ) from None
 
 
 def _build_phase(name, settings):

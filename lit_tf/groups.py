@@ -29,7 +29,7 @@ METHODS = (
     "network_slimming",
 )
 INITS = ("fresh", "teacher_blocks")
-COMPRESSED = ("flops", "parameters", "latency")
+COMPRESSION_OF = ("flops", "parameters", "latency")
 SECTION_INPUTS = ("teacher", "student", "mixed")
 
 
@@ -64,7 +64,7 @@ def check_loss(alpha: float, temperature: float, beta: float) -> None:
 class Data:
     """What is learned from, and which part of it validates."""
 
-    dataset: str = "digits"
+    dataset: str = "auto"
     validation_fraction: float = 0.1
     split_seed: int = 0
     text_length: int = 1014
@@ -161,6 +161,41 @@ class Rivals:
             "`pruned_channels` must be a fraction in [0, 1).",
             pruned_channels=self.pruned_channels,
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shrink:
+    """A student that is its teacher with fewer blocks (`students.shrink`)."""
+
+    compression: float = 0.0
+    compression_of: str = "flops"
+    keep: tuple[int, ...] = ()
+    cuts: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        check_one_of(COMPRESSION_OF, compression_of=self.compression_of)
+        errors.require(
+            self.compression == 0 or 1 < self.compression < math.inf,
+            "`compression` must be > 1, or 0 for none.",
+            compression=self.compression,
+        )
+        errors.require(
+            all(count >= 1 for count in self.keep),
+            "`keep` must be blocks of each section, at least 1.",
+            keep=self.keep,
+        )
+        errors.require(
+            not (self.keep and self.compression),
+            "`keep` and `compression` both say how many blocks are left: one "
+            "of them has to go.",
+            keep=self.keep,
+            compression=self.compression,
+        )
+
+    @property
+    def asked(self) -> bool:
+        """Whether the student is to be made of the teacher."""
+        return bool(self.keep or self.compression)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

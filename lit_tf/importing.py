@@ -63,6 +63,7 @@ def import_model(
             not fit; its answers are no logits; or something stands at `output`.
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
+    settings = data.named(settings)
     dataset = settings.dataset
     data.check(dataset)
     form = data.DATASETS[dataset].form(settings)

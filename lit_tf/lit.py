@@ -51,8 +51,9 @@ class LIT(trainer.Trainer):
         beta: in [0, 1], multiplies L_KD; 1 − beta multiplies L_IR. Or a
             function of the step, such as
             `keras.optimizers.schedules.PolynomialDecay`.
-        penalty: "l2", "l1", "smooth_l1" or a function of (teacher, student)
-            that returns `[batch]` (see `penalties`).
+        penalty: "l2", "l1", "smooth_l1", a function of (teacher, student)
+            that returns `[batch]` (see `penalties`), or a loss of
+            `keras.distillation`.
         section_input: what a section is fed while its penalty is taken:
             "teacher", the teacher's representation (LIT); "student", the
             student's own, so that the penalties reach back through all
@@ -87,7 +88,9 @@ class LIT(trainer.Trainer):
         alpha: float = config.Loss.alpha,
         temperature: float = config.Loss.temperature,
         beta: float | Schedule = config.Loss.beta,
-        penalty: str | penalties.Penalty = config.Loss.penalty,
+        penalty: str
+        | penalties.Penalty
+        | keras.distillation.DistillationLoss = config.Loss.penalty,
         section_input: str = config.Loss.section_input,
         teacher_probability: float | Schedule = 0.5,
         copy_ends: bool = True,

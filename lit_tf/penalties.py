@@ -7,8 +7,10 @@ elements. Their mean over the batch is the paper's l (section 3.1), a mean over
 sample weights be counted right.
 """
 
+import functools
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 Penalty = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -53,20 +55,37 @@ def smooth_l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
 PENALTIES: dict[str, Penalty] = {"l1": l1, "l2": l2, "smooth_l1": smooth_l1}
 
 
-def get(penalty: str | Penalty) -> Penalty:
-    """Returns a penalty by its name, or the callable it was given.
+def get(
+    penalty: str | Penalty | keras.distillation.DistillationLoss,
+) -> Penalty:
+    """Returns a penalty by its name, or the one it was given.
+
+    A loss of `keras.distillation` is asked for two representations, in float32.
+    Those of Keras answer with a mean over the batch, which then is every
+    example's: with sample weights it is weighed as a whole.
 
     Raises:
         ValueError: no penalty has that name.
     """
+    if isinstance(penalty, keras.distillation.DistillationLoss):
+        return functools.partial(_distilled, penalty)
     if callable(penalty):
         return penalty
     if penalty not in PENALTIES:
         raise ValueError(
-            f"`penalty` must be one of {', '.join(PENALTIES)} or a function "
-            f"of (teacher, student). Received: penalty={penalty!r}."
+            f"`penalty` must be one of {', '.join(PENALTIES)}, a function of "
+            "(teacher, student) or a loss of keras.distillation. Received: "
+            f"penalty={penalty!r}."
         )
     return PENALTIES[penalty]
+
+
+def _distilled(loss, teacher, student):
+    pair = [tf.cast(values, tf.float32) for values in (teacher, student)]
+    value = tf.convert_to_tensor(loss.compute_loss(*pair))
+    if value.shape.rank:
+        return tf.reduce_mean(value, axis=tf.range(1, tf.rank(value)))
+    return tf.fill([tf.shape(student)[0]], value)
 
 
 def _difference(teacher, student):

@@ -51,7 +51,7 @@ def rehearse(config: configs.Compress) -> dict[str, Any]:
         SettingsError: the run would be refused.
         DataError: data or weights are missing, damaged or not finite.
     """
-    with workers.in_step(config) as config:
+    with workers.in_step(assemble.resolved(config)) as config:
         return _rehearse(config)
 
 

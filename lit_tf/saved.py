@@ -1,5 +1,6 @@
 """What can be done with a saved model: judge it, export it, learn from it."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +8,17 @@ from typing import Any
 import keras
 
 from lit_tf import config as configs
-from lit_tf import data, errors, export, models, proof, sectioned, tasks
+from lit_tf import (
+    data,
+    errors,
+    export,
+    models,
+    proof,
+    sectioned,
+    softmax,
+    students,
+    tasks,
+)
 
 _SESSION = configs.Session()
 _TEACHERS = ("teacher.keras", "teacher/teacher.keras")
@@ -43,6 +54,7 @@ def evaluate(
         SettingsError: the model was made for other inputs or classes.
         DataError: the model or the data are missing or damaged.
     """
+    settings = fitted(settings, session, path)
     data.check(settings.dataset)
     if (pathlib.Path(path) / "saved_model.pb").is_file():
         model = export.read(path)
@@ -98,6 +110,7 @@ def to_saved_model(
         DataError: something stands at `output`, or the answers differ.
         SettingsError: the model was made for other inputs or classes.
     """
+    settings = fitted(settings, session, path)
     data.check(settings.dataset)
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
@@ -113,7 +126,8 @@ def teacher(
     """Returns the teacher that `teacher_weights` names, in float32.
 
     Raises:
-        SettingsError: it has no sections, or other inputs or classes.
+        SettingsError: it has other inputs or classes, or cannot be cut into
+            sections.
         DataError: its file is missing or damaged.
     """
     path = _found(config.teacher_weights, *_TEACHERS)
@@ -125,9 +139,45 @@ def teacher(
         return teacher
     teacher = sectioned.load(path)
     check_form(teacher, dataset.name, dataset.form)
-    if sectioned.computes_in(teacher) == {"float32"}:
-        return teacher
-    return sectioned.with_policy(teacher, "float32")
+    if sectioned.computes_in(teacher) != {"float32"}:
+        teacher = sectioned.with_policy(teacher, "float32")
+    cut = isinstance(teacher, sectioned.SectionedModel)
+    if not cut or config.shrink.cuts:
+        teacher = students.with_sections(
+            softmax.removed(teacher), config.shrink.cuts
+        )
+    return teacher
+
+
+def fitted(
+    settings: configs.Data, session: configs.Session, path: str
+) -> configs.Data:
+    """Returns settings of the data that leave nothing open.
+
+    The data set is named (`data.named`). Images of your own are resized to what
+    a model reads, where the settings do not say otherwise.
+
+    Args:
+        settings: of the data.
+        session: where they are.
+        path: the model, as it is named; "" for none.
+
+    Raises:
+        DataError: what is in the data folder tells nothing, or the model's file
+            is missing or damaged.
+    """
+    settings = data.named(settings, session.data_dir)
+    file = _found(path, *_MODELS, *_TEACHERS) if path else pathlib.Path()
+    if (
+        settings.dataset != "image_classes"
+        or settings.image_size != configs.Data.image_size
+        or file.suffix != ".keras"
+    ):
+        return settings
+    shapes = [tuple(t.shape[1:]) for t in sectioned.load(file).inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 3 or not shapes[0][0]:
+        return settings
+    return dataclasses.replace(settings, image_size=shapes[0][0])
 
 
 def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:

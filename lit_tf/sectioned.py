@@ -115,8 +115,9 @@ def load(path: str | os.PathLike) -> keras.Model:
     except Exception as error:  # Keras raises whatever the damage provokes.
         raise errors.DataError(
             f"{path} cannot be read as a Keras model: it is damaged, of "
-            "another format, or holds code of its own "
-            f"({errors.line(error)[:200]})."
+            "another format, or holds code of its own, which is never run "
+            f"({errors.line(error)[:200]}). Classes of your own are "
+            "found where a module that --custom_objects names registers them."
         ) from error
 
 

@@ -37,8 +37,8 @@ def shrink(
         teacher: a model with sections; any other is first cut as `plan` says.
         keep: how many blocks each section keeps, at least 1 and at most all.
         compression: instead, how many times less the student must cost, > 1.
-            Every section keeps the same share of its blocks, as large as it
-            can be.
+            Every section keeps about the same share of its blocks, and all
+            together as many as they can.
         of: what is to be less: "flops", "parameters" or, measured here and
             now on a batch of 1, "latency".
         init: "fresh" weights, or those of the blocks that are kept
@@ -53,7 +53,7 @@ def shrink(
             or neither; or one of them is out of range.
     """
     config.check_one_of(config.INITS, init=init)
-    config.check_one_of(config.COMPRESSED, of=of)
+    config.check_one_of(config.COMPRESSION_OF, of=of)
     errors.require(
         bool(keep) != bool(compression),
         "One of `keep` and `compression` must be given.",
@@ -123,9 +123,9 @@ def _reaching(teacher, chains, compression, of):
     )
     counts = [chain.count for chain in chains]
     cost = _COSTS[of](teacher, chains)
-    most, choices = cost(counts), _shares(counts)
-    # A larger share costs more, so the first that is cheap enough can be
-    # sought by halves; which matters where each is measured.
+    most, choices = cost(counts), _falling(counts)
+    # More blocks cost more, so that the first choice that is cheap enough can
+    # be sought by halves; which matters where each is measured.
     low, high = 0, len(choices)
     while low < high:
         middle = (low + high) // 2
@@ -143,21 +143,22 @@ def _reaching(teacher, chains, compression, of):
     return choices[low]
 
 
-def _shares(counts):
-    """Returns all that sections can keep as their share falls, from the top."""
-    shares = sorted(
-        {(n - 0.5) / count for count in counts for n in range(1, count + 1)},
-        reverse=True,
+def _falling(counts):
+    """Returns what sections can keep, a block less each time, evenly.
+
+    As if the share that all keep fell: a section goes from n to n − 1 of N
+    blocks where it passes (n − ½)/N, of several the last section first.
+    """
+    steps = sorted(
+        ((n - 0.5) / count, k)
+        for k, count in enumerate(counts)
+        for n in range(2, count + 1)
     )
-    kept = [
-        tuple(
-            # Just below a share some section rounds down to one block less.
-            max(1, sum((n - 0.5) / count < share for n in range(1, count + 1)))
-            for count in counts
-        )
-        for share in shares
-    ]
-    return list(dict.fromkeys(kept))
+    keep, found = list(counts), []
+    for _, k in reversed(steps):
+        keep[k] -= 1
+        found.append(tuple(keep))
+    return found
 
 
 def _additive(

@@ -23,6 +23,7 @@ OTHERS = {
     "jit_compile": "off",
     "teacher_dtype": "bfloat16",
     "teacher_cache": "disk",
+    "compression_of": "parameters",
 }
 
 
@@ -40,8 +41,14 @@ def another(name, value):
     return value + 1 if isinstance(value, int) else value / 2 + 0.125
 
 
-# The method, and settings of methods other than the default one.
-OTHER_METHODS = ("method", *(f.name for f in dataclasses.fields(config.Rivals)))
+# The method, and settings of methods other than the default one; and what
+# makes the student, instead of its name.
+OTHERWISE = (
+    "method",
+    *(f.name for f in dataclasses.fields(config.Rivals)),
+    "compression",
+    "keep",
+)
 
 
 def all_changed():
@@ -49,7 +56,7 @@ def all_changed():
     defaults = flat.flatten(config.Compress())
     changed = {name: another(name, value) for name, value in defaults.items()}
     assert not changed.items() & defaults.items()
-    return changed | {name: defaults[name] for name in OTHER_METHODS}
+    return changed | {name: defaults[name] for name in OTHERWISE}
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def flattened(settings):
 
 def test_every_setting_is_a_flag_that_explains_itself():
     helps = answer(_DEFINED)
-    settings = helps.keys() - {"recipe", "dry_run"}
+    settings = helps.keys() - {"recipe", "dry_run", "custom_objects"}
     assert settings == flat.flatten(config.Compress()).keys()
     assert all(helps.values())
 

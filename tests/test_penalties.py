@@ -1,5 +1,6 @@
 """Penalties: values and gradients by hand, their guards."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,3 +113,25 @@ def test_a_function_is_its_own_penalty():
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="l1, l2, smooth_l1.*'l3'"):
         penalties.get("l3")
+
+
+def test_a_loss_of_keras_distillation_is_a_penalty():
+    theirs = penalties.get(keras.distillation.FeatureDistillation(loss="mse"))
+    teacher, student = tf.constant(TEACHER), tf.Variable(STUDENT)
+    with tf.GradientTape() as tape:
+        told = tf.reduce_mean(theirs(teacher, student))
+    gradient = tape.gradient(told, student)
+    with tf.GradientTape() as tape:
+        ours = tf.reduce_mean(penalties.l2(teacher, student))
+    np.testing.assert_allclose(told, ours, rtol=1e-6)
+    np.testing.assert_allclose(gradient, tape.gradient(ours, student))
+    assert theirs(tf.cast(teacher, tf.float16), student).dtype == tf.float32
+
+
+def test_a_loss_of_somebodys_own_keeps_its_examples_apart():
+    class Halved(keras.distillation.DistillationLoss):
+        def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
+            return tf.square(teacher_outputs - student_outputs) / 2
+
+    told = penalties.get(Halved())(tf.constant(TEACHER), tf.constant(STUDENT))
+    np.testing.assert_allclose(told, [0.0625, 0.0, 6.25])

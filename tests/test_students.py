@@ -65,12 +65,19 @@ def test_a_compression_is_reached_by_the_largest_student(of):
     chains = [blocks.of(section) for section in teacher.sections]
     told = students._COSTS[of](teacher, chains)
     reached = {}
-    for keep in students._shares([4, 4]):
+    for keep in students._falling([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # What is told without building it is what it costs.
         assert told(keep) == cost(student)
         reached[keep] = cost(teacher) / cost(student)
-    assert list(reached) == [(3, 3), (2, 2), (1, 1)]
+    assert list(reached) == [
+        (4, 3),
+        (3, 3),
+        (3, 2),
+        (2, 2),
+        (2, 1),
+        (1, 1),
+    ]
     for wanted in (1.2, 1.6, 2.1):
         student = lit_tf.shrink(teacher, compression=wanted, of=of)
         enough = [keep for keep in reached if reached[keep] >= wanted]

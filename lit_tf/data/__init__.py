@@ -1,11 +1,20 @@
 """Data sets by name. Adding one is a file and a line in `DATASETS`."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import celeba, cifar, digits, image_folder, reviews
+from lit_tf.data import (
+    arrays,
+    celeba,
+    cifar,
+    digits,
+    image_classes,
+    image_folder,
+    reviews,
+)
 from lit_tf.data.dataset import Dataset, Source, Split
 
 DATASETS = {
@@ -17,7 +26,45 @@ DATASETS = {
     "csv": reviews.CSV,
     "celeba": celeba.SOURCE,
     "image_folder": image_folder.SOURCE,
+    "image_classes": image_classes.SOURCE,
+    "npz": arrays.SOURCE,
 }
+AUTO = "auto"
+
+
+def named(settings: config.Data, data_dir: str = "") -> config.Data:
+    """Returns settings that name a data set, where they leave it open.
+
+    Without a folder that is `digits`; else one of your own, by what is in the
+    folder.
+
+    Raises:
+        DataError: the folder is not there, or what is in it tells nothing.
+    """
+    if settings.dataset != AUTO:
+        return settings
+    return dataclasses.replace(settings, dataset=_recognized(data_dir))
+
+
+def _recognized(data_dir):
+    if not data_dir:
+        return "digits"
+    path = pathlib.Path(data_dir)
+    if not path.exists():
+        raise errors.DataError(f"--data_dir={data_dir!r} is not there.")
+    if arrays.found(path):
+        return "npz"
+    if (path / "attributes.csv").is_file():
+        return "image_folder"
+    if (path / "train.csv").is_file():
+        return "csv"
+    if path.is_dir() and image_classes.found(path):
+        return "image_classes"
+    raise errors.DataError(
+        f"What is in --data_dir={data_dir!r} does not tell which data set it "
+        "is: no .npz file, no folder of images for each class, no train.csv, "
+        "no attributes.csv. Say it with --dataset."
+    )
 
 
 def check(name: str) -> None:
@@ -40,6 +87,7 @@ def load(
         SettingsError: no data set has that name, or a split would be empty.
         DataError: its files are missing or damaged.
     """
+    settings = named(settings, data_dir)
     check(settings.dataset)
     loaded = DATASETS[settings.dataset].load(data_dir, download, settings)
     count = round(len(loaded.train) * settings.validation_fraction)
@@ -61,4 +109,13 @@ def load(
     )
 
 
-__all__ = ["DATASETS", "Dataset", "Source", "Split", "check", "load"]
+__all__ = [
+    "AUTO",
+    "DATASETS",
+    "Dataset",
+    "Source",
+    "Split",
+    "check",
+    "load",
+    "named",
+]

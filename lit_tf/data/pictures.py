@@ -115,14 +115,14 @@ def collection(
     """
     there = _files_in(folder)
     missing = [name for name in listing.names if name not in there]
-    if missing and not any(map(_is_picture, there)):
+    if missing and not any(map(is_picture, there)):
         raise errors.DataError(f"{folder}/ holds no pictures.")
     if missing:
         raise errors.DataError(
             f"Every picture of {listing.source.name} must be in {folder}/. "
             f"Received: {len(missing):,} missing, the first {missing[0]}."
         )
-    others = sorted(filter(_is_picture, there.difference(listing.names)))
+    others = sorted(filter(is_picture, there.difference(listing.names)))
     if others:
         notes = (
             *notes,
@@ -247,7 +247,8 @@ def _check_known(name, attributes):
         )
 
 
-def _is_picture(name):
+def is_picture(name: str) -> bool:
+    """Returns whether a file's name ends as one of a picture."""
     return name.lower().endswith(_SUFFIXES)
 
 

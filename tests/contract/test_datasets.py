@@ -64,6 +64,25 @@ def write_image_folder(folder):
         csv.writer(file).writerows(rows)
 
 
+def write_image_classes(folder):
+    random = np.random.default_rng(0)
+    for name in ("ant", "bee", "cat"):
+        (folder / name).mkdir()
+        for i in range(10):
+            pixels = random.integers(0, 256, (20, 18, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+
+
+def write_npz(folder):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3))
+    np.savez(
+        folder / "mine.npz",
+        x_train=images.astype(np.uint8),
+        y_train=np.arange(30) % 3,
+    )
+
+
+OWN = {"image_classes": write_image_classes, "npz": write_npz}
 PICTURES = {"celeba": write_celeba, "image_folder": write_image_folder}
 
 
@@ -76,6 +95,8 @@ def load(request, tmp_path):
         write_texts(tmp_path, TEXTS[request.param])
     elif request.param in PICTURES:
         PICTURES[request.param](tmp_path)
+    elif request.param in OWN:
+        OWN[request.param](tmp_path)
 
     def make(**settings):
         chosen = config.Data(dataset=request.param, **SMALL | settings)

@@ -1,0 +1,132 @@
+"""Anybody's own images, a folder a class."""
+
+import hashlib
+import os
+import pathlib
+
+import numpy as np
+
+from lit_tf import config, errors
+from lit_tf.data import augment, decoded, pictures, statistics
+from lit_tf.data.dataset import Dataset, Source, Split
+
+_NAME = "image_classes"
+_CROP = augment.Crop(flip=True)
+
+
+def load(
+    data_dir: str = "",
+    download: bool = False,
+    settings: config.Data | None = None,
+) -> Dataset:
+    """Loads the images of folders named by their classes.
+
+    These folders are in `train/` and `test/`, or in the data folder itself; a
+    tenth of the images, at most 1,999, is to test on then: always the same ones
+    of as many. Of each image the largest square in the middle is resized to
+    `image_size`, in RGB.
+
+    Raises:
+        DataError: there are no such folders, or fewer than two classes; a class
+            of `test/` is none of `train/`; images cannot be decoded.
+    """
+    del download  # They are nobody else's.
+    settings = settings or config.Data(dataset=_NAME)
+    root = pictures.root(data_dir)
+    if root is None or not found(root):
+        raise errors.DataError(
+            f"No folders of images in --data_dir={data_dir!r}. Name the folder "
+            "that holds one for each class, or train/ and test/ with them."
+        )
+    parts = [root / part for part in ("train", "test")]
+    split = all(part.is_dir() for part in parts)
+    listings = [_listed(part) for part in (parts if split else [root])]
+    classes = tuple(sorted(listings[0]))
+    if len(classes) < 2:
+        raise errors.DataError(
+            f"There must be two classes at least in {root}/. Received: "
+            f"{', '.join(classes)}."
+        )
+    unknown = sorted({name for some in listings for name in some} - {*classes})
+    if unknown:
+        raise errors.DataError(
+            f"A class to test on must be trained on. Received: {unknown[0]} in "
+            f"{parts[1]}/ alone."
+        )
+    paths, labels, test = [], [], []
+    for later, listing in enumerate(listings):
+        for label, name in enumerate(classes):
+            some = listing.get(name, [])
+            paths += some
+            labels += [label] * len(some)
+            test += [bool(later)] * len(some)
+    labels = np.array(labels, np.int32)
+    test = np.array(test) if split else pictures.drawn(len(paths))
+    images = decoded.decode(
+        (decoded.Picture(str(path), str(path), np.zeros(0)) for path in paths),
+        count=len(paths),
+        key=_key(root, paths),
+        beside=root,
+        size=settings.image_size,
+        crop=settings.crop_size,
+    )
+    everything = Split(images.pixels, labels[images.places])
+    test = test[images.places]
+    train, test = (
+        everything.take(np.flatnonzero(chosen)) for chosen in (~test, test)
+    )
+    broken = f"; broken and passed over: {images.broken:,}" * bool(
+        images.broken
+    )
+    return Dataset(
+        name=_NAME,
+        train=train,
+        test=test,
+        classes=classes,
+        stem=statistics.of(train),
+        crop=_CROP,
+        note=f"{len(train):,} training and {len(test):,} test images of "
+        f"{len(classes)} classes{broken}; decoded in {images.folder}/",
+    )
+
+
+def found(root: pathlib.Path) -> bool:
+    """Returns whether a folder is laid out like that."""
+    inner = root / "train"
+    return bool(_listed(inner if inner.is_dir() else root))
+
+
+def _listed(root):
+    """Returns the images of each class."""
+    listing = {}
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        paths = sorted(
+            pathlib.Path(place) / name
+            for place, _, names in os.walk(folder, followlinks=True)
+            for name in names
+            if pictures.is_picture(name)
+        )
+        if paths:
+            listing[folder.name] = paths
+    return listing
+
+
+def _key(root, paths):
+    """Returns what tells whether an image has changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        facts = path.stat()
+        name = path.relative_to(root).as_posix()
+        digest.update(
+            f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
+        )
+    return {"images": digest.hexdigest()}
+
+
+SOURCE = Source(
+    load=load,
+    input_shape=lambda settings: (*[settings.image_size] * 2, 3),
+    classes=lambda _: (),
+    stem=lambda _: {"mean": (127.5,) * 3, "std": (64.0,) * 3},
+    crop=_CROP,
+)

@@ -1,0 +1,177 @@
+"""Images and arrays of one's own: found, read, and refused by their fault."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lit_tf import config, data, errors
+
+
+def images(folder, count, *, size=(6, 8), seed=0):
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    for i in range(count):
+        pixels = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+
+
+def load(folder, **settings):
+    settings = {"image_size": 8, "validation_fraction": 0} | settings
+    return data.load(
+        config.Data(**{"dataset": "auto"} | settings), data_dir=str(folder)
+    )
+
+
+def test_a_folder_a_class_with_a_split(tmp_path):
+    for part, count in (("train", 3), ("test", 2)):
+        images(tmp_path / part / "cat", count)
+        images(tmp_path / part / "ant", count + 1, seed=1)
+    loaded = load(tmp_path)
+    assert loaded.name == "image_classes"
+    assert loaded.classes == ("ant", "cat")
+    assert loaded.train.inputs.shape == (7, 8, 8, 3)
+    assert list(loaded.train.labels) == [0] * 4 + [1] * 3
+    assert list(loaded.test.labels) == [0] * 3 + [1] * 2
+    # Of one that is wider than high the middle.
+    images(tmp_path / "square" / "a", 1, size=(8, 12))
+    with Image.open(tmp_path / "square" / "a" / "0.png") as image:
+        middle = np.asarray(image)[:, 2:10]
+    images(tmp_path / "square" / "b", 9, size=(8, 12), seed=2)
+    square = load(tmp_path / "square")
+    both = np.concatenate([square.train.inputs[:], square.test.inputs[:]])
+    assert any(np.array_equal(middle, one) for one in both)
+
+
+def test_a_folder_a_class_without_a_split_keeps_a_tenth_to_test_on(tmp_path):
+    for i in range(2):
+        images(tmp_path / f"class_{i}", 10, seed=i)
+    loaded = load(tmp_path)
+    assert (len(loaded.train), len(loaded.test)) == (18, 2)
+    again = load(tmp_path)
+    np.testing.assert_array_equal(loaded.test.inputs[:], again.test.inputs[:])
+    mean = np.mean(loaded.train.inputs[:], axis=(0, 1, 2))
+    np.testing.assert_allclose(loaded.stem["mean"], mean)
+
+
+def test_more_classes_than_a_byte_holds(tmp_path):
+    for i in range(257):
+        images(tmp_path / "train" / f"{i:03}", 1, size=(2, 2), seed=i)
+    images(tmp_path / "test" / "256", 1, size=(2, 2))
+    loaded = load(tmp_path)
+    assert list(loaded.test.labels) == [256]
+
+
+def test_what_images_cannot_be_is_refused(tmp_path):
+    images(tmp_path / "one" / "train" / "only", 3)
+    images(tmp_path / "one" / "test" / "only", 3)
+    refused(tmp_path / "one", "two classes at least in .*Received: only")
+    for name in ("a", "b"):
+        images(tmp_path / "two" / "train" / name, 3)
+    images(tmp_path / "two" / "test" / "c", 3)
+    refused(tmp_path / "two", "Received: c in .* alone")
+    for name in ("a", "b"):
+        images(tmp_path / "broken" / name, 3)
+    (tmp_path / "broken" / "b" / "3.png").write_bytes(b"no image")
+    refused(tmp_path / "broken", "1 of 7 pictures cannot be decoded")
+    refused(tmp_path / "empty", "No folders of images", dataset="image_classes")
+
+
+def refused(folder, words, **settings):
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(errors.DataError, match=words):
+        load(folder, **settings)
+
+
+def arrays(path, **changed):
+    random = np.random.default_rng(0)
+    held = {
+        "x_train": random.normal(size=(20, 5)),
+        "y_train": np.arange(20) % 3,
+        "x_test": random.normal(size=(6, 5)),
+        "y_test": np.arange(6)[:, np.newaxis] % 3,
+    }
+    held = {k: v for k, v in (held | changed).items() if v is not None}
+    np.savez(path, **held)
+    return held
+
+
+def test_arrays_are_read_as_they_are(tmp_path):
+    held = arrays(tmp_path / "mine.npz")
+    for place in (tmp_path, tmp_path / "mine.npz"):
+        loaded = load(place)
+        assert loaded.name == "npz" and loaded.form == {
+            "input_shape": (5,),
+            "classes": 3,
+        }
+        np.testing.assert_allclose(
+            loaded.train.inputs, held["x_train"], rtol=1e-6
+        )
+        assert loaded.train.inputs.dtype == np.float32
+        assert list(loaded.test.labels) == [0, 1, 2, 0, 1, 2]
+
+
+def test_arrays_without_a_test_split_keep_a_tenth(tmp_path):
+    arrays(tmp_path / "mine.npz", x_test=None, y_test=None)
+    loaded = load(tmp_path)
+    assert (len(loaded.train), len(loaded.test)) == (18, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"y_train": None}, "must hold y_train"),
+        ({"x_train": np.zeros((19, 5))}, "19 of x_train, 20 of y_train"),
+        ({"y_train": np.zeros(20)}, "whole numbers from 0"),
+        ({"y_train": np.arange(20) - 1}, "whole numbers from 0"),
+        ({"x_train": np.full((20, 5), np.nan)}, "must be finite"),
+        ({"x_test": np.zeros((6, 4))}, "inputs of one shape"),
+        (
+            {"y_train": np.zeros(20, int), "y_test": np.zeros(6, int)},
+            "two classes",
+        ),
+        ({"x_train": np.array([{}] * 20, object)}, "cannot be read"),
+    ],
+)
+def test_what_arrays_cannot_be_is_refused(tmp_path, changed, words):
+    arrays(tmp_path / "mine.npz", **changed)
+    refused(tmp_path, words)
+
+
+def test_a_damaged_file_of_arrays_is_refused(tmp_path):
+    arrays(tmp_path / "mine.npz")
+    whole = (tmp_path / "mine.npz").read_bytes()
+    (tmp_path / "mine.npz").write_bytes(whole[: len(whole) // 2])
+    refused(tmp_path, "cannot be read as an .npz file")
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["mine.npz"], "npz"),
+        (["attributes.csv", "images/1.png"], "image_folder"),
+        (["train.csv", "test.csv"], "csv"),
+        (["train/a/1.png", "test/a/1.png"], "image_classes"),
+        (["a/1.png", "b/2.jpg"], "image_classes"),
+    ],
+)
+def test_a_folder_tells_which_data_set_it_is(tmp_path, files, name):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert data.named(config.Data(), str(tmp_path)).dataset == name
+
+
+def test_without_a_folder_it_is_digits_and_a_name_stands(tmp_path):
+    assert data.named(config.Data()).dataset == "digits"
+    settings = config.Data(dataset="cifar10")
+    assert data.named(settings, str(tmp_path)) is settings
+
+
+def test_a_folder_that_tells_nothing_is_refused(tmp_path):
+    with pytest.raises(errors.DataError, match="Say it with --dataset"):
+        data.named(config.Data(), str(tmp_path))
+    missing = tmp_path / "missing"
+    with pytest.raises(errors.DataError, match=re.escape(str(missing))):
+        data.named(config.Data(), str(missing))

@@ -1,0 +1,222 @@
+"""Somebody's own model and data: a student, or one sentence why not."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import config, errors, experiment, measure, saved
+
+_CUSTOM = """
+import keras
+
+@keras.saving.register_keras_serializable("mine")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+
+
+def home_made(classes=3, softmax=True, extra=()):
+    """Rows of residual blocks in a nested model, and a softmax."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
+    for row, width in enumerate((4, 8)):
+        for j in range(3):
+            y, stride = x, 1
+            if x.shape[-1] != width:
+                stride = 2
+                x = keras.layers.Conv2D(width, 1, 2, name="short")(x)
+            y = keras.layers.Conv2D(
+                width, 3, stride, padding="same", name=f"conv_{row}_{j}"
+            )(y)
+            y = keras.layers.BatchNormalization(name=f"norm_{row}_{j}")(y)
+            x = keras.layers.Add(name=f"add_{row}_{j}")([x, y])
+            x = keras.layers.ReLU(name=f"relu_{row}_{j}")(x)
+    backbone = keras.Model(inputs, x, name="backbone")
+    x = image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
+    for layer in extra:
+        x = layer(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(backbone(x))
+    activation = "softmax" if softmax else None
+    x = keras.layers.Dense(classes, activation=activation, name="answer")(x)
+    return keras.Model(image, x, name="mine")
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A function: a model, settings → the run's settings, on arrays."""
+    random = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "mine.npz",
+        x_train=random.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8),
+        y_train=np.arange(60) % 3,
+    )
+
+    def make(model, *, suffix=".keras", **settings):
+        path = tmp_path / f"mine{suffix}"
+        model.save(path)
+        phase = config.Phase(
+            epochs=1,
+            batch_size=32,
+            learning_rate=0.01,
+            weight_decay=0.0,
+            milestones=(),
+        )
+        settings = {"shrink": config.Shrink(compression=1.8)} | settings
+        return config.Compress(
+            teacher_weights=str(path),
+            lit=phase,
+            fine_tune=phase,
+            session=config.Session(
+                workdir=str(tmp_path / "run"),
+                data_dir=str(tmp_path / "mine.npz"),
+            ),
+            **settings,
+        )
+
+    return make
+
+
+def test_a_model_of_ones_own_is_compressed(own, tmp_path):
+    model = home_made()
+    told = experiment.compress(own(model))
+    assert told["student"]["model"] == "mine_2_1"
+    assert told["compression"]["flops"] >= 1.8
+    student = lit_tf.load(tmp_path / "run" / "student.keras")
+    assert measure.flops(student) == told["student"]["flops"]
+    # Logits came of the softmax, and the rescaling stayed in the stem.
+    x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
+    teacher = saved.teacher(own(model), experiment.assemble.dataset(own(model)))
+    np.testing.assert_allclose(
+        keras.ops.softmax(teacher(x)), model(x), rtol=1e-5, atol=1e-6
+    )
+    assert "rescaling" in [layer.name for layer in student.stem.layers]
+    # The same command finds it finished; another compression is another run.
+    assert experiment.compress(own(model)) == told
+    with pytest.raises(errors.SettingsError, match="--compression was 1.8"):
+        experiment.compress(own(model, shrink=config.Shrink(compression=1.2)))
+
+
+def test_blocks_start_from_the_teachers_that_are_kept(own):
+    settings = own(
+        home_made(), shrink=config.Shrink(keep=(1, 2)), init="teacher_blocks"
+    )
+    told = experiment.compress(settings)
+    assert told["student"]["model"] == "mine_1_2"
+
+
+def test_it_is_cut_where_it_is_told(own):
+    settings = own(
+        home_made(),
+        shrink=config.Shrink(
+            keep=(2,), cuts=("backbone/conv", "backbone/relu_0_2")
+        ),
+    )
+    told = experiment.compress(settings)
+    assert told["student"]["model"] == "mine_2"
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "words"),
+    [
+        (
+            home_made,
+            {"shrink": config.Shrink()},
+            "same number of sections",
+        ),
+        (
+            lambda: home_made(classes=4),
+            {},
+            r"3 classes. Received: model mine with .* outputs \(4,\)",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(compression=50)},
+            r"can be 2\.\d\d at most",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(keep=(9, 9))},
+            "its blocks: 3, 3",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(keep=(1,), cuts=("nowhere", "pool"))},
+            "no layer 'nowhere'",
+        ),
+    ],
+)
+def test_what_cannot_be_made_of_it_is_said(own, make, settings, words):
+    with pytest.raises(errors.SettingsError, match=words):
+        experiment.compress(own(make(), **settings))
+
+
+def test_a_student_is_named_or_made_but_not_both():
+    with pytest.raises(errors.SettingsError, match="one of them has to go"):
+        config.Compress(student="resnet8", shrink=config.Shrink(keep=(1, 1)))
+
+
+def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
+    settings = own(home_made())
+    path = pathlib.Path(settings.teacher_weights)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+        experiment.compress(settings)
+    code = own(home_made(extra=[keras.layers.Lambda(lambda x: x + 1)]))
+    with pytest.raises(errors.DataError, match="which is never run"):
+        experiment.compress(code)
+
+
+def test_classes_of_ones_own_are_imported(own, tmp_path):
+    # In a process that does not know them yet.
+    (tmp_path / "my_layers.py").write_text(_CUSTOM)
+    make = (
+        "import sys; sys.path.insert(0, '.'); import my_layers, keras; "
+        "x = keras.Input((8, 8, 3)); y = my_layers.Doubled()(x / 510); "
+        "y = keras.layers.Conv2D(4, 3, padding='same')(y)\n"
+        "for i in range(3):\n"
+        "  z = keras.layers.Conv2D(4, 3, padding='same')(y)\n"
+        "  y = keras.layers.Add()([y, z])\n"
+        "y = keras.layers.GlobalAveragePooling2D()(y)\n"
+        "y = keras.layers.Dense(3)(y)\n"
+        "keras.Model(x, y, name='mine').save('custom.keras')"
+    )
+    own(home_made())  # The arrays.
+    command = [
+        sys.executable,
+        "-m",
+        "lit_tf.launch.compress",
+        "--teacher_weights=custom.keras",
+        "--data_dir=mine.npz",
+        "--keep=2",
+        "--lit_epochs=1",
+        "--fine_tune_epochs=0",
+        "--lit_milestones=",
+        "--fine_tune_milestones=",
+        "--no_fine_tune",
+    ]
+
+    def run(*arguments):
+        return subprocess.run(
+            arguments, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert run(sys.executable, "-c", make).returncode == 0
+    unknown = run(*command)
+    assert unknown.returncode == 1
+    assert "--custom_objects" in unknown.stderr
+    missing = run(*command, "--custom_objects=their_layers")
+    assert missing.returncode == 2
+    assert "--custom_objects=their_layers cannot be imported" in missing.stderr
+    known = run(*command, "--custom_objects=my_layers")
+    assert known.returncode == 0, known.stderr
+    report = json.loads((tmp_path / "runs/compress/report.json").read_text())
+    assert report["student"]["model"] == "mine_2"
