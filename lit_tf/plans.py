@@ -1,11 +1,12 @@
 """`plan`: which layers to cut, and what a student could leave out."""
 
 import dataclasses
+import functools
 import itertools
 
 import keras
 
-from lit_tf import blocks, formats, graphs, measure, sectioned, splits
+from lit_tf import blocks, formats, graphs, measure, splits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +19,7 @@ class Part:
         shape: of that, without the batch.
         blocks: what it repeats, the first included.
         spare: how many of these can be left out.
-        parameters: of its weights.
-        flops: 2 × multiply-adds an example; None where a shape is unknown.
+        model: the part itself.
     """
 
     name: str
@@ -27,8 +27,20 @@ class Part:
     shape: tuple[int | None, ...]
     blocks: int
     spare: int
-    parameters: int
-    flops: int | None
+    model: keras.Model = dataclasses.field(repr=False)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its weights are."""
+        return measure.parameters(self.model)
+
+    @functools.cached_property
+    def flops(self) -> int | None:
+        """2 × multiply-adds an example; None where a shape is unknown."""
+        shapes = [t.shape[1:] for t in self.model.inputs]
+        if any(size is None for shape in shapes for size in shape):
+            return None
+        return measure.flops(self.model)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,59 +86,29 @@ def plan(model: keras.Model) -> Plan:
     chain = blocks.chain(graph)
     runs = _worthwhile(graph, chain.runs)
     if not runs:
-        whole = Part(
-            name="model",
-            ends="",
-            shape=tuple(model.output_shape[1:]),
-            blocks=0,
-            spare=0,
-            parameters=measure.parameters(model),
-            flops=_flops(model),
-        )
-        return Plan(model.name, (), (whole,), _why(graph))
+        return Plan(model.name, (), (_part("model", model),), _why(graph))
     numbers = [_first(graph, runs[0]), *(run.blocks[-1].end for run in runs)]
     cuts = tuple(graph.names[number] for number in numbers)
-    return of(splits.split(model, cuts), cuts)
+    cut = splits.split(model, cuts)
+    sections = [
+        _part(f"section {k}", section)
+        for k, section in enumerate(cut.sections, 1)
+    ]
+    ends = _part("stem", cut.stem), _part("head", cut.head)
+    return Plan(model.name, cuts, (ends[0], *sections, ends[1]))
 
 
-def of(
-    model: sectioned.SectionedModel, cuts: tuple[str, ...] | None = None
-) -> Plan:
-    """Returns the plan that a model with sections has already.
-
-    Args:
-        model: with sections.
-        cuts: their names, where they are layers of another model.
-    """
-    names = ["stem"]
-    names += [f"section {k}" for k in range(1, len(model.sections) + 1)]
-    parts = []
-    for name, part in zip(
-        [*names, "head"], [model.stem, *model.sections, model.head], strict=True
-    ):
-        graph = graphs.of(part)
-        chain = blocks.chain(graph)
-        (*_, last) = keras.tree.flatten(graph.outputs)
-        shape = graph.tensors[last].shape[1:]
-        parts.append(
-            Part(
-                name=name,
-                ends=graph.names[last],
-                shape=tuple(shape),
-                blocks=chain.count,
-                spare=max(0, chain.count - 1),
-                parameters=measure.parameters(part),
-                flops=_flops(part),
-            )
-        )
-    if cuts is None:
-        cuts = tuple(
-            f"{part.name}/{end.ends}"
-            for part, end in zip(
-                [model.stem, *model.sections], parts, strict=False
-            )
-        )
-    return Plan(model.name, cuts, tuple(parts))
+def _part(name, model):
+    chain = blocks.of(model)
+    *_, last = keras.tree.flatten(chain.graph.outputs)
+    return Part(
+        name=name,
+        ends=chain.graph.names[last],
+        shape=tuple(chain.graph.tensors[last].shape[1:]),
+        blocks=chain.count,
+        spare=max(0, chain.count - 1),
+        model=model,
+    )
 
 
 def _worthwhile(graph, runs):
@@ -169,13 +151,6 @@ def _first(graph, run):
         if kinds == run.blocks[0].kinds:
             return run.lead[k].start
     return last
-
-
-def _flops(model):
-    shapes = [t.shape[1:] for t in model.inputs]
-    if any(size is None for shape in shapes for size in shape):
-        return None
-    return measure.flops(model)
 
 
 def _why(graph):
