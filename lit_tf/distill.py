@@ -17,11 +17,14 @@ class Distill(trainer.Trainer):
     τ²).
 
     Args:
-        teacher: any model that returns logits; never changed.
+        teacher: any model; never changed. Where it answers for classes or
+            labels it returns logits.
         student: any model that returns as many.
         alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
             soft one.
         temperature: τ > 0, divides both logits of the soft loss.
+        outputs: what the models answer with; by default classes, weighed by
+            `alpha` and `temperature`.
         teacher_dtype: in which the teacher computes: "float32", "float16",
             "bfloat16" or "auto" (see `teacher.dtype_for`).
         frozen: the teacher's twin, as another trainer has it; by default it is
@@ -39,14 +42,16 @@ class Distill(trainer.Trainer):
         *,
         alpha: float = config.Loss.alpha,
         temperature: float = config.Loss.temperature,
+        outputs: kinds.Outputs | None = None,
         teacher_dtype: str = config.Frozen.teacher_dtype,
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
-        outputs = kinds.Classes(alpha=alpha, temperature=temperature)
+        config.check_loss(alpha, temperature, beta=1.0)
+        outputs = outputs or kinds.Classes(alpha=alpha, temperature=temperature)
         if teacher.output_shape != student.output_shape:
             raise errors.SettingsError(
-                "Teacher and student must answer for the same classes. "
+                "Teacher and student must have outputs of one shape. "
                 f"Received: teacher {teacher.output_shape}, "
                 f"student {student.output_shape}."
             )

@@ -4,6 +4,10 @@ Pure functions of tensors, in float32. `hard` and `soft` return one value an
 example, `[batch]`; `kd` and `lit` weigh what they are given and keep its shape.
 """
 
+from collections.abc import Callable
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 
@@ -11,7 +15,8 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Computes the cross-entropy of each example with its label.
 
     Args:
-        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any type.
+        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any type; or
+            `[batch, classes]`, the probability of each class (one-hot labels).
         logits: `[batch, classes]`.
 
     Returns:
@@ -21,15 +26,52 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         ValueError: the labels have another shape.
     """
     labels = tf.convert_to_tensor(labels)
+    logits = tf.cast(logits, tf.float32)
+    if labels.shape.rank == 2 and labels.shape[1] == logits.shape[1] != 1:
+        return tf.nn.softmax_cross_entropy_with_logits(
+            tf.cast(labels, tf.float32), logits
+        )
     if labels.shape.rank not in (None, 1) and labels.shape[1:] != [1]:
         raise ValueError(
-            "Labels must be class numbers, [batch] or [batch, 1]. Received: "
-            f"shape {labels.shape}. Of one-hot labels take the argmax."
+            "Labels must be class numbers, [batch] or [batch, 1], or as many "
+            f"as there are logits. Received: shape {labels.shape}."
         )
     labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels, tf.cast(logits, tf.float32)
-    )
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Computes the mean cross-entropy of each example's yes-or-no answers.
+
+    Args:
+        labels: `[batch, labels]`, 0, 1 or between.
+        logits: the same shape.
+
+    Returns:
+        `[batch]`, float32.
+    """
+    logits = tf.cast(logits, tf.float32)
+    labels = tf.reshape(tf.cast(labels, tf.float32), tf.shape(logits))
+    values = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))
+
+
+def each(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns a loss of Keras as a function with one value an example.
+
+    Args:
+        loss: a name, a `keras.losses.Loss` or a function of (labels, outputs).
+    """
+    loss = keras.losses.get(loss)
+    values = loss.call if isinstance(loss, keras.losses.Loss) else loss
+
+    def of(labels, outputs):
+        found = tf.cast(values(labels, outputs), tf.float32)
+        if found.shape.rank == 0:
+            return tf.fill([tf.shape(outputs)[0]], found)
+        return tf.reduce_mean(found, axis=tf.range(1, tf.rank(found)))
+
+    return of
 
 
 def soft(

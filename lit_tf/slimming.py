@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import errors, layers, losses, measure, outputs, sectioned, trainer
+from lit_tf import errors, layers, measure, outputs, sectioned, trainer
 
 _NORMS = (keras.layers.BatchNormalization, layers.BatchNormalization)
 _CONVOLUTIONS = (
@@ -85,7 +85,7 @@ class Slim(trainer.Trainer):
 
     def terms(self, x, y, *, training):
         logits = self.student(x, training=training)
-        hard = losses.hard(y, logits)
+        hard = self.outputs.hard(y, logits)
         scales = [tf.reduce_sum(tf.abs(scale)) for scale in self._scales]
         sparse = tf.fill(tf.shape(hard), tf.add_n(scales))
         total = hard + self.sparsity * sparse

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from lit_tf import losses, outputs, trainer
+from lit_tf import outputs as kinds
+from lit_tf import trainer
 
 
 class Teach(trainer.Trainer):
@@ -12,18 +13,26 @@ class Teach(trainer.Trainer):
 
     Args:
         student: the teacher-to-be.
+        outputs: what it answers with, and its loss; by default classes.
+        **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, student: keras.Model, **kwargs: Any):
+    def __init__(
+        self,
+        student: keras.Model,
+        *,
+        outputs: kinds.Outputs | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(
             student,
             None,
             ("hard", "total"),
-            outputs=outputs.Classes(),
+            outputs=outputs or kinds.Classes(),
             **kwargs,
         )
 
     def terms(self, x, y, *, training):
         logits = self.student(x, training=training)
-        hard = losses.hard(y, logits)
+        hard = self.outputs.hard(y, logits)
         return {"hard": hard, "total": hard}, logits

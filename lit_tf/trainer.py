@@ -1,12 +1,13 @@
 """What the phases share: a step that minimises named losses of a student."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from lit_tf import config, errors, layers, pairs, sectioned
+from lit_tf import config, errors, layers, losses, pairs, sectioned
 from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
 
@@ -138,16 +139,20 @@ class Trainer(keras.Model):
             jit_compile: whether XLA compiles the step; None chooses by device:
                 on for a single GPU, off elsewhere, where it is slower.
             **kwargs: `metrics`, `run_eagerly`, `steps_per_execution` and the
-                like; not `loss`, which the trainer has.
+                like. A `loss` takes the place of the hard loss.
 
         Raises:
-            SettingsError: a `loss` was given.
+            SettingsError: a `loss` was given where labels are not learned.
         """
-        if kwargs.get("loss") is not None:
-            raise errors.SettingsError(
-                f"{type(self).__name__} brings its own losses; compile it "
-                f"without `loss`. Received: loss={kwargs['loss']!r}."
-            )
+        loss = kwargs.pop("loss", None)
+        if loss is not None:
+            if "hard" not in self.term_names:
+                raise errors.SettingsError(
+                    f"{type(self).__name__} brings its own losses; compile it "
+                    f"without `loss`. Received: loss={loss!r}."
+                )
+            self.outputs = copy.copy(self.outputs)
+            self.outputs.loss = losses.each(loss)
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if "float16" in sectioned.computes_in(self.student) and not scaled:

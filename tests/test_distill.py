@@ -96,12 +96,6 @@ def test_a_setting_out_of_range_is_refused(bad):
         distill.Distill(classifier(1), classifier(2), **bad)
 
 
-def test_a_loss_of_the_users_is_refused():
-    model = distill.Distill(classifier(1), classifier(2))
-    with pytest.raises(errors.SettingsError, match="Distill brings its own"):
-        model.compile(loss="mse")
-
-
 def test_teaching_is_keras_training_on_the_labels_alone():
     x, y = vectors()
     ours, theirs = classifier(1), classifier(1)

@@ -151,11 +151,6 @@ def test_the_stem_is_shared_unless_the_teacher_has_fewer_digits(
     assert np.allclose(before, after) == shared
 
 
-def test_a_loss_of_the_users_is_refused(dense):
-    with pytest.raises(errors.SettingsError, match="LIT brings its own losses"):
-        lit.LIT(dense(1), dense(2)).compile(loss="mse")
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

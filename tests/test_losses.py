@@ -85,6 +85,14 @@ def test_labels_are_numbers_of_any_type(dtype, shape):
     )
 
 
-def test_one_hot_labels_are_refused():
-    with pytest.raises(ValueError, match="take the argmax"):
-        losses.hard(np.eye(3), tf.zeros([3, 3]))
+def test_one_hot_labels_are_class_numbers():
+    z = tf.random.stateless_normal([4, 3], [1, 2])
+    numbers = np.array([2, 0, 1, 1])
+    np.testing.assert_allclose(
+        losses.hard(np.eye(3)[numbers], z), losses.hard(numbers, z), rtol=1e-6
+    )
+
+
+def test_labels_for_other_logits_are_refused():
+    with pytest.raises(ValueError, match="or as many as there are logits"):
+        losses.hard(np.eye(4), tf.zeros([4, 3]))
