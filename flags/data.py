@@ -10,10 +10,12 @@ flags.DEFINE_string(
     "Data set: digits (comes with scikit-learn), cifar10, cifar100, "
     "amazon_full, amazon_polarity; celeba, of pictures and their attributes. "
     "Your own: image_classes, a folder of images a class, perhaps in train/ "
-    "and test/; npz, a file of x_train, y_train, x_test, y_test; csv, a "
-    "train.csv and a test.csv, a row a label from 1 and a text in one or more "
-    "columns; image_folder, pictures in images/ or beside an attributes.csv, a "
-    "row a file's name and a 0 or 1 an attribute, under a line of their names. "
+    "and test/; npz, a file of x_train, y_train, x_test, y_test; tfrecords, "
+    "train*.tfrecord and test*.tfrecord of an encoded image and a label; csv, "
+    "a train.csv and a test.csv, a row a label from 1 and a text in one or "
+    "more columns; image_folder, pictures in images/ or beside an "
+    "attributes.csv, a row a file's name and a 0 or 1 an attribute, under a "
+    "line of their names. "
     "Default: auto, which of your own --data_dir holds, without one digits.",
 )
 flags.DEFINE_string(

@@ -41,23 +41,33 @@ def teach(config: configs.Teach, *, command: str = "") -> dict[str, Any]:
         return _teach(config, command)
 
 
-def compress(config: configs.Compress, *, command: str = "") -> dict[str, Any]:
+def compress(
+    config: configs.Compress,
+    *,
+    command: str = "",
+    dataset: data.Dataset | None = None,
+) -> dict[str, Any]:
     """Trains a student with LIT, fine-tunes it, exports and reports it.
 
     Args:
         config: the settings.
         command: the command line, for the report.
+        dataset: what is learned from, in place of what the settings name; of
+            `data.collected`, for instance.
 
     Returns:
         The report, as in `report.json`.
     """
-    with workers.in_step(assemble.resolved(config)) as config:
-        return _compress(config, command)
+    if dataset is None:
+        config = assemble.resolved(config)
+    with workers.in_step(config) as config:
+        return _compress(config, command, dataset)
 
 
 def _teach(config, command, *, dataset=None, read_test=True):
     models.get(config.teacher, **config.architecture.options)
-    data.check(config.data.dataset)
+    if dataset is None:
+        data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
@@ -105,15 +115,16 @@ def _teach(config, command, *, dataset=None, read_test=True):
         return report.leave(folder, told, text)
 
 
-def _compress(config, command):
+def _compress(config, command, dataset=None):
     models.get(config.student, **config.architecture.options)
     # One that is read from a file has its own width.
     models.get(config.teacher)
-    data.check(config.data.dataset)
+    if dataset is None:
+        data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
-        dataset = assemble.dataset(config)
+        dataset = dataset or assemble.dataset(config)
         # Whether they line up is known, and shown, before anything is trained.
         teacher, student = assemble.pair(config, dataset)
         print(

@@ -169,7 +169,7 @@ def fitted(
     settings = data.named(settings, session.data_dir)
     file = _found(path, *_MODELS, *_TEACHERS) if path else pathlib.Path()
     if (
-        settings.dataset != "image_classes"
+        settings.dataset not in data.RESIZED
         or settings.image_size != configs.Data.image_size
         or file.suffix != ".keras"
     ):

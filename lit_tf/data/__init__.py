@@ -14,8 +14,10 @@ from lit_tf.data import (
     image_classes,
     image_folder,
     reviews,
+    tfrecords,
 )
 from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.data.tensors import collected
 
 DATASETS = {
     "digits": digits.SOURCE,
@@ -28,8 +30,11 @@ DATASETS = {
     "image_folder": image_folder.SOURCE,
     "image_classes": image_classes.SOURCE,
     "npz": arrays.SOURCE,
+    "tfrecords": tfrecords.SOURCE,
 }
 AUTO = "auto"
+# Those whose images are resized to what a model reads.
+RESIZED = ("image_classes", "tfrecords")
 
 
 def named(settings: config.Data, data_dir: str = "") -> config.Data:
@@ -58,12 +63,14 @@ def _recognized(data_dir):
         return "image_folder"
     if (path / "train.csv").is_file():
         return "csv"
+    if tfrecords.found(path):
+        return "tfrecords"
     if path.is_dir() and image_classes.found(path):
         return "image_classes"
     raise errors.DataError(
         f"What is in --data_dir={data_dir!r} does not tell which data set it "
-        "is: no .npz file, no folder of images for each class, no train.csv, "
-        "no attributes.csv. Say it with --dataset."
+        "is: no .npz file, no train*.tfrecord, no folder of images for each "
+        "class, no train.csv, no attributes.csv. Say it with --dataset."
     )
 
 
@@ -112,10 +119,12 @@ def load(
 __all__ = [
     "AUTO",
     "DATASETS",
+    "RESIZED",
     "Dataset",
     "Source",
     "Split",
     "check",
+    "collected",
     "load",
     "named",
 ]

@@ -7,11 +7,10 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, decoded, pictures, statistics
-from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.data import class_images, pictures
+from lit_tf.data.dataset import Dataset
 
 _NAME = "image_classes"
-_CROP = augment.Crop(flip=True)
 
 
 def load(
@@ -42,11 +41,6 @@ def load(
     split = all(part.is_dir() for part in parts)
     listings = [_listed(part) for part in (parts if split else [root])]
     classes = tuple(sorted(listings[0]))
-    if len(classes) < 2:
-        raise errors.DataError(
-            f"There must be two classes at least in {root}/. Received: "
-            f"{', '.join(classes)}."
-        )
     unknown = sorted({name for some in listings for name in some} - {*classes})
     if unknown:
         raise errors.DataError(
@@ -60,33 +54,15 @@ def load(
             paths += some
             labels += [label] * len(some)
             test += [bool(later)] * len(some)
-    labels = np.array(labels, np.int32)
-    test = np.array(test) if split else pictures.drawn(len(paths))
-    images = decoded.decode(
-        (decoded.Picture(str(path), str(path), np.zeros(0)) for path in paths),
-        count=len(paths),
+    return class_images.dataset(
+        _NAME,
+        settings,
+        ((str(path), str(path)) for path in paths),
+        labels=labels,
+        test=np.array(test) if split else pictures.drawn(len(paths)),
+        classes=classes,
         key=_key(root, paths),
         beside=root,
-        size=settings.image_size,
-        crop=settings.crop_size,
-    )
-    everything = Split(images.pixels, labels[images.places])
-    test = test[images.places]
-    train, test = (
-        everything.take(np.flatnonzero(chosen)) for chosen in (~test, test)
-    )
-    broken = f"; broken and passed over: {images.broken:,}" * bool(
-        images.broken
-    )
-    return Dataset(
-        name=_NAME,
-        train=train,
-        test=test,
-        classes=classes,
-        stem=statistics.of(train),
-        crop=_CROP,
-        note=f"{len(train):,} training and {len(test):,} test images of "
-        f"{len(classes)} classes{broken}; decoded in {images.folder}/",
     )
 
 
@@ -123,10 +99,4 @@ def _key(root, paths):
     return {"images": digest.hexdigest()}
 
 
-SOURCE = Source(
-    load=load,
-    input_shape=lambda settings: (*[settings.image_size] * 2, 3),
-    classes=lambda _: (),
-    stem=lambda _: {"mean": (127.5,) * 3, "std": (64.0,) * 3},
-    crop=_CROP,
-)
+SOURCE = class_images.source(load)

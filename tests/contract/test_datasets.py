@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from lit_tf import config, data, errors, models
@@ -82,7 +83,34 @@ def write_npz(folder):
     )
 
 
-OWN = {"image_classes": write_image_classes, "npz": write_npz}
+def write_tfrecords(folder):
+    random = np.random.default_rng(0)
+    with tf.io.TFRecordWriter(str(folder / "train.tfrecord")) as writer:
+        for i in range(30):
+            pixels = random.integers(0, 256, (20, 18, 3), dtype=np.uint8)
+            image = tf.io.encode_png(pixels).numpy()
+            writer.write(record(image=[image], label=[i % 3]))
+
+
+def record(**features):
+    """Returns an example of byte strings and whole numbers, serialised."""
+    kinds = {
+        bytes: lambda v: tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=v)
+        ),
+        int: lambda v: tf.train.Feature(int64_list=tf.train.Int64List(value=v)),
+    }
+    features = {k: kinds[type(v[0])](v) for k, v in features.items()}
+    return tf.train.Example(
+        features=tf.train.Features(feature=features)
+    ).SerializeToString()
+
+
+OWN = {
+    "image_classes": write_image_classes,
+    "npz": write_npz,
+    "tfrecords": write_tfrecords,
+}
 PICTURES = {"celeba": write_celeba, "image_folder": write_image_folder}
 
 

@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from lit_tf import config, data, errors
+from lit_tf import config, data, errors, experiment
 
 
 def images(folder, count, *, size=(6, 8), seed=0):
@@ -175,3 +176,125 @@ def test_a_folder_that_tells_nothing_is_refused(tmp_path):
     missing = tmp_path / "missing"
     with pytest.raises(errors.DataError, match=re.escape(str(missing))):
         data.named(config.Data(), str(missing))
+
+
+def records(path, images, labels):
+    """Writes a TFRecord file of encoded images and their labels."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label in zip(images, labels, strict=True):
+            features = {
+                "image": tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[image])
+                ),
+                "label": tf.train.Feature(
+                    int64_list=tf.train.Int64List(value=[label])
+                ),
+            }
+            example = tf.train.Example(
+                features=tf.train.Features(feature=features)
+            )
+            writer.write(example.SerializeToString())
+
+
+def encoded(count, seed=0):
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    return pixels, [tf.io.encode_png(image).numpy() for image in pixels]
+
+
+def test_records_are_images_and_labels(tmp_path):
+    pixels, images = encoded(6)
+    records(tmp_path / "train-0.tfrecord", images[:3], [0, 1, 0])
+    records(tmp_path / "train-1.tfrecord", images[3:4], [1])
+    records(tmp_path / "test.tfrecord", images[4:], [1, 0])
+    (tmp_path / "classes.txt").write_text("ant\nbee\n")
+    loaded = load(tmp_path)
+    assert loaded.name == "tfrecords" and loaded.classes == ("ant", "bee")
+    np.testing.assert_array_equal(loaded.train.inputs[:], pixels[:4])
+    assert list(loaded.train.labels) == [0, 1, 0, 1]
+    assert list(loaded.test.labels) == [1, 0]
+
+
+def test_what_records_cannot_be_is_refused(tmp_path):
+    _, images = encoded(20)
+    for name in ("labels", "names", "broken", "other", "cut"):
+        (tmp_path / name).mkdir()
+    records(tmp_path / "labels" / "train.tfrecord", images, [-1] * 20)
+    refused(tmp_path / "labels", "whole number from 0. Received: -1")
+    path = tmp_path / "names"
+    records(path / "train.tfrecord", images, [0, 1, 2, 3] * 5)
+    (path / "classes.txt").write_text("ant\n")
+    refused(path, "1 names, and a label 3")
+    path = tmp_path / "broken"
+    records(path / "train.tfrecord", [b"none", *images[1:]], [0, 1] * 10)
+    refused(path, "train.tfrecord, record 1 ")
+    with tf.io.TFRecordWriter(str(tmp_path / "other/train.tfrecord")) as file:
+        file.write(b"something else")
+    refused(tmp_path / "other", "A record is a tf.train.Example")
+    path = tmp_path / "cut" / "train.tfrecord"
+    records(path, images, [0, 1] * 10)
+    path.write_bytes(path.read_bytes()[:500])
+    refused(tmp_path / "cut", "train.tfrecord, near record")
+
+
+def stream(inputs, labels):
+    return tf.data.Dataset.from_tensor_slices((inputs, labels))
+
+
+def test_a_stream_of_ones_own_is_collected():
+    x = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
+    y = np.arange(9) % 3
+    loaded = data.collected(
+        stream(x[:6], y[:6]), stream(x[6:], y[6:]), classes=("a", "b", "c")
+    )
+    np.testing.assert_array_equal(loaded.train.inputs, x[:6])
+    np.testing.assert_array_equal(loaded.test.labels, y[6:])
+    assert loaded.validation is None and loaded.classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        (stream(np.zeros((4, 2)), np.zeros(4, int)), "two classes"),
+        (stream(np.zeros((4, 2)), np.zeros(4)), "whole numbers from 0"),
+        (stream(np.zeros((4, 3)), np.arange(4)), "one shape in every split"),
+        (tf.data.Dataset.range(3), "examples .input, label."),
+        (stream(np.zeros((4, 2)), np.arange(4)).take(0), "`train` must be of"),
+    ],
+)
+def test_what_a_stream_cannot_be_is_refused(train, words):
+    test = stream(np.zeros((4, 2)), np.zeros(4, int))
+    with pytest.raises(errors.DataError, match=words):
+        data.collected(train, test)
+
+
+def test_a_student_learns_from_what_was_collected(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    y = np.arange(40) % 3
+    loaded = data.collected(
+        stream(x[:20], y[:20]),
+        stream(x[20:30], y[20:30]),
+        validation=stream(x[30:], y[30:]),
+    )
+    phase = config.Phase(
+        epochs=1,
+        batch_size=20,
+        learning_rate=0.01,
+        weight_decay=0.0,
+        milestones=(),
+    )
+    told = experiment.compress(
+        config.Compress(
+            teacher="resnet14",
+            student="resnet8",
+            teach=phase,
+            lit=phase,
+            fine_tune=phase,
+            session=config.Session(workdir=str(tmp_path / "run")),
+        ),
+        dataset=loaded,
+    )
+    assert told["data"]["name"] == "own"
+    assert (told["data"]["train"], told["data"]["test"]) == (20, 10)
+    assert told["student"]["best"] is not None

@@ -1,0 +1,128 @@
+"""Anybody's own images in TFRecord files."""
+
+import hashlib
+import io
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import config, errors
+from lit_tf.data import class_images, pictures
+from lit_tf.data.dataset import Dataset
+
+_NAME = "tfrecords"
+_SCHEMA = {
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+def load(
+    data_dir: str = "",
+    download: bool = False,
+    settings: config.Data | None = None,
+) -> Dataset:
+    """Loads `train*.tfrecord` and `test*.tfrecord` files.
+
+    Each record is a `tf.train.Example` of two features: `image`, an encoded
+    image (JPEG, PNG, …) as one byte string, and `label`, a whole number from 0.
+    A `classes.txt` beside them may name the classes, a line each. Without files
+    to test on a tenth of the images, at most 1,999, is set apart. Of each image
+    the largest square in the middle is resized to `image_size`, in RGB.
+
+    Raises:
+        DataError: there are no such files, a record is not like that, or images
+            cannot be decoded.
+    """
+    del download  # They are nobody else's.
+    settings = settings or config.Data(dataset=_NAME)
+    root = pictures.root(data_dir)
+    files = found(root) if root else []
+    if not files:
+        raise errors.DataError(
+            f"No train*.tfrecord in --data_dir={data_dir!r}. Name the folder "
+            "that holds them, and test*.tfrecord."
+        )
+    later = sorted(root.glob("test*.tfrecord*"))
+    labels, counts = [], []
+    for file in (*files, *later):
+        some = [int(label) for _, label in _records(file, "label")]
+        labels += some
+        counts.append(len(some))
+    if min(labels, default=0) < 0:
+        raise errors.DataError(
+            f"A label in {root}/ must be a whole number from 0. Received: "
+            f"{min(labels)}."
+        )
+    trained = sum(counts[: len(files)])
+    test = np.arange(len(labels)) >= trained
+    if not later:
+        test = pictures.drawn(len(labels))
+    return class_images.dataset(
+        _NAME,
+        settings,
+        _images((*files, *later)),
+        labels=labels,
+        test=test,
+        classes=_classes(root, labels),
+        key=_key((*files, *later)),
+        beside=root,
+    )
+
+
+def found(root: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files to train on in a folder."""
+    return sorted(root.glob("train*.tfrecord*"))
+
+
+def _images(files):
+    for file in files:
+        for number, image in _records(file, "image"):
+            yield f"{file.name}, record {number}", io.BytesIO(image)
+
+
+def _records(file, name):
+    """Yields the number of each record, from 1, and one of its features."""
+    schema, number = {name: _SCHEMA[name]}, 0
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(file)), 1):
+            yield (
+                number,
+                tf.io.parse_single_example(record, schema)[name].numpy(),
+            )
+    except tf.errors.OpError as error:
+        raise errors.DataError(
+            f"{file.name}, near record {number or 1}: {errors.line(error)}. A "
+            "record is a tf.train.Example of an `image`, encoded, and a "
+            "`label`."
+        ) from None
+
+
+def _classes(root, labels):
+    count = max(labels, default=-1) + 1
+    file = root / "classes.txt"
+    if not file.is_file():
+        return tuple(map(str, range(count)))
+    names = tuple(file.read_text(encoding="utf-8").split("\n"))
+    names = names[:-1] if names[-1:] == ("",) else names
+    if len(names) < count:
+        raise errors.DataError(
+            f"{file} must name every class. Received: {len(names)} names, and "
+            f"a label {count - 1}."
+        )
+    return names
+
+
+def _key(files):
+    """Returns what tells whether a file has changed."""
+    digest = hashlib.sha256()
+    for file in files:
+        facts = file.stat()
+        digest.update(
+            f"{file.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
+        )
+    return {"tfrecords": digest.hexdigest()}
+
+
+SOURCE = class_images.source(load)
