@@ -21,7 +21,9 @@ flags.DEFINE_list(
 flags.DEFINE_integer(
     "image_size",
     config.Data.image_size,
-    "Side in pixels to which pictures are resized, a multiple of 4.",
+    "Side in pixels to which images of your own and pictures are resized; of "
+    "pictures with attributes a multiple of 4. Default: 128; of images of your "
+    "own what the teacher reads.",
 )
 flags.DEFINE_integer(
     "crop_size",

@@ -102,10 +102,9 @@ class Data:
             "`exclusive` must have an attribute in one group, and there once.",
             exclusive=self.exclusive,
         )
-        # A generator of pictures halves them twice.
         errors.require(
-            self.image_size >= 4 and self.image_size % 4 == 0,
-            "`image_size` must be a positive multiple of 4.",
+            self.image_size >= 1,
+            "`image_size` must be ≥ 1.",
             image_size=self.image_size,
         )
         errors.require(

@@ -167,17 +167,20 @@ def fitted(
             is missing or damaged.
     """
     settings = data.named(settings, session.data_dir)
-    file = _found(path, *_MODELS, *_TEACHERS) if path else pathlib.Path()
-    if (
-        settings.dataset not in data.RESIZED
-        or settings.image_size != configs.Data.image_size
-        or file.suffix != ".keras"
-    ):
+    chosen = settings.image_size != configs.Data.image_size
+    if chosen or not path or settings.dataset not in data.RESIZED:
         return settings
-    shapes = [tuple(t.shape[1:]) for t in sectioned.load(file).inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 3 or not shapes[0][0]:
-        return settings
-    return dataclasses.replace(settings, image_size=shapes[0][0])
+    if (pathlib.Path(path) / "saved_model.pb").is_file():
+        model = export.read(path)
+    else:
+        model = _found(path, *_MODELS, *_TEACHERS)
+        if model.suffix == ".h5":  # It tells no shape.
+            return settings
+        model = sectioned.load(model)
+    height = model.inputs[0].shape[1]
+    return dataclasses.replace(
+        settings, image_size=height or settings.image_size
+    )
 
 
 def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:

@@ -49,7 +49,8 @@ class SectionedModel(keras.Model):
             lambda t: keras.Input(
                 batch_shape=t.shape, dtype=t.dtype, name=t.name
             ),
-            stem.input,
+            # A sequential one takes a single tensor.
+            getattr(stem, "_functional", stem).input,
         )
         representations = [stem(inputs)]
         for section in sections:

@@ -53,6 +53,7 @@ FIRST = {
     "import_": ("--dataset=digits", "--output=new.keras"),
 }
 ANSWERS = {
+    "compress --custom_objects=theirs": (2, "=theirs cannot be imported (No m"),
     "compress --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: res"),
     "compress --student=resnet22": (2, "The nearest is resnet20."),
     "compress --teacher=resent20": (2, "The nearest is resnet20."),

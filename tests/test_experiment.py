@@ -250,7 +250,7 @@ def test_a_model_without_sections_is_no_teacher(tmp_path):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "plain.keras")
     )
-    with pytest.raises(errors.SettingsError, match="must be a SectionedModel"):
+    with pytest.raises(errors.SettingsError, match="must repeat blocks"):
         experiment.compress(settings)
 
 

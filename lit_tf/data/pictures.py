@@ -170,9 +170,16 @@ def dataset(habit: Habit, settings: config.Data, found: Collection) -> Dataset:
         found: the pictures.
 
     Raises:
-        SettingsError: there is no such attribute.
+        SettingsError: there is no such attribute, or the size is not a
+            multiple of 4.
         DataError: as `decoded.decode`; or a split is empty.
     """
+    # A generator halves them twice. Said before hours of decoding.
+    errors.require(
+        settings.image_size % 4 == 0,
+        "`image_size` of pictures with attributes must be a multiple of 4.",
+        image_size=settings.image_size,
+    )
     attributes = habit.attributes_of(settings) or found.attributes
     for name in attributes:
         _check_known(name, found.attributes)

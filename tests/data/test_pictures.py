@@ -540,3 +540,10 @@ def test_what_cannot_be_fetched_is_said_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
     told = refusal(tmp_path, "celeba", download=True)
     assert "could not fetch celeb_a" in told and "checksum" in told
+
+
+def test_a_size_that_a_generator_cannot_halve_twice_is_refused(tmp_path):
+    write(tmp_path)
+    assert "must be a multiple of 4. Received: image_size=30" in refusal(
+        tmp_path, error=errors.SettingsError, image_size=30
+    )
