@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from lit_tf import config, data, errors, experiment
+from lit_tf import config, data, errors, experiment, models
 
 
 def images(folder, count, *, size=(6, 8), seed=0):
@@ -277,6 +277,7 @@ def test_a_student_learns_from_what_was_collected(tmp_path):
         stream(x[20:30], y[20:30]),
         validation=stream(x[30:], y[30:]),
     )
+    models.get("resnet14")(**loaded.form).save(tmp_path / "teacher.keras")
     phase = config.Phase(
         epochs=1,
         batch_size=20,
@@ -286,9 +287,9 @@ def test_a_student_learns_from_what_was_collected(tmp_path):
     )
     told = experiment.compress(
         config.Compress(
-            teacher="resnet14",
+            teacher_weights=str(tmp_path / "teacher.keras"),
             student="resnet8",
-            teach=phase,
+            no_fine_tune=True,
             lit=phase,
             fine_tune=phase,
             session=config.Session(workdir=str(tmp_path / "run")),

@@ -80,7 +80,7 @@ def test_a_search_runs_its_trials_as_processes(wanted, program):
 def test_so_many_run_at_a_time(parallel, wanted, program):
     settings = wanted(temperatures=(1.0, 2.0, 3.0, 4.0), student="resnet8")
     names = [one.name for one in first_stage(settings)]
-    program.plays({name: {"seconds": [0.8]} for name in names})
+    program.plays({name: {"seconds": [0.5]} for name in names})
     runners.here(settings, parallel=parallel)(first_stage(settings))
     now, most = 0, 0
     for row in program.notes(""):
