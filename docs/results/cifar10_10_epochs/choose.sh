@@ -19,6 +19,7 @@ try lit_6_4 --lit_epochs=6 --fine_tune_epochs=4 --fine_tune_learning_rate=0.01
 for rate in 0.02 0.05 0.1 0.2; do
   try "kd_$rate" --method=kd --lit_epochs=0 --fine_tune_epochs=10 \
     --fine_tune_learning_rate=$rate
+  [ "$rate" = 0.2 ] && continue
   try "labels_$rate" --method=scratch_copied --lit_epochs=0 \
     --fine_tune_epochs=10 --fine_tune_learning_rate=$rate
 done

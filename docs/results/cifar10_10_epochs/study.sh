@@ -12,7 +12,7 @@
 # The learning rate always falls linearly to nothing. Where it begins was chosen
 # on a tenth of the training images, with seed 0 (schedules/, choose.sh): LIT's at
 # .05 in either phase; KD and labels alone have one phase, and begin at .1, the
-# best of .02, .05, .1 and .2, and at .05, the best of .05 and .1. From the
+# best of .02, .05, .1 and .2, and at .05, the best of .02, .05 and .1. From the
 # teacher's blocks everything begins at half, LIT's fine-tuning at .02; these
 # were not tried against others.
 set -e
