@@ -53,6 +53,18 @@ def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     logits = tf.cast(logits, tf.float32)
     labels = tf.reshape(tf.cast(labels, tf.float32), tf.shape(logits))
     values = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+    return each_example(values, logits)
+
+
+def each_example(values: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Returns one value an example, `[batch]`: the mean of its own.
+
+    Args:
+        values: `[batch, ...]`; or a scalar, which then is every example's.
+        outputs: `[batch, ...]`, of which they are.
+    """
+    if values.shape.rank == 0:
+        return tf.fill([tf.shape(outputs)[0]], values)
     return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))
 
 
@@ -67,9 +79,7 @@ def each(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
     def of(labels, outputs):
         found = tf.cast(values(labels, outputs), tf.float32)
-        if found.shape.rank == 0:
-            return tf.fill([tf.shape(outputs)[0]], found)
-        return tf.reduce_mean(found, axis=tf.range(1, tf.rank(found)))
+        return each_example(found, outputs)
 
     return of
 

@@ -30,6 +30,12 @@ class Outputs(Protocol):
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns new metrics of (labels, outputs) to report."""
 
+    def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Computes what an output misses its label by, `[batch]`.
+
+        Only what has labels can: without, nobody is trained on them alone.
+        """
+
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
         """Computes each term, `[batch]` in float32.
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from lit_tf import losses
+
 Penalty = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -83,9 +85,7 @@ def get(
 def _distilled(loss, teacher, student):
     pair = [tf.cast(values, tf.float32) for values in (teacher, student)]
     value = tf.convert_to_tensor(loss.compute_loss(*pair))
-    if value.shape.rank:
-        return tf.reduce_mean(value, axis=tf.range(1, tf.rank(value)))
-    return tf.fill([tf.shape(student)[0]], value)
+    return losses.each_example(value, student)
 
 
 def _difference(teacher, student):

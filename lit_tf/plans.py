@@ -87,7 +87,7 @@ def plan(model: keras.Model) -> Plan:
     runs = _worthwhile(graph, chain.runs)
     if not runs:
         return Plan(model.name, (), (_part("model", model),), _why(graph))
-    numbers = [_first(graph, runs[0]), *(run.blocks[-1].end for run in runs)]
+    numbers = [_first(runs[0]), *(run.blocks[-1].end for run in runs)]
     cuts = tuple(graph.names[number] for number in numbers)
     cut = splits.split(model, cuts)
     sections = [
@@ -122,7 +122,7 @@ def _worthwhile(graph, runs):
     found, before = [], ()
     for run, rank in zip(runs, ranks, strict=True):
         run = blocks.Run(before + run.lead, run.blocks)
-        led = not found and _first(graph, run) == run.blocks[0].start
+        led = not found and _first(run) == run.blocks[0].start
         led = led or not any(block.kernels for block in run.lead)
         if rank != ranks[0] or (led and len(run.blocks) == 1):
             before = run.lead + run.blocks
@@ -132,7 +132,7 @@ def _worthwhile(graph, runs):
     return found
 
 
-def _first(graph, run):
+def _first(run):
     """Returns the tensor behind the stem.
 
     The block that leads to a row, of another width, is its section's: it

@@ -58,7 +58,8 @@ LAYERS = (
     ("fronts", "features", "optimizers"),
     ("workdir",),
     ("adversarial",),
-    ("losses", "penalties", "softmax", "normalizations"),
+    ("penalties", "softmax", "normalizations"),
+    ("losses",),
     ("sectioned", "graphs"),
     ("layers", "transfer"),
     (

@@ -1,13 +1,12 @@
 """Anybody's own images, a folder a class."""
 
-import hashlib
 import os
 import pathlib
 
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, pictures
+from lit_tf.data import class_images, kept, pictures
 from lit_tf.data.dataset import Dataset
 
 _NAME = "image_classes"
@@ -61,7 +60,11 @@ def load(
         labels=labels,
         test=np.array(test) if split else pictures.drawn(len(paths)),
         classes=classes,
-        key=_key(root, paths),
+        key={
+            "images": kept.stamp(
+                (path.relative_to(root).as_posix(), path) for path in paths
+            )
+        },
         beside=root,
     )
 
@@ -85,18 +88,6 @@ def _listed(root):
         if paths:
             listing[folder.name] = paths
     return listing
-
-
-def _key(root, paths):
-    """Returns what tells whether an image has changed."""
-    digest = hashlib.sha256()
-    for path in paths:
-        facts = path.stat()
-        name = path.relative_to(root).as_posix()
-        digest.update(
-            f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
-        )
-    return {"images": digest.hexdigest()}
 
 
 SOURCE = class_images.source(load)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -74,6 +74,23 @@ def mapped(path: pathlib.Path, shape: tuple[int, ...]) -> rows.Rows:
     if path.stat().st_size != np.prod(shape, dtype=np.int64):
         raise ValueError(f"{path} is not whole.")
     return rows.Rows(np.memmap(path, np.uint8, "r", shape=shape))
+
+
+def stamp(paths: Iterable[tuple[str, str | os.PathLike]]) -> str:
+    """Returns a hash of files' names, sizes and times of change.
+
+    It tells whether one of them has changed, without reading them.
+
+    Args:
+        paths: of each a name and its path.
+    """
+    digest = hashlib.sha256()
+    for name, path in paths:
+        known = os.stat(path)
+        digest.update(
+            f"{name}\0{known.st_size}\0{known.st_mtime_ns}\n".encode()
+        )
+    return digest.hexdigest()
 
 
 def _home(beside):

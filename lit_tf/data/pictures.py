@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, decoded, listings
+from lit_tf.data import augment, decoded, kept, listings
 from lit_tf.data.dataset import Dataset, Groups, Source, Split
 
 _CROP = augment.Crop(flip=True)
@@ -271,12 +271,9 @@ def _files_in(root):
 
 def _key(listing, folder):
     """Returns what tells whether a list or its pictures have changed."""
-    digest = hashlib.sha256()
-    for name in listing.names:
-        facts = os.stat(os.path.join(folder, name))
-        digest.update(
-            f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
-        )
+    known = kept.stamp(
+        (name, os.path.join(folder, name)) for name in listing.names
+    )
     with listing.source.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": sha256, "pictures": digest.hexdigest()}
+    return {"sha256": sha256, "pictures": known}

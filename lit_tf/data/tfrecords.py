@@ -1,6 +1,5 @@
 """Anybody's own images in TFRecord files."""
 
-import hashlib
 import io
 import pathlib
 
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, pictures
+from lit_tf.data import class_images, kept, pictures
 from lit_tf.data.dataset import Dataset
 
 _NAME = "tfrecords"
@@ -66,7 +65,11 @@ def load(
         labels=labels,
         test=test,
         classes=_classes(root, labels),
-        key=_key((*files, *later)),
+        key={
+            "records": kept.stamp(
+                (file.name, file) for file in (*files, *later)
+            )
+        },
         beside=root,
     )
 
@@ -112,17 +115,6 @@ def _classes(root, labels):
             f"a label {count - 1}."
         )
     return names
-
-
-def _key(files):
-    """Returns what tells whether a file has changed."""
-    digest = hashlib.sha256()
-    for file in files:
-        facts = file.stat()
-        digest.update(
-            f"{file.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
-        )
-    return {"tfrecords": digest.hexdigest()}
 
 
 SOURCE = class_images.source(load)
