@@ -66,8 +66,6 @@ def compress(
 
 def _teach(config, command, *, dataset=None, read_test=True):
     models.get(config.teacher, **config.architecture.options)
-    if dataset is None:
-        data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
@@ -119,8 +117,6 @@ def _compress(config, command, dataset=None):
     models.get(config.student, **config.architecture.options)
     # One that is read from a file has its own width.
     models.get(config.teacher)
-    if dataset is None:
-        data.check(config.data.dataset)
     with workdirs.opened(config, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)

@@ -65,8 +65,7 @@ def import_model(
     path, target = pathlib.Path(source), pathlib.Path(output)
     settings = data.named(settings)
     dataset = settings.dataset
-    data.check(dataset)
-    form = data.DATASETS[dataset].form(settings)
+    form = data.source(dataset).form(settings)
     images = "mean" in form
     _check_settings(path, target, model, normalization, images)
     normalization = normalization or "none"

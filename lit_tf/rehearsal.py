@@ -59,7 +59,6 @@ def _rehearse(config):
     models.get(config.student, **config.architecture.options)
     # One that is read from a file has its own width.
     models.get(config.teacher)
-    data.check(config.data.dataset)
     dataset = assemble.dataset(config)
     teacher, student = assemble.pair(config, dataset)
     _check_weights(teacher)

@@ -55,7 +55,6 @@ def evaluate(
         DataError: the model or the data are missing or damaged.
     """
     settings = fitted(settings, session, path)
-    data.check(settings.dataset)
     if (pathlib.Path(path) / "saved_model.pb").is_file():
         model = export.read(path)
     else:
@@ -111,7 +110,6 @@ def to_saved_model(
         SettingsError: the model was made for other inputs or classes.
     """
     settings = fitted(settings, session, path)
-    data.check(settings.dataset)
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
     model = sectioned.load(_found(path, *_MODELS))
@@ -168,7 +166,7 @@ def fitted(
     """
     settings = data.named(settings, session.data_dir)
     chosen = settings.image_size != configs.Data.image_size
-    if chosen or not path or settings.dataset not in data.RESIZED:
+    if chosen or not path or not data.source(settings.dataset).resized:
         return settings
     if (pathlib.Path(path) / "saved_model.pb").is_file():
         model = export.read(path)

@@ -174,7 +174,7 @@ def test_a_recipe_is_an_experiment_that_can_be_run(recipe, experiments):
     assert settings["workdir"] == str(pathlib.Path("runs", recipe))
     models.get(settings["teacher"])
     models.get(settings["student"])
-    data.check(settings["dataset"])
+    data.source(settings["dataset"])
 
 
 @pytest.mark.parametrize("recipe", command.recipes())

@@ -42,9 +42,8 @@ class Bench:
         self.config = benchmarks.compression(settings)
         for name in (settings.teacher, settings.student):
             models.get(name)
-        data.check(settings.dataset)
         errors.require(
-            data.DATASETS[settings.dataset].task == "classes",
+            data.source(settings.dataset).task == "classes",
             "`dataset` must be one of classes: generators are not timed here "
             "(lit-compress --dry_run measures a step of each phase).",
             dataset=settings.dataset,
@@ -124,7 +123,7 @@ def _jit_compile(settings):
 def _dataset(settings, compression):
     if settings.data == "real":
         return assemble.dataset(compression)
-    return data.DATASETS[settings.dataset].noise(
+    return data.source(settings.dataset).noise(
         settings.dataset,
         examples=max(_EXAMPLES, _BATCHES * settings.batch_size),
         seed=settings.seed,

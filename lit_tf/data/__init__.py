@@ -14,6 +14,7 @@ from lit_tf.data import (
     image_classes,
     image_folder,
     reviews,
+    tfds,
     tfrecords,
 )
 from lit_tf.data.dataset import Dataset, Source, Split
@@ -33,8 +34,6 @@ DATASETS = {
     "tfrecords": tfrecords.SOURCE,
 }
 AUTO = "auto"
-# Those whose images are resized to what a model reads.
-RESIZED = ("image_classes", "tfrecords")
 
 
 def named(settings: config.Data, data_dir: str = "") -> config.Data:
@@ -44,11 +43,13 @@ def named(settings: config.Data, data_dir: str = "") -> config.Data:
     folder.
 
     Raises:
+        SettingsError: no data set has that name.
         DataError: the folder is not there, or what is in it tells nothing.
     """
-    if settings.dataset != AUTO:
-        return settings
-    return dataclasses.replace(settings, dataset=_recognized(data_dir))
+    if settings.dataset == AUTO:
+        return dataclasses.replace(settings, dataset=_recognized(data_dir))
+    source(settings.dataset)
+    return settings
 
 
 def _recognized(data_dir):
@@ -74,10 +75,17 @@ def _recognized(data_dir):
     )
 
 
-def check(name: str) -> None:
-    """Raises `SettingsError`, with the nearest name, unless it is known."""
+def source(name: str) -> Source:
+    """Returns the data set of a name, or of one behind `tfds:`.
+
+    Raises:
+        SettingsError: there is none; the message names the nearest.
+    """
+    if name.startswith(tfds.PREFIX):
+        return tfds.source(name)
     if name not in DATASETS:
         raise errors.SettingsError(errors.unknown("data set", name, DATASETS))
+    return DATASETS[name]
 
 
 def load(
@@ -95,8 +103,7 @@ def load(
         DataError: its files are missing or damaged.
     """
     settings = named(settings, data_dir)
-    check(settings.dataset)
-    loaded = DATASETS[settings.dataset].load(data_dir, download, settings)
+    loaded = source(settings.dataset).load(data_dir, download, settings)
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(
@@ -119,12 +126,11 @@ def load(
 __all__ = [
     "AUTO",
     "DATASETS",
-    "RESIZED",
     "Dataset",
     "Source",
     "Split",
-    "check",
     "collected",
     "load",
     "named",
+    "source",
 ]

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import decoded, listings, pictures
+from lit_tf.data import decoded, listings, pictures, tfds
 from lit_tf.data.dataset import Dataset
 
 _FOLDER = "img_align_celeba"
@@ -76,24 +76,19 @@ def _from_files(root):
 
 
 def _from_tfds(data_dir):
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets
 
-    builder = tfds.builder("celeb_a", data_dir=data_dir or None)
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # Whatever the network or the disk provokes.
-        raise errors.DataError(
-            f"TensorFlow Datasets could not fetch celeb_a: {errors.line(error)}"
-        ) from error
+    builder = tfds.prepared("celeb_a", data_dir, download=True)
     attributes = tuple(builder.info.features["attributes"])
     counts = [builder.info.splits[part].num_examples for part in _PARTS]
 
     def read():
         for part in _PARTS:
             table = builder.as_dataset(
-                split=part, decoders={"image": tfds.decode.SkipDecoding()}
+                split=part,
+                decoders={"image": tensorflow_datasets.decode.SkipDecoding()},
             )
-            for number, row in enumerate(tfds.as_numpy(table)):
+            for number, row in enumerate(tensorflow_datasets.as_numpy(table)):
                 values = [row["attributes"][name] for name in attributes]
                 yield decoded.Picture(
                     f"{part} {number}",

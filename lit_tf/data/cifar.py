@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment
+from lit_tf.data import augment, tfds
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _CROP = augment.Crop(pad=4, flip=True)
@@ -201,19 +201,14 @@ def _records(layout, name, content):
 
 
 def _from_tfds(layout, data_dir):
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets
 
-    builder = tfds.builder(layout.name, data_dir=data_dir or None)
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # Whatever the network or the disk provokes.
-        raise errors.DataError(
-            f"TensorFlow Datasets could not fetch {layout.name}: "
-            f"{errors.line(error)}"
-        ) from error
+    builder = tfds.prepared(layout.name, data_dir, download=True)
     splits = []
     for part in ("train", "test"):
-        table = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
+        table = tensorflow_datasets.as_numpy(
+            builder.as_dataset(split=part, batch_size=-1)
+        )
         splits.append(Split(table["image"], table["label"].astype(np.int32)))
     return *splits, tuple(builder.info.features["label"].names)
 

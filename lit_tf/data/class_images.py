@@ -91,4 +91,5 @@ def source(load) -> Source:
         classes=lambda _: (),
         stem=lambda _: {},
         crop=CROP,
+        resized=True,
     )

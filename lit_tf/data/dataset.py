@@ -111,6 +111,7 @@ class Source:
         crop: how a training batch is varied.
         task: "classes" or "images".
         exclusive: settings → `Dataset.exclusive`.
+        resized: whether images of any size are made to be `image_size`.
     """
 
     load: Callable[[str, bool, config.Data], Dataset]
@@ -120,6 +121,7 @@ class Source:
     crop: augment.Crop = augment.Crop()
     task: str = "classes"
     exclusive: Callable[[config.Data], Groups] = lambda _: ()
+    resized: bool = False
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments that a model's builder needs.

@@ -1,0 +1,74 @@
+"""Trains a ResNet50V2 on CIFAR-10 with Keras alone: somebody's own model.
+
+    python teacher.py CIFAR_10_BATCHES_BIN OUT
+
+writes OUT/my_model.keras and OUT/my_images.npz; as a user has them, `lit_tf` is
+not asked.
+"""
+
+import pathlib
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+EPOCHS = 12
+BATCH = 128
+
+
+def read(*files):
+    rows = np.concatenate([np.fromfile(f, np.uint8) for f in files])
+    rows = rows.reshape(-1, 3073)
+    images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return images, rows[:, 0]
+
+
+def augmented(image, label):
+    image = tf.image.random_flip_left_right(
+        tf.pad(image, [[4, 4]] * 2 + [[0, 0]])
+    )
+    return tf.image.random_crop(image, [32, 32, 3]), label
+
+
+source, out = map(pathlib.Path, sys.argv[1:])
+x_train, y_train = read(*sorted(source.glob("data_batch_*.bin")))
+x_test, y_test = read(source / "test_batch.bin")
+np.savez(
+    out / "my_images.npz",
+    x_train=x_train,
+    y_train=y_train,
+    x_test=x_test,
+    y_test=y_test,
+)
+
+keras.utils.set_random_seed(0)
+keras.mixed_precision.set_global_policy("mixed_bfloat16")
+image = keras.Input((32, 32, 3))
+pixels = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
+network = keras.applications.ResNet50V2(
+    weights=None, input_shape=(32, 32, 3), classes=10
+)
+model = keras.Model(image, network(pixels), name="my_model")
+steps = EPOCHS * len(x_train) // BATCH
+model.compile(
+    keras.optimizers.SGD(
+        keras.optimizers.schedules.CosineDecay(
+            0.0, steps, warmup_target=0.05, warmup_steps=steps // 10
+        ),
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+    ),
+    "sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+)
+train = (
+    tf.data.Dataset.from_tensor_slices((x_train, y_train))
+    .shuffle(len(x_train))
+    .map(augmented, tf.data.AUTOTUNE)
+    .batch(BATCH, drop_remainder=True)
+    .prefetch(4)
+)
+model.fit(train, epochs=EPOCHS, verbose=2)
+model.save(out / "my_model.keras")
