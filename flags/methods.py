@@ -37,6 +37,14 @@ flags.DEFINE_enum(
     "teacher's with a probability that falls from 1 to 0 over phase lit "
     "(mixed).",
 )
+flags.DEFINE_enum(
+    "connector",
+    config.Loss.connector,
+    config.CONNECTORS,
+    "What lies, in phase lit, between representations that differ in channels: "
+    "a trained 1×1 convolution each, of which nothing is left afterwards "
+    "(conv1x1). A narrower student also has ends of its own: --nocopy_ends.",
+)
 flags.DEFINE_boolean(
     "falling_beta",
     config.Loss.falling_beta,

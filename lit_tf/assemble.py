@@ -12,7 +12,6 @@ from lit_tf import (
     devices,
     methods,
     models,
-    pairs,
     report,
     saved,
     sectioned,
@@ -72,7 +71,6 @@ def pair(
         teacher = models.get(config.teacher, **options)(**loaded.form)
     with devices.strategy(config.run.strategy).scope():
         student = _student(config, loaded, teacher)
-    pairs.check_alike(teacher, student)
     tasks.TASKS[loaded.task].check(config, loaded)
     methods.check(config, teacher, student)
     return teacher, student

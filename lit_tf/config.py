@@ -11,6 +11,7 @@ import dataclasses
 from lit_tf import errors
 from lit_tf.groups import (
     COMPRESSION_OF,
+    CONNECTORS,
     DISCRIMINATORS,
     DTYPES,
     EXPORTS,
@@ -88,6 +89,7 @@ _TAKEN_BY = {
     "no_fine_tune": ("lit",),
     "falling_beta": ("lit",),
     "section_input": ("lit",),
+    "connector": ("lit",),
     "generations": ("born_again",),
     "sparsity": ("network_slimming",),
     "pruned_channels": ("network_slimming",),
@@ -154,8 +156,11 @@ class Compress:
             self.copy_ends
             or self.frozen.teacher_cache == "off"
             or self.method != "lit"
-            or self.loss.section_input == "student",
-            "`teacher_cache` keeps nothing of the stem, which section 1 is fed "
+            or (
+                self.loss.section_input == "student"
+                and self.loss.connector == "none"
+            ),
+            "`teacher_cache` keeps nothing of the stem, which is asked for "
             "where `copy_ends` is off: one of them has to go.",
             teacher_cache=self.frozen.teacher_cache,
         )
@@ -173,6 +178,7 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
 
 
 __all__ = [
+    "CONNECTORS",
     "COMPRESSION_OF",
     "DISCRIMINATORS",
     "DTYPES",

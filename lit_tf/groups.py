@@ -30,6 +30,7 @@ METHODS = (
 )
 INITS = ("fresh", "teacher_blocks")
 COMPRESSION_OF = ("flops", "parameters", "latency")
+CONNECTORS = ("none", "conv1x1")
 SECTION_INPUTS = ("teacher", "student", "mixed")
 
 
@@ -129,10 +130,12 @@ class Loss:
     beta: float = 0.75
     falling_beta: bool = False
     section_input: str = "teacher"
+    connector: str = "none"
 
     def __post_init__(self):
         check_one_of(PENALTIES, penalty=self.penalty)
         check_one_of(SECTION_INPUTS, section_input=self.section_input)
+        check_one_of(CONNECTORS, connector=self.connector)
         check_loss(self.alpha, self.temperature, self.beta)
 
 

@@ -47,7 +47,7 @@ class Hint(trainer.Trainer):
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
-        pairs.check_alike(teacher, student)
+        pairs.check_alike(teacher, student, ends=copy_ends)
         if copy_ends:
             pairs.copy_ends(teacher, student)
         super().__init__(

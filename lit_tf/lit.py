@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from lit_tf import (
     config,
+    connectors,
     losses,
     pairs,
     penalties,
@@ -60,6 +61,12 @@ class LIT(trainer.Trainer):
             sections; "mixed", of each example one or the other by chance (as
             BERT-of-Theseus does with modules; Xu et al., 2020), in one stream
             that also gives the output.
+        connector: "conv1x1" for representations that may differ in channels,
+            the student's being fewer: between them lies a trained 1×1
+            convolution, whose left inverse makes of the teacher's
+            representation what a section is fed (see `connectors`). A stem of
+            other channels has a penalty too, `stem/penalty_…`. "none" for
+            representations of one shape.
         teacher_probability: of "mixed": that a section is fed the teacher's
             representation, or a function of the step.
         copy_ends: whether the student gets the teacher's stem and head. If
@@ -92,6 +99,7 @@ class LIT(trainer.Trainer):
         | penalties.Penalty
         | keras.distillation.DistillationLoss = config.Loss.penalty,
         section_input: str = config.Loss.section_input,
+        connector: str = config.Loss.connector,
         teacher_probability: float | Schedule = 0.5,
         copy_ends: bool = True,
         seed: int = config.Run.seed,
@@ -102,17 +110,26 @@ class LIT(trainer.Trainer):
     ):
         config.check_loss(alpha, temperature, 0.0 if callable(beta) else beta)
         config.check_one_of(config.SECTION_INPUTS, section_input=section_input)
+        config.check_one_of(config.CONNECTORS, connector=connector)
         outputs = outputs or kinds.Classes(alpha=alpha, temperature=temperature)
-        pairs.check_alike(teacher, student)
+        pairs.check_alike(
+            teacher,
+            student,
+            representations="equal" if connector == "none" else "narrower",
+            ends=copy_ends,
+        )
         if copy_ends:
             pairs.copy_ends(teacher, student)
-        count = len(student.sections)
+        between = connectors.between(teacher, student, seed=seed)
+        # The first representation that has a penalty: a stem that is no copy
+        # and whose channels are others is tied to the teacher's as well.
+        first = 0 if between[0] else 1
         streams = _STREAMS[section_input]
         names = [
             *(
                 penalty_name(k, stream)
                 for stream in streams
-                for k in range(1, count + 1)
+                for k in range(first, len(between))
             ),
             *("ir", *outputs.names, "total"),
         ]
@@ -131,16 +148,27 @@ class LIT(trainer.Trainer):
         self.teacher_probability = teacher_probability
         self.copies_ends = copy_ends
         self.seed = seed
+        self.connectors = between
+        self.first = first
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
-        if not self.copies_ends:
-            return self.student.trainable_variables
+        parts = [self.student]
+        if self.copies_ends:
+            parts = self.student.sections
         return [
             variable
-            for section in self.student.sections
-            for variable in section.trainable_variables
+            for part in (*parts, *filter(None, self.connectors))
+            for variable in part.trainable_variables
         ]
+
+    @property
+    def state(self) -> dict[str, list[keras.Variable]]:
+        between = [c for c in self.connectors if c]
+        if not between:
+            return super().state
+        found = [v for connector in between for v in connector.variables]
+        return super().state | {"connectors": found}
 
     @property
     def passes(self) -> list[keras.Model]:
@@ -156,7 +184,8 @@ class LIT(trainer.Trainer):
         # last of them.
         flow = {"teacher": self._fed_both, "student": self._fed_own}
         flow = flow.get(self.section_input, self._fed_mixed)
-        streams = flow(self._S_0(x, T, training), T, training)
+        S_0 = self._S_0(x, T, training)
+        streams = flow(S_0, self._fed(T), training)
         ends = training and not self.copies_ends
         z_s = self.student.head(list(streams.values())[-1][-1], training=ends)
 
@@ -165,20 +194,38 @@ class LIT(trainer.Trainer):
         for name in logged:
             streams[name] = [tf.stop_gradient(made) for made in streams[name]]
         distances = {
-            name: [self.penalty(T[k], made) for k, made in enumerate(stream, 1)]
+            name: {
+                k: self.penalty(T[k], self._compared(k, made))
+                for k, made in enumerate((S_0, *stream))
+                if k >= self.first
+            }
             for name, stream in streams.items()
         }
 
-        ir = tf.add_n(distances[minimised])
+        ir = tf.add_n(list(distances[minimised].values()))
         compared = self.outputs.terms(y, z_t, z_s)
         beta = self._now(self.beta)
         total = losses.lit(compared["kd"], ir, beta=beta)
         named = {
             penalty_name(k, name): value
             for name, values in distances.items()
-            for k, value in enumerate(values, 1)
+            for k, value in values.items()
         }
         return {**named, "ir": ir, **compared, "total": total}, z_s
+
+    def _fed(self, T):
+        """Returns T_k as a student's section would have it."""
+        return {
+            k: self.connectors[k].down(representation)
+            if self.connectors[k]
+            else representation
+            for k, representation in T.items()
+        }
+
+    def _compared(self, k, made):
+        """Returns what section k made as its teacher's would have it."""
+        connector = self.connectors[k]
+        return connector.up(made) if connector else made
 
     def _S_0(self, x, T, training):
         if not self.copies_ends:
@@ -246,10 +293,11 @@ def penalty_name(k: int, stream: str = "teacher_fed") -> str:
     """Returns the name of section k's penalty on a stream.
 
     Args:
-        k: from 1.
+        k: from 1; 0 for the stem.
         stream: "teacher_fed", "student_fed" or "mixed".
     """
-    return f"section_{k}/penalty_{stream}"
+    part = f"section_{k}" if k else "stem"
+    return f"{part}/penalty_{stream}"
 
 
 def _digits(tensor):

@@ -74,11 +74,15 @@ class Method:
         ends: what becomes of stem and head in phase lit, in words; where they
             are not to be copied they are new, and trained.
         sections: what becomes of the sections.
+        copies: whether stem and head may be the teacher's.
+        compares: whether it looks at representations.
     """
 
     stages: Callable[[Pair], Iterator[Stage]]
     ends: str
     sections: str = "trained"
+    copies: bool = True
+    compares: bool = False
 
 
 def check(
@@ -91,6 +95,16 @@ def check(
     Raises:
         SettingsError: it cannot; the message says why.
     """
+    method = METHODS[settings.method]
+    shapes = "any"
+    if method.compares:
+        shapes = "narrower" if settings.loss.connector != "none" else "equal"
+    pairs.check_alike(
+        teacher,
+        student,
+        representations=shapes,
+        ends=method.copies and settings.copy_ends,
+    )
     if settings.method == "born_again" and _shape(teacher) != _shape(student):
         raise errors.SettingsError(
             "A born-again student has its teacher's shape. Received: teacher "
@@ -132,6 +146,7 @@ def lit_trainer(
             "beta": beta,
             "penalty": loss.penalty,
             "section_input": loss.section_input,
+            "connector": loss.connector,
             "teacher_probability": _falling(1.0, pair.steps),
             "copy_ends": settings.copy_ends,
             "seed": settings.run.seed,
@@ -224,15 +239,22 @@ def _network_slimming(pair):
 
 
 METHODS = {
-    "lit": Method(_lit, "copied, frozen"),
-    "scratch": Method(_scratch, "new, trained"),
+    "lit": Method(_lit, "copied, frozen", compares=True),
+    "scratch": Method(_scratch, "new, trained", copies=False),
     "scratch_copied": Method(_scratch_copied, "copied, trained"),
     "kd": Method(_knowledge_distillation, "copied, trained"),
-    "hint": Method(_hint, "copied, frozen", "trained up to the middle"),
-    "multi_hint": Method(_multi_hint, "new, trained"),
+    "hint": Method(
+        _hint, "copied, frozen", "trained up to the middle", compares=True
+    ),
+    "multi_hint": Method(
+        _multi_hint, "new, trained", copies=False, compares=True
+    ),
     "born_again": Method(_born_again, "copied, trained"),
     "network_slimming": Method(
-        _network_slimming, "the teacher's", "the teacher's, scales pressed"
+        _network_slimming,
+        "the teacher's",
+        "the teacher's, scales pressed",
+        copies=False,
     ),
 }
 

@@ -6,9 +6,20 @@ from lit_tf import blocks, errors, sectioned, softmax
 
 
 def check_alike(
-    teacher: sectioned.SectionedModel, student: sectioned.SectionedModel
+    teacher: sectioned.SectionedModel,
+    student: sectioned.SectionedModel,
+    *,
+    representations: str = "equal",
+    ends: bool = True,
 ) -> None:
     """Checks that a student's parts line up with its teacher's.
+
+    Args:
+        teacher: K sections.
+        student: the student.
+        representations: what their shapes must be: "equal"; "narrower", where
+            the student's may have fewer channels; or "any".
+        ends: whether the student's stem and head are to be copies.
 
     Raises:
         SettingsError: inputs, the number of sections, a representation or the
@@ -23,26 +34,23 @@ def check_alike(
                 f"Received: {type(model).__name__} {model.name!r}."
             )
         check_logits(model, role)
-    places = [("The input", teacher.input_shape, student.input_shape)]
     if len(teacher.sections) != len(student.sections):
         raise errors.SettingsError(
             "Teacher and student must have the same number of sections. "
             f"Received: teacher {len(teacher.sections)}, "
             f"student {len(student.sections)}."
         )
-    both = zip(teacher.representations, student.representations, strict=True)
-    for k, (theirs, ours) in enumerate(both):
-        after = f"section {k}" if k else "the stem"
-        place = f"The representation after {after}"
-        places.append((place, theirs.shape, ours.shape))
-    places.append(("The output", teacher.output_shape, student.output_shape))
-    for place, theirs, ours in places:
+    for place in ("input", "output"):
+        theirs, ours = (
+            getattr(model, f"{place}_shape") for model in (teacher, student)
+        )
         if theirs != ours:
             raise errors.SettingsError(
-                f"{place} must have one shape in teacher and student. "
+                f"The {place} must have one shape in teacher and student. "
                 f"Received: teacher {_shape(theirs)}, student {_shape(ours)}."
             )
-    for part in ("stem", "head"):
+    _check_representations(teacher, student, representations)
+    for part in ("stem", "head") if ends else ():
         theirs, ours = (
             [tuple(v.shape) for v in getattr(model, part).weights]
             for model in (teacher, student)
@@ -51,7 +59,8 @@ def check_alike(
             raise errors.SettingsError(
                 f"The student's {part} is a copy of the teacher's, so they "
                 "must have weights of the same shapes. Received: teacher "
-                f"{theirs}, student {ours}."
+                f"{theirs}, student {ours}. (With `copy_ends` off they are "
+                "new, and trained.)"
             )
         differing = _differing(getattr(teacher, part), getattr(student, part))
         if differing:
@@ -59,6 +68,29 @@ def check_alike(
                 f"The student's {part} is a copy of the teacher's, so it must "
                 f"compute the same. Received: {differing}."
             )
+
+
+def _check_representations(teacher, student, wanted):
+    both = zip(teacher.representations, student.representations, strict=True)
+    for k, (theirs, ours) in enumerate(both):
+        theirs, ours = _shape(theirs.shape), _shape(ours.shape)
+        narrower = theirs[:-1] == ours[:-1] and ours[-1] < theirs[-1]
+        fits = theirs == ours or (narrower and wanted == "narrower")
+        if fits or wanted == "any":
+            continue
+        after = f"section {k}" if k else "the stem"
+        hint = ""
+        if wanted == "narrower":
+            hint = " The student's may have fewer channels, and nothing else."
+        elif narrower:
+            hint = (
+                " (`connector` conv1x1 puts a trained 1×1 convolution between "
+                "representations that differ in channels alone.)"
+            )
+        raise errors.SettingsError(
+            f"The representation after {after} must have one shape in teacher "
+            f"and student. Received: teacher {theirs}, student {ours}.{hint}"
+        )
 
 
 def check_logits(model: keras.Model, role: str) -> None:

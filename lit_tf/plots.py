@@ -62,7 +62,8 @@ def curves(
 def _penalties(axes, epochs, rows, tags):
     for tag in tags:
         section, _, rest = tag.partition("/")
-        color = f"C{int(section.removeprefix('section_')) - 1}"
+        number = section.removeprefix("section_")
+        color = f"C{int(number) - 1}" if number != "stem" else "black"
         fed = rest.removeprefix("penalty_").replace("_", "-")
         style = ":" if fed == "student-fed" else "-"
         label = f"{section.replace('_', ' ')}, {fed}"

@@ -114,9 +114,12 @@ def sections(
         (ends, *[sections] * len(names), ends),
         strict=True,
     ):
-        shape = "×".join(map(str, theirs.output_shape[1:]))
+        shapes = {
+            "×".join(map(str, model.output_shape[1:])): None
+            for model in (theirs, ours)
+        }
         counts = (f"{measure.parameters(model):,}" for model in (theirs, ours))
-        rows.append((name, shape, *counts, fate))
+        rows.append((name, " → ".join(shapes), *counts, fate))
     return formats.table(rows)
 
 

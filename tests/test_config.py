@@ -42,9 +42,10 @@ def another(name, value):
 
 
 # The method, and settings of methods other than the default one; and what
-# makes the student, instead of its name.
+# makes the student, instead of its name. A connector excludes the cache.
 OTHERWISE = (
     "method",
+    "connector",
     *(f.name for f in dataclasses.fields(config.Rivals)),
     "compression",
     "keep",
@@ -387,7 +388,7 @@ def test_what_is_not_kept_of_the_teacher_is_not_to_be_asked_for(section_input):
     with pytest.raises(errors.SettingsError) as refusal:
         config.Compress(loss=loss, frozen=kept, copy_ends=False)
     assert str(refusal.value) == (
-        "`teacher_cache` keeps nothing of the stem, which section 1 is fed "
+        "`teacher_cache` keeps nothing of the stem, which is asked for "
         "where `copy_ends` is off: one of them has to go. Received: "
         "teacher_cache='memory'."
     )

@@ -53,7 +53,7 @@ LAYERS = (
     ("trainer", "proof", "judging"),
     ("logs", "outputs", "report"),
     ("students",),
-    ("plans", "pairs", "teacher", "export"),
+    ("plans", "pairs", "teacher", "connectors", "export"),
     ("splits", "blocks"),
     ("fronts", "features", "optimizers"),
     ("workdir",),

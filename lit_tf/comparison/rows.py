@@ -14,6 +14,7 @@ _DEFAULTS = flat.flatten(config.Compress())
 _NAMING = (
     "init",
     "section_input",
+    "connector",
     "copy_ends",
     "no_fine_tune",
     "falling_beta",

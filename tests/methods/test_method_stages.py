@@ -14,6 +14,7 @@ from lit_tf import (
     lit,
     measure,
     methods,
+    models,
     slimming,
     teach,
 )
@@ -226,9 +227,11 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
 def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
     rivals = config.Rivals(pruned_channels=0.25)
     chosen = settings(tmp_path, "network_slimming")
-    teacher, student = assemble.pair(chosen, assemble.dataset(chosen))
-    # No cut leaves as little as a head alone.
+    dataset = assemble.dataset(chosen)
+    teacher, _ = assemble.pair(chosen, dataset)
+    # No cut leaves as little as one of a single channel has.
+    student = models.get("resnet8", width=1)(**dataset.form)
     with pytest.raises(errors.SettingsError, match="can be slimmed to"):
-        methods.check(chosen, teacher, student.head)
+        methods.check(chosen, teacher, student)
     given = dataclasses.replace(chosen, rivals=rivals)
-    methods.check(given, teacher, student.head)
+    methods.check(given, teacher, student)
