@@ -22,6 +22,7 @@ setuptools.setup(
         "lit_tf.data",
         "lit_tf.layers",
         "lit_tf.models",
+        "lit_tf.outputs",
         "lit_tf.tasks",
         "lit_tf.tuning",
         "lit_tf.flags",

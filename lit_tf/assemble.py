@@ -1,7 +1,7 @@
 """From settings to what is trained: the data, the models, the trainers."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 
@@ -54,16 +54,30 @@ def dataset(config: configs.Teach | configs.Compress) -> data.Dataset:
 
 
 def pair(
-    config: configs.Compress, loaded: data.Dataset
+    config: configs.Compress,
+    loaded: data.Dataset,
+    blocks: Sequence[int] | None = None,
 ) -> tuple[sectioned.SectionedModel, sectioned.SectionedModel]:
     """Returns the teacher, in float32, and the student-to-be.
 
     The teacher is the one that was named, or one that is yet to be taught.
 
+    Args:
+        config: the settings.
+        loaded: the data.
+        blocks: of each section, how many the student keeps, where that was
+            found before and is not to be found anew: a latency is never
+            measured twice alike.
+
     Raises:
         SettingsError: they do not line up, or the teacher is of other data.
         DataError: the teacher's file is missing or damaged.
     """
+    if blocks and config.shrink.compression:
+        shrink = dataclasses.replace(
+            config.shrink, compression=0.0, keep=tuple(blocks)
+        )
+        config = dataclasses.replace(config, shrink=shrink)
     if config.teacher_weights:
         teacher = saved.teacher(config, loaded)
     else:

@@ -141,6 +141,13 @@ class Compress:
             "are given: one of them has to go.",
             student=self.student,
         )
+        errors.require(
+            not self.shrink.measured or self.run.strategy != "multi_worker",
+            "`compression_of` latency is measured, and several machines would "
+            "not find the same: one finds it (lit-compress --dry_run), and "
+            "`keep` tells it to all.",
+            compression_of=self.shrink.compression_of,
+        )
         check_one_of(INITS, init=self.init)
         for group in (self, self.loss, self.rivals, self.frozen):
             for field in dataclasses.fields(group):

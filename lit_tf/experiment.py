@@ -122,7 +122,8 @@ def _compress(config, command, dataset=None):
             return report.repeat(folder)
         dataset = dataset or assemble.dataset(config)
         # Whether they line up is known, and shown, before anything is trained.
-        teacher, student = assemble.pair(config, dataset)
+        kept = folder.settled("blocks")
+        teacher, student = assemble.pair(config, dataset, kept)
         print(
             f"{teacher.name} → {student.name} on {dataset.name}, in "
             f"{folder.path}/\n\n{assemble.shown(config, teacher, student)}\n",
@@ -133,6 +134,8 @@ def _compress(config, command, dataset=None):
         folder.settle(
             data=dataset.fingerprint, teacher=sectioned.fingerprint(teacher)
         )
+        if config.shrink.asked:
+            folder.settle(blocks=student.facts["blocks"])
         task = tasks.TASKS[dataset.task]
         taught = "" if config.teacher_weights else str(folder.teacher)
         beside = assemble.beside(config, dataset, taught)

@@ -199,6 +199,11 @@ class Shrink:
         """Whether the student is to be made of the teacher."""
         return bool(self.keep or self.compression)
 
+    @property
+    def measured(self) -> bool:
+        """Whether the student depends on how fast it is here and now."""
+        return bool(self.compression) and self.compression_of == "latency"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:

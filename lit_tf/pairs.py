@@ -33,7 +33,8 @@ def check_alike(
                 f"The {role} must be a SectionedModel: LIT needs its sections. "
                 f"Received: {type(model).__name__} {model.name!r}."
             )
-        check_logits(model, role)
+        for at in range(len(model.outputs)):
+            check_logits(model, role, at)
     if len(teacher.sections) != len(student.sections):
         raise errors.SettingsError(
             "Teacher and student must have the same number of sections. "
@@ -93,12 +94,12 @@ def _check_representations(teacher, student, wanted):
         )
 
 
-def check_logits(model: keras.Model, role: str) -> None:
-    """Raises `SettingsError` where a model ends in a softmax."""
-    if softmax.ends(model):
+def check_logits(model: keras.Model, role: str, at: int = 0) -> None:
+    """Raises `SettingsError` where one of a model's outputs is of a softmax."""
+    if softmax.ends(model, at):
         raise errors.SettingsError(
             f"The {role} must answer with logits, but its last layer, "
-            f"{softmax.last(model).name!r}, applies a softmax. Build it "
+            f"{softmax.last(model, at).name!r}, applies a softmax. Build it "
             "without, or let lit-import take it off."
         )
 
@@ -225,4 +226,9 @@ def _differing(theirs, ours):
 
 
 def _shape(shape):
+    """Returns the shape of an example; of several, likewise nested."""
+    if isinstance(shape, dict):
+        return {name: _shape(one) for name, one in shape.items()}
+    if shape and not isinstance(shape[0], int | None):
+        return [_shape(one) for one in shape]
     return tuple(shape[1:]) if shape and shape[0] is None else shape

@@ -5,17 +5,22 @@ import keras
 from lit_tf import sectioned
 
 
-def last(model: keras.Model) -> keras.Operation:
-    """Returns the operation that makes a model's output, also a nested one."""
-    operation, at = model, 0
+def last(model: keras.Model, at: int = 0) -> keras.Operation:
+    """Returns the operation that makes a model's output, also a nested one.
+
+    Args:
+        model: functional or sequential.
+        at: which of its outputs.
+    """
+    operation = model
     while getattr(operation, "outputs", None):
         operation, _, at = operation.outputs[at]._keras_history
     return operation
 
 
-def ends(model: keras.Model) -> bool:
+def ends(model: keras.Model, at: int = 0) -> bool:
     """Returns whether a model's output comes from a softmax."""
-    operation = last(model)
+    operation = last(model, at)
     if type(operation).__name__ == "Softmax":  # A layer, or `keras.ops`.
         return True
     return getattr(operation, "activation", 0) is keras.activations.softmax

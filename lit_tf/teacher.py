@@ -3,6 +3,7 @@
 import collections
 import pathlib
 import typing
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,12 +37,13 @@ class Answered(typing.NamedTuple):
         inputs: raw inputs, `[batch, ...]`.
         representations: T_k, `[batch, ...]`, by k = 0 … K. T_0 is missing where
             the student's stem is to give it, all where nobody asks for them.
-        output: logits, `[batch, classes]`.
+        output: logits, `[batch, classes]`; of several outputs, nested as the
+            model nests them.
     """
 
     inputs: tf.Tensor
     representations: dict[int, tf.Tensor]
-    output: tf.Tensor
+    output: Any
 
 
 def answer(twin: keras.Model, inputs: tf.Tensor | Answered) -> Answered:
@@ -56,9 +58,13 @@ def answer(twin: keras.Model, inputs: tf.Tensor | Answered) -> Answered:
     """
     if isinstance(inputs, Answered):
         return inputs
+    flat = map(
+        tf.stop_gradient, keras.tree.flatten(twin(inputs, training=False))
+    )
     # Keras returns a single answer without its list.
-    answers = tf.nest.flatten(twin(inputs, training=False))
-    *representations, output = map(tf.stop_gradient, answers)
+    *representations, output = keras.tree.pack_sequence_as(
+        twin.output, list(flat)
+    )
     return Answered(inputs, dict(enumerate(representations)), output)
 
 
@@ -118,7 +124,7 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
 
 def output_alone(twin: keras.Model) -> keras.Model:
     """Returns a twin's model of inputs → output."""
-    return keras.Model(twin.input, twin.outputs[-1], name=twin.name)
+    return keras.Model(twin.input, twin.output[-1], name=twin.name)
 
 
 class _Gone(keras.layers.Layer):

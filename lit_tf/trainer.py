@@ -1,13 +1,12 @@
 """What the phases share: a step that minimises named losses of a student."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from lit_tf import config, errors, layers, losses, pairs, sectioned
+from lit_tf import config, errors, layers, pairs, sectioned
 from lit_tf import outputs as kinds
 from lit_tf import teacher as teachers
 
@@ -139,20 +138,25 @@ class Trainer(keras.Model):
             jit_compile: whether XLA compiles the step; None chooses by device:
                 on for a single GPU, off elsewhere, where it is slower.
             **kwargs: `metrics`, `run_eagerly`, `steps_per_execution` and the
-                like. A `loss` takes the place of the hard loss.
+                like. A `loss` takes the place of the hard loss; of several
+                outputs there may be one each, and `loss_weights`.
 
         Raises:
-            SettingsError: a `loss` was given where labels are not learned.
+            SettingsError: a `loss` was given where labels are not learned, or
+                does not fit the outputs.
         """
-        loss = kwargs.pop("loss", None)
-        if loss is not None:
+        own = {
+            name: value
+            for name in ("loss", "loss_weights")
+            if (value := kwargs.pop(name, None)) is not None
+        }
+        if own:
             if "hard" not in self.term_names:
                 raise errors.SettingsError(
                     f"{type(self).__name__} brings its own losses; compile it "
-                    f"without `loss`. Received: loss={loss!r}."
+                    f"without `loss`. Received: {own}."
                 )
-            self.outputs = copy.copy(self.outputs)
-            self.outputs.loss = losses.each(loss)
+            self.outputs = self.outputs.compiled(**own)
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if "float16" in sectioned.computes_in(self.student) and not scaled:
@@ -177,10 +181,11 @@ class Trainer(keras.Model):
     def _descend(self, x, y, sample_weight):
         """Takes a step of the student; returns terms, output, other losses."""
         mine, everyones = self._examples(y)
+        y, weight = self.outputs.weighed(y, sample_weight)
         with tf.GradientTape() as tape:
             with layers.weighed(self._replicas * mine / everyones):
                 terms, outputs = self._terms(x, y, training=True)
-            terms = _weighed(terms, sample_weight)
+            terms = _weighed(terms, weight)
             additional = self._additional_losses()
             # Gradients are summed over the replicas, so each contributes what
             # its examples are of the global batch, however uneven the shares.
@@ -193,8 +198,9 @@ class Trainer(keras.Model):
 
     def test_step(self, data):
         x, y, sample_weight = _unpack(data)
-        terms, outputs = self._terms(x, y, training=False)
-        terms = _weighed(terms, sample_weight)
+        weighed, weight = self.outputs.weighed(y, sample_weight)
+        terms, outputs = self._terms(x, weighed, training=False)
+        terms = _weighed(terms, weight)
         additional = self._additional_losses()
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
@@ -203,8 +209,9 @@ class Trainer(keras.Model):
         if self._replicas == 1:
             return self(x, training=False)
         # As in training, a replica may have no example.
-        count = tf.shape(tf.nest.flatten(x)[0])[0]
-        return self(at_least_one(x), training=False)[:count]
+        count = _count(x)
+        answers = self(at_least_one(x), training=False)
+        return keras.tree.map_structure(lambda z: z[:count], answers)
 
     def save(self, filepath, **kwargs):
         """Saves the student, and the student alone.
@@ -264,13 +271,13 @@ class Trainer(keras.Model):
         terms, outputs = self.terms(
             at_least_one(x), at_least_one(y), training=training
         )
-        count = tf.shape(y)[0]
+        count = _count(y)
         terms = {name: values[:count] for name, values in terms.items()}
-        return terms, outputs[:count]
+        return terms, keras.tree.map_structure(lambda z: z[:count], outputs)
 
     def _examples(self, labels):
         """Returns how many examples this replica has, and all replicas."""
-        mine = tf.cast(tf.shape(labels)[0], tf.float32)
+        mine = tf.cast(_count(labels), tf.float32)
         if self._replicas == 1:
             return mine, mine
         context = tf.distribute.get_replica_context()
@@ -305,6 +312,10 @@ def _unpack(data):
             "Training and evaluation need labels. Received: inputs alone."
         )
     return x, y, sample_weight
+
+
+def _count(batch):
+    return tf.shape(keras.tree.flatten(batch)[0])[0]
 
 
 def at_least_one(batch):

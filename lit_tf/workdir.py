@@ -69,6 +69,10 @@ class Workdir:
         """Returns where the model of a role, such as student, is kept."""
         return self.path / f"{role}.keras"
 
+    def settled(self, name: str) -> Any:
+        """Returns what `settle` wrote down, None before it did."""
+        return _read(self.config).get(name)
+
     def settle(self, **facts: Any) -> None:
         """Writes down what the run works on; a resumed run must agree.
 

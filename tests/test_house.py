@@ -52,6 +52,8 @@ LAYERS = (
     ("checkpoints", "answers"),
     ("trainer", "proof", "judging"),
     ("logs", "outputs", "report"),
+    ("outputs.images", "outputs.labelled", "outputs.several"),
+    ("outputs.kind",),
     ("students",),
     ("plans", "pairs", "teacher", "connectors", "export"),
     ("splits", "blocks"),

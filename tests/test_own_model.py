@@ -105,6 +105,38 @@ def test_a_model_of_ones_own_is_compressed(own, tmp_path):
         experiment.compress(own(model, shrink=config.Shrink(compression=1.2)))
 
 
+def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
+    own, tmp_path, monkeypatch
+):
+    shrink = config.Shrink(compression=1.05, compression_of="latency")
+    settings = own(home_made(), shrink=shrink)
+    folder = tmp_path / "run"
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment.phases, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.compress(settings)
+    chosen = json.loads((folder / "config.json").read_text())["blocks"]
+    # As if the machine were another now, and nothing were fast enough.
+    monkeypatch.setattr(
+        measure, "medians_ms", lambda models, *_, **__: dict.fromkeys(models, 1)
+    )
+    told = experiment.compress(settings)
+    assert told["student"]["model"] == "mine_" + "_".join(map(str, chosen))
+    assert told["settings"]["compression"] == 1.05
+
+
+def test_several_machines_measure_no_latency():
+    with pytest.raises(errors.SettingsError, match="would not find the same"):
+        config.Compress(
+            shrink=config.Shrink(compression=2.0, compression_of="latency"),
+            run=config.Run(strategy="multi_worker"),
+        )
+
+
 def test_it_is_cut_and_shrunk_as_it_is_told(own):
     settings = own(
         home_made(),

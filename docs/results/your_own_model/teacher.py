@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-EPOCHS = 12
+EPOCHS = 8
 BATCH = 128
 
 
@@ -50,15 +50,11 @@ network = keras.applications.ResNet50V2(
     weights=None, input_shape=(32, 32, 3), classes=10
 )
 model = keras.Model(image, network(pixels), name="my_model")
-steps = EPOCHS * len(x_train) // BATCH
 model.compile(
-    keras.optimizers.SGD(
+    keras.optimizers.Adam(
         keras.optimizers.schedules.CosineDecay(
-            0.0, steps, warmup_target=0.05, warmup_steps=steps // 10
-        ),
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=5e-4,
+            1e-3, EPOCHS * (len(x_train) // BATCH)
+        )
     ),
     "sparse_categorical_crossentropy",
     metrics=["accuracy"],

@@ -1,52 +1,16 @@
-"""What a network's output is, and how far a student's is from where it ought.
+"""What has labels: classes, several labels at a time, numbers."""
 
-A trainer asks its outputs object for the terms of L_KD, for what else to report
-and whether a model can be trained at all.
-"""
-
-from typing import Any, Protocol
+import copy
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from lit_tf import config, errors, losses, pairs, penalties, softmax
-
-Terms = dict[str, tf.Tensor]
-
-
-class Outputs(Protocol):
-    """Of one kind: classes, images, …
-
-    Args:
-        names: of the terms, in the order in which one can spoil the next; the
-            last is "kd".
-    """
-
-    names: tuple[str, ...]
-
-    def check(self, model: keras.Model, role: str) -> None:
-        """Raises `SettingsError` where a model's output is of another kind."""
-
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Returns new metrics of (labels, outputs) to report."""
-
-    def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """Computes what an output misses its label by, `[batch]`.
-
-        Only what has labels can: without, nobody is trained on them alone.
-        """
-
-    def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
-        """Computes each term, `[batch]` in float32.
-
-        Args:
-            y: `[batch, ...]`, labels.
-            z_t: `[batch, ...]`, the teacher's output.
-            z_s: `[batch, ...]`, the student's.
-        """
+from lit_tf.outputs.kind import Outputs, Terms
 
 
-class _Labelled:
+class _Labelled(Outputs):
     """What has labels: L_KD = α · hard + (1 − α) · τ² · soft."""
 
     names = ("hard", "soft", "kd")
@@ -63,9 +27,24 @@ class _Labelled:
         self.temperature = temperature
         self.loss = None if loss is None else losses.each(loss)
 
-    def check(self, model: keras.Model, role: str) -> None:
+    def compiled(self, loss: Any = None, loss_weights: Any = None) -> "Outputs":
+        """Returns these outputs with another hard loss.
+
+        Raises:
+            SettingsError: there are `loss_weights`.
+        """
+        errors.require(
+            loss_weights is None,
+            "`loss_weights` are for several outputs (`outputs.Several`).",
+            loss_weights=loss_weights,
+        )
+        twin = copy.copy(self)
+        twin.loss = losses.each(loss)
+        return twin
+
+    def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises `SettingsError` where a model ends in a softmax."""
-        pairs.check_logits(model, role)
+        pairs.check_logits(model, role, at)
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes what an output misses its label by, `[batch]`."""
@@ -117,9 +96,9 @@ class Labels(_Labelled):
             `[batch, labels]`, 0 or 1.
     """
 
-    def check(self, model: keras.Model, role: str) -> None:
-        super().check(model, role)
-        last = softmax.last(model)
+    def check(self, model: keras.Model, role: str, at: int = 0) -> None:
+        super().check(model, role, at)
+        last = softmax.last(model, at)
         if getattr(last, "activation", None) is keras.activations.sigmoid:
             raise errors.SettingsError(
                 f"The {role} must answer with logits, but its last layer, "
@@ -151,7 +130,7 @@ class Values(_Labelled):
     def __init__(self, *, alpha: float = config.Loss.alpha, loss: Any = None):
         super().__init__(alpha=alpha, temperature=1.0, loss=loss)
 
-    def check(self, model: keras.Model, role: str) -> None:
+    def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises nothing: any output is a number."""
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -163,29 +142,6 @@ class Values(_Labelled):
 
     def _soft(self, z_t, z_s):
         return penalties.l2(z_t, z_s)
-
-
-class Images:
-    """Images: no labels and no logits, so that L_KD is their mean distance.
-
-    The paper leaves it out (β = 0); reported it shows what comes of matching
-    representations alone.
-    """
-
-    names = ("kd",)
-
-    def check(self, model: keras.Model, role: str) -> None:
-        if len(model.output_shape) != 4:
-            raise errors.SettingsError(
-                f"The {role} must answer with images. Received: outputs "
-                f"{model.output_shape[1:]}."
-            )
-
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return []
-
-    def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
-        return {"kd": penalties.l1(z_t, z_s)}
 
 
 def _accuracy(y, z):
