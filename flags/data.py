@@ -25,6 +25,19 @@ flags.DEFINE_string(
     "Folder with the data set's files: the official archive or what it "
     "unpacks to, or your own; of npz also the file itself.",
 )
+flags.DEFINE_integer(
+    "pad",
+    config.Data.pad,
+    "Pixels of black around a training image, out of which its size is cut "
+    "anywhere. Default: -1, of cifar10 and cifar100 4, of others 0.",
+)
+flags.DEFINE_enum(
+    "flip",
+    config.Data.flip,
+    config.FLIPS,
+    "Whether half of the training images are mirrored left to right. Default: "
+    "auto, which they are but for digits and npz.",
+)
 flags.DEFINE_boolean(
     "download",
     config.Session.download,

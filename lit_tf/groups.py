@@ -30,6 +30,7 @@ METHODS = (
 )
 INITS = ("fresh", "teacher_blocks")
 COMPRESSION_OF = ("flops", "parameters", "latency")
+FLIPS = ("auto", "on", "off")
 CONNECTORS = ("none", "conv1x1")
 SECTION_INPUTS = ("teacher", "student", "mixed")
 
@@ -73,6 +74,8 @@ class Data:
     exclusive: tuple[str, ...] = ()
     image_size: int = 128
     crop_size: int = 0
+    pad: int = -1
+    flip: str = "auto"
 
     def __post_init__(self):
         errors.require(
@@ -113,6 +116,12 @@ class Data:
             "`crop_size` must be ≥ 0.",
             crop_size=self.crop_size,
         )
+        errors.require(
+            self.pad >= -1,
+            "`pad` must be ≥ 0, or -1 for the data set's own.",
+            pad=self.pad,
+        )
+        check_one_of(FLIPS, flip=self.flip)
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:

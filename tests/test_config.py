@@ -9,6 +9,7 @@ from lit_tf import config, errors, flat
 
 # A second value of the settings that cannot be just anything.
 OTHERS = {
+    "flip": "on",
     "attributes": ("Dark", "Coat"),
     "exclusive": ("Trouser+Coat",),
     "image_size": 64,

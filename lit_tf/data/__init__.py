@@ -104,6 +104,7 @@ def load(
     """
     settings = named(settings, data_dir)
     loaded = source(settings.dataset).load(data_dir, download, settings)
+    loaded = dataclasses.replace(loaded, crop=_varied(loaded, settings))
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(
@@ -121,6 +122,20 @@ def load(
         train=loaded.train.take(np.sort(order[count:])),
         validation=loaded.train.take(np.sort(order[:count])),
     )
+
+
+def _varied(loaded, settings):
+    """Returns how training images vary, where the settings have a say."""
+    changed = {}
+    if settings.pad >= 0:
+        changed["pad"] = settings.pad
+    if settings.flip != "auto":
+        changed["flip"] = settings.flip == "on"
+    if changed and len(loaded.train.inputs.shape) != 4:
+        raise errors.SettingsError(
+            f"`pad` and `flip` are for images; {loaded.name} has none."
+        )
+    return dataclasses.replace(loaded.crop, **changed)
 
 
 __all__ = [

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from lit_tf import config, data, errors, experiment, models
+from lit_tf.data import augment
 
 
 def images(folder, count, *, size=(6, 8), seed=0):
@@ -111,6 +112,28 @@ def test_arrays_are_read_as_they_are(tmp_path):
         )
         assert loaded.train.inputs.dtype == np.float32
         assert list(loaded.test.labels) == [0, 1, 2, 0, 1, 2]
+
+
+def test_how_images_vary_is_said_or_the_data_sets_own(tmp_path):
+    pixels = np.zeros((20, 4, 4, 3), np.uint8)
+    arrays(tmp_path / "mine.npz", x_train=pixels, x_test=pixels[:6])
+    for i in range(2):
+        images(tmp_path / "folders" / f"class_{i}", 10, seed=i)
+    still, own = augment.Crop(), augment.Crop(flip=True)
+    for place, settings, wanted in (
+        ("mine.npz", {}, still),
+        ("mine.npz", {"pad": 4, "flip": "on"}, augment.Crop(pad=4, flip=True)),
+        ("folders", {}, own),
+        ("folders", {"pad": 2}, augment.Crop(pad=2, flip=True)),
+        ("folders", {"pad": 0, "flip": "off"}, still),
+    ):
+        assert load(tmp_path / place, **settings).crop == wanted
+    arrays(tmp_path / "rows.npz")
+    for settings in ({"pad": 1}, {"flip": "off"}):
+        with pytest.raises(errors.SettingsError, match="npz has none"):
+            load(tmp_path / "rows.npz", **settings)
+    with pytest.raises(errors.SettingsError, match="`pad` must be ≥ 0"):
+        config.Data(pad=-2)
 
 
 def test_arrays_without_a_test_split_keep_a_tenth(tmp_path):
