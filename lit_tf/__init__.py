@@ -16,6 +16,7 @@ _PUBLIC = {
     "SGD": "lit_tf.optimizers",
     "SectionedModel": "lit_tf.sectioned",
     "load": "lit_tf.sectioned",
+    "logits": "lit_tf.softmax",
     "split": "lit_tf.splits",
     "plan": "lit_tf.plans",
     "shrink": "lit_tf.students",

@@ -77,7 +77,7 @@ def import_model(
     else:
         builder = models.get(model, **architecture.options)
         found = _from_checkpoint(path, builder(**form))
-    logits = softmax.removed(found)
+    logits = softmax.logits(found)
     saved.check_form(logits, dataset, form)
     _check_answers(logits, path)
     if isinstance(logits, sectioned.SectionedModel):

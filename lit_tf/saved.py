@@ -142,7 +142,7 @@ def teacher(
     cut = isinstance(teacher, sectioned.SectionedModel)
     if not cut or config.shrink.cuts:
         teacher = students.with_sections(
-            softmax.removed(teacher), config.shrink.cuts
+            softmax.logits(teacher), config.shrink.cuts
         )
     return teacher
 

@@ -26,10 +26,11 @@ def ends(model: keras.Model, at: int = 0) -> bool:
     return getattr(operation, "activation", 0) is keras.activations.softmax
 
 
-def removed(model: keras.Model) -> keras.Model:
+def logits(model: keras.Model) -> keras.Model:
     """Returns a model without its final softmax, or itself if it has none.
 
-    The answers are in the same order; the weights are shared.
+    So teacher and student answer with logits, which KD softens. The answers are
+    in the same order; the weights are shared.
 
     Args:
         model: functional or sequential, of one output.
@@ -40,7 +41,7 @@ def removed(model: keras.Model) -> keras.Model:
         return sectioned.SectionedModel(
             model.stem,
             model.sections,
-            removed(model.head),
+            logits(model.head),
             name=model.name,
             depth=model.depth,
             facts=model.facts,
@@ -52,14 +53,14 @@ def removed(model: keras.Model) -> keras.Model:
         inner = keras.Model(
             operation.inputs, operation.outputs[at], name=operation.name
         )
-        logits = removed(inner)(before)
+        answers = logits(inner)(before)
     elif hasattr(operation, "activation") and operation.weights:
         twin = type(operation).from_config(
             operation.get_config() | {"activation": "linear"}
         )
-        logits = twin(before)
+        answers = twin(before)
         twin.set_weights(operation.get_weights())
     else:
-        logits = before
+        answers = before
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, logits, name=model.name)
+    return keras.Model(inputs, answers, name=model.name)

@@ -49,7 +49,7 @@ def test_logits_come_out_whose_softmax_the_model_answered(way, tmp_path):
     model = make(way)
     x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
     answers = model.predict(x, verbose=0)
-    logits = softmax.removed(model)
+    logits = softmax.logits(model)
     assert softmax.ends(model) and not softmax.ends(logits)
     assert logits.name == "theirs"
     assert getattr(logits, "facts", {"a": 1}) == {"a": 1}
@@ -66,17 +66,17 @@ def test_logits_come_out_whose_softmax_the_model_answered(way, tmp_path):
 
 def test_a_sequential_model_loses_its_softmax_too():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-    assert softmax.removed(model) is model
+    assert softmax.logits(model) is model
     model.add(keras.layers.Softmax())
     x = np.ones((1, 4), "float32")
-    np.testing.assert_array_equal(softmax.removed(model)(x), model.layers[0](x))
+    np.testing.assert_array_equal(softmax.logits(model)(x), model.layers[0](x))
 
 
 def test_another_activation_is_left_alone():
     x = keras.Input((4,))
     model = keras.Model(x, keras.layers.Dense(3, activation="sigmoid")(x))
     assert not softmax.ends(model)
-    assert softmax.removed(model) is model
+    assert softmax.logits(model) is model
 
 
 @pytest.mark.parametrize("at", [0, 1])
@@ -95,6 +95,6 @@ def test_of_several_inner_outputs_the_one_that_answers_counts(at):
     model = keras.Model(start, inner([start, twice])[at])
     assert softmax.ends(model) == bool(at)
     x = np.random.default_rng(0).normal(size=(5, 4))
-    logits = softmax.removed(model)(x)
+    logits = softmax.logits(model)(x)
     answers = keras.ops.softmax(logits) if at else logits
     np.testing.assert_allclose(answers, model(x), rtol=1e-5, atol=1e-6)
