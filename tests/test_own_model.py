@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from home_made import residual_rows
 
 import lit_tf
 from lit_tf import config, errors, experiment, measure, saved
@@ -25,20 +26,8 @@ class Doubled(keras.layers.Layer):
 def home_made(classes=3, softmax=True, extra=()):
     """Rows of residual blocks in a nested model, and a softmax."""
     keras.utils.set_random_seed(0)
-    x = inputs = keras.Input((8, 8, 3), name="image")
-    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
-    for row, width in enumerate((4, 8)):
-        for j in range(3):
-            y, stride = x, 1
-            if x.shape[-1] != width:
-                stride = 2
-                x = keras.layers.Conv2D(width, 1, 2, name="short")(x)
-            y = keras.layers.Conv2D(
-                width, 3, stride, padding="same", name=f"conv_{row}_{j}"
-            )(y)
-            y = keras.layers.BatchNormalization(name=f"norm_{row}_{j}")(y)
-            x = keras.layers.Add(name=f"add_{row}_{j}")([x, y])
-            x = keras.layers.ReLU(name=f"relu_{row}_{j}")(x)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = residual_rows(inputs, blocks=3)
     backbone = keras.Model(inputs, x, name="backbone")
     x = image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
@@ -141,7 +130,7 @@ def test_it_is_cut_and_shrunk_as_it_is_told(own):
     settings = own(
         home_made(),
         shrink=config.Shrink(
-            keep=(2,), cuts=("backbone/conv", "backbone/relu_0_2")
+            keep=(2,), cuts=("backbone/conv", "backbone/row0_2_relu")
         ),
         init="teacher_blocks",
         no_fine_tune=True,

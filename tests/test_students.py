@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from home_made import residual_rows
 
 import lit_tf
 from lit_tf import blocks, errors, measure, pairs, sectioned, students
@@ -13,20 +14,7 @@ def _home_made():
     keras.utils.set_random_seed(0)
     x = image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
-    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
-    for row, width in enumerate((4, 8)):
-        for j in range(4):
-            name = f"row{row}_{j}"
-            y, stride = x, 1
-            if x.shape[-1] != width:
-                stride = 2
-                x = keras.layers.Conv2D(width, 1, 2, name=f"{name}_short")(x)
-            y = keras.layers.Conv2D(
-                width, 3, stride, padding="same", name=f"{name}_conv"
-            )(y)
-            y = keras.layers.BatchNormalization(name=f"{name}_norm")(y)
-            x = keras.layers.Add(name=f"{name}_add")([x, y])
-            x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = residual_rows(x, blocks=4)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(
         image, keras.layers.Dense(3, name="dense")(x), name="home_made"

@@ -1,0 +1,31 @@
+"""Of somebody's own model, as no family of ours builds it."""
+
+import keras
+
+
+def residual_rows(x, *, blocks, widths=(4, 8)):
+    """Returns what a convolution and rows of residual blocks make of images.
+
+    The layers of block j of a row are `rowR_j_conv`, `…_norm`, `…_add` and
+    `…_relu`, and `…_short` where the width changes.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        blocks: of each row.
+        widths: the channels of each row.
+    """
+    x = keras.layers.Conv2D(widths[0], 3, padding="same", name="conv")(x)
+    for row, width in enumerate(widths):
+        for j in range(blocks):
+            name = f"row{row}_{j}"
+            y, stride = x, 1
+            if x.shape[-1] != width:
+                stride = 2
+                x = keras.layers.Conv2D(width, 1, 2, name=f"{name}_short")(x)
+            y = keras.layers.Conv2D(
+                width, 3, stride, padding="same", name=f"{name}_conv"
+            )(y)
+            y = keras.layers.BatchNormalization(name=f"{name}_norm")(y)
+            x = keras.layers.Add(name=f"{name}_add")([x, y])
+            x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    return x
