@@ -1,7 +1,7 @@
 #!/bin/sh
 # Two small studies on the 10,000 images of CIFAR-100 that are at hand: a
 # ResNet-32 teaches a ResNet-14, a ResNeXt-20 a ResNeXt-8; LIT, KD and labels
-# alone from the same stem and head, 16 epochs and three seeds each.
+# alone from the same stem and head, 12 epochs and three seeds each.
 #
 #   docs/results/small_rows/study.sh DATA_DIR RUNS_DIR [JOBS]
 #
@@ -40,11 +40,11 @@ students() {
   for pair in "resnet32 resnet14" "resnext20 resnext8"; do
     for seed in 0 1 2; do
       row $pair lit $seed \
-        "--lit_epochs=8 --fine_tune_epochs=8 --fine_tune_learning_rate=0.05"
+        "--lit_epochs=6 --fine_tune_epochs=6 --fine_tune_learning_rate=0.05"
       row $pair kd $seed \
-        "--lit_epochs=0 --fine_tune_epochs=16 --fine_tune_learning_rate=0.1"
+        "--lit_epochs=0 --fine_tune_epochs=12 --fine_tune_learning_rate=0.1"
       row $pair scratch_copied $seed \
-        "--lit_epochs=0 --fine_tune_epochs=16 --fine_tune_learning_rate=0.05"
+        "--lit_epochs=0 --fine_tune_epochs=12 --fine_tune_learning_rate=0.05"
     done
   done
 }
