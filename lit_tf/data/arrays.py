@@ -100,7 +100,8 @@ def _split(path, arrays, which):
     if not whole or not len(labels) or labels.min() < 0:
         raise errors.DataError(
             f"y_{which} of {path} must be whole numbers from 0, [examples]. "
-            f"Received: {labels.dtype} {list(labels.shape)}."
+            f"Received: {labels.dtype} {list(labels.shape)}. (Other labels are "
+            "learned in Python: lit_tf.LIT(…, outputs=…).)"
         )
     if len(inputs) != len(labels):
         raise errors.DataError(
