@@ -9,7 +9,7 @@ needs no download.
 import dataclasses
 
 from lit_tf import errors
-from lit_tf.groups import (
+from lit_tf.choices import (
     COMPRESSION_OF,
     CONNECTORS,
     DISCRIMINATORS,
@@ -24,6 +24,9 @@ from lit_tf.groups import (
     STRATEGIES,
     TEACHER_CACHES,
     TEACHER_DTYPES,
+    check_one_of,
+)
+from lit_tf.groups import (
     Adversarial,
     Architecture,
     Data,
@@ -34,7 +37,6 @@ from lit_tf.groups import (
     Session,
     Shrink,
     check_loss,
-    check_one_of,
 )
 from lit_tf.schedules import OPTIMIZERS, Phase
 

@@ -8,46 +8,13 @@ import dataclasses
 import math
 import os
 
-from lit_tf import errors
-
-DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
-STRATEGIES = ("default", "mirrored", "multi_worker")
-PENALTIES = ("l1", "l2", "smooth_l1")
-JIT_COMPILE = ("auto", "on", "off")
-TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
-TEACHER_CACHES = ("off", "memory", "disk")
-DISCRIMINATORS = ("fixed", "trained")
-EXPORTS = ("best", "last")
-METHODS = (
-    "lit",
-    "scratch",
-    "scratch_copied",
-    "kd",
-    "hint",
-    "multi_hint",
-    "born_again",
-    "network_slimming",
-)
-INITS = ("fresh", "teacher_blocks")
-COMPRESSION_OF = ("flops", "parameters", "latency")
-FLIPS = ("auto", "on", "off")
-CONNECTORS = ("none", "conv1x1")
-SECTION_INPUTS = ("teacher", "student", "mixed")
+from lit_tf import choices, errors
 
 
 def _check_seed(**received: int) -> None:
     ((name, value),) = received.items()
     errors.require(
         0 <= value < 2**31, f"`{name}` must be in [0, 2³¹).", **received
-    )
-
-
-def check_one_of(known: tuple[str, ...], **received: str) -> None:
-    ((name, value),) = received.items()
-    errors.require(
-        value in known,
-        f"`{name}` must be one of {', '.join(known)}.",
-        **received,
     )
 
 
@@ -121,7 +88,7 @@ class Data:
             "`pad` must be ≥ 0, or -1 for the data set's own.",
             pad=self.pad,
         )
-        check_one_of(FLIPS, flip=self.flip)
+        choices.check_one_of(choices.FLIPS, flip=self.flip)
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -142,9 +109,11 @@ class Loss:
     connector: str = "none"
 
     def __post_init__(self):
-        check_one_of(PENALTIES, penalty=self.penalty)
-        check_one_of(SECTION_INPUTS, section_input=self.section_input)
-        check_one_of(CONNECTORS, connector=self.connector)
+        choices.check_one_of(choices.PENALTIES, penalty=self.penalty)
+        choices.check_one_of(
+            choices.SECTION_INPUTS, section_input=self.section_input
+        )
+        choices.check_one_of(choices.CONNECTORS, connector=self.connector)
         check_loss(self.alpha, self.temperature, self.beta)
 
 
@@ -184,7 +153,9 @@ class Shrink:
     cuts: tuple[str, ...] = ()
 
     def __post_init__(self):
-        check_one_of(COMPRESSION_OF, compression_of=self.compression_of)
+        choices.check_one_of(
+            choices.COMPRESSION_OF, compression_of=self.compression_of
+        )
         errors.require(
             self.compression == 0 or 1 < self.compression < math.inf,
             "`compression` must be > 1, or 0 for none.",
@@ -280,11 +251,11 @@ class Run:
     def __post_init__(self):
         _check_seed(seed=self.seed)
         for name, known in (
-            ("dtype", DTYPES),
-            ("strategy", STRATEGIES),
-            ("jit_compile", JIT_COMPILE),
+            ("dtype", choices.DTYPES),
+            ("strategy", choices.STRATEGIES),
+            ("jit_compile", choices.JIT_COMPILE),
         ):
-            check_one_of(known, **{name: getattr(self, name)})
+            choices.check_one_of(known, **{name: getattr(self, name)})
         errors.require(
             self.steps_per_execution >= 1,
             "`steps_per_execution` must be ≥ 1.",
@@ -302,10 +273,10 @@ class Frozen:
 
     def __post_init__(self):
         for name, known in (
-            ("teacher_dtype", TEACHER_DTYPES),
-            ("teacher_cache", TEACHER_CACHES),
+            ("teacher_dtype", choices.TEACHER_DTYPES),
+            ("teacher_cache", choices.TEACHER_CACHES),
         ):
-            check_one_of(known, **{name: getattr(self, name)})
+            choices.check_one_of(known, **{name: getattr(self, name)})
         errors.require(
             self.teacher_cache_views >= 1,
             "`teacher_cache_views` must be ≥ 1.",

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from lit_tf import errors, groups
+from lit_tf import choices, errors
 
 OPTIMIZERS = ("sgd", "adam")
 
@@ -25,7 +25,7 @@ class Phase:
     linear_decay: float = 0.0
 
     def __post_init__(self):
-        groups.check_one_of(OPTIMIZERS, optimizer=self.optimizer)
+        choices.check_one_of(OPTIMIZERS, optimizer=self.optimizer)
         for name in ("epochs", "steps"):
             value = getattr(self, name)
             errors.require(

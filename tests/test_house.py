@@ -74,6 +74,7 @@ LAYERS = (
     ("config",),
     ("schedules",),
     ("groups", "files", "weights", "characters"),
+    ("choices",),
     ("frechet", "inception_score", "likeness"),
     ("measure", "progress"),
     ("errors", "formats", "published"),

@@ -1,0 +1,37 @@
+"""The names that settings choose from."""
+
+from lit_tf import errors
+
+DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+STRATEGIES = ("default", "mirrored", "multi_worker")
+PENALTIES = ("l1", "l2", "smooth_l1")
+JIT_COMPILE = ("auto", "on", "off")
+TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
+TEACHER_CACHES = ("off", "memory", "disk")
+DISCRIMINATORS = ("fixed", "trained")
+EXPORTS = ("best", "last")
+METHODS = (
+    "lit",
+    "scratch",
+    "scratch_copied",
+    "kd",
+    "hint",
+    "multi_hint",
+    "born_again",
+    "network_slimming",
+)
+INITS = ("fresh", "teacher_blocks")
+COMPRESSION_OF = ("flops", "parameters", "latency")
+FLIPS = ("auto", "on", "off")
+CONNECTORS = ("none", "conv1x1")
+SECTION_INPUTS = ("teacher", "student", "mixed")
+
+
+def check_one_of(known: tuple[str, ...], **received: str) -> None:
+    """Raises `SettingsError` unless the named value is one that is known."""
+    ((name, value),) = received.items()
+    errors.require(
+        value in known,
+        f"`{name}` must be one of {', '.join(known)}.",
+        **received,
+    )
