@@ -64,27 +64,35 @@ class Connector(keras.layers.Layer):
         return map(tf.convert_to_tensor, (self.kernel, self.bias))
 
 
+class Same:
+    """Stands where channels agree: nothing lies between."""
+
+    variables = trainable_variables = ()
+
+    def up(self, representation: tf.Tensor) -> tf.Tensor:
+        return representation
+
+    def down(self, representation: tf.Tensor) -> tf.Tensor:
+        return representation
+
+
 def between(
     teacher: sectioned.SectionedModel,
     student: sectioned.SectionedModel,
     *,
     seed: int,
-) -> list[Connector | None]:
-    """Returns the connectors of a pair.
+) -> list[Connector | Same]:
+    """Returns what lies between the representations 0 … K of a pair.
 
     Args:
         teacher: K sections.
         student: K sections, whose representations have as many channels or
             fewer.
         seed: of their kernels.
-
-    Returns:
-        A connector for each representation k = 0 … K; None where both have as
-        many channels.
     """
     both = zip(teacher.representations, student.representations, strict=True)
     return [
-        None
+        Same()
         if theirs.shape == ours.shape
         else Connector(
             theirs.shape[-1],
@@ -96,4 +104,4 @@ def between(
     ]
 
 
-__all__ = ["Connector", "between"]
+__all__ = ["Connector", "Same", "between"]

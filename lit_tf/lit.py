@@ -123,7 +123,7 @@ class LIT(trainer.Trainer):
         between = connectors.between(teacher, student, seed=seed)
         # The first representation that has a penalty: a stem that is no copy
         # and whose channels are others is tied to the teacher's as well.
-        first = 0 if between[0] else 1
+        first = 0 if between[0].variables else 1
         streams = _STREAMS[section_input]
         names = [
             *(
@@ -158,17 +158,14 @@ class LIT(trainer.Trainer):
             parts = self.student.sections
         return [
             variable
-            for part in (*parts, *filter(None, self.connectors))
+            for part in (*parts, *self.connectors)
             for variable in part.trainable_variables
         ]
 
     @property
     def state(self) -> dict[str, list[keras.Variable]]:
-        between = [c for c in self.connectors if c]
-        if not between:
-            return super().state
-        found = [v for connector in between for v in connector.variables]
-        return super().state | {"connectors": found}
+        between = [v for c in self.connectors for v in c.variables]
+        return super().state | ({"connectors": between} if between else {})
 
     @property
     def passes(self) -> list[keras.Model]:
@@ -185,7 +182,8 @@ class LIT(trainer.Trainer):
         flow = {"teacher": self._fed_both, "student": self._fed_own}
         flow = flow.get(self.section_input, self._fed_mixed)
         S_0 = self._S_0(x, T, training)
-        streams = flow(S_0, self._fed(T), training)
+        fed = {k: self.connectors[k].down(T_k) for k, T_k in T.items()}
+        streams = flow(S_0, fed, training)
         ends = training and not self.copies_ends
         z_s = self.student.head(list(streams.values())[-1][-1], training=ends)
 
@@ -195,7 +193,7 @@ class LIT(trainer.Trainer):
             streams[name] = [tf.stop_gradient(made) for made in streams[name]]
         distances = {
             name: {
-                k: self.penalty(T[k], self._compared(k, made))
+                k: self.penalty(T[k], self.connectors[k].up(made))
                 for k, made in enumerate((S_0, *stream))
                 if k >= self.first
             }
@@ -212,20 +210,6 @@ class LIT(trainer.Trainer):
             for k, value in values.items()
         }
         return {**named, "ir": ir, **compared, "total": total}, z_s
-
-    def _fed(self, T):
-        """Returns T_k as a student's section would have it."""
-        return {
-            k: self.connectors[k].down(representation)
-            if self.connectors[k]
-            else representation
-            for k, representation in T.items()
-        }
-
-    def _compared(self, k, made):
-        """Returns what section k made as its teacher's would have it."""
-        connector = self.connectors[k]
-        return connector.up(made) if connector else made
 
     def _S_0(self, x, T, training):
         if not self.copies_ends:
