@@ -50,6 +50,11 @@ rows() {
       $(whole 10 0.05)
   done
 
+  # In the seconds that LIT's 10 epochs take, or a little more (seconds.txt).
+  row kd_seconds --method=kd $(whole 12 0.1)
+  row scratch_copied_seconds --method=scratch_copied $(whole 17 0.05)
+  row kd_blocks_seconds --method=kd --init=teacher_blocks $(whole 12 0.05)
+
   blocks="--init=teacher_blocks --lit_learning_rate=0.025
     --fine_tune_learning_rate=0.02"
   row mixed_blocks --section_input=mixed $blocks
