@@ -18,8 +18,13 @@ compress() {
     --lit_linear_decay=1 --fine_tune_linear_decay=1 "$@"
 }
 
+# Rates: two of each, told apart on validation.
 compress --workdir=lit --lit_epochs=4 --lit_learning_rate=0.025 \
   --fine_tune_epochs=4 --fine_tune_learning_rate=0.02
+compress --workdir=lit_0.05 --lit_epochs=4 --lit_learning_rate=0.05 \
+  --fine_tune_epochs=4 --fine_tune_learning_rate=0.05
 compress --workdir=kd --method=kd --lit_epochs=0 \
   --fine_tune_epochs=8 --fine_tune_learning_rate=0.05
+compress --workdir=kd_0.1 --method=kd --lit_epochs=0 \
+  --fine_tune_epochs=8 --fine_tune_learning_rate=0.1
 python "$here/in_python.py"
