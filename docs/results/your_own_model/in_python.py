@@ -20,6 +20,5 @@ for phase, rate in (
         epochs=2,
         verbose=2,
     )
-student.compile(metrics=["accuracy"])
-student.evaluate(images["x_test"], images["y_test"], verbose=2)
+phase.evaluate(images["x_test"], images["y_test"], verbose=2)
 student.export("saved_model")
