@@ -208,6 +208,7 @@ def test_the_teachers_answers_to_texts_are_kept(run, folder, tmp_path):
             tmp_path / "run",
             teacher_weights=str(workdir / "teacher"),
             frozen=config.Frozen(teacher_cache="memory", teacher_cache_views=1),
+            no_fine_tune=True,
         )
     )
     assert again["student"]["depth"] == report["student"]["depth"]
@@ -222,6 +223,7 @@ def test_texts_are_learned_in_half_precision(run, folder, tmp_path, dtype):
             tmp_path / "run",
             teacher_weights=str(workdir / "teacher"),
             run=config.Run(dtype=dtype),
+            no_fine_tune=True,
         )
     )
     rows = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
