@@ -1,6 +1,8 @@
 """How every command starts and ends: flags in, one sentence and a code out."""
 
+import atexit
 import contextlib
+import gc
 import importlib
 import importlib.resources
 import os
@@ -87,6 +89,9 @@ def load(module: str) -> ModuleType:
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
         loaded = importlib.import_module(f"lit_tf.{module}")
+    # Else the process spends a second in the end to look for garbage among all
+    # that TensorFlow is.
+    atexit.register(gc.freeze)
     if "custom_objects" in flags.FLAGS:
         _bring(flags.FLAGS["custom_objects"].value)
     return loaded
