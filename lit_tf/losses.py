@@ -78,10 +78,26 @@ def each(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     values = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
     def of(labels, outputs):
+        labels, outputs = _alike(labels, outputs)
         found = tf.cast(values(labels, outputs), tf.float32)
         return each_example(found, outputs)
 
     return of
+
+
+def _alike(labels, outputs):
+    """Returns labels and outputs, `[batch, 1]` where they are a number each.
+
+    A function of `[batch]` and `[batch, 1]` would compare all with all.
+    """
+    labels = tf.convert_to_tensor(labels)
+    single = [
+        values.shape.rank == 1 or values.shape[1:] == [1]
+        for values in (labels, outputs)
+    ]
+    if not all(single):
+        return labels, outputs
+    return tf.reshape(labels, [-1, 1]), tf.reshape(outputs, [-1, 1])
 
 
 def soft(

@@ -143,6 +143,25 @@ def test_a_sigmoid_is_no_logit():
         outputs.Labels().check(model, "teacher")
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "hinge",
+        keras.losses.Huber(),
+        lambda y, z: tf.reduce_sum((y - z) ** 2, -1),
+    ],
+    ids=["name", "object", "function"],
+)
+def test_labels_and_outputs_of_one_number_are_not_compared_crosswise(own):
+    y, z = tf.constant([1.0, 0.0, 2.0]), tf.constant([[0.5], [3.0], [2.0]])
+    loss = losses.each(own)
+    wanted = loss(y[:, tf.newaxis], z)
+    for labels in (y, y[:, tf.newaxis]):
+        for answers in (z, z[:, 0]):
+            np.testing.assert_array_equal(loss(labels, answers), wanted)
+    assert len(set(wanted.numpy())) == 3
+
+
 def test_a_loss_is_one_value_an_example():
     y, z = tf.zeros([2, 3, 4]), tf.ones([2, 3, 4])
     for own in ("mse", lambda y, z: tf.reduce_mean(z)):
