@@ -188,8 +188,8 @@ def teaching(config: Compress, *, workdir: str) -> Teach:
 
 
 __all__ = [
-    "CONNECTORS",
     "COMPRESSION_OF",
+    "CONNECTORS",
     "DISCRIMINATORS",
     "DTYPES",
     "EXPORTS",

@@ -145,6 +145,22 @@ SHORT = config.Phase(
 
 
 @pytest.fixture(scope="session")
+def one_epoch():
+    """A function: batch size → a phase of one epoch."""
+
+    def make(batch_size):
+        return config.Phase(
+            epochs=1,
+            batch_size=batch_size,
+            learning_rate=0.01,
+            weight_decay=0.0,
+            milestones=(),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def album(tmp_path_factory):
     """A folder of 40 pictures and their attributes; 32 are trained on."""
     folder = tmp_path_factory.mktemp("pictures")

@@ -40,7 +40,7 @@ def home_made(classes=3, softmax=True, extra=()):
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path, one_epoch):
     """A function: a model, settings → the run's settings, on arrays."""
     random = np.random.default_rng(0)
     np.savez(
@@ -52,13 +52,7 @@ def own(tmp_path):
     def make(model, *, suffix=".keras", **settings):
         path = tmp_path / f"mine{suffix}"
         model.save(path)
-        phase = config.Phase(
-            epochs=1,
-            batch_size=32,
-            learning_rate=0.01,
-            weight_decay=0.0,
-            milestones=(),
-        )
+        phase = one_epoch(32)
         settings = {"shrink": config.Shrink(compression=1.8)} | settings
         return config.Compress(
             teacher_weights=str(path),

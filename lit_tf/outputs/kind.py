@@ -27,6 +27,12 @@ class Outputs(Protocol):
             at: which of its outputs.
         """
 
+    def compiled(self, loss: Any = None, loss_weights: Any = None) -> "Outputs":
+        """Returns these outputs with what `compile` was given for its losses.
+
+        Only what has labels can.
+        """
+
     def weighed(self, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         """Returns labels and the weight of each example, `[batch]` or None.
 

@@ -291,7 +291,7 @@ def test_what_a_stream_cannot_be_is_refused(train, words):
         data.collected(train, test)
 
 
-def test_a_student_learns_from_what_was_collected(tmp_path):
+def test_a_student_learns_from_what_was_collected(tmp_path, one_epoch):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
     y = np.arange(40) % 3
@@ -301,13 +301,7 @@ def test_a_student_learns_from_what_was_collected(tmp_path):
         validation=stream(x[30:], y[30:]),
     )
     models.get("resnet14")(**loaded.form).save(tmp_path / "teacher.keras")
-    phase = config.Phase(
-        epochs=1,
-        batch_size=20,
-        learning_rate=0.01,
-        weight_decay=0.0,
-        milestones=(),
-    )
+    phase = one_epoch(20)
     told = experiment.compress(
         config.Compress(
             teacher_weights=str(tmp_path / "teacher.keras"),
