@@ -52,7 +52,9 @@ def traced_flops(function: Callable[..., Any], *arguments: Any) -> int:
         function: what can be traced as a `tf.function`.
         *arguments: tensors, or their specs, of known shape.
     """
-    graph = tf.function(function).get_concrete_function(*arguments).graph
+    # Keras converts no train step either, and conversion takes a second.
+    traced = tf.function(function, autograph=False)
+    graph = traced.get_concrete_function(*arguments).graph
     return sum(2 * _multiply_adds(op) for op in _executed(graph))
 
 
