@@ -85,7 +85,11 @@ def html(text: str, folder: pathlib.Path) -> str:
         text: in which images are named by their files.
         folder: where these lie.
     """
-    body = markdown.markdown(text, extensions=["tables"])
+    # Of what is told all is text, folders' names too; nothing is HTML.
+    writer = markdown.Markdown(extensions=["tables"])
+    writer.preprocessors.deregister("html_block")
+    writer.inlinePatterns.deregister("html")
+    body = writer.convert(text)
 
     def inside(match):
         data = base64.b64encode((folder / match[1]).read_bytes()).decode()

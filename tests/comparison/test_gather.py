@@ -116,6 +116,13 @@ def test_what_was_left_out_is_said(reported, leave):
     assert "begun: not finished" in (output / "report.md").read_text()
 
 
+def test_a_folders_name_is_text_on_the_page(reported, leave):
+    (leave("a & <b>c") / "report.json").unlink()
+    _, output = reported(*seeds(0.9))
+    page = (output / "report.html").read_text()
+    assert "a &amp; &lt;b&gt;c: not finished" in page and "<b>" not in page
+
+
 def test_runs_of_different_machines_are_said_to_be(reported):
     other = {"hardware": {"processor": "B", "cores": 4, "gpus": []}}
     _, output = reported(*seeds(0.9), {"method": "kd", **other})
