@@ -2,7 +2,7 @@
 
 import pathlib
 
-from lit_tf.flags import benchmarking
+from lit_tf.flags import architecture, benchmarking
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
@@ -10,7 +10,7 @@ from lit_tf import files
 from lit_tf.benchmark import settings as benchmarks
 
 ABOUT = "times phase lit, what it consists of, and keras.distillation on it."
-TOPICS = (benchmarking,)
+TOPICS = (benchmarking, architecture)
 
 
 def _benchmark(line):

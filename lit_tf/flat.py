@@ -29,7 +29,7 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
     The inverse of `flatten`: `build(Compress, flatten(c)) == c`.
 
     Args:
-        kind: `Teach`, `Compress` or `Benchmark`.
+        kind: of config, with a default for every setting.
         values: a value for every setting; others are ignored.
 
     Raises:

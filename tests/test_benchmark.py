@@ -19,6 +19,7 @@ from lit_tf import (
     lit,
     losses,
     measure,
+    models,
     optimizers,
 )
 from lit_tf.benchmark import bench, memory, peer, pieces, profile, run
@@ -223,6 +224,18 @@ def test_steps_are_fed_one_ready_batch_or_as_many_as_are_read():
     assert spec.as_list() == [None, 8, 8, 1]
 
 
+def test_a_pair_is_built_as_it_is_asked_for():
+    shape = config.Architecture(width=8, cardinality=2)
+    names = {"teacher": "resnext14", "student": "resnext8"}
+    made = bench.Bench(dataclasses.replace(TINY, **names, architecture=shape))
+    form = data.DATASETS["digits"].form(config.Data())
+    for name, model in zip(names.values(), made.pair(), strict=True):
+        wanted = models.get(name, width=8, cardinality=2)(**form)
+        assert [v.shape for v in model.variables] == [
+            v.shape for v in wanted.variables
+        ]
+
+
 def test_a_new_teachers_activations_do_not_grow_with_its_depth():
     deep = dataclasses.replace(TINY, teacher="resnet56")
     made = bench.Bench(deep)
@@ -272,6 +285,10 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
         ({"device": "CPU:9"}, "Unknown device 'CPU:9'. Known: CPU:0, CPU:1."),
         ({"dataset": "digit"}, "The nearest is digits."),
         ({"student": "resnet9"}, "The nearest is resnet8."),
+        (
+            {"architecture": config.Architecture(cardinality=2)},
+            "A resnet has no `cardinality`. Received: cardinality=2.",
+        ),
         ({"dataset": "celeba"}, "`dataset` must be one of classes"),
     ],
 )

@@ -41,7 +41,7 @@ class Bench:
     ):
         self.config = benchmarks.compression(settings)
         for name in (settings.teacher, settings.student):
-            models.get(name)
+            models.get(name, **settings.architecture.options)
         errors.require(
             data.source(settings.dataset).task == "classes",
             "`dataset` must be one of classes: generators are not timed here "

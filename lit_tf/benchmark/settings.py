@@ -13,6 +13,7 @@ class Settings:
 
     teacher: str = config.Teach.teacher
     student: str = config.Compress.student
+    architecture: config.Architecture = config.Architecture()
     dataset: str = "cifar10"
     data: str = "random"
     data_dir: str = config.Session.data_dir
@@ -45,6 +46,7 @@ def compression(settings: Settings) -> config.Compress:
     return config.Compress(
         teacher=settings.teacher,
         student=settings.student,
+        architecture=settings.architecture,
         teach=dataclasses.replace(config.TEACH, **size),
         lit=dataclasses.replace(config.LIT, **size),
         fine_tune=dataclasses.replace(config.FINE_TUNE, **size),
