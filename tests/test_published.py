@@ -22,7 +22,6 @@ SHARED = pathlib.Path(
 # the last one's is that of the file as it is, with its softmax.
 PUBLISHED = {
     "resnet20-12fca82f.th": ("resnet20", "imagenet", 91.73),
-    "resnet32-d509ac18.th": ("resnet32", "imagenet", 92.63),
     "resnet56-4bfd9763.th": ("resnet56", "imagenet", 93.39),
     "mlperf_tiny_resnet8.h5": ("", "", 87.21),
 }
