@@ -10,8 +10,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "reference",
     "",
-    "The row that the others are compared with, by its name; by default plain "
-    "lit.",
+    "The row that a student's others are compared with, by its name; by "
+    "default plain lit or, without it, the student's first.",
 )
 flags.DEFINE_boolean(
     "mixed",

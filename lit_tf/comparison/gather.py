@@ -26,8 +26,8 @@ def gather(
     Args:
         folders: run folders, or folders of them.
         output: the folder to write.
-        reference: the name of the row that the others are compared with; ""
-            for plain LIT or, without it, the first.
+        reference: the name of the row that a student's others are compared
+            with; "" for plain LIT or, without it, the student's first.
         mixed: whether runs of different data or versions are accepted.
         overwrite: whether a report that stands at `output` may be replaced.
 
@@ -54,16 +54,16 @@ def gather(
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
     told = {"warnings": warnings, "left_out": skipped, "data": []}
     for number, group in enumerate(by_data.values(), 1):
-        base = _reference(group, reference)
-        differences = significance.against(base, group)
+        references = _references(group, reference)
+        differences = significance.against(references, group)
         place = f"data_{number}" if len(by_data) > 1 else ""
         (target / place).mkdir(exist_ok=True)
         drawn = {
             str(pathlib.Path(place) / name): about
             for name, about in figures.draw(group, target / place).items()
         }
-        parts.append(pages.section(group, base, differences, drawn))
-        told["data"].append(_told(group, base, differences))
+        parts.append(pages.section(group, references, differences, drawn))
+        told["data"].append(_told(group, references, differences))
     if skipped:
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
     text = "\n\n".join(parts) + "\n"
@@ -86,23 +86,26 @@ def _check_target(target, overwrite):
         raise errors.DataError(f"{target} exists; --overwrite replaces it.")
 
 
-def _reference(group, name):
-    if name:
-        known = {row.name: row for row in group}
-        if name not in known:
-            raise errors.SettingsError(errors.unknown("row", name, known))
-        return known[name]
-    plain = [row for row in group if row.name == "lit"]
-    return (plain or group)[0]
+def _references(group, name):
+    """Returns by student, in the rows' order, what its others compare with."""
+    known = dict.fromkeys(row.name for row in group)
+    if name and name not in known:
+        raise errors.SettingsError(errors.unknown("row", name, known))
+    found: dict[str, rows.Row] = {}
+    for row in group:
+        # Plain LIT comes first, if it is there.
+        if not name or row.name == name:
+            found.setdefault(row.student, row)
+    return found
 
 
-def _told(group, base, differences):
+def _told(group, references, differences):
     """Returns every number that is shown of the rows of one data set."""
     costs = ("depth", "parameters", "flops", "latency_ms")
     units = ("train_examples", "train_flops", "train_seconds")
     return {
         "data": group[0].runs[0].report["data"],
-        "reference": base.name,
+        "references": {s: row.name for s, row in references.items()},
         "rows": [
             {
                 "name": row.name,
@@ -133,6 +136,7 @@ def _difference(one):
     }
     return {
         "row": one.row.name,
+        "reference": one.reference.name,
         "student": one.row.student,
         "seeds": list(one.seeds),
         **figures,

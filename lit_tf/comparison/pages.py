@@ -30,7 +30,7 @@ def marks(rows: Sequence[groups.Row], reference: groups.Row) -> dict[int, str]:
 
     Args:
         rows: of one data set.
-        reference: with which they are compared.
+        reference: whose budget bears none.
     """
     others = sorted({row.examples for row in rows} - {reference.examples})
     return {
@@ -41,7 +41,7 @@ def marks(rows: Sequence[groups.Row], reference: groups.Row) -> dict[int, str]:
 
 def section(
     rows: Sequence[groups.Row],
-    reference: groups.Row,
+    references: Mapping[str, groups.Row],
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:
@@ -49,10 +49,11 @@ def section(
 
     Args:
         rows: of one data set.
-        reference: with which they are compared.
-        differences: from it.
+        references: by student, with which its rows are compared.
+        differences: from them.
         figures: what each PNG shows.
     """
+    reference = next(iter(references.values()))
     marked = marks(rows, reference)
     facts = rows[0].runs[0].report["data"]
     parts = [
@@ -62,8 +63,8 @@ def section(
         formats.table([_ACCURACIES, *(_accuracies(r, marked) for r in rows)]),
         _teachers(rows),
         *_notes(rows, reference, marked),
-        f"### Against {reference.name}",
-        _claims(reference, differences),
+        "### Differences",
+        _claims(differences),
         "### What it costs, and what its training took",
         formats.table([_COSTS, *(_costs(row, marked) for row in rows)]),
         "FLOPs are 2 × multiply-adds: of one example at inference, and of all "
@@ -214,14 +215,16 @@ def _notes(rows, reference, marked):
         )
 
 
-def _claims(reference, differences):
+def _claims(differences):
     if not differences:
         return (
-            "No other row has its budget, its student and one of its seeds: "
+            "No two rows have one budget, one student and a seed in common: "
             "there is nothing to compare."
         )
     headings = (
         "method",
+        "against",
+        "student",
         "shared seeds",
         "difference, points",
         "95 % interval",
@@ -238,6 +241,8 @@ def _claims(reference, differences):
         table.append(
             (
                 one.row.name,
+                one.reference.name,
+                one.row.student,
                 ", ".join(map(str, one.seeds)),
                 f"{100 * one.mean:+.2f}",
                 interval,
@@ -247,8 +252,8 @@ def _claims(reference, differences):
         )
     return (
         f"{formats.table(table)}\n\nOf the accuracy of what was exported, "
-        f"method − {reference.name}, paired over the seeds that both have; p "
-        "of a t-test, corrected for as many comparisons as there are (Holm). "
+        "paired over the seeds that both have; p of a t-test, corrected for as "
+        "many comparisons as there are (Holm). "
         f"With fewer than {significance.SEEDS} seeds nothing is claimed."
     )
 

@@ -93,7 +93,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def of(runs: Sequence[finished.Run]) -> list[Row]:
-    """Returns runs as rows, those of LIT first, then as their names go."""
+    """Returns runs as rows: LIT first, and what is plain before what is not."""
     groups: dict[str, list[finished.Run]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
@@ -104,9 +104,12 @@ def of(runs: Sequence[finished.Run]) -> list[Row]:
         for name, group in zip(names, groups.values(), strict=True)
     ]
     order = {name: i for i, name in enumerate(config.METHODS)}
-    return sorted(
-        made, key=lambda row: (row.student, order[row.method], row.name)
-    )
+
+    def place(row):
+        words = _named(row.runs[0].identity, _NAMING).count(" ")
+        return row.student, order[row.method], words, row.name
+
+    return sorted(made, key=place)
 
 
 def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -14,10 +14,11 @@ SEEDS = 3  # With fewer nothing is claimed.
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A row less the reference, in accuracy.
+    """A row less its student's reference, in accuracy.
 
     Args:
         row: that is compared.
+        reference: with which it is.
         seeds: those that both have.
         mean: row − reference.
         low: of the 95 % interval; NaN with one seed.
@@ -27,6 +28,7 @@ class Difference:
     """
 
     row: rows.Row
+    reference: rows.Row
     seeds: tuple[int, ...]
     mean: float
     low: float
@@ -35,35 +37,40 @@ class Difference:
 
 
 def against(
-    reference: rows.Row, others: Sequence[rows.Row]
+    references: Mapping[str, rows.Row], others: Sequence[rows.Row]
 ) -> list[Difference]:
-    """Compares rows with a reference at the same budget and student.
+    """Compares rows with the reference of their student, at the same budget.
 
     Args:
-        reference: a row.
-        others: rows; those of another budget, student or of other data, and
-            those that share no seed with the reference, are left out.
+        references: a row by student.
+        others: rows; those whose student has no reference, those of another
+            budget or of other data than it, and those that share no seed with
+            it, are left out.
 
     Returns:
         The differences; p is corrected for as many as are tested (Holm, 1979).
     """
     found = []
-    base = {run.seed: run.accuracy for run in reference.runs}
     for row in others:
-        ours = {run.seed: run.accuracy for run in row.runs}
+        reference = references.get(row.student)
+        if reference is None or row is reference:
+            continue
+        base, ours = (
+            {run.seed: run.accuracy for run in one.runs}
+            for one in (reference, row)
+        )
         shared = tuple(sorted(ours.keys() & base.keys()))
         alike = all(
             getattr(row, name) == getattr(reference, name)
-            for name in ("examples", "student", "dataset")
+            for name in ("examples", "dataset")
         )
-        if row is reference or not alike or not shared:
-            continue
-        gaps = [ours[seed] - base[seed] for seed in shared]
-        found.append(_difference(row, shared, gaps))
+        if alike and shared:
+            gaps = [ours[seed] - base[seed] for seed in shared]
+            found.append(_difference(row, reference, shared, gaps))
     return _holm(found)
 
 
-def _difference(row, seeds, gaps):
+def _difference(row, reference, seeds, gaps):
     mean, low, high, p = float(np.mean(gaps)), math.nan, math.nan, math.nan
     if len(gaps) > 1:
         tested = stats.ttest_1samp(gaps, 0.0)
@@ -74,7 +81,15 @@ def _difference(row, seeds, gaps):
             low, high, p = mean, mean, float(mean == 0)
     if len(gaps) < SEEDS:
         p = math.nan
-    return Difference(row=row, seeds=seeds, mean=mean, low=low, high=high, p=p)
+    return Difference(
+        row=row,
+        reference=reference,
+        seeds=seeds,
+        mean=mean,
+        low=low,
+        high=high,
+        p=p,
+    )
 
 
 def _holm(found):

@@ -61,6 +61,17 @@ def test_one_way_of_training_has_one_name_for_all_students(read):
     ]
 
 
+def test_what_is_plain_comes_before_what_is_not(read):
+    blocks = {"init": "teacher_blocks"}
+    made = read(KD, blocks, *({"lit_epochs": epochs} for epochs in (7, 8)))
+    assert [row.name for row in made] == [
+        "lit lit_epochs=7",
+        "lit lit_epochs=8",
+        "lit init=teacher_blocks",
+        "kd",
+    ]
+
+
 def test_a_figure_that_a_run_lacks_is_none_of_its_row(read):
     (row,) = read({"best": None}, {"best": None, "seed": 1})
     assert row.of(rows.figure("best", "test_accuracy")) == []
@@ -98,7 +109,7 @@ def test_a_difference_is_paired_over_the_shared_seeds(read):
     made = read(
         *three((0, 0, 0)), *three((0.01, 0.02, 0.03), **KD), {**KD, "seed": 7}
     )
-    (found,) = significance.against(made[0], made)
+    (found,) = significance.against({"resnet20": made[0]}, made)
     assert found.row is made[1] and found.seeds == (0, 1, 2)
     assert found.mean == pytest.approx(0.02)
     # t with two degrees of freedom, 4.303 at 97.5 %; sd .01, n = 3.
@@ -115,7 +126,10 @@ def test_p_is_corrected_for_the_number_of_comparisons(read):
         *three((0.01, 0.02, 0.03), **KD),
         *three((0.011, 0.021, 0.031), method="hint"),
     )
-    found = {d.row.method: d for d in significance.against(made[0], made)}
+    found = {
+        d.row.method: d
+        for d in significance.against({"resnet20": made[0]}, made)
+    }
 
     def alone(mean, sd):
         t = mean / (sd / math.sqrt(3))
@@ -130,7 +144,7 @@ def test_p_is_corrected_for_the_number_of_comparisons(read):
 
 def test_with_fewer_than_three_seeds_nothing_is_claimed(read):
     made = read(*three((0, 0)), *three((0.01, 0.02), **KD))
-    (found,) = significance.against(made[0], made)
+    (found,) = significance.against({"resnet20": made[0]}, made)
     assert np.isnan(found.p) and found.low < found.mean < found.high
 
 
@@ -145,10 +159,21 @@ def test_with_fewer_than_three_seeds_nothing_is_claimed(read):
 def test_what_does_not_compare_is_left_out(read, other):
     made = read({}, {**KD, **other})
     base = next(row for row in made if row.name == "lit")
-    assert significance.against(base, made) == []
+    assert significance.against({base.student: base}, made) == []
+
+
+def test_rows_are_compared_with_the_reference_of_their_student(read):
+    deep = {"student": "resnet32"}
+    made = read({}, {**KD, "test": 0.8}, deep, {**KD, **deep, "test": 0.7})
+    references = {row.student: row for row in made if row.name == "lit"}
+    found = significance.against(references, made)
+    assert [(d.row.student, d.reference.student) for d in found] == [
+        (student, student) for student in ("resnet20", "resnet32")
+    ]
+    assert [d.mean for d in found] == pytest.approx([-0.1, -0.2])
 
 
 def test_equal_runs_differ_by_nothing(read):
     made = read(*three((0, 0, 0)), *three((0, 0, 0), **KD))
-    (found,) = significance.against(made[0], made)
+    (found,) = significance.against({"resnet20": made[0]}, made)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)

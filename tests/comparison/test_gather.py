@@ -39,8 +39,8 @@ def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
     text = (output / "report.md").read_text()
     assert text in capsys.readouterr().out
     assert re.search(r"\| lit +\| resnet20 \| 3 +\| 91\.00 ± 1\.00%", text)
-    assert re.search(r"\| kd +\| 0, 1, 2 .*\| worse +\|", text)
-    assert re.search(r"\| hint +\| 0 .*none: fewer than 3 seeds", text)
+    assert re.search(r"\| kd +\| lit .*\| 0, 1, 2 .*\| worse +\|", text)
+    assert re.search(r"\| hint +\| lit .*\| 0 .*none: fewer than 3 seeds", text)
     assert "Teacher resnet56: 93.39% on test" in text
     assert told == json.loads((output / "rows.json").read_text())
     rows = {row["name"]: row for row in told["data"][0]["rows"]}
@@ -140,12 +140,22 @@ def test_a_report_among_the_runs_is_no_run(reported, tmp_path):
 
 def test_the_reference_is_a_row_by_its_name(reported):
     told, _ = reported(*seeds(0.9), {"method": "kd"}, reference="kd")
-    assert told["data"][0]["reference"] == "kd"
+    assert told["data"][0]["references"] == {"resnet20": "kd"}
 
 
-def test_plain_lit_is_the_reference_wherever_it_stands(reported):
-    told, _ = reported({"method": "kd"}, {"student": "resnet32"})
-    assert told["data"][0]["reference"] == "lit"
+def test_each_student_has_a_reference(reported):
+    deep = {"student": "resnet32"}
+    told, output = reported(
+        {"method": "kd"}, deep, {**deep, "init": "teacher_blocks", "test": 0.8}
+    )
+    assert told["data"][0]["references"] == {
+        "resnet20": "kd",
+        "resnet32": "lit",
+    }
+    (found,) = told["data"][0]["differences"]
+    assert found["reference"] == "lit" and found["student"] == "resnet32"
+    text = (output / "report.md").read_text()
+    assert re.search(r"init=teacher_blocks \| lit +\| resnet32 \| 0 ", text)
 
 
 def test_an_unknown_reference_is_told_the_nearest(reported):
