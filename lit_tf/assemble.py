@@ -193,7 +193,13 @@ def answers(pair: methods.Pair, loaded: data.Dataset) -> kept.Answers | None:
 
 def cache_of(pair: methods.Pair, loaded: data.Dataset) -> cache.Cache:
     """Returns what keeps the answers of a pair's teacher."""
-    return cache.Cache(pair.teacher, pair.frozen, loaded, pair.config)
+    return cache.Cache(
+        pair.teacher,
+        pair.frozen,
+        loaded,
+        pair.config,
+        representations=methods.METHODS[pair.config.method].compares,
+    )
 
 
 def _new_beside(config, loaded):

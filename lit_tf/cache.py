@@ -51,6 +51,8 @@ class Cache:
         twin: what `teacher.freeze` made of it.
         dataset: whose training and validation splits are answered.
         config: a compression whose `teacher_cache` is not "off".
+        representations: whether anybody reads them; if not, as in KD, the
+            logits alone are kept.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Cache:
         twin: keras.Model,
         dataset: data.Dataset,
         config: configs.Compress,
+        *,
+        representations: bool = True,
     ):
         self._config = config
         self._store = (
@@ -68,12 +72,12 @@ class Cache:
         )
         # Half precision: what the teacher computes in or, of a teacher in
         # float32, the half that has more digits. Logits are kept as they are.
-        _, *representations, output = twin.outputs
-        computed_in = representations[0].dtype
+        _, *inner, output = twin.outputs
+        computed_in = inner[0].dtype
         kept_in = "float16" if computed_in == "float32" else computed_in
         self._forms = {
             str(k): (tensor.shape[1:], tf.as_dtype(kept_in).as_numpy_dtype)
-            for k, tensor in enumerate(representations, 1)
+            for k, tensor in enumerate(inner if representations else (), 1)
         } | {_OUTPUT: (output.shape[1:], np.float32)}
         self._ask = _asker(twin, dataset.train, self._forms)
         about = {
@@ -244,13 +248,13 @@ class Cache:
 
 def _asker(twin, split, forms):
     """Returns a traced function: inputs → what is kept, and if it is finite."""
-    types = [type_ for _, type_ in forms.values()]
 
     def ask(inputs):
-        _, *answers = twin(inputs, training=False)
+        *representations, output = twin(inputs, training=False)
+        told = {str(k): tensor for k, tensor in enumerate(representations)}
+        told[_OUTPUT] = output
         kept = [
-            tf.cast(answer, type_)
-            for answer, type_ in zip(answers, types, strict=True)
+            tf.cast(told[name], type_) for name, (_, type_) in forms.items()
         ]
         finite = [
             tf.reduce_all(tf.math.is_finite(tf.cast(values, tf.float32)))

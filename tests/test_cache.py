@@ -122,6 +122,19 @@ def test_what_is_kept_is_what_a_live_teacher_says(
         )
 
 
+def test_of_kd_the_logits_are_kept_alone(model, digits, tmp_path, capsys):
+    kept = opened(model, digits, tmp_path, method="kd")
+    assert "0.00 GB" in capsys.readouterr().out
+    (batch, _), *_ = read(digits, kept.train)
+    assert batch.representations == {}
+    live = teacher.answer(model.frozen, batch.inputs)
+    np.testing.assert_allclose(batch.output, live.output, atol=1e-4)
+    # What has more in it is asked for when somebody reads it.
+    kept = opened(model, digits, tmp_path)
+    (batch, _), *_ = read(digits, kept.train)
+    assert batch.representations.keys() == {1, 2, 3}
+
+
 def test_validation_is_answered_too(model, digits, tmp_path):
     kept = opened(model, digits, tmp_path)
     pipeline = batches.evaluation(
