@@ -1,6 +1,7 @@
 """The figures of a report: a method a colour, the teacher a dashed line."""
 
 import pathlib
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib import figure, ticker
@@ -21,6 +22,7 @@ _BUDGETS = {
 }
 _TUNED = {"temperature": "τ", "alpha": "α", "beta": "β"}
 _FED = {"teacher_fed": "-", "student_fed": ":"}
+_PENALTIES = 4  # Panels of them that one sheet has room for.
 
 
 def draw(rows: Sequence[groups.Row], folder: pathlib.Path) -> dict[str, str]:
@@ -76,8 +78,9 @@ def _against(rows, costs: Mapping[str, tuple[str, float]]):
                 capsize=3,
             )
         _teacher(axes, rows)
-        axes.set(xlabel=label)
-        axes.set_xlim(left=0)  # So that twice as much looks twice as much.
+        # From nothing, so that twice as much looks twice as much.
+        most = max(row.cost(cost) for row in rows) / unit
+        axes.set(xlabel=label, xlim=(0, 1.06 * most))
     panels[0].set(ylabel=_word(rows))
     _legend(sheet, panels[0])
     return sheet
@@ -130,10 +133,10 @@ def _penalties(rows):
         if row.runs[0].settings["section_input"] == "teacher":
             series = _distances(row)
             if series:
-                found[row.name] = series
+                found[f"{row.student}, {row.name}"] = series
     if not found:
         return None
-    found = dict(list(found.items())[:4])
+    found = dict(list(found.items())[:_PENALTIES])
     sheet = figure.Figure(figsize=(4.5 * len(found), 4), layout="constrained")
     panels = sheet.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (name, series) in zip(panels, found.items(), strict=True):
@@ -145,7 +148,8 @@ def _penalties(rows):
                 color=f"C{k - 1}",
                 label=f"section {k}, {fed.replace('_', '-')}",
             )
-        axes.set(xlabel="epoch of phase lit", yscale="log", title=name)
+        axes.set(xlabel="epoch of phase lit", yscale="log")
+        axes.set_title(textwrap.fill(name, 40), fontsize="medium")
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     panels[0].set(ylabel="penalty")
     _legend(sheet, panels[0])
@@ -189,9 +193,12 @@ def _percent(row):
 
 def _teacher(axes, rows):
     key = f"{_split(rows)}_accuracy"
-    known = {row.runs[0].report["teacher"].get(key) for row in rows} - {None}
-    for value in known:
-        axes.axhline(100 * value, ls="--", color="grey", label="teacher")
+    teachers = (row.runs[0].report["teacher"] for row in rows)
+    known = dict.fromkeys((one["model"], one.get(key)) for one in teachers)
+    for i, (name, value) in enumerate(known):
+        if value is not None:
+            style = {"ls": ("--", "-.", ":")[i % 3], "color": "grey"}
+            axes.axhline(100 * value, label=f"teacher {name}", **style)
 
 
 def _word(rows):
@@ -210,7 +217,8 @@ _FIGURES: dict[str, tuple[str, _Make]] = {
     "sensitivity.png": ("Accuracy against τ, α and β", _sensitivity),
     "penalties.png": (
         "Distance of each section's output from the teacher's, fed the "
-        "teacher's representation (solid) and the student's own (dotted)",
+        "teacher's representation (solid) and the student's own (dotted); of "
+        f"{_PENALTIES} rows at most",
         _penalties,
     ),
 }

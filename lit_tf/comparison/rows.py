@@ -26,6 +26,7 @@ _NAMING = (
     "sparsity",
     "pruned_channels",
 )
+_OF_TEACHER = "teacher_test_accuracy"
 _COSTS = ("depth", "parameters", "flops", "latency_ms")
 
 
@@ -116,11 +117,17 @@ def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     names = [_named(identity, _NAMING) for identity in identities]
     for name in set(names):
         alike = [i for i, other in enumerate(names) if other == name]
+        untold = {"student", "data"}
+        teachers = {
+            (identities[i]["teacher"], identities[i][_OF_TEACHER])
+            for i in alike
+        }
+        if len(dict(teachers)) == len(teachers):  # Their names will do.
+            untold.add(_OF_TEACHER)
         differing = sorted(
             key
-            for key in identities[alike[0]]
+            for key in identities[alike[0]].keys() - untold
             if len({json.dumps(identities[i].get(key)) for i in alike}) > 1
-            and key not in ("student", "data")
         )
         for i in alike if len(alike) > 1 else ():
             extra = [f"{key}={_word(identities[i][key])}" for key in differing]

@@ -1,5 +1,6 @@
 """Runs as rows: how they are grouped, named and compared."""
 
+import json
 import math
 
 import numpy as np
@@ -58,6 +59,26 @@ def test_one_way_of_training_has_one_name_for_all_students(read):
         ("resnet20", "lit"),
         ("resnet32", "lit"),
         ("resnet32", "kd"),
+    ]
+
+
+def test_teachers_are_told_apart_by_name_or_else_by_accuracy(leave):
+    def taught(number, model, accuracy):
+        folder = leave(f"taught_{number}")
+        file = folder / "report.json"
+        told = json.loads(file.read_text())
+        told["teacher"] |= {"model": model, "test_accuracy": accuracy}
+        file.write_text(json.dumps(told))
+        return folder
+
+    folders = [taught(0, "resnet32", 0.92), taught(1, "resnet44", 0.93)]
+    names = [row.name for row in rows.of(runs.find(folders)[0])]
+    assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
+    folders.append(taught(2, "resnet44", 0.94))
+    names = [row.name for row in rows.of(runs.find(folders)[0])]
+    assert names[1:] == [
+        f"lit teacher=resnet44 teacher_test_accuracy={accuracy}"
+        for accuracy in (0.93, 0.94)
     ]
 
 
