@@ -71,6 +71,11 @@ rows() {
     --lit_weight_decay=1e-4 --fine_tune_learning_rate=0.05
   row mixed --section_input=mixed
   row falling_beta --falling_beta
+  # With seed 0 both were ahead of LIT.
+  for seed in 1 2; do
+    row "mixed_seed$seed" --seed=$seed --section_input=mixed
+    row "falling_beta_seed$seed" --seed=$seed --falling_beta
+  done
   row student_fed --section_input=student
   row no_copy_ends --nocopy_ends
   row no_fine_tune --no_fine_tune --lit_epochs=10
