@@ -165,8 +165,8 @@ class Cache:
         free = self._store.free()
         if size > free:
             raise errors.DataError(
-                f"The teacher's answers need {size / 1e9:,.2f} GB, and "
-                f"{self._store.where} has room for {free / 1e9:,.2f} GB. Fewer "
+                f"The teacher's answers need {formats.size(size)}, and "
+                f"{self._store.where} has room for {formats.size(free)}. Fewer "
                 f"--teacher_cache_views, {self._store.instead} or "
                 "--teacher_cache=off."
             )
@@ -181,7 +181,7 @@ class Cache:
         epochs = self._config.lit.epochs + self._config.fine_tune.epochs
         late = seconds > saved * epochs
         return (
-            f"cache     {what}: {size / 1e9:,.2f} GB in {self._store.where}. "
+            f"cache     {what}: {formats.size(size)} in {self._store.where}. "
             f"To ask takes about {formats.duration(seconds)} and saves "
             f"{formats.duration(saved)} an epoch: it pays after "
             f"{seconds / saved:.1f} of {epochs} epochs"

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from lit_tf import errors
+from lit_tf import errors, formats
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def reserve(file: BinaryIO, length: int, *, folder: str) -> None:
         os.posix_fallocate(file.fileno(), 0, length)
     except OSError as error:
         raise errors.DataError(
-            f"{folder} has no room for {length / 1e9:,.2f} GB "
+            f"{folder} has no room for {formats.size(length)} "
             f"({error.strerror})."
         ) from error
 

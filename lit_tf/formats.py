@@ -25,3 +25,12 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}:{minutes:02}:{seconds:02}"
     return f"{minutes}:{seconds:02}"
+
+
+def size(count: int) -> str:
+    """Returns bytes as a person says them: 4.0 kB, 2.0 MB, 2.87 GB."""
+    if count >= 1e9:
+        return f"{count / 1e9:,.2f} GB"
+    if count >= 1e6:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e3:.1f} kB"

@@ -124,7 +124,7 @@ def test_what_is_kept_is_what_a_live_teacher_says(
 
 def test_of_kd_the_logits_are_kept_alone(model, digits, tmp_path, capsys):
     kept = opened(model, digits, tmp_path, method="kd")
-    assert "0.00 GB" in capsys.readouterr().out
+    assert ": 25.8 kB in " in capsys.readouterr().out
     (batch, _), *_ = read(digits, kept.train)
     assert batch.representations == {}
     live = teacher.answer(model.frozen, batch.inputs)
@@ -282,7 +282,7 @@ def test_too_little_room_is_told_before_anything_is_written(
     monkeypatch.setattr(store, "free", lambda self: 1000)
     monkeypatch.setattr(store, "make", pytest.fail)
     frozen = config.Frozen(teacher_cache=kind)
-    with pytest.raises(errors.DataError, match="has room for 0.00 GB. Fewer"):
+    with pytest.raises(errors.DataError, match="has room for 1.0 kB. Fewer"):
         opened(model, digits, tmp_path, frozen=frozen)
 
 

@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_is_told_of_before_anything_is_filled(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(errors.DataError, match="no room for 0.00 GB .No space"):
+    with pytest.raises(errors.DataError, match="no room for 0.0 kB .No space"):
         stores.Disk(tmp_path).make(KEY, FORMS, pytest.fail)
     assert not list(tmp_path.rglob("*.bin"))
 

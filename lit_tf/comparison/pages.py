@@ -218,8 +218,8 @@ def _notes(rows, reference, marked):
 def _claims(differences):
     if not differences:
         return (
-            "No two rows have one budget, one student and a seed in common: "
-            "there is nothing to compare."
+            "No row shares its budget and a seed with the one that it would be "
+            "compared with: there is nothing to compare."
         )
     headings = (
         "method",

@@ -337,7 +337,7 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
     monkeypatch.setattr(os, "posix_fallocate", full)
     monkeypatch.setattr(decoded, "_pixels", None)
     told = refusal(tmp_path)
-    assert "encoded/ has no room for 0.00 GB (No space" in told
+    assert "encoded/ has no room for 3.8 kB (No space" in told
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,6 @@ rows() {
   row scratch_copied_seconds --method=scratch_copied $(whole 17 0.05)
   row kd_blocks_seconds --method=kd --init=teacher_blocks $(whole 12 0.05)
 
-  blocks="--init=teacher_blocks --lit_learning_rate=0.025
-    --fine_tune_learning_rate=0.02"
-  row mixed_blocks --section_input=mixed $blocks
-  row falling_beta_blocks --falling_beta $blocks
-  row student_fed_blocks --section_input=student $blocks
-  row no_fine_tune_blocks --no_fine_tune --lit_epochs=10 $blocks
   row scratch --method=scratch $(whole 10 0.05)
   # Two epochs of the hint, and KD for the rest.
   row hint --method=hint --lit_epochs=2 --fine_tune_epochs=8 \
@@ -71,11 +65,6 @@ rows() {
     --lit_weight_decay=1e-4 --fine_tune_learning_rate=0.05
   row mixed --section_input=mixed
   row falling_beta --falling_beta
-  # With seed 0 both were ahead of LIT.
-  for seed in 1 2; do
-    row "mixed_seed$seed" --seed=$seed --section_input=mixed
-    row "falling_beta_seed$seed" --seed=$seed --falling_beta
-  done
   row student_fed --section_input=student
   row no_copy_ends --nocopy_ends
   row no_fine_tune --no_fine_tune --lit_epochs=10
