@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import measure
+from lit_tf import classification, measure
 from lit_tf.data import Split
 from lit_tf.layers import GroupedConv2D
 
@@ -140,14 +140,14 @@ def test_a_model_without_weights_has_no_depth():
 def test_predictions_in_batches_are_those_in_one_go(build, batch):
     images, labels = batch(7)
     split, resnet = Split(images.astype(np.uint8), labels), build()
-    predicted = measure.predictions(resnet, split, batch_size=3)
+    predicted = classification.predictions(resnet, split, batch_size=3)
     expected = np.argmax(resnet(images, training=False), axis=1)
     np.testing.assert_array_equal(predicted, expected)
 
 
 def test_accuracy_is_the_fraction_that_is_right():
     predicted, labels = np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0])
-    assert measure.accuracy(predicted, labels) == 0.75
+    assert classification.accuracy(predicted, labels) == 0.75
 
 
 def test_a_paired_difference_is_the_one_by_hand():
@@ -156,7 +156,7 @@ def test_a_paired_difference_is_the_one_by_hand():
     labels = np.zeros(100, int)
     teacher = np.repeat([0, 1, 0, 1, 1], [80, 10, 4, 2, 4])
     student = np.repeat([0, 0, 1, 1, 2], [80, 10, 4, 2, 4])
-    compared = measure.paired_difference(teacher, student, labels)
+    compared = classification.paired_difference(teacher, student, labels)
     gained, lost = 11 / 102, 5 / 102
     spread = np.sqrt((gained + lost - (gained - lost) ** 2) / 102)
     assert compared["agreement"] == pytest.approx(0.82)
@@ -169,8 +169,8 @@ def test_a_paired_difference_is_the_one_by_hand():
 def test_a_worse_student_has_a_negative_difference():
     labels = np.zeros(50, int)
     worse = np.repeat([0, 1], [40, 10])
-    one = measure.paired_difference(labels, worse, labels)
-    other = measure.paired_difference(worse, labels, labels)
+    one = classification.paired_difference(labels, worse, labels)
+    other = classification.paired_difference(worse, labels, labels)
     assert one["difference"] == pytest.approx(-0.2) == -other["difference"]
     assert one["low"] == pytest.approx(-other["high"])
     assert one["high"] < 0 < other["low"]
@@ -179,7 +179,7 @@ def test_a_worse_student_has_a_negative_difference():
 @pytest.mark.parametrize("examples", [1, 100])
 def test_the_interval_does_not_vanish_when_the_two_never_differ(examples):
     labels = np.zeros(examples, int)
-    compared = measure.paired_difference(labels, labels, labels)
+    compared = classification.paired_difference(labels, labels, labels)
     assert compared["agreement"] == 1.0
     assert compared["difference"] == 0.0
     assert -1 <= compared["low"] == -compared["high"] < -1 / (examples + 2)

@@ -7,8 +7,8 @@ import keras
 
 from lit_tf import (
     checkpoints,
+    classification,
     data,
-    measure,
     methods,
     readings,
     sectioned,
@@ -91,7 +91,9 @@ def look_at(
     """Returns the accuracy of a teacher's frozen twin."""
     del dataset, beside
     asked = teachers.output_alone(frozen)
-    return measure.accuracy(measure.predictions(asked, split), split.labels)
+    return classification.accuracy(
+        classification.predictions(asked, split), split.labels
+    )
 
 
 def judge(
@@ -120,17 +122,17 @@ def judge(
     del session, beside, folder
     labels = dataset.test.labels
     predicted = {
-        role: measure.predictions(model, dataset.test)
+        role: classification.predictions(model, dataset.test)
         for role, model in models.items()
     }
     told = {
         "roles": {
-            role: {"test_accuracy": measure.accuracy(found, labels)}
+            role: {"test_accuracy": classification.accuracy(found, labels)}
             for role, found in predicted.items()
         }
     }
     if exported:
-        paired = measure.paired_difference(
+        paired = classification.paired_difference(
             predicted["teacher"], predicted[exported], labels
         )
         told |= {"agreement": paired.pop("agreement"), "difference": paired}
