@@ -5,7 +5,8 @@ from typing import Any
 
 from absl import flags
 
-from lit_tf import config, flat
+from lit_tf import config
+from lit_tf.config import flatten
 
 
 def from_flags(kind: type, *, workdir: str = "") -> Any:
@@ -24,7 +25,7 @@ def from_flags(kind: type, *, workdir: str = "") -> Any:
         values["workdir"] = (
             values["workdir"] or workdir or _default_workdir(kind)
         )
-    return flat.build(kind, values)
+    return flatten.build(kind, values)
 
 
 def value(name: str) -> Any:
@@ -37,21 +38,21 @@ def data() -> config.Data:
 
     Nothing of it validates where the command has no flags for that.
     """
-    what = flat.flatten(config.Data(validation_fraction=0))
+    what = flatten.flatten(config.Data(validation_fraction=0))
     what |= {name: value(name) for name in what if name in flags.FLAGS}
-    return flat.build(config.Data, what)
+    return flatten.build(config.Data, what)
 
 
 def session() -> config.Session:
     """Returns where things are, as far as a command without a run asks."""
-    known = flat.flatten(config.Session())
+    known = flatten.flatten(config.Session())
     known |= {name: value(name) for name in known if name in flags.FLAGS}
-    return flat.build(config.Session, known)
+    return flatten.build(config.Session, known)
 
 
 def _names(kind):
     # A config of nothing but defaults has every name there is.
-    return flat.flatten(kind())
+    return flatten.flatten(kind())
 
 
 def _default_workdir(kind):

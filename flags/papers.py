@@ -1,12 +1,12 @@
 """The CIFAR experiments of LIT's paper: recipes made of one table.
 
-Accuracies are those of `lit_tf/published.py`; `docs/method.md` has them too.
+Accuracies are those of `lit_tf/comparison/published_results.py`.
 """
 
 import textwrap
 from collections.abc import Iterator
 
-from lit_tf import published
+from lit_tf.comparison import published_results
 
 _TEACHER = 110
 _TITLES = {
@@ -54,8 +54,8 @@ def recipes() -> dict[str, str]:
 
 
 def _recipes() -> Iterator[tuple[str, str]]:
-    for dataset, family in published.CIFAR:
-        for depth in published.DEPTHS[family]:
+    for dataset, family in published_results.CIFAR:
+        for depth in published_results.DEPTHS[family]:
             teacher = f"{family}{_TEACHER}"
             student = f"{family}{depth}"
             name = f"{dataset}_{teacher}_to_{student}"
@@ -71,8 +71,8 @@ def _recipes() -> Iterator[tuple[str, str]]:
 
 def _header(name, dataset, family, depth):
     title = _TITLES[family]
-    found = published.of(dataset, f"{family}{depth}")
-    teacher = published.of(dataset, f"{family}{_TEACHER}")["scratch"]
+    found = published_results.of(dataset, f"{family}{depth}")
+    teacher = published_results.of(dataset, f"{family}{_TEACHER}")["scratch"]
     about = (
         "Not run by us: on two CPU cores it would take weeks; it wants a GPU. "
         f"Published: {found['LIT']:.2f} % (LIT, paper's vector figure; "

@@ -6,8 +6,8 @@ from lit_tf.flags import architecture, benchmarking
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
-from lit_tf import files
-from lit_tf.benchmark import settings as benchmarks
+from lit_tf.benchmark.settings import Settings
+from lit_tf.utils import atomic_files
 
 ABOUT = "times phase lit, what it consists of, and keras.distillation on it."
 TOPICS = (benchmarking, architecture)
@@ -15,13 +15,13 @@ TOPICS = (benchmarking, architecture)
 
 def _benchmark(line):
     del line
-    settings = flags_config.from_flags(benchmarks.Settings)
+    settings = flags_config.from_flags(Settings)
     place = flags_config.value("json")
     if place:  # Asked before, not after, all that is measured.
-        files.check_writable(pathlib.Path(place))
+        atomic_files.check_writable(pathlib.Path(place))
     told = command.load("benchmark.run").run(settings)
     if place:
-        files.write_json(pathlib.Path(place), told)
+        atomic_files.write_json(pathlib.Path(place), told)
 
 
 def main():

@@ -45,9 +45,9 @@ TOPICS = (
 def _compress(line):
     settings = flags_config.from_flags(config.Compress)
     if flags_config.value("dry_run"):
-        command.load("rehearsal").rehearse(settings)
+        command.load("experiment.dry_run").rehearse(settings)
     else:
-        command.load("experiment").compress(settings, command=line)
+        command.load("experiment.run").compress(settings, command=line)
 
 
 def main():

@@ -15,7 +15,7 @@ from lit_tf.flags import (
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
 
-from lit_tf import files
+from lit_tf.utils import atomic_files
 
 ABOUT = "reads the test split and prints how good a saved model is on it."
 # FID compares with the pictures that a run of the same flags trains on.
@@ -35,8 +35,8 @@ def _evaluate(line):
     del line
     place = flags_config.value("json")
     if place:
-        files.check_writable(pathlib.Path(place))
-    told = command.load("saved").evaluate(
+        atomic_files.check_writable(pathlib.Path(place))
+    told = command.load("experiment.saved_models").evaluate(
         flags_config.value("model"),
         flags_config.data(),
         flags_config.session(),
@@ -46,7 +46,7 @@ def _evaluate(line):
     for name, figure in _figures(told):
         print(name, f"{figure:.4f}" if isinstance(figure, float) else figure)
     if place:
-        files.write_json(pathlib.Path(place), told)
+        atomic_files.write_json(pathlib.Path(place), told)
 
 
 def _figures(told):

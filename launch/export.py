@@ -11,7 +11,7 @@ TOPICS = (exporting, recipe, data, texts, pictures, code)
 def _export(line):
     del line
     output = flags_config.value("output")
-    gap = command.load("saved").to_saved_model(
+    gap = command.load("experiment.saved_models").to_saved_model(
         flags_config.value("model"),
         output,
         flags_config.data(),

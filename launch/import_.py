@@ -13,7 +13,7 @@ TOPICS = (importing, architecture, texts, pictures, code)
 def _import(line):
     del line
     settings, output = flags_config.data(), flags_config.value("output")
-    told = command.load("importing").import_model(
+    told = command.load("interop.import_model").import_model(
         flags_config.value("source"),
         output,
         settings,

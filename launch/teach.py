@@ -37,7 +37,7 @@ flags.DEFINE_alias("model", "teacher", module_name=teaching.__name__)
 
 def _teach(line):
     settings = flags_config.from_flags(config.Teach)
-    command.load("experiment").teach(settings, command=line)
+    command.load("experiment.run").teach(settings, command=line)
 
 
 def main():

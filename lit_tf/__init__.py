@@ -10,16 +10,16 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "LIT": "lit_tf.lit",
-    "Distill": "lit_tf.distill",
-    "Teach": "lit_tf.teach",
-    "SGD": "lit_tf.optimizers",
-    "SectionedModel": "lit_tf.sectioned",
-    "load": "lit_tf.sectioned",
-    "logits": "lit_tf.softmax",
-    "split": "lit_tf.splits",
-    "plan": "lit_tf.plans",
-    "shrink": "lit_tf.students",
+    "LIT": "lit_tf.methods.lit",
+    "Distill": "lit_tf.methods.distill",
+    "Teach": "lit_tf.methods.supervised",
+    "SGD": "lit_tf.training.optimizers",
+    "SectionedModel": "lit_tf.sections.sectioned_model",
+    "load": "lit_tf.sections.sectioned_model",
+    "logits": "lit_tf.sections.softmax",
+    "split": "lit_tf.sections.split",
+    "plan": "lit_tf.sections.plan",
+    "shrink": "lit_tf.sections.shrink",
 }
 
 __all__ = ["__version__", *_PUBLIC]

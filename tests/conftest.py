@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from lit_tf import characters, config, models, sectioned
+from lit_tf import config, models
+from lit_tf.data import characters
+from lit_tf.sections.sectioned_model import SectionedModel
 
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
@@ -110,7 +112,7 @@ def dense():
     def make(seed, **section):
         keras.utils.set_random_seed(seed)
         section = {"activation": "tanh"} | section
-        return sectioned.SectionedModel(
+        return SectionedModel(
             part("stem", 4, 6),
             [part(f"section_{k}", 6, 6, **section) for k in (1, 2)],
             part("head", 6, 3, dtype="float32"),

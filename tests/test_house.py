@@ -1,6 +1,7 @@
-"""The house stands: imports run one way, one package, nothing unformatted."""
+"""The layout holds: imports go down, one wheel, no unformatted file."""
 
 import ast
+import graphlib
 import json
 import pathlib
 import re
@@ -12,73 +13,39 @@ import zipfile
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-# Who may not import whom: what is below knows nothing of what is above.
-FORBIDDEN = {
+# Lowest first. A package may import those before it and itself.
+PACKAGES = (
+    "errors",
+    "config",
+    "utils",
+    "losses",
+    "data",
+    "layers",
+    "sections",
+    "models",
+    "evaluation",
+    "outputs",
+    "teacher",
+    "interop",
+    "methods",
+    "training",
+    "experiment",
+    "comparison",
+    "tuning",
+    "benchmark",
+)
+# Packages that must not need the libraries named beside them.
+WITHOUT = {
     "lit_tf": ("lit_tf.flags", "lit_tf.launch", "absl"),
-    "lit_tf/models": ("lit_tf.data", "lit_tf.experiment", "lit_tf.lit"),
-    "lit_tf/data": ("lit_tf.models", "lit_tf.experiment", "keras"),
-    "lit_tf/comparison": ("tensorflow", "keras", "lit_tf.sectioned"),
+    "lit_tf/errors.py": ("tensorflow", "keras"),
+    "lit_tf/config": ("tensorflow", "keras"),
+    "lit_tf/utils": ("tensorflow", "keras"),
+    "lit_tf/data": ("keras",),
+    "lit_tf/comparison": ("tensorflow", "keras"),
+    "lit_tf/tuning": ("tensorflow", "keras"),
     "flags": ("tensorflow", "keras", "lit_tf.launch", "lit_tf.experiment"),
     "launch": ("tensorflow", "keras"),
 }
-# Each may import those to its right, never those to its left.
-LAYERS = (
-    ("comparison.gather",),
-    ("comparison.pages", "comparison.figures"),
-    ("comparison.significance",),
-    ("comparison.rows",),
-    ("comparison.runs",),
-    ("benchmark.run",),
-    ("benchmark.memory", "benchmark.profile"),
-    ("benchmark.pieces",),
-    ("benchmark.bench", "benchmark.peer"),
-    ("tuning.search",),
-    ("tuning.runners",),
-    ("tuning.processes", "tuning.pruning", "tuning.record", "tuning.hparams"),
-    ("tuning.stages",),
-    ("tuning.trials",),
-    ("experiment", "rehearsal", "importing"),
-    ("assemble",),
-    ("saved",),
-    ("tasks",),
-    ("tasks.classes", "tasks.images"),
-    ("phases", "samples"),
-    ("callbacks", "readings"),
-    ("methods",),
-    ("lit", "distill", "teach", "hint", "slimming", "gan", "budgets"),
-    ("devices",),
-    ("workers",),
-    ("cache",),
-    ("checkpoints", "answers"),
-    ("trainer", "proof", "judging"),
-    ("logs", "outputs", "report"),
-    ("outputs.images", "outputs.labelled", "outputs.several"),
-    ("outputs.kind",),
-    ("students",),
-    ("plans", "pairs", "teacher", "connectors", "export"),
-    ("splits", "blocks"),
-    ("fronts", "features", "optimizers"),
-    ("workdir",),
-    ("adversarial",),
-    ("penalties", "softmax", "normalizations"),
-    ("losses",),
-    ("sectioned", "graphs"),
-    ("layers", "transfer"),
-    (
-        "layers.batch_norm",
-        "layers.ends",
-        "layers.grouped_conv",
-        "layers.shapes",
-    ),
-    ("flat", "stores", "plots", "benchmark.settings", "tuning.settings"),
-    ("config",),
-    ("schedules",),
-    ("groups", "files", "weights", "characters"),
-    ("choices",),
-    ("frechet", "inception_score", "likeness"),
-    ("measure", "progress"),
-    ("errors", "formats", "published"),
-)
 
 
 def _imports(path):
@@ -90,39 +57,50 @@ def _imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("folder", FORBIDDEN)
-def test_a_room_imports_nothing_from_the_rooms_above(folder):
-    for path in (ROOT / folder).rglob("*.py"):
+def _modules():
+    """Yields every module of the library and its name inside `lit_tf`."""
+    library = ROOT / "lit_tf"
+    for path in library.rglob("*.py"):
+        parts = path.relative_to(library).with_suffix("").parts
+        if parts != ("__init__",):
+            yield path, ".".join(parts).removesuffix(".__init__")
+
+
+def _ours(path):
+    """Returns the library's modules that a file imports."""
+    known = {name for _, name in _modules()}
+    return {
+        found
+        for name in _imports(path)
+        if (found := name.removeprefix("lit_tf.")) in known
+    }
+
+
+@pytest.mark.parametrize("folder", WITHOUT)
+def test_a_package_does_not_import_what_it_must_not_need(folder):
+    place = ROOT / folder
+    for path in place.rglob("*.py") if place.is_dir() else [place]:
         for name in _imports(path):
-            assert not name.startswith(FORBIDDEN[folder]), f"{path}: {name}"
+            assert not name.startswith(WITHOUT[folder]), f"{path}: {name}"
 
 
-def test_imports_run_one_way():
-    for depth, names in enumerate(LAYERS):
-        above = {f"lit_tf.{m}" for layer in LAYERS[:depth] for m in layer}
-        for name in names:
-            path = ROOT / "lit_tf" / name.replace(".", "/")
-            file = path / "__init__.py" if path.is_dir() else f"{path}.py"
-            found = set(_imports(pathlib.Path(file)))
-            assert not found & above, f"{name} imports {found & above}"
+def test_an_import_goes_down_the_list_of_packages():
+    for path, name in _modules():
+        package = name.partition(".")[0]
+        for other in _ours(path):
+            above = PACKAGES.index(other.partition(".")[0])
+            assert above <= PACKAGES.index(package), f"{name} imports {other}"
 
 
-def test_every_module_has_its_place():
-    named = {name for layer in LAYERS for name in layer}
-    for path in (ROOT / "lit_tf").rglob("*.py"):
-        parts = path.relative_to(ROOT / "lit_tf").with_suffix("").parts
-        name = ".".join(parts).removesuffix(".__init__")
-        # Two packages are rooms of their own, and three hold but a word.
-        word = "(benchmark|comparison|tuning)$"
-        if not re.match(f"data|models|__init__|{word}", name):
-            assert name in named, f"{name} is in none of LAYERS"
-
-
-def test_tensorflow_is_not_needed_to_know_the_settings():
-    settings = ("config", "groups", "schedules", "flat", "errors", "files")
-    for name in (*settings, "weights"):
-        found = set(_imports(ROOT / "lit_tf" / f"{name}.py"))
-        assert not found & {"tensorflow", "keras"}
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {name: _ours(path) - {name} for path, name in _modules()}
+    # A package's `__init__` is its table of contents: importing a module from
+    # the package does not count as importing the table.
+    graph = {
+        name: {o for o in others if not name.startswith(f"{o}.")}
+        for name, others in graph.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_the_wheel_has_one_top_level_package(tmp_path):

@@ -5,17 +5,13 @@ import functools
 import keras
 import tensorflow as tf
 
-from lit_tf import (
-    assemble,
-    data,
-    devices,
-    errors,
-    models,
-    sectioned,
-    trainer,
-)
-from lit_tf.benchmark import settings as benchmarks
+from lit_tf import data, errors, models
+from lit_tf.benchmark.settings import Settings, compress_settings
 from lit_tf.data import batches
+from lit_tf.experiment import build
+from lit_tf.methods import trainer
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.training import devices
 
 # Of random data: batches, and examples at least.
 _BATCHES, _EXAMPLES = 10, 1280
@@ -36,10 +32,8 @@ class Bench:
         DataError: the data set's files are missing or damaged.
     """
 
-    def __init__(
-        self, settings: benchmarks.Settings, *, steps: int | None = None
-    ):
-        self.config = benchmarks.compression(settings)
+    def __init__(self, settings: Settings, *, steps: int | None = None):
+        self.config = compress_settings(settings)
         for name in (settings.teacher, settings.student):
             models.get(name, **settings.architecture.options)
         errors.require(
@@ -55,9 +49,9 @@ class Bench:
 
     def pair(
         self,
-    ) -> tuple[sectioned.SectionedModel, sectioned.SectionedModel]:
+    ) -> tuple[SectionedModel, SectionedModel]:
         """Returns a new teacher, in float32, and a new student."""
-        teacher, student = assemble.pair(self.config, self.dataset)
+        teacher, student = build.pair(self.config, self.dataset)
         _settle(teacher, self.batch[0])
         return teacher, student
 
@@ -66,9 +60,9 @@ class Bench:
 
         Their steps would disturb one another: take one of them.
         """
-        beside = assemble.beside(self.config, self.dataset)
-        pair = assemble.freeze(self.config, *self.pair(), self.dataset)
-        stages = assemble.stages(pair, self.dataset, beside)
+        beside = build.beside(self.config, self.dataset)
+        pair = build.freeze(self.config, *self.pair(), self.dataset)
+        stages = build.stages(pair, self.dataset, beside)
         return {stage.name: stage.trainer for stage in stages}
 
     @functools.cached_property
@@ -122,7 +116,7 @@ def _jit_compile(settings):
 
 def _dataset(settings, compression):
     if settings.data == "real":
-        return assemble.dataset(compression)
+        return build.dataset(compression)
     return data.source(settings.dataset).noise(
         settings.dataset,
         examples=max(_EXAMPLES, _BATCHES * settings.batch_size),

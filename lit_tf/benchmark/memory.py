@@ -9,10 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import errors, flat
-from lit_tf.benchmark import bench as benches
+from lit_tf import errors
 from lit_tf.benchmark import pieces
-from lit_tf.benchmark import settings as benchmarks
+from lit_tf.benchmark.bench import Bench
+from lit_tf.benchmark.settings import Settings
+from lit_tf.config import flatten
 
 _STATUS = pathlib.Path("/proc/self/status")
 # Steps before memory is taken to have settled.
@@ -23,7 +24,7 @@ _CHILD = (
 )
 
 
-def check(settings: benchmarks.Settings) -> None:
+def check(settings: Settings) -> None:
     """Raises `SettingsError` where memory is asked for and cannot be read."""
     errors.require(
         not settings.memory or _STATUS.is_file(),
@@ -32,7 +33,7 @@ def check(settings: benchmarks.Settings) -> None:
     )
 
 
-def measured(settings: benchmarks.Settings) -> dict[str, float]:
+def measured(settings: Settings) -> dict[str, float]:
     """Measures the memory of teacher, student and phase `lit`.
 
     It is the host's, resident, above what the process has once everything is
@@ -72,9 +73,9 @@ def words(told: dict[str, Any]) -> str:
 def answer(name: str) -> None:
     """Measures one piece in this process; prints JSON. The child's side."""
     before = _mib("VmRSS")
-    settings = flat.build(benchmarks.Settings, json.load(sys.stdin))
+    settings = flatten.build(Settings, json.load(sys.stdin))
     growing = settings.growth_steps if name == "lit_step" else 0
-    bench = benches.Bench(settings, steps=_SETTLED + growing)
+    bench = Bench(settings, steps=_SETTLED + growing)
     with tf.device(bench.device):
         piece = pieces.PIECES[name](bench)
         for _ in range(_SETTLED):
@@ -93,7 +94,7 @@ def _asked(name, settings):
     # A fresh process, not a fork: that would have all that this one has.
     done = subprocess.run(
         [sys.executable, "-c", child],
-        input=json.dumps(flat.flatten(settings)),
+        input=json.dumps(flatten.flatten(settings)),
         capture_output=True,
         text=True,
     )

@@ -2,12 +2,13 @@
 
 import keras
 
-from lit_tf import config, layers, sectioned
+from lit_tf import config, layers
+from lit_tf.sections.sectioned_model import SectionedModel
 
 
 def distiller(
-    teacher: sectioned.SectionedModel,
-    student: sectioned.SectionedModel,
+    teacher: SectionedModel,
+    student: SectionedModel,
     loss: config.Loss,
     *,
     stock: bool,

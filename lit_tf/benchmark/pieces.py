@@ -15,15 +15,12 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from lit_tf import (
-    assemble,
-    cache,
-    measure,
-    optimizers,
-    sectioned,
-)
-from lit_tf.benchmark import bench as benches
 from lit_tf.benchmark import peer
+from lit_tf.benchmark.bench import Bench
+from lit_tf.experiment import build
+from lit_tf.sections import cost, sectioned_model
+from lit_tf.teacher import cache
+from lit_tf.training import optimizers
 
 # Batches that are read in one go, so that none was ready beforehand.
 _READ = 50
@@ -122,7 +119,7 @@ def _sections(bench):
 
 def _student_step(bench):
     alone = dataclasses.replace(bench.config, teacher=bench.config.student)
-    return _step(bench, assemble.teaching(alone, bench.dataset), "teach")
+    return _step(bench, build.teaching(alone, bench.dataset), "teach")
 
 
 def _lit_step(bench):
@@ -150,7 +147,7 @@ def _kept(bench, lit):
 
 def _peer_step(bench, *, stock=True):
     teacher, student = bench.pair()
-    teacher = sectioned.with_policy(teacher, bench.config.run.dtype)
+    teacher = sectioned_model.with_policy(teacher, bench.config.run.dtype)
     model = peer.distiller(teacher, student, bench.config.loss, stock=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _step(bench, model, "lit", loss=loss)
@@ -161,7 +158,7 @@ def _on_batch(bench, function, *tensors):
     compiled = tf.function(function, jit_compile=bench.jit_compile)
     return Piece(
         call=lambda: compiled(*tensors).numpy(),
-        flops=lambda: measure.traced_flops(function, *tensors),
+        flops=lambda: cost.traced_flops(function, *tensors),
         images=bench.images,
     )
 
@@ -181,13 +178,13 @@ def _step(bench, model, phase, *, views=None, **how):
     batches = iter(feed)
     return Piece(
         call=lambda: float(model.train_function(batches)["loss"]),
-        flops=lambda: measure.traced_flops(model.train_step, next(iter(feed))),
+        flops=lambda: cost.traced_flops(model.train_step, next(iter(feed))),
         images=bench.images,
     )
 
 
 # A piece's name is that of its time in the JSON, less `_ms`.
-PIECES: dict[str, Callable[[benches.Bench], Piece]] = {
+PIECES: dict[str, Callable[[Bench], Piece]] = {
     "matmul": _matmul,
     "input": _input,
     "cached_input": _cached_input,

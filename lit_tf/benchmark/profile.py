@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from lit_tf import errors, formats
-from lit_tf.benchmark import bench as benches
-from lit_tf.benchmark import settings as benchmarks
+from lit_tf import errors
+from lit_tf.benchmark.bench import Bench
+from lit_tf.benchmark.settings import Settings
+from lit_tf.utils import text_format
 
 _STEPS = 5
 _SHOWN = 20
@@ -20,7 +21,7 @@ _SHOWN = 20
 _OP = re.compile(r"[\w.][\w./>-]*:(\w+)")
 
 
-def check(settings: benchmarks.Settings, bench: benches.Bench) -> None:
+def check(settings: Settings, bench: Bench) -> None:
     """Raises `SettingsError` where a profile is asked for and is no use.
 
     What the host spends on an op of a GPU is the time to launch it.
@@ -102,8 +103,9 @@ def table(ops_ms: Mapping[str, float], traced_ms: float) -> str:
     rest = sum([*ops_ms.values()][_SHOWN:])
     rows.append(("all others", f"{rest:,.2f}", f"{rest / whole:.1%}"))
     return (
-        f"{formats.table(rows)}\n\n{whole:,.2f} ms in all threads together; "
-        f"the steps that were traced took {traced_ms:,.2f} ms."
+        f"{text_format.table(rows)}\n\n"
+        f"{whole:,.2f} ms in all threads together; the steps that were traced "
+        f"took {traced_ms:,.2f} ms."
     )
 
 

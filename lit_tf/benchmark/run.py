@@ -9,10 +9,13 @@ import keras
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import flat, formats, measure, report
-from lit_tf.benchmark import bench as benches
 from lit_tf.benchmark import memory, pieces, profile
-from lit_tf.benchmark import settings as benchmarks
+from lit_tf.benchmark.bench import Bench
+from lit_tf.benchmark.settings import Settings
+from lit_tf.config import flatten
+from lit_tf.experiment import report
+from lit_tf.sections import cost
+from lit_tf.utils import text_format
 
 _WARM_UP = 3  # Rounds that are not timed, the first of which compiles.
 _LABELS = {
@@ -30,7 +33,7 @@ _LABELS = {
 }
 
 
-def run(settings: benchmarks.Settings) -> dict[str, Any]:
+def run(settings: Settings) -> dict[str, Any]:
     """Times phase `lit` and what it consists of, prints it and returns it.
 
     All in one process, the pieces taking turns, so that a machine that slows
@@ -51,12 +54,12 @@ def run(settings: benchmarks.Settings) -> dict[str, Any]:
         SettingsError: a setting cannot be.
         DataError: the data set's files are missing or damaged.
     """
-    bench = benches.Bench(settings)
+    bench = Bench(settings)
     memory.check(settings)
     profile.check(settings, bench)
     machine = report.hardware() | {
         "device": bench.device,
-        "threads": measure.threads(),
+        "threads": cost.threads(),
     }
     print(_headline(settings, machine, bench), flush=True)
     with tf.device(bench.device):
@@ -76,7 +79,7 @@ def run(settings: benchmarks.Settings) -> dict[str, Any]:
         "batch_size": bench.images,
         "dtype": settings.dtype,
         "jit_compile": bench.jit_compile,
-        "settings": flat.flatten(settings),
+        "settings": flatten.flatten(settings),
         "hardware": machine,
         "versions": _versions(),
     }
@@ -148,7 +151,7 @@ def _table(table, seconds, flops):
                 f"{giga / seconds[name]:,.1f}" if giga else "—",
             )
         )
-    return formats.table(rows)
+    return text_format.table(rows)
 
 
 def _words(told):

@@ -37,10 +37,10 @@ class Settings:
                 value >= 1, f"`{name}` must be ≥ 1.", **{name: value}
             )
         # The rest is checked where it belongs.
-        compression(self)
+        compress_settings(self)
 
 
-def compression(settings: Settings) -> config.Compress:
+def compress_settings(settings: Settings) -> config.Compress:
     """Returns the compression that a benchmark takes to pieces."""
     size = {"batch_size": settings.batch_size}
     return config.Compress(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib import figure, ticker
 
-from lit_tf import files
-from lit_tf.comparison import rows as groups
+from lit_tf.comparison.rows import Row, spread
+from lit_tf.utils import atomic_files
 
 _COSTS = {
     "depth": ("depth", 1),
@@ -25,7 +25,7 @@ _FED = {"teacher_fed": "-", "student_fed": ":"}
 _PENALTIES = 4  # Panels of them that one sheet has room for.
 
 
-def draw(rows: Sequence[groups.Row], folder: pathlib.Path) -> dict[str, str]:
+def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
     """Draws what there is to draw.
 
     Args:
@@ -39,7 +39,7 @@ def draw(rows: Sequence[groups.Row], folder: pathlib.Path) -> dict[str, str]:
     for name, (about, make) in _FIGURES.items():
         sheet = make(rows)
         if sheet is not None:
-            with files.whole(folder / name) as partial:
+            with atomic_files.whole(folder / name) as partial:
                 sheet.savefig(partial, dpi=110, format="png")
             told[name] = about
     return told
@@ -58,7 +58,7 @@ def _budgets(rows):
 
 def _against(rows, costs: Mapping[str, tuple[str, float]]):
     """Draws accuracy against costs, a line a way of training."""
-    lines: dict[str, list[groups.Row]] = {}
+    lines: dict[str, list[Row]] = {}
     for row in rows:
         lines.setdefault(row.name, []).append(row)
     size = (4 * len(costs), 3.4 + 0.1 * len(lines))
@@ -113,7 +113,7 @@ def _sensitivity(rows):
 
 def _lines(rows, tuned):
     """Yields the rows that differ in one setting alone, along that setting."""
-    alike: dict[str, list[groups.Row]] = {}
+    alike: dict[str, list[Row]] = {}
     for row in rows:
         others = {
             key: value
@@ -187,7 +187,7 @@ def _legend(sheet, axes):
 
 
 def _percent(row):
-    mean, deviation = groups.spread(row.of(lambda run: run.accuracy))
+    mean, deviation = spread(row.of(lambda run: run.accuracy))
     return 100 * mean, 100 * deviation
 
 
@@ -210,7 +210,7 @@ def _split(rows):
     return "test" if read else "validation"
 
 
-_Make = Callable[[Sequence[groups.Row]], figure.Figure | None]
+_Make = Callable[[Sequence[Row]], figure.Figure | None]
 _FIGURES: dict[str, tuple[str, _Make]] = {
     "costs.png": ("Accuracy against what the student costs", _costs),
     "budgets.png": ("Accuracy against what its training took", _budgets),

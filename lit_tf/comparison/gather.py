@@ -5,8 +5,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from lit_tf import errors, files
+from lit_tf import errors
 from lit_tf.comparison import figures, pages, rows, runs, significance
+from lit_tf.utils import atomic_files
 
 _TITLE = "# Ways of training, side by side"
 # (Not report.json, or it would be taken for a run's.)
@@ -67,9 +68,9 @@ def gather(
     if skipped:
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
     text = "\n\n".join(parts) + "\n"
-    files.write_text(target / _TEXT, text)
-    files.write_text(target / _PAGE, pages.html(text, target))
-    files.write_json(target / _DATA, told)
+    atomic_files.write_text(target / _TEXT, text)
+    atomic_files.write_text(target / _PAGE, pages.html(text, target))
+    atomic_files.write_json(target / _DATA, told)
     print(f"{text}\nLeft in {target}/")
     return told
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import markdown
 
-from lit_tf import formats, published
-from lit_tf.comparison import rows as groups
-from lit_tf.comparison import significance
+from lit_tf.comparison import published_results, significance
+from lit_tf.comparison.rows import Row, figure, spread
+from lit_tf.utils import text_format
 
 _MARKS = "†‡§¶"
 _STYLE = """\
@@ -25,7 +25,7 @@ img { background: white; max-width: 100%; height: auto; }
 """
 
 
-def marks(rows: Sequence[groups.Row], reference: groups.Row) -> dict[int, str]:
+def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
     """Returns a mark for each budget, in examples, that is not the reference's.
 
     Args:
@@ -40,8 +40,8 @@ def marks(rows: Sequence[groups.Row], reference: groups.Row) -> dict[int, str]:
 
 
 def section(
-    rows: Sequence[groups.Row],
-    references: Mapping[str, groups.Row],
+    rows: Sequence[Row],
+    references: Mapping[str, Row],
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:
@@ -60,13 +60,15 @@ def section(
         f"## {facts['name']}",
         f"{facts['note'] or facts['name']}; {facts['train']:,} train, "
         f"{facts['validation']:,} validate, {facts['test']:,} test.",
-        formats.table([_ACCURACIES, *(_accuracies(r, marked) for r in rows)]),
+        text_format.table(
+            [_ACCURACIES, *(_accuracies(r, marked) for r in rows)]
+        ),
         _teachers(rows),
         *_notes(rows, reference, marked),
         "### Differences",
         _claims(differences),
         "### What it costs, and what its training took",
-        formats.table([_COSTS, *(_costs(row, marked) for row in rows)]),
+        text_format.table([_COSTS, *(_costs(row, marked) for row in rows)]),
         "FLOPs are 2 × multiply-adds: of one example at inference, and of all "
         "train steps, the teacher's answers among them. Latency is the median "
         "of the SavedModel at batch 1. Means over seeds.",
@@ -118,7 +120,7 @@ _ACCURACIES = (
 
 def _accuracies(row, marked):
     figures = (
-        row.of(groups.figure(which, name))
+        row.of(figure(which, name))
         for which, name in (
             ("last", "test_accuracy"),
             ("best", "test_accuracy"),
@@ -156,7 +158,7 @@ def _costs(row, marked):
         f"{row.cost('latency_ms'):.2f} ms",
         f"{row.cost('train_examples'):,.0f}",
         f"{row.cost('train_flops') / 1e12:,.2f} T",
-        formats.duration(row.cost("train_seconds")),
+        text_format.duration(row.cost("train_seconds")),
     )
 
 
@@ -167,7 +169,7 @@ def _name(row, marked):
 def _spread(values):
     if not values:
         return "—"
-    mean, deviation = groups.spread(values)
+    mean, deviation = spread(values)
     if len(values) == 1:
         return f"{mean:.2%}"
     return f"{100 * mean:.2f} ± {100 * deviation:.2f}%"
@@ -251,7 +253,7 @@ def _claims(differences):
             )
         )
     return (
-        f"{formats.table(table)}\n\nOf the accuracy of what was exported, "
+        f"{text_format.table(table)}\n\nOf the accuracy of what was exported, "
         "paired over the seeds that both have; p of a t-test, corrected for as "
         "many comparisons as there are (Holm). "
         f"With fewer than {significance.SEEDS} seeds nothing is claimed."
@@ -269,7 +271,7 @@ def _claim(one):
 def _published(rows):
     students = sorted({row.student for row in rows})
     name = rows[0].runs[0].report["data"]["name"]
-    known = {s: published.of(name, s) for s in students}
+    known = {s: published_results.of(name, s) for s in students}
     known = {student: found for student, found in known.items() if found}
     if not known:
         return []
@@ -278,7 +280,7 @@ def _published(rows):
     for student, found in known.items():
         table.append((student, *(f"{found[way]:.2f}%" for way in ways)))
     return [
-        formats.table(table),
+        text_format.table(table),
         "Not ours: test accuracies of the authors' workshop paper, read from "
         "its vector figure; presumably single runs, of other teachers and "
         "budgets, each at its best epoch on the test split. "

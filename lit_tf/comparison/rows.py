@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lit_tf import config, flat
-from lit_tf.comparison import runs as finished
+from lit_tf import config
+from lit_tf.comparison.runs import Run
+from lit_tf.config import flatten
 
-_DEFAULTS = flat.flatten(config.Compress())
+_DEFAULTS = flatten.flatten(config.Compress())
 # What a method is named with where it is not as by default.
 _NAMING = (
     "init",
@@ -40,7 +41,7 @@ class Row:
     """
 
     name: str
-    runs: Sequence[finished.Run]
+    runs: Sequence[Run]
 
     @property
     def student(self) -> str:
@@ -58,7 +59,7 @@ class Row:
     def examples(self) -> int:
         return self.runs[0].report["budget"]["examples"]
 
-    def of(self, value: Callable[[finished.Run], float | None]) -> list[float]:
+    def of(self, value: Callable[[Run], float | None]) -> list[float]:
         """Returns a figure of the runs that have it."""
         found = [value(run) for run in self.runs]
         return [figure for figure in found if figure is not None]
@@ -77,7 +78,7 @@ class Row:
         return statistics.mean(self.of(lambda r: r.report["budget"][unit]))
 
 
-def figure(which: str, name: str) -> Callable[[finished.Run], float | None]:
+def figure(which: str, name: str) -> Callable[[Run], float | None]:
     """Returns what reads an accuracy of the "last" or the "best" student.
 
     Args:
@@ -93,9 +94,9 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.mean(values), deviation
 
 
-def of(runs: Sequence[finished.Run]) -> list[Row]:
+def of(runs: Sequence[Run]) -> list[Row]:
     """Returns runs as rows: LIT first, and what is plain before what is not."""
-    groups: dict[str, list[finished.Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
         groups.setdefault(key, []).append(run)

@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lit_tf import config, errors, plots
+from lit_tf import config, errors
+from lit_tf.experiment import curves
 
 _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
 # What a report of a compression has.
@@ -59,7 +60,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of its `metrics.jsonl`, as many as are there."""
-        return plots.read(self.folder / _METRICS)
+        return curves.read(self.folder / _METRICS)
 
 
 def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, pictures, statistics
+from lit_tf.data import augment, images, statistics
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _NAME = "npz"
@@ -51,7 +51,7 @@ def load(
     if "x_test" in arrays:
         test = _split(path, arrays, "test")
     else:
-        chosen = pictures.drawn(len(train))
+        chosen = images.drawn(len(train))
         test = train.take(np.flatnonzero(chosen))
         train = train.take(np.flatnonzero(~chosen))
     if test.inputs.shape[1:] != train.inputs.shape[1:]:

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import decoded, listings, pictures, tfds
+from lit_tf.data import decoded, images, listings, tfds
 from lit_tf.data.dataset import Dataset
 
 _FOLDER = "img_align_celeba"
@@ -20,7 +20,7 @@ _OFFICIAL = 202_599
 _PARTS = ("train", "validation", "test")
 _HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair")
 # StarGAN's (Choi et al., 2018), as in the paper.
-_HABIT = pictures.Habit(
+_HABIT = images.Habit(
     name="celeba",
     attributes=(*_HAIR, "Male", "Young"),
     exclusive=(_HAIR,),
@@ -40,7 +40,7 @@ def load(
     apart); without it the test split is drawn as the published StarGAN does.
     """
     settings = settings or config.Data(dataset="celeba")
-    found = _from_files(pictures.root(data_dir))
+    found = _from_files(images.root(data_dir))
     if found is None and not download:
         raise errors.DataError(
             f"No {_FOLDER}/ and no {_LIST} in --data_dir={data_dir!r}. Name "
@@ -49,7 +49,7 @@ def load(
         )
     if found is None:
         found = _from_tfds(data_dir)
-    return pictures.dataset(_HABIT, settings, found)
+    return images.dataset(_HABIT, settings, found)
 
 
 def _from_files(root):
@@ -68,9 +68,9 @@ def _from_files(root):
         test = listings.read_partition(partition, listing.names)
         notes = (f"split by {_PARTITION}",)
     else:
-        test = pictures.drawn(len(listing.names))
+        test = images.drawn(len(listing.names))
         notes = (f"without a {_PARTITION}, the test pictures were drawn",)
-    return pictures.collection(
+    return images.collection(
         listing, folder, test=test, notes=(*_unofficial(len(test)), *notes)
     )
 
@@ -96,7 +96,7 @@ def _from_tfds(data_dir):
                     np.array(values, np.uint8),
                 )
 
-    return pictures.Collection(
+    return images.Collection(
         pictures=read(),
         attributes=attributes,
         test=np.repeat([part == "test" for part in _PARTS], counts),
@@ -110,4 +110,4 @@ def _unofficial(count):
     return () if count == _OFFICIAL else (f"not the official {_OFFICIAL:,}",)
 
 
-SOURCE = pictures.source(_HABIT, load)
+SOURCE = images.source(_HABIT, load)

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from lit_tf import errors, files
-from lit_tf.data import kept, rows
+from lit_tf import errors
+from lit_tf.data import derived_files, rows
+from lit_tf.utils import atomic_files
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
 _BLOCK = 512  # Pictures in memory at a time.
@@ -86,14 +87,14 @@ def decode(
         places = np.load(folder / "places.npy", allow_pickle=False)
         shape = (len(places), size, size, 3)
         return Decoded(
-            pixels=kept.mapped(folder / "pixels.bin", shape),
+            pixels=derived_files.mapped(folder / "pixels.bin", shape),
             labels=np.load(folder / "labels.npy", allow_pickle=False),
             places=places,
             broken=facts["broken"],
             folder=folder,
         )
 
-    return kept.keep(
+    return derived_files.keep(
         "pictures",
         {**key, "format": _FORMAT, "size": size, "crop": crop},
         beside=beside,
@@ -121,7 +122,7 @@ def _write(pictures, count, size, crop, folder):
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         length = count * size * size * 3
-        files.reserve(file, length, folder=f"{folder.parent}/")
+        atomic_files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):
             found = pool.map(attempt, (picture for _, picture in block))
             for (place, picture), pixels in zip(block, found, strict=True):

@@ -11,8 +11,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import characters, errors
-from lit_tf.data import kept, rows, tables
+from lit_tf import errors
+from lit_tf.data import characters, derived_files, rows, tables
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
 
@@ -60,13 +60,15 @@ def encode(
     def read(folder, facts):
         labels = np.load(folder / "labels.npy", allow_pickle=False)
         return Encoded(
-            codes=kept.mapped(folder / "codes.bin", (len(labels), length)),
+            codes=derived_files.mapped(
+                folder / "codes.bin", (len(labels), length)
+            ),
             labels=labels,
             replaced=facts["replaced"],
             folder=folder,
         )
 
-    return kept.keep(
+    return derived_files.keep(
         table.name,
         key,
         beside=table.source.parent,

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, kept, pictures
+from lit_tf.data import class_images, derived_files, images
 from lit_tf.data.dataset import Dataset
 
 _NAME = "image_classes"
@@ -30,7 +30,7 @@ def load(
     """
     del download  # They are nobody else's.
     settings = settings or config.Data(dataset=_NAME)
-    root = pictures.root(data_dir)
+    root = images.root(data_dir)
     if root is None or not found(root):
         raise errors.DataError(
             f"No folders of images in --data_dir={data_dir!r}. Name the folder "
@@ -58,10 +58,10 @@ def load(
         settings,
         ((str(path), str(path)) for path in paths),
         labels=labels,
-        test=np.array(test) if split else pictures.drawn(len(paths)),
+        test=np.array(test) if split else images.drawn(len(paths)),
         classes=classes,
         key={
-            "images": kept.stamp(
+            "images": derived_files.stamp(
                 (path.relative_to(root).as_posix(), path) for path in paths
             )
         },
@@ -83,7 +83,7 @@ def _listed(root):
             pathlib.Path(place) / name
             for place, _, names in os.walk(folder, followlinks=True)
             for name in names
-            if pictures.is_picture(name)
+            if images.is_picture(name)
         )
         if paths:
             listing[folder.name] = paths

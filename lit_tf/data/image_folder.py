@@ -1,12 +1,12 @@
 """Anybody's own pictures, and a list of their attributes."""
 
 from lit_tf import config, errors
-from lit_tf.data import listings, pictures
+from lit_tf.data import images, listings
 from lit_tf.data.dataset import Dataset
 
 _LIST = "attributes.csv"
 _FOLDER = "images"
-_HABIT = pictures.Habit(name="image_folder")
+_HABIT = images.Habit(name="image_folder")
 
 
 def load(
@@ -21,7 +21,7 @@ def load(
     """
     del download  # They are nobody else's.
     settings = settings or config.Data(dataset="image_folder")
-    root = pictures.root(data_dir)
+    root = images.root(data_dir)
     if root is None or not (root / _LIST).is_file():
         raise errors.DataError(
             f"No {_LIST} in --data_dir={data_dir!r}. Name the folder that "
@@ -30,12 +30,12 @@ def load(
         )
     listing = listings.read_csv(root / _LIST)
     inner = root / _FOLDER
-    found = pictures.collection(
+    found = images.collection(
         listing,
         inner if inner.is_dir() else root,
-        test=pictures.drawn(len(listing.names)),
+        test=images.drawn(len(listing.names)),
     )
-    return pictures.dataset(_HABIT, settings, found)
+    return images.dataset(_HABIT, settings, found)
 
 
-SOURCE = pictures.source(_HABIT, load)
+SOURCE = images.source(_HABIT, load)

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from lit_tf import characters, config, errors
-from lit_tf.data import augment, encoded, tables
+from lit_tf import config, errors
+from lit_tf.data import augment, characters, encoded, tables
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _STEM = {"alphabet": characters.ALPHABET}

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, pictures
+from lit_tf.data import class_images, images
 from lit_tf.data.dataset import Source
 
 PREFIX = "tfds:"
@@ -93,7 +93,7 @@ def _load(name, data_dir="", download=False, settings=None):
             for number, (image, _) in enumerate(_rows(builder, part, columns))
         ),
         labels=labels,
-        test=np.array(test) if any(test) else pictures.drawn(len(labels)),
+        test=np.array(test) if any(test) else images.drawn(len(labels)),
         classes=builder.info.features[columns[1]].names,
         key={"tfds": builder.info.full_name, "counts": len(labels)},
         beside=pathlib.Path(builder.data_dir),

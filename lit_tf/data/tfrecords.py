@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, kept, pictures
+from lit_tf.data import class_images, derived_files, images
 from lit_tf.data.dataset import Dataset
 
 _NAME = "tfrecords"
@@ -36,7 +36,7 @@ def load(
     """
     del download  # They are nobody else's.
     settings = settings or config.Data(dataset=_NAME)
-    root = pictures.root(data_dir)
+    root = images.root(data_dir)
     files = found(root) if root else []
     if not files:
         raise errors.DataError(
@@ -57,7 +57,7 @@ def load(
     trained = sum(counts[: len(files)])
     test = np.arange(len(labels)) >= trained
     if not later:
-        test = pictures.drawn(len(labels))
+        test = images.drawn(len(labels))
     return class_images.dataset(
         _NAME,
         settings,
@@ -66,7 +66,7 @@ def load(
         test=test,
         classes=_classes(root, labels),
         key={
-            "records": kept.stamp(
+            "records": derived_files.stamp(
                 (file.name, file) for file in (*files, *later)
             )
         },

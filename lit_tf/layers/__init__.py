@@ -1,8 +1,8 @@
 """The few layers that Keras lacks or does slowly."""
 
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
-from lit_tf.layers.ends import Attributes, Characters, Float32, Normalize
 from lit_tf.layers.grouped_conv import GroupedConv2D
+from lit_tf.layers.model_io import Attributes, Characters, Float32, Normalize
 from lit_tf.layers.shapes import KMaxPool, PadShortcut
 
 __all__ = [

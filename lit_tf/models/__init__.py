@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
-from lit_tf import errors, sectioned
+from lit_tf import errors
 from lit_tf.models import resnet, resnext, stargan, vdcnn
+from lit_tf.sections.sectioned_model import SectionedModel
 
 # A family's module builds its members by depth and lists the names worth
 # knowing; any depth that `build` accepts may be asked for, and any of its
@@ -28,7 +29,7 @@ def names() -> tuple[str, ...]:
     return tuple(name for family in MODELS.values() for name in family.NAMES)
 
 
-def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
+def get(name: str, **options: int) -> Callable[..., SectionedModel]:
     """Returns the builder of an architecture, a function of the data's form.
 
     Args:
@@ -67,7 +68,7 @@ def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
 
     def build(
         *, input_shape: Sequence[int], classes: int, **stem: Any
-    ) -> sectioned.SectionedModel:
+    ) -> SectionedModel:
         if stem.keys() != set(family.STEM):
             raise errors.SettingsError(
                 f"{name} must be given data with {' and '.join(family.STEM)}. "
@@ -83,7 +84,7 @@ def get(name: str, **options: int) -> Callable[..., sectioned.SectionedModel]:
 
 
 def published(
-    model: sectioned.SectionedModel,
+    model: SectionedModel,
 ) -> dict[str, keras.Variable]:
     """Returns a built model's variables by their published names."""
     family = re.match("[a-z]+", model.name)[0]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from lit_tf import errors, layers, sectioned
+from lit_tf import errors, layers
+from lit_tf.sections.sectioned_model import SectionedModel
 
 # (tensor, filters that it puts out, stride, name) → tensor.
 Block = Callable[[keras.KerasTensor, int, int, str], keras.KerasTensor]
@@ -42,7 +43,7 @@ def build(
     std: Sequence[float],
     width: int,
     filters: int,
-) -> sectioned.SectionedModel:
+) -> SectionedModel:
     """Builds a network of 3 sections of n blocks each.
 
     Sections 2 and 3 begin with a block of stride 2. Convolutions start from
@@ -88,7 +89,7 @@ def build(
         name="dense",
     )(x)
     head = keras.Model(start, layers.Float32(name="logits")(x), name="head")
-    return sectioned.SectionedModel(
+    return SectionedModel(
         stem, sections, head, name=f"{family}{depth}", depth=depth
     )
 

@@ -6,8 +6,9 @@ from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import layers, sectioned, transfer
-from lit_tf.models import residual
+from lit_tf import layers
+from lit_tf.models import residual, torch_weights
+from lit_tf.sections.sectioned_model import SectionedModel
 
 STEM = ("mean", "std")
 VARIANTS = {}
@@ -29,7 +30,7 @@ def build(
     mean: Sequence[float],
     std: Sequence[float],
     width: int = 16,
-) -> sectioned.SectionedModel:
+) -> SectionedModel:
     """Builds a ResNet of 3 sections of n basic blocks each.
 
     The depth counts convolutions and the dense layer. Every shortcut is option
@@ -67,7 +68,7 @@ def build(
     )
 
 
-def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+def published(model: SectionedModel) -> dict[str, keras.Variable]:
     """Returns a ResNet's variables by the names of the published PyTorch code.
 
     They are `conv1`, `bn1`, `layerK.J.conv1`, `layerK.J.bn1`, `layerK.J.conv2`,
@@ -85,7 +86,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
                     layer = section.get_layer(f"{ours}_{name}_{i}")
                     found[f"{theirs}.{kind}{i}"] = layer
     found["linear"] = model.head.get_layer("dense")
-    return transfer.named(found)
+    return torch_weights.named(found)
 
 
 def recognized(names: AbstractSet[str]) -> int | None:

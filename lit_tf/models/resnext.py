@@ -13,8 +13,9 @@ from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, sectioned, transfer
-from lit_tf.models import residual
+from lit_tf import errors
+from lit_tf.models import residual, torch_weights
+from lit_tf.sections.sectioned_model import SectionedModel
 
 STEM = ("mean", "std")
 VARIANTS = {}
@@ -54,7 +55,7 @@ def build(
     std: Sequence[float],
     width: int = 16,
     cardinality: int = 8,
-) -> sectioned.SectionedModel:
+) -> SectionedModel:
     """Builds a ResNeXt of 3 sections of n bottleneck blocks each.
 
     A block reduces to half its output's channels (1×1), convolves these in
@@ -116,7 +117,7 @@ def build(
     )
 
 
-def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+def published(model: SectionedModel) -> dict[str, keras.Variable]:
     """Returns a ResNeXt's variables by the names of the usual PyTorch code.
 
     They are `conv_1_3x3`, `bn_1`, `stage_K.stage_K_bottleneck_J.conv_reduce`,
@@ -136,7 +137,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
                 layer = section.get_layer(f"block_{j + 1}_{ours}")
                 found[f"stage_{k}.stage_{k}_bottleneck_{j}.{theirs}"] = layer
     found["classifier"] = model.head.get_layer("dense")
-    return transfer.named(found)
+    return torch_weights.named(found)
 
 
 def recognized(names: AbstractSet[str]) -> int | None:

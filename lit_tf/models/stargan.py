@@ -6,7 +6,9 @@ from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, layers, sectioned, transfer
+from lit_tf import errors, layers
+from lit_tf.models import torch_weights
+from lit_tf.sections.sectioned_model import SectionedModel
 
 STEM = ("attributes",)
 VARIANTS = {}
@@ -34,7 +36,7 @@ def build(
     classes: int,
     attributes: Sequence[str],
     width: int = 64,
-) -> sectioned.SectionedModel:
+) -> SectionedModel:
     """Builds a generator whose one section is the bottleneck of n blocks.
 
     The depth counts convolutions: three that halve the image twice, two a
@@ -85,7 +87,7 @@ def build(
     x = _conv(x, channels, 7, 1, "conv_3")
     x = layers.Float32("tanh", name="image")(x)
     head = keras.Model(start, x, name="head")
-    return sectioned.SectionedModel(
+    return SectionedModel(
         stem, [section], head, name=f"stargan{depth}", depth=depth
     )
 
@@ -146,7 +148,7 @@ def discriminator(
     return keras.Model(image, [sources, logits], name="discriminator")
 
 
-def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+def published(model: SectionedModel) -> dict[str, keras.Variable]:
     """Returns a generator's variables by the names of the published code.
 
     They are `downsampling_layers.0`, `.1` (its norm), `.3`, `.4`, `.6`, `.7`;
@@ -172,7 +174,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
             found[f"{theirs}.{place + 1}"] = section.get_layer(
                 f"{ours}_norm_{i}"
             )
-    return transfer.named(found)
+    return torch_weights.named(found)
 
 
 def published_discriminator(model: keras.Model) -> dict[str, keras.Variable]:
@@ -188,7 +190,7 @@ def published_discriminator(model: keras.Model) -> dict[str, keras.Variable]:
     }
     found["conv1"] = model.get_layer("sources")
     found["conv2"] = model.get_layer("classes")
-    return transfer.named(found)
+    return torch_weights.named(found)
 
 
 def recognized(names: AbstractSet[str]) -> int | None:

@@ -6,7 +6,9 @@ from collections.abc import Set as AbstractSet
 
 import keras
 
-from lit_tf import errors, layers, sectioned, transfer
+from lit_tf import errors, layers
+from lit_tf.models import torch_weights
+from lit_tf.sections.sectioned_model import SectionedModel
 
 STEM = ("alphabet",)
 # Blocks of each section, by depth: two convolutions a block, one in the stem.
@@ -53,7 +55,7 @@ def build(
     embedding: int = 16,
     hidden: int = 2048,
     k: int = 8,
-) -> sectioned.SectionedModel:
+) -> SectionedModel:
     """Builds a VDCNN of 4 sections of convolutional blocks.
 
     The depth counts convolutions along the text. Where a section begins with
@@ -136,12 +138,12 @@ def build(
         x = _dense(x, hidden, f"dense_{i}", activation="relu")
     x = _dense(x, classes, "dense_3")
     head = keras.Model(start, layers.Float32(name="logits")(x), name="head")
-    return sectioned.SectionedModel(
+    return SectionedModel(
         stem, sections, head, name=f"vdcnn{depth}", depth=depth
     )
 
 
-def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
+def published(model: SectionedModel) -> dict[str, keras.Variable]:
     """Returns a VDCNN's variables by the names of the published PyTorch code.
 
     They are `character_embedding`, `conv1`, `sections.section_K.block_J.conv1`,
@@ -165,7 +167,7 @@ def published(model: sectioned.SectionedModel) -> dict[str, keras.Variable]:
             j += 1
     for i in (1, 2, 3):
         found[f"fc{i}"] = model.head.get_layer(f"dense_{i}")
-    return transfer.named(found)
+    return torch_weights.named(found)
 
 
 def recognized(names: AbstractSet[str]) -> int | None:

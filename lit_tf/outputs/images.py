@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from lit_tf import errors, penalties
+from lit_tf import errors
+from lit_tf.losses import penalties
 from lit_tf.outputs.kind import Outputs, Terms
 
 

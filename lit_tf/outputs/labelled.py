@@ -6,8 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import config, errors, losses, pairs, penalties, softmax
+from lit_tf import config, errors
+from lit_tf.losses import distillation, penalties
 from lit_tf.outputs.kind import Outputs, Terms
+from lit_tf.sections import compatibility, softmax
 
 
 class _Labelled(Outputs):
@@ -25,7 +27,7 @@ class _Labelled(Outputs):
         config.check_loss(alpha, temperature, beta=1.0)
         self.alpha = alpha
         self.temperature = temperature
-        self.loss = None if loss is None else losses.each(loss)
+        self.loss = None if loss is None else distillation.each(loss)
 
     def compiled(self, loss: Any = None, loss_weights: Any = None) -> "Outputs":
         """Returns these outputs with another hard loss.
@@ -39,12 +41,12 @@ class _Labelled(Outputs):
             loss_weights=loss_weights,
         )
         twin = copy.copy(self)
-        twin.loss = losses.each(loss)
+        twin.loss = distillation.each(loss)
         return twin
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises `SettingsError` where a model ends in a softmax."""
-        pairs.check_logits(model, role, at)
+        compatibility.check_logits(model, role, at)
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes what an output misses its label by, `[batch]`."""
@@ -54,7 +56,7 @@ class _Labelled(Outputs):
         """Computes each term, `[batch]` in float32."""
         hard = self.hard(y, z_s)
         soft = self._soft(z_t, z_s)
-        kd = losses.kd(
+        kd = distillation.kd(
             hard, soft, alpha=self.alpha, temperature=self.temperature
         )
         return {"hard": hard, "soft": soft, "kd": kd}
@@ -76,10 +78,10 @@ class Classes(_Labelled):
         return [keras.metrics.MeanMetricWrapper(_accuracy, "accuracy")]
 
     def _hard(self, y, z):
-        return losses.hard(y, z)
+        return distillation.hard(y, z)
 
     def _soft(self, z_t, z_s):
-        return losses.soft(z_t, z_s, self.temperature)
+        return distillation.soft(z_t, z_s, self.temperature)
 
 
 class Labels(_Labelled):
@@ -109,12 +111,12 @@ class Labels(_Labelled):
         return [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
 
     def _hard(self, y, z):
-        return losses.binary(y, z)
+        return distillation.binary(y, z)
 
     def _soft(self, z_t, z_s):
         answers = tf.sigmoid(tf.cast(z_t, tf.float32) / self.temperature)
         z_s = tf.cast(z_s, tf.float32) / self.temperature
-        return losses.binary(tf.stop_gradient(answers), z_s)
+        return distillation.binary(tf.stop_gradient(answers), z_s)
 
 
 class Values(_Labelled):

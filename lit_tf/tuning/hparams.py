@@ -10,15 +10,15 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import summary_v2
 from tensorboard.summary.writer import record_writer
 
-from lit_tf import files
-from lit_tf.tuning import settings as tuning
+from lit_tf.tuning.settings import NAMES, Tune
+from lit_tf.utils import atomic_files
 
 METRIC = "validation/accuracy"
 # TensorBoard reads files of such names.
 FILE = "events.out.tfevents.tune"
 
 
-def write(settings: tuning.Tune, folder: pathlib.Path) -> None:
+def write(settings: Tune, folder: pathlib.Path) -> None:
     """Writes the columns of the HParams tab of `tensorboard --logdir=FOLDER`.
 
     Args:
@@ -28,7 +28,7 @@ def write(settings: tuning.Tune, folder: pathlib.Path) -> None:
     # A domain is also a filter: it has what other stages go by, too.
     domains = {
         name: sorted({*settings.grid(name), getattr(settings.loss, name)})
-        for name in tuning.NAMES
+        for name in NAMES
     }
     domains |= {
         "seed": list(settings.seeds),
@@ -44,7 +44,7 @@ def write(settings: tuning.Tune, folder: pathlib.Path) -> None:
     )
     event = event_pb2.Event(summary=summary)
     with (
-        files.whole(folder / FILE) as partial,
+        atomic_files.whole(folder / FILE) as partial,
         partial.open("wb") as file,
     ):
         record_writer.RecordWriter(file).write(event.SerializeToString())

@@ -6,9 +6,10 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from lit_tf import errors, files, flat, formats
-from lit_tf.tuning import settings as tuning
-from lit_tf.tuning import stages
+from lit_tf import errors
+from lit_tf.config import flatten
+from lit_tf.tuning import settings, stages
+from lit_tf.utils import atomic_files, text_format
 
 FILE = "tune.json"
 FLAGFILE = "tuned.flags"
@@ -40,7 +41,7 @@ def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
         for value, line in zip(stage.values, one["values"], strict=True):
             line |= {"mean": value.mean, "sd": value.deviation}
         told.append(one)
-    files.write_json(path, {"note": NOTE, "stages": told})
+    atomic_files.write_json(path, {"note": NOTE, "stages": told})
 
 
 def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
@@ -55,7 +56,7 @@ def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
         "",
         *table(decided).splitlines(),
     ]
-    flags = (flat.to_flag(stage.name, stage.chosen) for stage in decided)
+    flags = (flatten.to_flag(stage.name, stage.chosen) for stage in decided)
     remarks = (f"# {line}".rstrip() for line in lines)
     return "".join(f"{line}\n" for line in (*remarks, *flags))
 
@@ -67,7 +68,7 @@ def table(decided: Sequence[stages.Stage]) -> str:
         *(
             (
                 f"{stage.name} ({stage.student})",
-                tuning.number(one.value),
+                settings.number(one.value),
                 _score(one),
                 str(len(one.accuracies)),
                 _remark(stage, one),
@@ -76,7 +77,7 @@ def table(decided: Sequence[stages.Stage]) -> str:
             for one in stage.values
         ),
     ]
-    return formats.table(rows)
+    return text_format.table(rows)
 
 
 def _score(value):

@@ -6,16 +6,17 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from lit_tf import errors, files
+from lit_tf import errors
 from lit_tf.tuning import processes, pruning, stages, trials
-from lit_tf.tuning import settings as tuning
+from lit_tf.tuning.settings import NAMES, Tune, check
+from lit_tf.utils import atomic_files
 
 # Has those of a stage's trials run that have not ended, and returns of those
 # that failed why; None where others are to run them first.
 Runner = Callable[[Sequence[trials.Trial]], Mapping[trials.Trial, str] | None]
 
 
-def here(settings: tuning.Tune, *, parallel: int) -> Runner:
+def here(settings: Tune, *, parallel: int) -> Runner:
     """Returns a runner that runs trials itself, so many at a time.
 
     Raises:
@@ -33,7 +34,7 @@ def here(settings: tuning.Tune, *, parallel: int) -> Runner:
     return functools.partial(_here, settings, parallel)
 
 
-def elsewhere(settings: tuning.Tune) -> Runner:
+def elsewhere(settings: Tune) -> Runner:
     """Returns a runner that prints the commands of trials that have not ended.
 
     Raises:
@@ -48,7 +49,7 @@ def elsewhere(settings: tuning.Tune) -> Runner:
     return _elsewhere
 
 
-def rehearse(settings: tuning.Tune, *names: str) -> pathlib.Path:
+def rehearse(settings: Tune, *names: str) -> pathlib.Path:
     """Tries the students of these stages without running anything.
 
     Args:
@@ -62,11 +63,11 @@ def rehearse(settings: tuning.Tune, *names: str) -> pathlib.Path:
         SettingsError: it would be refused.
         DataError: data or weights are missing or damaged.
     """
-    tuning.check(settings)
+    check(settings)
     log = pathlib.Path(settings.session.workdir) / "rehearsal.txt"
-    files.remove(log)
+    atomic_files.remove(log)
     # Any values will do.
-    chosen = {name: settings.grid(name)[0] for name in tuning.NAMES}
+    chosen = {name: settings.grid(name)[0] for name in NAMES}
     firsts = [stages.planned(settings, name, chosen)[0] for name in names]
     for trial in {one.settings.student: one for one in firsts}.values():
         processes.rehearse(trial, log)

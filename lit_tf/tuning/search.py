@@ -1,13 +1,13 @@
 """The search, in the paper's order: temperature, then alpha, then beta."""
 
-from lit_tf import files
-from lit_tf import workdir as workdirs
+from lit_tf.training import run_folder
 from lit_tf.tuning import hparams, record, runners, stages
-from lit_tf.tuning import settings as tuning
+from lit_tf.tuning.settings import NAMES, Tune, check
+from lit_tf.utils import atomic_files
 
 
 def tune(
-    settings: tuning.Tune, run: runners.Runner, *, command: str = ""
+    settings: Tune, run: runners.Runner, *, command: str = ""
 ) -> list[stages.Stage]:
     """Takes a search from where it stands as far as its runner goes.
 
@@ -26,12 +26,12 @@ def tune(
         SettingsError: the settings cannot be, or are not those of the folder.
         DataError: a stage has nothing to choose from.
     """
-    tuning.check(settings)
-    with workdirs.opened(settings, command=command) as folder:
+    check(settings)
+    with run_folder.opened(settings, command=command) as folder:
         place = folder.path / record.FILE
         decided = record.read(place)
         hparams.write(settings, folder.path)
-        for name in tuning.NAMES[len(decided) :]:
+        for name in NAMES[len(decided) :]:
             chosen = {stage.name: stage.chosen for stage in decided}
             failures = run(stages.planned(settings, name, chosen))
             if failures is None:
@@ -39,5 +39,5 @@ def tune(
             decided.append(stages.decide(settings, name, chosen, failures))
             record.write(place, decided)
         text = record.flagfile(decided, command)
-        files.write_text(folder.path / record.FLAGFILE, text)
+        atomic_files.write_text(folder.path / record.FLAGFILE, text)
         return decided

@@ -45,7 +45,7 @@ class Tune(config.Compress):
         return getattr(self, f"{name}s")
 
 
-def trial(settings: Tune, **changes: Any) -> config.Compress:
+def trial_settings(settings: Tune, **changes: Any) -> config.Compress:
     """Returns the compression that a search is about, with changes."""
     shared = {
         field.name: getattr(settings, field.name)

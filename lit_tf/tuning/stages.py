@@ -10,8 +10,8 @@ import statistics
 from collections.abc import Mapping
 
 from lit_tf import errors
-from lit_tf.tuning import settings as tuning
 from lit_tf.tuning import trials
+from lit_tf.tuning.settings import NAMES, Tune, number, trial_settings
 
 # Accuracies are float32: what differs by less is rounding.
 _DIGITS = 6
@@ -64,7 +64,7 @@ class Stage:
 
 
 def planned(
-    settings: tuning.Tune, name: str, chosen: Mapping[str, float]
+    settings: Tune, name: str, chosen: Mapping[str, float]
 ) -> list[trials.Trial]:
     """Returns the trials of a stage, all of a seed before those of the next.
 
@@ -81,7 +81,7 @@ def planned(
 
 
 def decide(
-    settings: tuning.Tune,
+    settings: Tune,
     name: str,
     chosen: Mapping[str, float],
     failures: Mapping[trials.Trial, str],
@@ -120,7 +120,7 @@ def decide(
     return Stage(
         name=name,
         student=plan[0].settings.student,
-        fixed={k: getattr(loss, k) for k in tuning.NAMES if k != name},
+        fixed={k: getattr(loss, k) for k in NAMES if k != name},
         values=values,
         # Of equals `max` takes the first.
         chosen=max(whole, key=lambda one: round(one.mean, _DIGITS)).value,
@@ -137,7 +137,7 @@ def _trial(settings, name, value, seed, chosen):
     return trials.Trial(
         stage=name,
         value=value,
-        settings=tuning.trial(
+        settings=trial_settings(
             settings,
             student=student,
             loss=dataclasses.replace(settings.loss, **{**chosen, name: value}),
@@ -162,16 +162,16 @@ def _place(settings, name, value, chosen):
     It is that of the stage before where that has run the very same: the value
     that it went by, on the same student.
     """
-    index = tuning.NAMES.index(name)
+    index = NAMES.index(name)
     if index and value == getattr(settings.loss, name):
-        before = tuning.NAMES[index - 1]
+        before = NAMES[index - 1]
         if _student(settings, before) == _student(settings, name):
             return _place(settings, before, chosen[before], chosen)
-    return f"{name}={tuning.number(value)}"
+    return f"{name}={number(value)}"
 
 
 def _student(settings, name):
-    small = name == tuning.NAMES[0]
+    small = name == NAMES[0]
     return settings.small_student if small else settings.student
 
 

@@ -8,8 +8,11 @@ import json
 import pathlib
 import sys
 
-from lit_tf import config, errors, files, flat, plots
-from lit_tf.tuning import settings as tuning
+from lit_tf import config, errors
+from lit_tf.config import flatten
+from lit_tf.experiment import curves
+from lit_tf.tuning.settings import NAMES
+from lit_tf.utils import atomic_files
 
 PROGRAM = (sys.executable, "-m", "lit_tf.launch.compress")
 _ACCURACY = "validation/accuracy"
@@ -59,13 +62,13 @@ class Trial:
 
         A recipe's flags are written out, so that it stays what it is.
         """
-        default = flat.flatten(config.Compress())
+        default = flatten.flatten(config.Compress())
         return [
             *PROGRAM,
             *(
-                flat.to_flag(name, value)
-                for name, value in flat.flatten(self.settings).items()
-                if value != default[name] or name in tuning.NAMES
+                flatten.to_flag(name, value)
+                for name, value in flatten.flatten(self.settings).items()
+                if value != default[name] or name in NAMES
             ),
         ]
 
@@ -129,12 +132,12 @@ class Trial:
 
     def prune(self, epoch: Epoch) -> None:
         """Writes down that it was stopped for good after an epoch."""
-        files.write_json(self._mark, dataclasses.asdict(epoch))
+        atomic_files.write_json(self._mark, dataclasses.asdict(epoch))
 
     def epochs(self) -> list[Epoch]:
         """Returns how it did on validation, epoch by epoch of both phases."""
         # Without the last line, if that is just being written.
-        rows = plots.read(self.folder / "metrics.jsonl")
+        rows = curves.read(self.folder / "metrics.jsonl")
         return [
             Epoch(phase=r["phase"], epoch=r["epoch"], accuracy=r[_ACCURACY])
             for r in rows

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from lit_tf import config, flat
+from lit_tf import config
+from lit_tf.config import flatten
 
 DATA = {
     "name": "cifar10",
@@ -49,7 +50,7 @@ def leave(tmp_path):
         hardware=None,
         **settings,
     ):
-        settings = flat.flatten(config.Compress()) | settings
+        settings = flatten.flatten(config.Compress()) | settings
         depth = int(settings["student"].removeprefix("resnet"))
         student = _costs(settings["student"], depth)
         teacher = _costs("resnet56", 56) | {"validation_accuracy": 0.95}

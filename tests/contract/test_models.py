@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import errors, measure, models, pairs, sectioned
+from lit_tf import errors, models
+from lit_tf.sections import compatibility, cost, sectioned_model
 
 SMALLEST = {name: family.NAMES[0] for name, family in models.MODELS.items()}
 PARAMETERS = {
@@ -94,8 +95,8 @@ def test_representations_have_the_shapes_that_flow(model, given):
 
 def test_a_deeper_member_lines_up(model, build):
     deeper = build(models.MODELS[family_of(model)].NAMES[1])
-    pairs.check_alike(deeper, model)
-    assert measure.parameters(deeper) > measure.parameters(model)
+    compatibility.check_alike(deeper, model)
+    assert cost.parameters(deeper) > cost.parameters(model)
 
 
 def test_a_saved_model_answers_alike_and_knows_its_facts(
@@ -124,7 +125,7 @@ def test_a_graph_answers_as_eager_does(model, given):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_logits_are_float32_under_any_policy(model, given, policy):
     inputs = given(2)
-    mixed = sectioned.with_policy(model, policy)
+    mixed = sectioned_model.with_policy(model, policy)
     logits = mixed(inputs, training=False)
     assert logits.dtype == tf.float32
     exact = model(inputs, training=False)
@@ -133,8 +134,8 @@ def test_logits_are_float32_under_any_policy(model, given, policy):
 
 def test_a_policy_there_and_back_changes_nothing(model, given):
     model.facts["taught"] = 3
-    there = sectioned.with_policy(model, "mixed_bfloat16")
-    back = sectioned.with_policy(there, "float32")
+    there = sectioned_model.with_policy(model, "mixed_bfloat16")
+    back = sectioned_model.with_policy(there, "float32")
     assert (back.facts, back.depth) == (model.facts, model.depth)
     for ours, theirs in zip(back.weights, model.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -159,9 +160,9 @@ def test_every_trained_variable_has_a_gradient_in_a_graph(model, given):
 
 def test_the_depth_is_the_names(model):
     stated = int(model.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
-    assert measure.depth(model) == stated
+    assert cost.depth(model) == stated
     model.depth = None
-    assert measure.depth(model) == CHAINS[model.name]
+    assert cost.depth(model) == CHAINS[model.name]
 
 
 def test_a_family_alone_is_its_papers_deepest():
@@ -214,10 +215,10 @@ def test_a_resnext_has_the_parameters_and_layers_that_it_says(name):
     column = rows[0].index(name.removeprefix("resnext"))
     said = {row[0]: row[column] for row in rows}
     assert said["parameters"] == f"{counted:,}"
-    flops = measure.flops(model)
+    flops = cost.flops(model)
     assert said["MFLOPs of a 32×32 image"] == f"{flops / 1e6:.0f}"
     model.depth = None
-    assert said["layers"] == str(measure.depth(model))
+    assert said["layers"] == str(cost.depth(model))
 
 
 def test_a_resnexts_strided_convolution_is_centred_on_what_it_keeps(build):
@@ -249,7 +250,7 @@ def test_a_resnets_strided_convolution_is_centred_on_what_it_keeps(build):
 
 def test_resnet20_costs_what_its_paper_says():
     model = models.get("resnet20")(**CIFAR)
-    assert measure.flops(model) == 81_102_080
+    assert cost.flops(model) == 81_102_080
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,7 @@ def test_cardinality_changes_a_resnexts_groups_and_nothing_else(build):
     one, other = (
         models.get("resnext8", cardinality=c)(**form) for c in (2, 32)
     )
-    pairs.check_alike(one, other)
+    compatibility.check_alike(one, other)
     for model, groups in ((one, 2), (other, 32)):
         kernels = [
             section.get_layer("block_1_conv").kernel.shape
@@ -322,4 +323,4 @@ def test_every_variant_of_a_family_lines_up_with_itself(model, build):
         ]
         student, teacher = map(build, names)
         assert [student.name, teacher.name] == names
-        pairs.check_alike(teacher, student)
+        compatibility.check_alike(teacher, student)

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from lit_tf import config, data, errors, experiment, models
+from lit_tf import config, data, errors, models
 from lit_tf.data import augment
+from lit_tf.experiment import run
 
 
 def images(folder, count, *, size=(6, 8), seed=0):
@@ -302,7 +303,7 @@ def test_a_student_learns_from_what_was_collected(tmp_path, one_epoch):
     )
     models.get("resnet14")(**loaded.form).save(tmp_path / "teacher.keras")
     phase = one_epoch(20)
-    told = experiment.compress(
+    told = run.compress(
         config.Compress(
             teacher_weights=str(tmp_path / "teacher.keras"),
             student="resnet8",

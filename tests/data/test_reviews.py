@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import characters, config, data, errors
-from lit_tf.data import tables
+from lit_tf import config, data, errors
+from lit_tf.data import characters, tables
 
 ROWS = (
     '"2","Great CD","My lovely Pat has one of the ""GREAT"" voices.\\nYes!"\n'

@@ -12,7 +12,10 @@ import pytest
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import distill, errors, lit, losses, sectioned
+from lit_tf import errors
+from lit_tf.losses import distillation
+from lit_tf.methods import distill, lit
+from lit_tf.sections.sectioned_model import SectionedModel
 
 
 def compiled(teacher, student, rate=0.1, **settings):
@@ -44,9 +47,9 @@ def test_kd_is_the_reference_in_value_and_gradient(close, alpha, temperature):
     labels, *logits = [0, 4, 2, 1], *random.normal(scale=3.0, size=(2, 4, 5))
     z_t, z_s = (tf.Variable(z, dtype=tf.float32) for z in logits)
     with tf.GradientTape() as tape:
-        value = losses.kd(
-            losses.hard(tf.constant(labels), z_s),
-            losses.soft(z_t, z_s, temperature),
+        value = distillation.kd(
+            distillation.hard(tf.constant(labels), z_s),
+            distillation.soft(z_t, z_s, temperature),
             alpha=alpha,
             temperature=temperature,
         )
@@ -141,7 +144,7 @@ def test_what_is_saved_trains_on(build, batch, tmp_path, close):
     trainer.train_on_batch(*batch(4))
     trainer.save(tmp_path / "student.keras")
     student = lit_tf.load(tmp_path / "student.keras")
-    assert type(student) is sectioned.SectionedModel
+    assert type(student) is SectionedModel
     close(student.get_weights(), trainer.student.get_weights(), 0.0)
     first, again = (
         compiled(teacher, each) for each in (trainer.student, student)
@@ -161,7 +164,7 @@ def test_other_widths_are_refused_where_the_trainer_is_made(width):
             for x, size in zip(inputs[1:], (*sizes[2:], 3), strict=True)
         ]
         stem = keras.Model(inputs[0], keras.layers.Dense(6)(inputs[0]))
-        return sectioned.SectionedModel(stem, sections, head)
+        return SectionedModel(stem, sections, head)
 
     message = rf"after section 1 .*teacher \(8,\), student \({width},\)"
     with pytest.raises(errors.SettingsError, match=message):
@@ -181,7 +184,7 @@ def test_other_widths_are_refused_where_the_trainer_is_made(width):
 def test_a_softmax_head_is_named(dense, kind, role, last):
     model, x = dense(2), keras.Input((6,))
     y = last(keras.layers.Dense(3)(x))
-    ending = sectioned.SectionedModel(
+    ending = SectionedModel(
         model.stem, model.sections, keras.Model(x, y, name="head")
     )
     pair = {"teacher": dense(1), "student": dense(3), role: ending}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import devices
+from lit_tf.training import devices
 
 distillation = pytest.importorskip("keras.distillation")
 

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 import lit_tf
-from lit_tf import config, data, lit, models, sectioned
+from lit_tf import config, data, models
+from lit_tf.methods import lit
+from lit_tf.sections import sectioned_model
 
 STEPS = 5
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-3
@@ -23,7 +25,7 @@ def pair(build, batch):
 
 def twin(model):
     """Returns a copy with the model's weights."""
-    return sectioned.with_policy(model, "float32")
+    return sectioned_model.with_policy(model, "float32")
 
 
 def trained(batch, teacher, student, **settings):

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf import (
-    config,
-    data,
-    distill,
-    experiment,
-    layers,
-    lit,
-    models,
-    phases,
-    sectioned,
-)
+from lit_tf import config, data, layers, models
+from lit_tf.experiment.run import compress
+from lit_tf.methods import distill, lit
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.training import fit
 
 K = 3  # sections of a ResNet
 KINDS = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
@@ -83,9 +78,9 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
     keras.utils.set_random_seed(0)
     teacher = models.get("resnet14")(**data.load(config.Data()).form)
     file = tmp_path / "teacher.keras"
-    sectioned.save(teacher, file)
+    sectioned_model.save(teacher, file)
     written, seen = file.read_bytes(), []
-    run = phases.run
+    run = fit.run
 
     def watched(name, model, *arguments, **settings):
         close(model.teacher.get_weights(), teacher.get_weights(), 0.0)
@@ -94,7 +89,7 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
         seen.append(name)
         return outcome
 
-    monkeypatch.setattr(phases, "run", watched)
+    monkeypatch.setattr(fit, "run", watched)
     phase = config.Phase(
         epochs=1, batch_size=256, learning_rate=0.05, weight_decay=1e-4
     )
@@ -106,7 +101,7 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
         fine_tune=dataclasses.replace(phase, learning_rate=0.01),
         session=config.Session(workdir=str(tmp_path / "run")),
     )
-    experiment.compress(settings)
+    compress(settings)
     assert seen == ["lit", "fine_tune"]
     assert file.read_bytes() == written
 
@@ -155,7 +150,7 @@ def test_batchnorm_records_the_own_stream_once(build, batch, close, kind):
 
 def twin(model):
     """Returns a copy with the model's weights, that records for itself."""
-    return sectioned.with_policy(model, "float32")
+    return sectioned_model.with_policy(model, "float32")
 
 
 def test_a_section_of_nested_models_is_compared_and_recorded(close):
@@ -175,7 +170,7 @@ def test_a_section_of_nested_models_is_compared_and_recorded(close):
             block(f"section_{k}", block("block", block("inner", None)))
             for k in (1, 2)
         ]
-        return sectioned.SectionedModel(stem, sections, head)
+        return SectionedModel(stem, sections, head)
 
     teacher, student = model(1), model(2)
     trainer = made(lit.LIT, teacher, student)

@@ -6,7 +6,8 @@ import itertools
 import keras
 import tensorflow as tf
 
-from lit_tf import distill, lit, optimizers
+from lit_tf.methods import distill, lit
+from lit_tf.training import optimizers
 
 # Where an op has the variable that it computes with.
 PLACES = {

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from lit_tf import config, experiment
+from lit_tf import config
+from lit_tf.experiment import run
 
 SHORT = config.Phase(
     epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
@@ -15,7 +16,7 @@ SHORT = config.Phase(
 def settings(tmp_path_factory):
     """A function: run folder, method, what else → a config of digits."""
     teacher = tmp_path_factory.mktemp("teacher")
-    experiment.teach(
+    run.teach(
         config.Teach(
             teacher="resnet14",
             teach=dataclasses.replace(SHORT, epochs=3),

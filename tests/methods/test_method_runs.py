@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 import lit_tf
-from lit_tf import (
-    config,
-    experiment,
-    measure,
-    methods,
-    phases,
-    sectioned,
-)
+from lit_tf import config
+from lit_tf.experiment.run import compress
+from lit_tf.methods import stages
+from lit_tf.sections import cost, sectioned_model
+from lit_tf.training import fit
 
 
 def same(ours, theirs):
@@ -29,14 +26,14 @@ def ran(settings, tmp_path_factory):
     def run(method):
         if method not in known:
             folder = tmp_path_factory.mktemp(method)
-            told = experiment.compress(settings(folder, method))
+            told = compress(settings(folder, method))
             known[method] = folder, told
         return known[method]
 
     return run
 
 
-@pytest.mark.parametrize("method", methods.METHODS)
+@pytest.mark.parametrize("method", stages.METHODS)
 def test_a_method_runs_to_its_report(ran, method):
     folder, told = ran(method)
     assert told["settings"]["method"] == method
@@ -44,8 +41,8 @@ def test_a_method_runs_to_its_report(ran, method):
     assert list(told["budget"]["phases"]) == ["lit", "fine_tune"]
     assert told["budget"]["examples"] == 2 * told["data"]["train"]
     student = lit_tf.load(folder / "student.keras")
-    assert measure.flops(student) == told["student"]["flops"]
-    assert sectioned.computes_in(student) == {"float32"}
+    assert cost.flops(student) == told["student"]["flops"]
+    assert sectioned_model.computes_in(student) == {"float32"}
     assert f"Method {method}." in (folder / "report.md").read_text()
 
 
@@ -59,14 +56,14 @@ def test_what_training_took_is_counted(ran):
             phase = budget["phases"].values()
             assert budget[unit] == sum(one[unit] for one in phase) > 0
     teacher, student = told["teacher"]["flops"], told["student"]["flops"]
-    stem = measure.flops(lit_tf.load(folder / "student.keras").stem)
+    stem = cost.flops(lit_tf.load(folder / "student.keras").stem)
     # Forward, and twice as much backward, less what nobody asks of the pixels.
     assert flops["scratch"] == pytest.approx(3 * student - stem, rel=1e-9)
     assert flops["kd"] == pytest.approx(flops["scratch"] + teacher, rel=1e-9)
 
 
 def test_replicas_take_what_one_device_takes(ran, settings, tmp_path):
-    told = experiment.compress(
+    told = compress(
         settings(tmp_path, run=config.Run(strategy="mirrored"), read_test=False)
     )
     _, alone = ran("lit")
@@ -80,10 +77,8 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
     def read(*_, **__):
         raise AssertionError("The test split was read.")
 
-    monkeypatch.setattr("lit_tf.tasks.classes.judge", read)
-    told = experiment.compress(
-        settings(tmp_path, no_fine_tune=True, read_test=False)
-    )
+    monkeypatch.setattr("lit_tf.experiment.tasks.classes.judge", read)
+    told = compress(settings(tmp_path, no_fine_tune=True, read_test=False))
     assert list(told["budget"]["phases"]) == ["lit"]
     assert told["student"]["last_phase"] == "lit"
     assert "test_accuracy" not in json.dumps(told)
@@ -95,7 +90,7 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
 def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
     whole, _ = ran("network_slimming")
     chosen = settings(tmp_path, "network_slimming")
-    run, names = phases.run, []
+    run, names = fit.run, []
 
     def halting(name, *arguments, **named):
         if names:
@@ -104,10 +99,10 @@ def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
         return run(name, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "run", halting)
+        patch.setattr(fit, "run", halting)
         with pytest.raises(KeyboardInterrupt):
-            experiment.compress(chosen)
-    experiment.compress(chosen)
+            compress(chosen)
+    compress(chosen)
     assert all(
         same(
             lit_tf.load(whole / "student.keras"),

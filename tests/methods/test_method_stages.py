@@ -5,38 +5,30 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lit_tf import (
-    assemble,
-    config,
-    distill,
-    errors,
-    hint,
-    lit,
-    measure,
-    methods,
-    models,
-    slimming,
-    teach,
-)
+from lit_tf import config, errors, models
+from lit_tf.experiment import build
+from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
+from lit_tf.methods.stages import METHODS, check, fates
+from lit_tf.sections import cost
 
 # Who trains in phases lit and fine_tune.
 TRAINERS = {
     "lit": [lit.LIT, distill.Distill],
-    "scratch": [teach.Teach, teach.Teach],
-    "scratch_copied": [teach.Teach, teach.Teach],
+    "scratch": [supervised.Teach, supervised.Teach],
+    "scratch_copied": [supervised.Teach, supervised.Teach],
     "kd": [distill.Distill, distill.Distill],
-    "hint": [hint.Hint, distill.Distill],
+    "hint": [fitnets.Hint, distill.Distill],
     "multi_hint": [lit.LIT, distill.Distill],
     "born_again": [distill.Distill, distill.Distill],
-    "network_slimming": [slimming.Slim, teach.Teach],
+    "network_slimming": [network_slimming.Slim, supervised.Teach],
 }
 
 
 def stages(chosen):
     """Returns a pair, and its stages, none of which is trained."""
-    dataset = assemble.dataset(chosen)
-    pair = assemble.freeze(chosen, *assemble.pair(chosen, dataset), dataset)
-    return pair, list(assemble.stages(pair, dataset, {}))
+    dataset = build.dataset(chosen)
+    pair = build.freeze(chosen, *build.pair(chosen, dataset), dataset)
+    return pair, list(build.stages(pair, dataset, {}))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +50,7 @@ def same(ours, theirs):
 
 
 def test_every_method_is_in_the_table_and_in_the_settings():
-    assert tuple(methods.METHODS) == config.METHODS == tuple(TRAINERS)
+    assert tuple(METHODS) == config.METHODS == tuple(TRAINERS)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
@@ -123,13 +115,14 @@ def test_blocks_are_the_teachers_where_it_is_asked_for(
 def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
     pair, (first, second) = staged("network_slimming")
     assert all(same(first.trainer.student, pair.teacher))
-    flops = measure.flops(second.trainer.student)
-    assert flops <= measure.flops(pair.student) < 1.2 * flops
+    flops = cost.flops(second.trainer.student)
+    assert flops <= cost.flops(pair.student) < 1.2 * flops
     rivals = config.Rivals(pruned_channels=0.5)
     chosen = settings(tmp_path, "network_slimming", rivals=rivals)
     _, (_, second) = stages(chosen)
     kept = sum(
-        cut.norm.gamma.shape[0] for cut in slimming.cuts(second.trainer.student)
+        cut.norm.gamma.shape[0]
+        for cut in network_slimming.cuts(second.trainer.student)
     )
     # Of a teacher that was not pressed no two scales are the same.
     assert kept == 2 * (16 + 32 + 64) / 2
@@ -206,7 +199,7 @@ def test_settings_reach_the_trainers(settings, tmp_path):
 )
 def test_what_becomes_of_the_parts_is_said(method, changes, ends, sections):
     chosen = config.Compress(method=method, **changes)
-    assert methods.fates(chosen) == (ends, sections)
+    assert fates(chosen) == (ends, sections)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
@@ -214,7 +207,7 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
     pair, found = staged(method)
     first = found[0].trainer
     trained = {id(variable) for variable in first.trained_variables}
-    said = methods.METHODS[method].ends
+    said = METHODS[method].ends
     for part in ("stem", "head"):
         ours = getattr(first.student, part)
         copied = all(same(ours, getattr(pair.teacher, part)))
@@ -227,11 +220,11 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
 def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
     rivals = config.Rivals(pruned_channels=0.25)
     chosen = settings(tmp_path, "network_slimming")
-    dataset = assemble.dataset(chosen)
-    teacher, _ = assemble.pair(chosen, dataset)
+    dataset = build.dataset(chosen)
+    teacher, _ = build.pair(chosen, dataset)
     # No cut leaves as little as one of a single channel has.
     student = models.get("resnet8", width=1)(**dataset.form)
     with pytest.raises(errors.SettingsError, match="can be slimmed to"):
-        methods.check(chosen, teacher, student)
+        check(chosen, teacher, student)
     given = dataclasses.replace(chosen, rivals=rivals)
-    methods.check(given, teacher, student)
+    check(given, teacher, student)

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from lit_tf import config, files
+from lit_tf import config
 from lit_tf.tuning import settings, trials
+from lit_tf.utils import atomic_files
 
 # Plays lit-compress: does what `plays.json` says of its run folder (accuracies
 # of epochs, seconds after each; what it says last, and its exit code), and
@@ -89,7 +90,7 @@ def played():
                 else:
                     best = {"validation_accuracy": score}
                     told = {"student": {"best": best}}
-                    files.write_json(one.folder / "report.json", told)
+                    atomic_files.write_json(one.folder / "report.json", told)
             return failures
 
         run.ran = []
@@ -110,7 +111,7 @@ class Program:
 
     def plays(self, plays):
         """Says what trials are to do, by name."""
-        files.write_json(self._place / "plays.json", plays)
+        atomic_files.write_json(self._place / "plays.json", plays)
 
     def notes(self, what="begins"):
         """Returns what trials noted when they began, or ended."""

@@ -12,8 +12,11 @@ from unittest import mock
 
 import tensorflow as tf
 
-from lit_tf import formats, report, sectioned, teacher
 from lit_tf.benchmark import bench, settings
+from lit_tf.experiment import report
+from lit_tf.sections import sectioned_model
+from lit_tf.teacher import frozen
+from lit_tf.utils import text_format
 
 ROUNDS, WARM_UP = 12, 3
 DTYPES = ("float32", "bfloat16")
@@ -36,24 +39,24 @@ def tell(title, columns):
     for name in next(iter(columns.values())):
         figures = (f"{column[name]:.2f}" for column in columns.values())
         rows.append((name, *figures))
-    print(f"\n{formats.table(rows)}", flush=True)
+    print(f"\n{text_format.table(rows)}", flush=True)
 
 
 def mixed_kernels(wise, dtype):
     """Returns a twin whose folded kernels stay in float32."""
-    kept = sectioned.under_policy
+    kept = sectioned_model.under_policy
 
     def under(config, policy, **how):
         return kept(config, f"mixed_{dtype}", **how)
 
-    with mock.patch.object(sectioned, "under_policy", under):
-        return teacher.freeze(wise, dtype)
+    with mock.patch.object(sectioned_model, "under_policy", under):
+        return frozen.freeze(wise, dtype)
 
 
 def of_the_teacher(made, dtype):
     wise, _ = made.pair()
     images = made.batch[0]
-    twin = teacher.freeze(wise, dtype)
+    twin = frozen.freeze(wise, dtype)
 
     def ask(twin, pieces):
         @tf.function

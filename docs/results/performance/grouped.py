@@ -15,7 +15,8 @@ import time
 import keras
 import tensorflow as tf
 
-from lit_tf import layers, report
+from lit_tf import layers
+from lit_tf.experiment import report
 
 GROUPS = 8
 STAGES = {  # Side, filters, stride.

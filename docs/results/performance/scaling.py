@@ -17,8 +17,8 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from lit_tf import report
 from lit_tf.benchmark import bench, pieces, settings
+from lit_tf.experiment import report
 
 HERE = pathlib.Path(__file__).parent
 POINTS = {

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 
-from lit_tf import data, models, report
+from lit_tf import data, models
+from lit_tf.experiment import report
 
 
 def main():

@@ -15,17 +15,15 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
-from lit_tf import (
-    formats,
-    layers,
-    lit,
-    losses,
-    optimizers,
-    report,
-    sectioned,
-    teacher,
-)
+from lit_tf import layers
 from lit_tf.benchmark import bench, peer, pieces, settings
+from lit_tf.experiment import report
+from lit_tf.losses import distillation
+from lit_tf.methods import lit
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.teacher import frozen
+from lit_tf.training import optimizers
+from lit_tf.utils import text_format
 
 ROUNDS, WARM_UP = 12, 3
 
@@ -34,7 +32,7 @@ class Plain(lit.LIT):
     """Phase `lit` as the paper writes it: section 1 runs on both streams."""
 
     def terms(self, x, y, *, training):
-        x, T, z_t = teacher.answer(self.frozen, x)
+        x, T, z_t = frozen.answer(self.frozen, x)
         sections = dict(enumerate(self.student.sections, 1))
         fed = {
             k: lit._unrecorded(section, T[k - 1], training=training)
@@ -52,7 +50,7 @@ class Plain(lit.LIT):
             )
         ir = tf.add_n([terms[lit.penalty_name(k)] for k in sections])
         compared = self.outputs.terms(y, z_t, z_s)
-        total = losses.lit(compared["kd"], ir, beta=self.beta)
+        total = distillation.lit(compared["kd"], ir, beta=self.beta)
         return terms | {"ir": ir, **compared, "total": total}, z_s
 
 
@@ -67,7 +65,7 @@ def stock(model):
     """Returns the model on Keras's own BatchNormalization."""
     parts = (model.stem, *model.sections, model.head)
     stem, *sections, head = map(peer._stock, parts)
-    return sectioned.SectionedModel(stem, sections, head, name=model.name)
+    return SectionedModel(stem, sections, head, name=model.name)
 
 
 def step(made, *, plain, stock_norm, unfolded, slow_shortcut, cached=False):
@@ -78,7 +76,7 @@ def step(made, *, plain, stock_norm, unfolded, slow_shortcut, cached=False):
             )
         if unfolded:
             stack.enter_context(
-                mock.patch.object(teacher, "_foldable", lambda graphs: ())
+                mock.patch.object(frozen, "_foldable", lambda graphs: ())
             )
         wise, student = made.pair()
         if stock_norm:
@@ -137,7 +135,7 @@ def main():
             (name, f"{statistics.median(each):.0f}")
             for name, each in times.items()
         ]
-        print(f"\n{formats.table(rows)}", flush=True)
+        print(f"\n{text_format.table(rows)}", flush=True)
         keras.backend.clear_session()
 
 

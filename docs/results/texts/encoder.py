@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import characters
+from lit_tf.data import characters
 
 LENGTH = 1014
 BATCH = 1024
@@ -46,7 +46,7 @@ def main():
     )
     encode = functools.partial(characters.encode, **HOW)
     ways = {
-        "lit_tf.characters.encode": tf.function(encode, STRINGS),
+        "lit_tf.data.characters.encode": tf.function(encode, STRINGS),
         "keras TextVectorization": tf.function(
             lambda strings: vectorization(strings), STRINGS
         ),

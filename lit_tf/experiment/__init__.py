@@ -1,0 +1,1 @@
+"""Experiments: teach a teacher, compress it, report the result."""

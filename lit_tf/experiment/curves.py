@@ -1,0 +1,82 @@
+"""The curves of a run, drawn from its `metrics.jsonl`."""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from lit_tf.utils import atomic_files
+
+
+def read(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the rows of a `metrics.jsonl`, without lines that are damaged."""
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        with contextlib.suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows
+
+
+def curves(
+    metrics: pathlib.Path,
+    path: pathlib.Path,
+    shown: Mapping[str, str],
+    *,
+    teacher: float | None,
+) -> None:
+    """Draws metrics and penalties against epochs, phase after phase.
+
+    Args:
+        metrics: a run's `metrics.jsonl`.
+        path: the PNG to write.
+        shown: tags of the metrics beside the penalties, and their names.
+        teacher: its validation accuracy, a dashed line; None for none.
+    """
+    from matplotlib import figure
+
+    # The last row of an epoch is the one written at its end.
+    rows = {(r["phase"], r["epoch"]): r for r in read(metrics)}
+    epochs = range(1, len(rows) + 1)
+    rows = list(rows.values())
+    tags = {tag for row in rows for tag in row if "/penalty" in tag}
+    tags = sorted(t for t in tags if not t.startswith("validation/"))
+    panels = 2 if tags else 1
+    sheet = figure.Figure(figsize=(5 * panels, 3.6), layout="constrained")
+    metric, *penalty = sheet.subplots(1, panels, squeeze=False)[0]
+    for tag, label in shown.items():
+        metric.plot(epochs, _series(rows, tag), label=label)
+    if teacher is not None:
+        metric.axhline(teacher, ls="--", color="grey", label="teacher")
+    metric.set(xlabel="epoch", ylabel=next(iter(shown)))
+    for axes in penalty:
+        _penalties(axes, epochs, rows, tags)
+    for axes in (metric, *penalty):
+        _mark_phases(axes, rows)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize="small")
+    with atomic_files.whole(path) as partial:
+        sheet.savefig(partial, dpi=110, format="png")
+
+
+def _penalties(axes, epochs, rows, tags):
+    for tag in tags:
+        section, _, rest = tag.partition("/")
+        number = section.removeprefix("section_")
+        color = f"C{int(number) - 1}" if number != "stem" else "black"
+        fed = rest.removeprefix("penalty_").replace("_", "-")
+        style = ":" if fed == "student-fed" else "-"
+        label = f"{section.replace('_', ' ')}, {fed}"
+        axes.plot(epochs, _series(rows, tag), style, color=color, label=label)
+    axes.set(xlabel="epoch", ylabel="penalty", yscale="log")
+
+
+def _series(rows, tag):
+    return [row.get(tag, float("nan")) for row in rows]
+
+
+def _mark_phases(axes, rows):
+    for i, (before, row) in enumerate(zip(rows, rows[1:], strict=False), 1):
+        if before["phase"] != row["phase"]:
+            axes.axvline(i + 0.5, color="lightgrey", lw=1)
+            axes.set_title(f"{before['phase']} | {row['phase']}", fontsize=9)

@@ -1,0 +1,301 @@
+"""A run, tried without being run: does it fit, and how long will it take?"""
+
+import functools
+import itertools
+import math
+import statistics
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import data, errors, models
+from lit_tf.config import Compress, Phase, Run
+from lit_tf.data import batches
+from lit_tf.experiment import build, tasks
+from lit_tf.methods import trainer
+from lit_tf.methods.stages import Stage
+from lit_tf.sections import cost
+from lit_tf.teacher import cached_outputs
+from lit_tf.training import devices, fit, multi_worker, optimizers
+from lit_tf.utils import text_format
+
+_STEPS = 4  # The first of which compiles, which is counted once.
+
+
+def rehearse(config: Compress) -> dict[str, Any]:
+    """Builds all of a compression, measures a step of each phase and tells.
+
+    Shapes, dtypes and weights are checked, and the teacher's accuracy on one
+    batch. What is trained for the measurement is thrown away; nothing is
+    written, and the run folder is not looked at.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        `teacher_accuracy` on a batch, `memory_bytes` as estimated,
+        `cache_seconds` to fill the teacher's cache, and of each of the `phases`
+        its `steps`, `step_seconds` and `seconds`.
+
+    Raises:
+        SettingsError: the run would be refused.
+        DataError: data or weights are missing, damaged or not finite.
+    """
+    with multi_worker.in_step(build.resolved(config)) as config:
+        return _rehearse(config)
+
+
+def _rehearse(config):
+    models.get(config.student, **config.architecture.options)
+    # One that is read from a file has its own width.
+    models.get(config.teacher)
+    dataset = build.dataset(config)
+    teacher, student = build.pair(config, dataset)
+    _check_weights(teacher)
+    print(
+        f"{teacher.name} → {student.name} on {dataset.name}\n\n"
+        f"{build.shown(config, teacher, student)}\n\n"
+        f"{_parameters(teacher)}\n{_parameters(student)}\n{_dtypes(student)}",
+        flush=True,
+    )
+    told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
+    beside = build.beside(config, dataset)
+    pair = build.freeze(config, teacher, student, dataset)
+    stages = build.stages(pair, dataset, beside)
+    if config.teacher_weights:
+        told["teacher_accuracy"] = _look_at(pair, dataset, beside)
+    else:
+        first = build.teaching(config, dataset)
+        first = Stage(name="teach", phase="teach", trainer=first)
+        stages = itertools.chain([first], stages)
+    answers = None
+    told["cache_seconds"] = 0.0
+    if config.frozen.teacher_cache != "off":
+        store = build.cache_of(pair, dataset)
+        answers, told["cache_seconds"] = store.rehearse()
+    for stage in stages:
+        model, settings = stage.trainer, getattr(config, stage.phase)
+        memory = _memory(model, dataset, settings)
+        told["memory_bytes"] = max(told["memory_bytes"], memory)
+        told["phases"][stage.name] = _measured(
+            model,
+            dataset,
+            settings,
+            config.run,
+            fit.read_by(model, answers),
+        )
+    print(f"\n{_table(told['phases'])}\n")
+    seconds = sum(phase["seconds"] for phase in told["phases"].values())
+    seconds += told["cache_seconds"]
+    print(
+        f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
+        "beside TensorFlow itself\n"
+        f"time      about {text_format.duration(seconds)} on this machine, and "
+        "the report\nNothing was trained, and the run folder not touched."
+    )
+    return told
+
+
+def _check_weights(teacher):
+    for variable in teacher.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise errors.DataError(
+                f"The teacher's weights must be finite. {variable.path} is not."
+            )
+
+
+def _parameters(model):
+    return (
+        f"{model.name}: {cost.parameters(model):,} parameters, depth "
+        f"{cost.depth(model)}, {cost.flops(model) / 1e6:,.1f} M FLOPs an "
+        "example"
+    )
+
+
+def _dtypes(model):
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, keras.Model)
+    ]
+    # What the policy is for are the layers that have most to compute.
+    kernels = {x.compute_dtype for x in layers if hasattr(x, "kernel")}
+    variables = {variable.dtype for variable in model.variables}
+    kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
+    return (
+        f"{model.name} computes in {kernels}, with variables in {variables} "
+        f"and logits in {model.output.dtype}"
+    )
+
+
+def _look_at(pair, dataset, beside):
+    split = dataset.validation or dataset.train
+    batch = split.take(np.arange(min(pair.config.lit.batch_size, len(split))))
+    task = tasks.TASKS[dataset.task]
+    accuracy = task.look_at(pair.frozen, batch, dataset, beside)
+    print(
+        f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
+        flush=True,
+    )
+    return accuracy
+
+
+class _Clock(keras.callbacks.Callback):
+    """Times the steps of training, and those of evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.train, self.test = [], []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.train.append(time.perf_counter() - self._began)
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.test.append(time.perf_counter() - self._began)
+
+
+def _measured(
+    model: trainer.Trainer,
+    dataset: data.Dataset,
+    settings: Phase,
+    run: Run,
+    answered: cached_outputs.Answers,
+) -> dict[str, Any]:
+    """Takes a few steps of a phase and tells how long all of it will take."""
+    strategy = model.distribute_strategy
+    with strategy.scope():
+        model.compile(
+            optimizers.of(settings),
+            jit_compile=devices.jit_compile(run.jit_compile),
+        )
+    batch_size = settings.batch_size * model.batches
+    whole = model.batches > 1
+    steps = batches.steps_per_epoch(dataset.train, batch_size, whole=whole)
+    total = settings.total(steps)
+    clock = _Clock()
+    training = functools.partial(
+        batches.training,
+        dataset.train,
+        batch_size=batch_size,
+        # Enough of them, however few steps make one.
+        epochs=_STEPS,
+        seed=run.seed,
+        crop=dataset.crop,
+        task=dataset.task,
+        whole=whole,
+        views=answered.train,
+    )
+    model.fit(
+        batches.distribute(training, strategy),
+        steps_per_epoch=_STEPS,
+        callbacks=[clock],
+        verbose=0,
+        shuffle=False,
+    )
+    step = statistics.median(clock.train[1:])
+    evaluating, compiling = 0.0, clock.train[0] - step
+    if dataset.validation is not None:
+        many = batches.steps_per_epoch(dataset.validation, settings.batch_size)
+        reading = functools.partial(
+            batches.evaluation,
+            dataset.validation,
+            batch_size=settings.batch_size,
+            task=dataset.task,
+            views=answered.validation,
+        )
+        for _ in range(2):  # There may be but one batch, which compiles.
+            model.evaluate(
+                batches.distribute(reading, strategy),
+                steps=min(_STEPS // 2, many),
+                callbacks=[clock],
+                verbose=0,
+            )
+        each = statistics.median(clock.test[1:])
+        evaluating, compiling = many * each, compiling + clock.test[0] - each
+    epochs = total / steps
+    return {
+        "epochs": epochs,
+        "steps": steps,
+        "step_seconds": step,
+        "batch_size": min(batch_size, len(dataset.train)),
+        "seconds": total * step
+        + math.ceil(epochs) * evaluating
+        + bool(total) * compiling,
+    }
+
+
+def _examples(dataset, settings):
+    """Returns how many examples a phase's batches have at most."""
+    return min(settings.batch_size, len(dataset.train))
+
+
+def _memory(
+    model: trainer.Trainer,
+    dataset: data.Dataset,
+    settings: Phase,
+) -> int:
+    """Estimates the bytes that a phase needs at its fullest.
+
+    What the backward pass needs of the forward one is taken to be the output of
+    every layer, as often as it runs. The teacher keeps only what it is asked
+    for, and its largest layer while it runs.
+    """
+    splits = filter(None, (dataset.train, dataset.validation, dataset.test))
+    # As arrays, and once more as tensors.
+    resident = 2 * sum(s.inputs.nbytes + s.labels.nbytes for s in splits)
+    # Weights, gradients and an optimiser's slots, in float32.
+    slots = {"sgd": 1, "adam": 2}[settings.optimizer]
+    trained = [model.student, *model.beside.values()]
+    variables = (2 + slots) * 4 * sum(map(cost.parameters, trained))
+    streams = sum(map(_outputs, model.passes))
+    asked = 0
+    if model.teacher is not None:
+        variables += 4 * cost.parameters(model.teacher)
+        asked = 2 * max(_sizes(model.teacher))
+        asked += sum(_bytes(tensor) for tensor in model.teacher.representations)
+    examples = _examples(dataset, settings)
+    return resident + variables + examples * (streams + asked)
+
+
+def _outputs(model):
+    return sum(_sizes(model))
+
+
+def _sizes(model):
+    """Returns the bytes an example of every layer's output, nested ones too."""
+    return [
+        _bytes(tensor)
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, keras.Model)
+        for tensor in tf.nest.flatten(layer.output)
+    ]
+
+
+def _bytes(tensor):
+    return math.prod(tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size
+
+
+def _table(phases):
+    rows = [("phase", "epochs", "steps", "ms a step", "examples/s", "time")]
+    for name, phase in phases.items():
+        step = phase["step_seconds"]
+        rows.append(
+            (
+                name,
+                f"{phase['epochs']:.4g}",
+                f"{phase['steps']:,}",
+                f"{1000 * step:,.1f}",
+                f"{phase['batch_size'] / step:,.0f}",
+                text_format.duration(phase["seconds"]),
+            )
+        )
+    return text_format.table(rows)

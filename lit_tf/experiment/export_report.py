@@ -1,0 +1,70 @@
+"""What a student costs, beside its teacher, both exported the same way."""
+
+import pathlib
+import tempfile
+from typing import Any
+
+from lit_tf import data
+from lit_tf.experiment import report
+from lit_tf.interop.saved_model import served, write
+from lit_tf.sections import cost
+from lit_tf.sections.sectioned_model import SectionedModel
+
+CHECKED = 64  # Examples that an export is checked with.
+
+
+def of_teacher(
+    teacher: SectionedModel,
+    dataset: data.Dataset,
+    saved_model: pathlib.Path,
+) -> dict[str, Any]:
+    """Exports a teacher and returns what it costs.
+
+    Args:
+        teacher: float32.
+        dataset: whose training examples the export is checked with.
+        saved_model: the folder to write.
+    """
+    write(teacher, saved_model, dataset.train.inputs[:CHECKED])
+    return report.costs(teacher, saved_model)
+
+
+def of_student(
+    teacher: SectionedModel,
+    student: SectionedModel,
+    dataset: data.Dataset,
+    saved_model: pathlib.Path,
+) -> dict[str, Any]:
+    """Exports a student and sets its costs beside its teacher's.
+
+    Args:
+        teacher: float32.
+        student: likewise.
+        dataset: whose training examples the exports are checked with.
+        saved_model: the folder to write.
+
+    Returns:
+        Of the report: `teacher`, `student`, `compression`, `latency_threads`,
+        `export_max_difference`.
+    """
+    checked = dataset.train.inputs[:CHECKED]
+    gap = write(student, saved_model, checked)
+    with tempfile.TemporaryDirectory() as place:
+        folders = {
+            "teacher": pathlib.Path(place) / "teacher",
+            "student": saved_model,
+        }
+        write(teacher, folders["teacher"], checked)
+        one = served(student, checked[:1])
+        latency = cost.latency_ms(folders, one)
+        facts = {
+            role: report.costs(model, folders[role])
+            | {"latency_ms": latency[role]}
+            for role, model in (("teacher", teacher), ("student", student))
+        }
+    return {
+        **facts,
+        "compression": report.compression(facts["teacher"], facts["student"]),
+        "latency_threads": cost.threads(),
+        "export_max_difference": gap,
+    }

@@ -1,0 +1,1 @@
+"""LIT and its baselines."""

@@ -1,0 +1,1 @@
+"""Sections of a Keras model: graph, cuts, blocks, plan, split, shrink, cost."""

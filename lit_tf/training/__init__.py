@@ -1,0 +1,1 @@
+"""Training of one phase: fit, callbacks, checkpoints, run folder, devices."""

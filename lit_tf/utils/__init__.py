@@ -1,0 +1,1 @@
+"""Atomic files, text tables and keyed folders."""

@@ -1,0 +1,348 @@
+"""What `lit-benchmark` tells adds up. How fast anything is, no test says."""
+
+import contextlib
+import dataclasses
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import config, data, errors, layers, models
+from lit_tf.benchmark import bench, memory, peer, pieces, profile, run
+from lit_tf.benchmark.settings import Settings
+from lit_tf.losses import distillation
+from lit_tf.methods import lit
+from lit_tf.sections import cost
+from lit_tf.training import optimizers
+from lit_tf.utils import atomic_files
+
+TINY = Settings(
+    teacher="resnet14",
+    student="resnet8",
+    dataset="digits",
+    batch_size=8,
+    steps=2,
+    growth_steps=3,
+    memory=True,
+    profile=True,
+)
+
+
+@pytest.fixture(scope="module")
+def told():
+    """A whole benchmark of a tiny pair: what it returns and what it prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        answer = run.run(TINY)
+    return answer, said.getvalue()
+
+
+def test_every_piece_has_a_time_and_a_row(told):
+    answer, said = told
+    for name in pieces.PIECES:
+        assert answer[f"{name}_ms"] > 0
+        assert f"\n| {run._LABELS[name]} " in said
+
+
+def test_the_json_has_the_keys_that_were_agreed_on(told):
+    answer, _ = told
+    keys = {"lit_step_ms", "teacher_ms", "student_step_ms", "limit_ms"}
+    keys |= {"ratio_to_limit", "peer_step_ms", "ratio_to_peer", "input_ms"}
+    keys |= {"matmul_gflops", "step_gflops", "ratio_to_matmul"}
+    keys |= {"teacher_mib", "student_step_mib", "lit_step_mib"}
+    keys |= {"ratio_of_memory", "growth_mib", "sections_ms", "settings"}
+    keys |= {"fine_tune_step_ms", "hardware", "versions", "batch_size", "dtype"}
+    assert keys <= json.loads(json.dumps(answer, allow_nan=False)).keys()
+
+
+def test_the_ratios_are_those_of_the_times(told):
+    answer, _ = told
+    limit = sum(
+        answer[f"{name}_ms"] for name in ("teacher", "student_step", "sections")
+    )
+    least = answer["step_gflops"] / answer["matmul_gflops"] * 1000
+    step = answer["lit_step_ms"]
+    assert answer["limit_ms"] == pytest.approx(limit)
+    assert answer["ratio_to_limit"] == pytest.approx(step / limit)
+    assert answer["ratio_to_peer"] == pytest.approx(
+        answer["peer_step_ms"] / step
+    )
+    assert answer["ratio_to_matmul"] == pytest.approx(step / least)
+    assert answer["matmul_gflops"] * answer["matmul_ms"] == pytest.approx(
+        2 * 2048**3 / 1e6
+    )
+
+
+def test_memory_is_that_of_processes_that_did_something(told):
+    answer, _ = told
+    mib = [answer[f"{name}_mib"] for name in ("teacher", "student_step")]
+    assert min(*mib, answer["lit_step_mib"]) > 1
+    ratio = answer["lit_step_mib"] / (mib[0] + 1.5 * mib[1])
+    assert answer["ratio_of_memory"] == pytest.approx(ratio)
+
+
+def test_a_process_that_breaks_off_is_told():
+    broken = dataclasses.replace(TINY, teacher="resnet15")
+    with pytest.raises(errors.DataError, match="teacher broke off.*resnet15"):
+        memory.measured(broken)
+
+
+def test_a_profile_has_the_ops_of_a_step(told):
+    answer, said = told
+    ops = answer["ops_ms"]
+    for kind in ("Conv2DBackpropFilter", "Conv2D", "FusedBatchNormGrad"):
+        assert any(kind in name for name in ops)
+    assert {"AssignSubVariableOp", "ArgMax"} <= ops.keys()
+    assert all(each > 0 for each in ops.values())
+    assert answer["traced_step_ms"] > 0
+    assert [*ops.values()] == sorted(ops.values(), reverse=True)
+    assert f"| {next(iter(ops))} " in said
+
+
+def test_an_ops_own_time_is_that_in_no_op_within_it():
+    spans = [(0, 10, "a"), (2, 5, "b"), (5, 6, "c"), (3, 4, "d"), (12, 15, "a")]
+    own = [("d", 1), ("b", 2), ("c", 1), ("a", 6), ("a", 3)]
+    assert profile.own_times(spans) == own
+
+
+def test_a_step_of_lit_is_counted_as_by_hand(dense, vectors):
+    trainer = lit.LIT(dense(1), dense(2))
+    trainer.compile(optimizers.SGD(0.1))
+    teacher = 4 * 6 + 6 * 6 + 6 * 6 + 6 * 3
+    # Forward, and by the kernel; section 2's own stream also by its input, and
+    # the frozen head by that alone.
+    student = 2 * 36 + 2 * 36 + 3 * 36 + 2 * 18
+    batch = tuple(map(tf.constant, vectors(4)))
+    counted = cost.traced_flops(trainer.train_step, batch)
+    assert counted == 2 * 4 * (teacher + student)
+
+
+def test_the_sections_alone_are_counted_as_by_hand(dense, vectors):
+    trainer = lit.LIT(dense(1), dense(2))
+
+    class Ready:
+        batch, images, jit_compile = (
+            tuple(map(tf.constant, vectors())),
+            4,
+            False,
+        )
+
+        def trainers(self):
+            return {"lit": trainer}
+
+    piece = pieces.PIECES["sections"](Ready())
+    assert piece.flops() == 2 * 4 * 2 * 36  # Section 2: forward, by its kernel.
+    T, S = trainer.teacher, trainer.student
+    before = T.sections[0](T.stem(Ready.batch[0]))
+    with tf.GradientTape() as tape:
+        made, wanted = S.sections[1](before), T.sections[1](before)
+        total = tf.reduce_mean(tf.square(wanted - made))
+    slopes = tape.gradient(total, S.sections[1].trainable_variables)
+    expected = sum(float(tf.reduce_max(each)) for each in (total, *slopes))
+    assert piece.call() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
+@pytest.mark.parametrize("stock", [True, False])
+def test_the_peer_minimises_what_lit_would_on_its_own_stream(
+    dense, vectors, stock
+):
+    teacher, student, method = dense(1), dense(2), config.Loss()
+    student.head.set_weights(teacher.head.get_weights())
+    model = peer.distiller(teacher, student, method, stock=stock)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True))
+    x, y = vectors()
+    T, S = [teacher.stem(x)], [student.stem(x)]
+    for k in range(2):
+        T.append(teacher.sections[k](T[-1]))
+        S.append(student.sections[k](S[-1]))
+    z_t, z_s = teacher.head(T[-1]), student.head(S[-1])
+    ir = sum(np.mean((t - s) ** 2) for t, s in zip(T[1:], S[1:], strict=True))
+    soft, least = (
+        distillation.soft(z_t, z, method.temperature) for z in (z_s, z_t)
+    )
+    kd = distillation.kd(  # Keras takes the KL divergence, which is 0 at best.
+        distillation.hard(y, z_s),
+        soft - least,
+        alpha=method.alpha,
+        temperature=method.temperature,
+    )
+    expected = distillation.lit(np.mean(kd), ir, beta=method.beta)
+    assert float(model.compute_loss(x, y)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("stock", [True, False])
+def test_the_peer_has_keras_layers_or_ours(build, batch, stock):
+    teacher, student = build("resnet14", seed=1), build(seed=2)
+    model = peer.distiller(teacher, student, config.Loss(), stock=stock)
+    for one, of in ((model.student, student), (model.teacher, teacher)):
+        kinds = {
+            type(layer)
+            for layer in one._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+        }
+        assert kinds == {
+            keras.layers.BatchNormalization
+            if stock
+            else layers.BatchNormalization
+        }
+        images = batch(2)[0]
+        np.testing.assert_allclose(
+            one(images, training=False), of(images, training=False), rtol=1e-4
+        )
+
+
+def test_pieces_share_no_variable():
+    made = bench.Bench(TINY)
+    first, second = (made.trainers()["lit"] for _ in range(2))
+    ours = {
+        id(v)
+        for trainer in (first, second)
+        for v in (*trainer.student.variables, *trainer.teacher.variables)
+    }
+    assert len(ours) == 2 * (
+        len(first.student.variables) + len(first.teacher.variables)
+    )
+
+
+def test_steps_are_fed_one_ready_batch_or_as_many_as_are_read():
+    kept = [x.numpy() for x, _ in bench.Bench(TINY).feed().take(3)]
+    read = [x.numpy() for x, _ in bench.Bench(TINY, steps=200).feed()]
+    assert np.array_equal(kept[0], kept[2])
+    assert len(read) == 200
+    assert not np.array_equal(read[0], read[1])
+    # An epoch is of 160 batches; the next has another order.
+    assert not np.array_equal(read[0], read[160])
+    spec = bench.Bench(TINY).feed().element_spec[0].shape
+    assert spec.as_list() == [None, 8, 8, 1]
+
+
+def test_a_pair_is_built_as_it_is_asked_for():
+    shape = config.Architecture(width=8, cardinality=2)
+    names = {"teacher": "resnext14", "student": "resnext8"}
+    made = bench.Bench(dataclasses.replace(TINY, **names, architecture=shape))
+    form = data.DATASETS["digits"].form(config.Data())
+    for name, model in zip(names.values(), made.pair(), strict=True):
+        wanted = models.get(name, width=8, cardinality=2)(**form)
+        assert [v.shape for v in model.variables] == [
+            v.shape for v in wanted.variables
+        ]
+
+
+def test_a_new_teachers_activations_do_not_grow_with_its_depth():
+    deep = dataclasses.replace(TINY, teacher="resnet56")
+    made = bench.Bench(deep)
+    teacher, _ = made.pair()
+    norm = teacher.sections[0].get_layer("block_1_norm_1")
+    assert norm.momentum == 0.9
+    twin = keras.Model(teacher.input, teacher.representations)
+    largest = np.max(np.abs(twin(made.batch[0], training=False)[-1]))
+    assert 1 < largest < 1000
+
+
+@pytest.mark.parametrize(
+    ("device", "choice", "chosen", "xla"),
+    [
+        ("", "auto", "GPU:0", True),
+        ("GPU:0", "off", "GPU:0", False),
+        ("CPU:0", "auto", "CPU:0", False),
+        ("CPU:0", "on", "CPU:0", True),
+    ],
+)
+def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
+    machine = [
+        tf.config.LogicalDevice(f"/device:{kind}:0", kind)
+        for kind in ("CPU", "GPU")
+    ]
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind=None: [
+            each for each in machine if kind in (None, each.device_type)
+        ],
+    )
+    asked = dataclasses.replace(TINY, device=device, jit_compile=choice)
+    made = bench.Bench(asked)
+    assert (made.device, made.jit_compile) == (chosen, xla)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "`steps` must be ≥ 1. Received: steps=0."),
+        ({"growth_steps": 0}, "`growth_steps` must be ≥ 1."),
+        ({"data": "fake"}, "`data` must be one of random, real. Received: dat"),
+        ({"batch_size": 0}, "`batch_size` must be ≥ 1."),
+        ({"dtype": "half"}, "`dtype` must be one of float32, "),
+        ({"jit_compile": "yes"}, "`jit_compile` must be one of auto, on, off."),
+        ({"device": "CPU:9"}, "Unknown device 'CPU:9'. Known: CPU:0, CPU:1."),
+        ({"dataset": "digit"}, "The nearest is digits."),
+        ({"student": "resnet9"}, "The nearest is resnet8."),
+        (
+            {"architecture": config.Architecture(cardinality=2)},
+            "A resnet has no `cardinality`. Received: cardinality=2.",
+        ),
+        ({"dataset": "celeba"}, "`dataset` must be one of classes"),
+    ],
+)
+def test_what_cannot_be_timed_is_refused(changes, message):
+    with pytest.raises(errors.SettingsError) as refusal:
+        bench.Bench(dataclasses.replace(TINY, **changes))
+    assert message in str(refusal.value)
+
+
+def test_memory_and_profile_are_refused_where_they_cannot_be_had(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
+    with pytest.raises(errors.SettingsError, match="`memory` needs"):
+        memory.check(TINY)
+    made = bench.Bench(TINY)
+    made.device = "GPU:0"
+    with pytest.raises(errors.SettingsError, match="`profile` tells the ops"):
+        profile.check(TINY, made)
+
+
+def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    for path, message in (
+        (tmp_path, "is a folder, not a file."),
+        (tmp_path / "file" / "told.json", "cannot be written to"),
+    ):
+        with pytest.raises(errors.DataError, match=message):
+            atomic_files.check_writable(path)
+    atomic_files.check_writable(tmp_path / "new" / "told.json")
+    atomic_files.check_writable(tmp_path / "file")
+    assert not any((tmp_path / "new").iterdir())
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, source in data.DATASETS.items()
+        if source.classes(config.Data())
+    ],
+)
+def test_noise_has_the_form_of_the_data(name):
+    source, settings = data.DATASETS[name], config.Data(image_size=8)
+    noise, again, other = (
+        source.noise(name, examples=500, seed=seed, settings=settings)
+        for seed in (1, 1, 2)
+    )
+    assert noise.form == source.form(settings)
+    assert noise.crop == source.crop
+    assert len(noise.train) == 500 and not len(noise.test)
+    largest = 1 if noise.task == "images" else len(noise.classes) - 1
+    assert noise.train.labels.max() == largest
+    assert noise.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_the_variation_that_is_known_without_files_is_that_of_the_data():
+    digits = data.load(config.Data(dataset="digits"))
+    assert digits.crop == data.DATASETS["digits"].crop
+    assert data.DATASETS["cifar10"].crop.pad == 4

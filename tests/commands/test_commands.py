@@ -1,0 +1,321 @@
+"""The commands as a user meets them: help, exit codes, one sentence each."""
+
+import importlib.metadata
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import sysconfig
+
+import numpy as np
+import pytest
+
+from lit_tf import config, data, models
+from lit_tf.benchmark.settings import Settings
+from lit_tf.config import flatten
+from lit_tf.models import torch_weights
+from lit_tf.tuning.settings import Tune
+
+FLAGS = {
+    "lit-compress": ["recipe", *flatten.flatten(config.Compress())],
+    "lit-benchmark": ["json", *flatten.flatten(Settings())],
+    "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
+    "lit-export": ["model", "output", "overwrite", "dataset"],
+    "lit-import": ["source", "model", "dataset", "normalization", "output"],
+    "lit-report": ["output", "reference", "mixed", "overwrite"],
+    "lit-teach": ["recipe", *flatten.flatten(config.Teach())],
+    "lit-tune": ["print_commands", "parallel", *flatten.flatten(Tune())],
+}
+
+# Refused by the flags alone, in a process that never meets TensorFlow.
+BAD_SETTINGS = {
+    "--recipe=quikstart": "Unknown recipe 'quikstart'. Known: ",
+    "--recipe=resnet --alpha=2": "Unknown recipe 'resnet'",
+    "--alpha=1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
+    "--beta=-1": "`beta` must be in [0, 1]. Received: beta=-1.0.",
+    "--temperature=0": "`temperature` must be positive",
+    "--lit_milestones=5,3": "`lit_milestones` must be positive epochs in asc",
+    "--lit_epochs=3": "reached within the phase's 3 epochs. Received: lit_m",
+    "--method=lits": "<lit|scratch|scratch_copied|kd|hint|multi_hint|born_ag",
+    "--method=scratch --init=teacher_blocks": "`init` is for `method` lit, s",
+    "--teach_milestones=a,b": "`teach_milestones` must be whole numbers",
+    "--lit_epochs=ten": "--lit_epochs",
+    "--lit_epoch=10": "lit_epochs",
+    "--dtype=half": "<float32|mixed_float16|mixed_bfloat16>",
+    "--nodownload=3": "--nodownload=3",
+    "--flagfile=nowhere": "'nowhere'",
+    "quickstart": "Flags only, each as --name=value. Received: 'quickstart'.",
+}
+
+# Refused, or done, once TensorFlow is loaded; in this order, from `place`, each
+# in a run folder of its own. Command → exit code, what it says.
+FIRST = {
+    "compress": ("--teacher=resnet8", "--student=resnet8"),
+    "import_": ("--dataset=digits", "--output=new.keras"),
+}
+ANSWERS = {
+    "compress --custom_objects=theirs": (2, "=theirs cannot be imported (No m"),
+    "compress --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: res"),
+    "compress --student=resnet22": (2, "The nearest is resnet20."),
+    "compress --teacher=resent20": (2, "The nearest is resnet20."),
+    "compress --method=born_again --student=resnet14": (
+        2,
+        "has its teacher's shape. Received:",
+    ),
+    "compress --student=cnn": (2, "Unknown model 'cnn'. Known: resnet8, "),
+    "compress --dataset=cifar": (2, "The nearest is cifar10."),
+    "evaluate --model=t.keras --dataset=digit": (2, "The nearest is digits."),
+    "compress --teach_epochs=0": (2, "`teach_epochs` must be ≥ 1."),
+    "compress --validation_fraction=0.9999": (2, "`validation_fraction`"),
+    "compress --workdir=file/run": (1, "file/run cannot be written to"),
+    "teach --workdir=file": (1, "file cannot be written to"),
+    "compress --teacher_weights=gone.keras": (1, "no model file gone.keras."),
+    "compress --teacher_weights=cut.keras": (1, "cut.keras is not a whole"),
+    "compress --teacher_weights=empty": (1, "The folder empty holds neither"),
+    "compress --dataset=cifar10": (1, "--download"),
+    "compress --dataset=cifar10 --data_dir=gone": (1, "does not exist"),
+    "compress --dataset=cifar10 --data_dir=empty": (1, "--data_dir='empty'"),
+    "compress --dataset=cifar10 --data_dir=torn": (1, "whole records of 3,0"),
+    "compress --workdir=w --teacher_weights=gone.keras": (1, "gone.keras."),
+    "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras is"),
+    "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
+    "evaluate --model=cut.keras": (1, "cut.keras is not a whole"),
+    "evaluate --model=torn": (1, "torn is not a classifier's SavedModel"),
+    "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
+    "export --model=t.keras --output=file/out": (1, "file/out"),
+    "evaluate --model=t.keras --json=file/told": (1, "file/told"),
+    "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+    "report": (2, "Name the folders of finished runs: lit-report runs/"),
+    "report gone": (1, "There is no folder gone."),
+    "report empty": (1, "There is no finished run of lit-compress to report."),
+    "benchmark --device=TPU:0": (2, "device 'TPU:0'. Known: CPU:0. The near"),
+    "benchmark --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: "),
+    "benchmark --teacher=resent20": (2, "The nearest is resnet20."),
+    "benchmark --dataset=cifar": (2, "The nearest is cifar10."),
+    "benchmark --steps=0": (2, "`steps` must be ≥ 1. Received: steps=0."),
+    "benchmark --batch_size=0": (2, "`batch_size` must be ≥ 1. Received: b"),
+    "benchmark --seed=-1": (2, "`seed` must be in [0, 2³¹)."),
+    "benchmark --data=real": (1, "--download"),
+    "benchmark --json=empty": (1, "empty is a folder, not a file."),
+    "benchmark --json=file/told": (1, "file/told cannot be written to"),
+    "import_ --source=w.npz --model=resnet8": (2, "`normalization` must say"),
+    "import_ --source=gone.npz --model=resnet8 --normalization=none": (
+        1,
+        "There is no checkpoint gone.npz.",
+    ),
+    "import_ --source=w.npz --model=resnet14 --normalization=none": (
+        1,
+        "It looks like resnet8.",
+    ),
+    "import_ --source=cut.keras": (1, "cut.keras is not a whole"),
+    "import_ --source=t.keras --output=cut.keras": (1, "--overwrite replaces"),
+    "import_ --source=t.keras --output=t.keras --overwrite": (
+        2,
+        "another file",
+    ),
+    "import_ --source=t.keras --output=file/t.keras": (1, "file/t.keras"),
+    "import_ --source=t.keras --output=t.h5": (2, "`output` must be a .keras"),
+    "import_ --source=w.npz --model=resnet8 --normalization=digits": (
+        0,
+        "resnet8: ",
+    ),
+}
+
+# Loads TensorFlow once, then gives every command a process of its own.
+_FORKS = """
+import json, os, runpy, sys
+from lit_tf.launch import command
+
+command.load("experiment")
+command.load("importing")
+command.load("benchmark.run")
+answers = {}
+for line, (name, *arguments) in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if not child:
+        for number, file in enumerate(("out", "err"), start=1):
+            os.dup2(os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv = [f"{name}.py", *arguments]
+        runpy.run_module(f"lit_tf.launch.{name}", run_name="__main__")
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    answers[line] = code, open("out").read(), open("err").read()
+print(json.dumps(answers))
+"""
+
+
+def run(*arguments, cwd):
+    """Runs Python and returns its exit code, its output and its errors."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def one_sentence(name, text):
+    start = f"lit-{name.rstrip('_')}: "
+    return text.startswith(start) and text.find("\n") == len(text) - 1
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a good model and with all sorts of damage."""
+    root = tmp_path_factory.mktemp("place")
+    model = models.get("resnet8")(**data.DATASETS["digits"].form())
+    model.save(root / "t.keras")
+    variables = models.published(model).items()
+    np.savez(
+        root / "w.npz", **{k: torch_weights.to_torch(v) for k, v in variables}
+    )
+    whole = (root / "t.keras").read_bytes()
+    (root / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    (root / "file").write_text("no folder")
+    (root / "empty").mkdir()
+    (root / "torn").mkdir()
+    (root / "torn" / "data_batch_1.bin").write_bytes(b"0" * 4000)
+    (root / "torn" / "saved_model.pb").write_bytes(b"0" * 4000)
+    return root
+
+
+@pytest.fixture(scope="module")
+def answers(place):
+    """What each of `ANSWERS` came to: exit code, output, errors."""
+    commands = {}
+    for i, line in enumerate(ANSWERS):
+        name, *arguments = line.split()
+        first = FIRST.get(name, ())
+        if name == "compress":
+            first = (*first, f"--workdir=run_{i}")
+        commands[line] = [name, *first, *arguments]
+    code, out, err = run("-c", _FORKS, json.dumps(commands), cwd=place)
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_every_command_is_tested_here():
+    scripts = importlib.metadata.distribution("lit_tf").entry_points
+    assert {script.name for script in scripts} == FLAGS.keys()
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_names_every_flag_and_does_not_load_tensorflow(name, tmp_path):
+    script = pathlib.Path(sysconfig.get_path("scripts"), name)
+    code, out, err = run(
+        "-X", "importtime", str(script), "--help", cwd=tmp_path
+    )
+    assert code == 0
+    for flag in FLAGS[name]:
+        assert f"--{flag}:" in out or f"--[no]{flag}:" in out
+    imported = set(re.findall(r"\| +(\w+)", err))
+    assert "absl" in imported
+    assert not imported & {"tensorflow", "keras"}
+
+
+def test_the_library_is_imported_without_tensorflow(tmp_path):
+    script = (
+        "import sys, lit_tf, lit_tf.flags, lit_tf.config, lit_tf.flat;"
+        "dir(lit_tf);"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert run("-c", script, cwd=tmp_path) == (0, "", "")
+
+
+@pytest.mark.parametrize("arguments", BAD_SETTINGS)
+def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
+    code, out, err = run(
+        "-m", "lit_tf.launch.compress", *arguments.split(), cwd=tmp_path
+    )
+    assert one_sentence("compress", err), err
+    assert BAD_SETTINGS[arguments] in err
+    assert (code, out) == (2, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["compress", "teach", "tune"])
+def test_without_a_word_nothing_is_trained(name, tmp_path):
+    code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
+    assert code == 2 and one_sentence(name, err)
+    assert "--recipe=quickstart" in err and "--help" in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("evaluate", "model"), ("export", "model"), ("import_", "source")],
+)
+def test_a_flag_that_is_required_is_asked_for(name, flag, tmp_path):
+    code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
+    assert code == 2 and one_sentence(name, err) and f"--{flag}" in err
+
+
+@pytest.mark.parametrize("line", [k for k, v in ANSWERS.items() if v[0]])
+def test_what_cannot_be_done_ends_in_one_sentence(line, answers):
+    code, _, err = answers[line]
+    assert one_sentence(line.split()[0], err), err
+    assert ANSWERS[line][1] in err
+    assert code == ANSWERS[line][0]
+
+
+def test_an_evaluation_is_printed_and_written(answers, place):
+    code, out, err = answers["evaluate --model=t.keras --json=told.json"]
+    told = json.loads((place / "told.json").read_text())
+    assert (code, err) == (0, "")
+    assert out == f"test_accuracy {told['test_accuracy']:.4f}\n"
+    assert told["test_examples"] == 360
+
+
+def test_an_import_says_what_it_wrote_and_what_to_do_next(answers, place):
+    (line,) = [k for k, v in ANSWERS.items() if v == (0, "resnet8: ")]
+    code, out, err = answers[line]
+    assert (code, err) == (0, "")
+    first, second = out.splitlines()
+    assert re.fullmatch(
+        r"resnet8: 75,\d+ parameters in 37 arrays, normalization digits → "
+        "new.keras",
+        first,
+    )
+    assert second.startswith("Next: lit-evaluate --model=new.keras --dataset=")
+    assert (place / "new.keras").is_file()
+
+
+BREAKS = {
+    "errors.NonFiniteLossError('loss is nan')": (1, "loss is nan"),
+    "KeyboardInterrupt": (130, "interrupted."),
+    "OSError(28, 'No space left', 'x')": (1, "No space left: x."),
+}
+
+
+@pytest.mark.parametrize("error", BREAKS)
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
+    script = (
+        f"{'import lit_tf.flags.run' if resumes else ''}\n"
+        "from lit_tf import errors\n"
+        "from lit_tf.launch import command\n"
+        f"def main(line): raise {error}\n"
+        "command.run(main, '', ())"
+    )
+    code, told = BREAKS[error]
+    goes_on = resumes and "loss" not in told
+    kept = (
+        " What was saved before is kept, and the same command goes on from it."
+    )
+    arguments = ["--seed=1"] if resumes else []
+    assert run("-c", script, *arguments, cwd=tmp_path) == (
+        code,
+        "",
+        f"lit--c: {told}{kept if goes_on else ''}\n",
+    )
+
+
+def test_a_network_of_a_thousand_layers_can_be_built(tmp_path):
+    script = (
+        "from lit_tf.launch import command\n"
+        "command.load('models')\n"
+        "import keras\n"
+        "x = start = keras.Input((1,))\n"
+        "for _ in range(1000): x = keras.layers.Identity()(x)\n"
+        "keras.Model(start, x)"
+    )
+    code, _, err = run("-c", script, cwd=tmp_path)
+    assert code == 0, err

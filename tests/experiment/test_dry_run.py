@@ -1,0 +1,142 @@
+"""A dry run: it checks and measures, and leaves no trace."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lit_tf import config, data, errors, models
+from lit_tf.experiment import dry_run
+
+SHORT = config.Phase(
+    epochs=3, batch_size=200, learning_rate=0.05, weight_decay=0.0
+)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A compression of digits, ResNet-14 → ResNet-8."""
+    return config.Compress(
+        teacher="resnet14",
+        student="resnet8",
+        teach=SHORT,
+        lit=SHORT,
+        fine_tune=dataclasses.replace(SHORT, epochs=0),
+        session=config.Session(workdir=str(tmp_path / "run")),
+    )
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A teacher's file, and the teacher."""
+    teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
+    teacher.save(tmp_path / "teacher.keras")
+    return str(tmp_path / "teacher.keras"), teacher
+
+
+def test_a_dry_run_measures_every_phase_and_writes_nothing(
+    settings, tmp_path, capsys
+):
+    told = dry_run.rehearse(settings)
+    assert list(told["phases"]) == ["teach", "lit", "fine_tune"]
+    assert told["phases"]["lit"]["steps"] == 7  # 1,293 images by 200.
+    step = told["phases"]["lit"]["step_seconds"]
+    assert told["phases"]["lit"]["seconds"] > 3 * 7 * step
+    assert told["phases"]["fine_tune"]["seconds"] == 0.0
+    assert told["teacher_accuracy"] is None
+    assert not any(tmp_path.iterdir())
+    printed = capsys.readouterr().out
+    for word in ("section 3", "130,048", "resnet8: 75,482", "MiB", "Nothing"):
+        assert word in printed
+
+
+def test_a_dry_run_looks_at_the_teacher_and_leaves_it(settings, saved, capsys):
+    path, teacher = saved
+    validation = data.load(settings.data).validation
+    with open(path, "rb") as file:
+        before = file.read()
+    told = dry_run.rehearse(dataclasses.replace(settings, teacher_weights=path))
+    answers = np.argmax(teacher.predict(validation.inputs, verbose=0), axis=-1)
+    assert told["teacher_accuracy"] == np.mean(answers == validation.labels)
+    assert list(told["phases"]) == ["lit", "fine_tune"]
+    with open(path, "rb") as file:
+        assert file.read() == before
+
+
+def test_a_dry_run_refuses_what_a_run_would(settings, tmp_path):
+    wide = models.MODELS["resnet"].build(
+        8, **data.DATASETS["digits"].form(), width=8
+    )
+    wide.save(tmp_path / "wide.keras")
+    wide = dataclasses.replace(
+        settings, teacher_weights=str(tmp_path / "wide.keras")
+    )
+    with pytest.raises(errors.SettingsError, match="after the stem must have"):
+        dry_run.rehearse(wide)
+
+
+def test_a_teacher_with_weights_that_are_not_finite_is_refused(
+    settings, saved, tmp_path
+):
+    _, teacher = saved
+    kernel = teacher.sections[1].get_layer("block_1_conv_1").kernel
+    kernel.assign(kernel * np.nan)
+    teacher.save(tmp_path / "nan.keras")
+    broken = dataclasses.replace(
+        settings, teacher_weights=str(tmp_path / "nan.keras")
+    )
+    with pytest.raises(errors.DataError, match="block_1_conv_1.* is not"):
+        dry_run.rehearse(broken)
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Spares the steps that a dry run measures."""
+    told = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
+    told |= {"batch_size": 1, "seconds": 1.0}
+    monkeypatch.setattr(dry_run, "_measured", lambda *args: told)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(
+    settings, capsys
+):
+    def told(**changes):
+        return dry_run.rehearse(dataclasses.replace(settings, **changes))[
+            "memory_bytes"
+        ]
+
+    once = told()
+    assert "resnet8 computes in float32, with" in capsys.readouterr().out
+    twice = told(lit=dataclasses.replace(SHORT, batch_size=400))
+    half = told(run=config.Run(dtype="mixed_bfloat16"))
+    assert half < once < twice
+    assert (
+        "resnet8 computes in bfloat16, with variables in float32 and logits in "
+        "float32"
+    ) in capsys.readouterr().out
+
+
+def test_the_time_is_of_every_step_and_of_compiling_once(settings, monkeypatch):
+    class Told(dry_run._Clock):
+        def on_train_batch_end(self, batch, logs=None):
+            self.train.append(1.0 if self.train else 11.0)
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.test.append(0.5 if self.test else 4.5)
+
+    monkeypatch.setattr(dry_run, "_Clock", Told)
+    told = dry_run.rehearse(settings)["phases"]
+    # Three epochs of 7 steps and a batch of 144 validation images.
+    assert told["lit"]["seconds"] == 3 * (7 * 1.0 + 0.5) + 10.0 + 4.0
+    assert told["fine_tune"]["seconds"] == 0.0
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_batch_is_no_larger_than_the_data(settings):
+    def told(size):
+        phase = dataclasses.replace(SHORT, batch_size=size)
+        return dry_run.rehearse(dataclasses.replace(settings, lit=phase))
+
+    assert told(1293)["memory_bytes"] == told(5000)["memory_bytes"]
+    assert told(1293)["memory_bytes"] > told(1000)["memory_bytes"]

@@ -1,0 +1,236 @@
+"""What is refused of generators, and in which words; and a dry run."""
+
+import dataclasses
+import re
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import config, errors, models
+from lit_tf.experiment import dry_run, saved_models
+from lit_tf.experiment.build import beside, dataset
+from lit_tf.experiment.run import compress, teach
+from lit_tf.models import stargan
+
+FORM = {"input_shape": (8, 8, 3), "classes": 3}
+NAMES = ("Black_Hair", "Male", "Young")
+
+
+def build(**form):
+    return models.get("stargan8", width=4)(attributes=NAMES, **FORM | form)
+
+
+def rival(**form):
+    return stargan.discriminator(width=4, depth=2, **FORM | form)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A folder with a teacher, as it is before step 1, and a discriminator."""
+    folder = tmp_path_factory.mktemp("taught")
+    keras.utils.set_random_seed(0)
+    build().save(folder / "teacher.keras")
+    rival().save(folder / "discriminator.keras")
+    return folder
+
+
+@pytest.fixture
+def settings(generators, taught, tmp_path):
+    """A function: changes → settings of a compression of that teacher."""
+
+    def make(**changed):
+        given = {
+            "teacher": "stargan8",
+            "teacher_weights": str(taught),
+            "lit": dataclasses.replace(generators("").lit, steps=0),
+        }
+        return generators(tmp_path / "run", **given | changed)
+
+    return make
+
+
+def refusal(chosen, kind=errors.SettingsError, run=compress):
+    """Returns the sentences with which a run is refused."""
+    with pytest.raises(kind) as caught:
+        run(chosen)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+def test_a_teacher_without_a_discriminator_is_told_how_to_name_one(
+    settings, taught, tmp_path, run
+):
+    shutil.copy(taught / "teacher.keras", tmp_path)
+    chosen = settings(teacher_weights=str(tmp_path / "teacher.keras"))
+    assert refusal(chosen, errors.DataError, run) == (
+        "A generator is fine-tuned and judged by its teacher's discriminator, "
+        f"and {tmp_path} holds no discriminator.keras. Name it with "
+        "--discriminator_weights."
+    )
+
+
+def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
+    for name in ("teacher", "discriminator"):
+        (tmp_path / name).mkdir()
+        shutil.copy(taught / f"{name}.keras", tmp_path / name)
+    chosen = settings(
+        teacher_weights=str(tmp_path / "teacher"),
+        discriminator_weights=str(
+            tmp_path / "discriminator" / "discriminator.keras"
+        ),
+    )
+    found = beside(chosen, dataset(chosen))
+    wanted = lit_tf.load(taught / "discriminator.keras").get_weights()
+    for one, other in zip(
+        found["discriminator"].get_weights(), wanted, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("model", "received"),
+    [
+        (lambda: rival(input_shape=(16, 16, 3)), "(16, 16, 3) and (3,)"),
+        (lambda: rival(classes=5), "(8, 8, 3) and (5,)"),
+        (lambda: build(), "(8, 8, 3) and (8, 8, 3)"),
+    ],
+)
+def test_a_discriminator_of_other_pictures_is_refused(
+    settings, tmp_path, model, received
+):
+    path = tmp_path / "other.keras"
+    model().save(path)
+    told = refusal(settings(discriminator_weights=str(path)))
+    assert told == (
+        "A discriminator must be of pictures (8, 8, 3) and 3 attributes. "
+        f"Received: {path} of {received}."
+    )
+
+
+def test_a_teacher_of_other_pictures_is_refused(settings, tmp_path):
+    build(input_shape=(16, 16, 3)).save(tmp_path / "teacher.keras")
+    told = refusal(settings(teacher_weights=str(tmp_path)))
+    assert "image_folder has pictures (8, 8, 3) and 3 attributes" in told
+
+
+def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
+    chosen = generators(
+        tmp_path,
+        adversarial=config.Adversarial(discriminator_depth=4),
+    )
+    assert "An image of 8×8 divides at most 3 times" in refusal(chosen)
+    assert not (tmp_path / "teacher" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("method", ["kd", "scratch", "network_slimming"])
+def test_a_generator_has_no_method_that_wants_labels_or_logits(
+    settings, method
+):
+    assert refusal(settings(method=method)) == (
+        "`method` must be lit where pictures become pictures: the others need "
+        "labels, or a teacher's logits. (From scratch: lit-teach.) Received: "
+        f"method={method!r}."
+    )
+
+
+@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+@pytest.mark.parametrize("weights", [None, ""])
+def test_answers_to_pictures_are_not_kept(settings, tmp_path, run, weights):
+    changed = {} if weights is None else {"teacher_weights": weights}
+    chosen = settings(frozen=config.Frozen(teacher_cache="memory"), **changed)
+    assert refusal(chosen, run=run) == (
+        "`teacher_cache` must be off where pictures become pictures: their "
+        "targets change with every batch. Received: teacher_cache='memory'."
+    )
+    # Before anything is trained, the teacher included.
+    assert not (tmp_path / "run" / "teacher").exists()
+
+
+@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
+    settings, tmp_path, run
+):
+    both = {"feature_model": "a.keras", "download_inception": True}
+    chosen = settings(teacher_weights="", session=both)
+    assert "InceptionV3 cannot both judge" in refusal(chosen, run=run)
+    assert not (tmp_path / "run" / "teacher").exists()
+
+
+@pytest.mark.parametrize(
+    ("layer", "term"), [("classes", "g_cls"), ("sources", "g_fake")]
+)
+def test_a_loss_that_is_not_finite_is_named(settings, tmp_path, layer, term):
+    broken = rival()
+    (kernel,) = broken.get_layer(layer).weights
+    kernel.assign(np.full(kernel.shape, np.nan))
+    broken.save(tmp_path / "broken.keras")
+    chosen = settings(discriminator_weights=str(tmp_path / "broken.keras"))
+    told = refusal(chosen, errors.NonFiniteLossError)
+    assert told.startswith(
+        f"Phase fine_tune, epoch 1, step 1: the {term} loss is not finite (nan)"
+    )
+
+
+def test_a_rate_that_is_too_high_stops_with_what_was_good(generators, tmp_path):
+    hasty = dataclasses.replace(generators("").teach, learning_rate=1e30)
+    chosen = generators(
+        tmp_path,
+        kind=config.Teach,
+        teach=hasty,
+        session={"checkpoint_steps": 1},
+    )
+    with pytest.raises(errors.NonFiniteLossError) as caught:
+        teach(chosen)
+    assert re.match(
+        r"Phase teach, epoch 1, step \d: the d_(real|fake|cls) loss is not",
+        str(caught.value),
+    )
+    with np.load(tmp_path / "checkpoints" / "teach.npz") as archive:
+        for name in archive.files:
+            if name.startswith(("student", "discriminator")):
+                assert np.isfinite(archive[name]).all(), name
+
+
+def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
+    idle = settings().lit
+    told = compress(settings(fine_tune=idle))
+    assert told["student"]["likeness"]["psnr"] is None
+    assert told["student"]["likeness"]["l1"] == 0
+    workdir = settings().session.workdir
+    with open(f"{workdir}/report.md", encoding="utf-8") as report:
+        assert "PSNR ∞ dB" in report.read()
+    # And what is evaluated again is what was reported.
+    session = settings().session
+    again = saved_models.evaluate(
+        f"{workdir}/student.keras",
+        settings().data,
+        session,
+        discriminator_weights=settings().teacher_weights
+        + "/discriminator.keras",
+    )
+    for name in ("attribute_accuracy", "attributes"):
+        assert again[name] == told["student"][name]
+    with pytest.raises(errors.DataError, match="not a classifier's SavedModel"):
+        saved_models.evaluate(
+            f"{workdir}/saved_model", settings().data, session
+        )
+
+
+def test_a_dry_run_tells_of_every_phase_and_writes_nothing(
+    generators, tmp_path, capsys
+):
+    told = dry_run.rehearse(
+        generators(tmp_path / "run", discriminator="trained")
+    )
+    assert list(told["phases"]) == ["teach", "lit", "fine_tune"]
+    # 32 pictures: 4 steps of two batches, or 8 of one.
+    epochs = {name: phase["epochs"] for name, phase in told["phases"].items()}
+    assert epochs == {"teach": 5 / 4, "lit": 5 / 8, "fine_tune": 5 / 4}
+    assert all(phase["seconds"] > 0 for phase in told["phases"].values())
+    assert not any(tmp_path.iterdir())
+    printed = capsys.readouterr().out
+    for word in ("stargan10 → stargan8", "section 1", "MiB", "Nothing"):
+        assert word in printed

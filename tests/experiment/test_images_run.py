@@ -1,0 +1,211 @@
+"""All that is done with a model of images, done with a generator."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import lit_tf
+from lit_tf import config, data
+from lit_tf.data import augment
+from lit_tf.experiment import build, run
+
+NAMES = {"Black_Hair", "Male", "Young"}
+
+
+@pytest.fixture(scope="module")
+def taught(generators, tmp_path_factory):
+    """A finished teacher: its folder and its report."""
+    workdir = tmp_path_factory.mktemp("taught") / "it"
+    chosen = generators(workdir, kind=config.Teach)
+    return workdir, run.teach(chosen, command="lit-teach --x")
+
+
+@pytest.fixture(scope="module")
+def fixed(generators, taught, tmp_path_factory):
+    """A compression by a discriminator that stays: folder, report, trainers."""
+    workdir = tmp_path_factory.mktemp("fixed") / "it"
+    chosen = generators(
+        workdir,
+        teacher_weights=str(taught[0]),
+        fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
+    )
+    make, made = build.stages, {}
+
+    def making(*given):
+        for stage in make(*given):
+            made[stage.name] = stage.trainer
+            yield stage
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "stages", making)
+        report = run.compress(chosen, command="lit-compress --x")
+    return workdir, report, made
+
+
+def strict(path):
+    def fail(word):
+        raise AssertionError(f"{path} has {word}")
+
+    return json.loads(path.read_text(), parse_constant=fail)
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
+    workdir, report = taught
+    assert names(workdir) == {
+        *("checkpoints", "config.json", "curves.png", "discriminator.keras"),
+        *("logs", "metrics.jsonl", "recipe.flags", "report.json"),
+        *("report.md", "samples", "saved_model", "teacher.keras"),
+    }
+    assert names(workdir / "samples") == {
+        *("teach_000003.png", "teach_000005.png", "test.png")
+    }
+    told = strict(workdir / "report.json")
+    teacher = told["teacher"]
+    assert told == report
+    assert 0 <= teacher["attribute_accuracy"] <= 1
+    assert teacher["attributes"].keys() == NAMES
+    assert told["judged"]["pictures"] == 4 * 3
+    text = (workdir / "report.md").read_text()
+    assert "Judged on 12 pictures a generator" in text
+    assert "![Samples](samples/test.png)" in text and "lit-teach --x" in text
+
+
+def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
+    fixed,
+):
+    workdir, report, _ = fixed
+    assert names(workdir) == {
+        *("checkpoints", "config.json", "curves.png", "logs", "report.md"),
+        *("metrics.jsonl", "recipe.flags", "report.json", "samples"),
+        *("saved_model", "student.keras"),
+    }
+    assert names(workdir / "samples") == {
+        *("lit_000003.png", "lit_000005.png", "test.png"),
+        *(f"fine_tune_0000{step}.png" for step in ("03", "06", "09", "11")),
+    }
+    with Image.open(workdir / "samples" / "test.png") as grid:
+        # Four test pictures, of teacher and student; three changes.
+        assert grid.size == ((1 + 3) * 10, 4 * 2 * 10)
+    told = strict(workdir / "report.json")
+    assert told == report
+    assert told["student"]["depth"] == 8
+    assert told["student"]["likeness"]["l1"] > 0
+    text = (workdir / "report.md").read_text()
+    assert "![Samples](samples/test.png)" in text
+    assert "Student against teacher" in text
+
+
+def test_tensorboard_shows_the_samples(fixed):
+    workdir, *_ = fixed
+    (events,) = (workdir / "logs" / "fine_tune").glob("events.*")
+    steps = [
+        event.step
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag == "samples"
+    ]
+    assert steps == [3, 6, 9, 11]
+
+
+def test_a_fixed_discriminator_and_the_teacher_stay_bit_for_bit(taught, fixed):
+    at_work = fixed[2]["fine_tune"]
+    for path, model in (
+        ("discriminator.keras", at_work.discriminator),
+        ("teacher.keras", at_work.teacher),
+    ):
+        kept = lit_tf.load(taught[0] / path).get_weights()
+        for one, other in zip(model.get_weights(), kept, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def rows(workdir, phase):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["phase"] == phase]
+
+
+def test_a_fixed_discriminator_has_no_losses(fixed):
+    row = rows(fixed[0], "fine_tune")[-1]
+    assert row.keys() >= {"g_fake", "g_cls", "g_rec", "total"}
+    assert not any(name.startswith("d_") for name in row)
+    assert rows(fixed[0], "lit")[-1].keys() >= {"kd", "ir", "total"}
+
+
+def test_the_rate_falls_within_an_epoch(fixed):
+    rates = [row["learning_rate"] for row in rows(fixed[0], "lit")]
+    assert rates[:5] == pytest.approx([1e-3, 1e-3, 1e-3, 0.8e-3, 0.4e-3])
+
+
+def test_a_saved_model_makes_the_students_pictures_without_us(
+    fixed, generators, album, tmp_path
+):
+    workdir, *_ = fixed
+    images = data.load(
+        generators(tmp_path).data, data_dir=str(album)
+    ).test.inputs[:]
+    target = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
+    np.savez(tmp_path / "asked.npz", images=images, target=target)
+    program = (
+        "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
+        "import numpy as np, tensorflow as tf\n"
+        "folder, asked, answer = sys.argv[1:]\n"
+        "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
+        "asked = {k: tf.constant(v) for k, v in np.load(asked).items()}\n"
+        "(made,) = serve(**asked).values()\n"
+        "np.save(answer, made.numpy())\n"
+    )
+    files = (str(tmp_path / name) for name in ("asked.npz", "answer.npy"))
+    arguments = [program, str(workdir / "saved_model"), *files]
+    subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
+    made = np.load(tmp_path / "answer.npy")
+    student = lit_tf.load(workdir / "student.keras")
+    wanted = augment.to_bytes(
+        student((augment.unit(images), tf.constant(target)), training=False)
+    )
+    assert made.dtype == np.uint8
+    assert np.abs(made.astype(int) - wanted.numpy().astype(int)).max() <= 1
+    assert np.std(made) > 5  # Not one grey.
+
+
+def position(workdir, phase):
+    with np.load(workdir / "checkpoints" / f"{phase}.npz") as archive:
+        return json.loads(str(archive["position"]))
+
+
+def test_a_phase_of_steps_ends_at_the_very_step(fixed):
+    # An epoch has 8 steps: one ends within the first, one in the second.
+    for phase, steps in (("lit", 5), ("fine_tune", 11)):
+        assert position(fixed[0], phase)["step"] == steps
+        told = [row["step"] for row in rows(fixed[0], phase)]
+        assert sorted(set(told)) == [*range(1, steps + 1)]
+
+
+def test_a_phase_of_steps_ends_there_also_when_steps_run_together(
+    fixed, taught, generators, tmp_path
+):
+    run.compress(
+        generators(
+            tmp_path,
+            teacher_weights=str(taught[0]),
+            fine_tune=dataclasses.replace(
+                generators(tmp_path).fine_tune, steps=11
+            ),
+            run=config.Run(steps_per_execution=2),
+        )
+    )
+    for phase, steps in (("lit", 5), ("fine_tune", 11)):
+        assert position(tmp_path, phase)["step"] == steps
+        assert rows(tmp_path, phase)[-1]["step"] == steps
+        assert (tmp_path / "samples" / f"{phase}_{steps:06}.png").is_file()
+    with np.load(tmp_path / "checkpoints" / "fine_tune.npz") as archive:
+        taken = [int(v) for v in archive.values() if v.dtype == np.int64]
+    assert taken == [11]  # The optimiser's own count.

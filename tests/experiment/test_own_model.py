@@ -1,0 +1,230 @@
+"""Somebody's own model and data: a student, or one sentence why not."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from home_made import residual_rows
+
+import lit_tf
+from lit_tf import config, errors
+from lit_tf.experiment import saved_models
+from lit_tf.experiment.run import build, compress, fit
+from lit_tf.sections import cost
+
+_CUSTOM = """
+import keras
+
+@keras.saving.register_keras_serializable("mine")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+
+
+def home_made(classes=3, softmax=True, extra=()):
+    """Rows of residual blocks in a nested model, and a softmax."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = residual_rows(inputs, blocks=3)
+    backbone = keras.Model(inputs, x, name="backbone")
+    x = image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
+    for layer in extra:
+        x = layer(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(backbone(x))
+    activation = "softmax" if softmax else None
+    x = keras.layers.Dense(classes, activation=activation, name="answer")(x)
+    return keras.Model(image, x, name="mine")
+
+
+@pytest.fixture
+def own(tmp_path, one_epoch):
+    """A function: a model, settings → the run's settings, on arrays."""
+    random = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "mine.npz",
+        x_train=random.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8),
+        y_train=np.arange(60) % 3,
+    )
+
+    def make(model, *, suffix=".keras", **settings):
+        path = tmp_path / f"mine{suffix}"
+        model.save(path)
+        phase = one_epoch(32)
+        settings = {"shrink": config.Shrink(compression=1.8)} | settings
+        return config.Compress(
+            teacher_weights=str(path),
+            lit=phase,
+            fine_tune=phase,
+            session=config.Session(
+                workdir=str(tmp_path / "run"),
+                data_dir=str(tmp_path / "mine.npz"),
+            ),
+            **settings,
+        )
+
+    return make
+
+
+def test_a_model_of_ones_own_is_compressed(own, tmp_path):
+    model = home_made()
+    told = compress(own(model))
+    assert told["student"]["model"] == "mine_2_1"
+    assert told["compression"]["flops"] >= 1.8
+    student = lit_tf.load(tmp_path / "run" / "student.keras")
+    assert cost.flops(student) == told["student"]["flops"]
+    # Logits came of the softmax, and the rescaling stayed in the stem.
+    x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
+    teacher = saved_models.teacher(own(model), build.dataset(own(model)))
+    np.testing.assert_allclose(
+        keras.ops.softmax(teacher(x)), model(x), rtol=1e-5, atol=1e-6
+    )
+    assert "rescaling" in [layer.name for layer in student.stem.layers]
+    # The same command finds it finished; another compression is another run.
+    assert compress(own(model)) == told
+    with pytest.raises(errors.SettingsError, match="--compression was 1.8"):
+        compress(own(model, shrink=config.Shrink(compression=1.2)))
+
+
+def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
+    own, tmp_path, monkeypatch
+):
+    shrink = config.Shrink(compression=1.05, compression_of="latency")
+    settings = own(home_made(), shrink=shrink)
+    folder = tmp_path / "run"
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            compress(settings)
+    chosen = json.loads((folder / "config.json").read_text())["blocks"]
+    # As if the machine were another now, and nothing were fast enough.
+    monkeypatch.setattr(
+        cost, "medians_ms", lambda models, *_, **__: dict.fromkeys(models, 1)
+    )
+    told = compress(settings)
+    assert told["student"]["model"] == "mine_" + "_".join(map(str, chosen))
+    assert told["settings"]["compression"] == 1.05
+
+
+def test_several_machines_measure_no_latency():
+    with pytest.raises(errors.SettingsError, match="would not find the same"):
+        config.Compress(
+            shrink=config.Shrink(compression=2.0, compression_of="latency"),
+            run=config.Run(strategy="multi_worker"),
+        )
+
+
+def test_it_is_cut_and_shrunk_as_it_is_told(own):
+    settings = own(
+        home_made(),
+        shrink=config.Shrink(
+            keep=(2,), cuts=("backbone/conv", "backbone/row0_2_relu")
+        ),
+        init="teacher_blocks",
+        no_fine_tune=True,
+    )
+    told = compress(settings)
+    assert told["student"]["model"] == "mine_2"
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "words"),
+    [
+        (
+            home_made,
+            {"shrink": config.Shrink()},
+            "same number of sections",
+        ),
+        (
+            lambda: home_made(classes=4),
+            {},
+            r"3 classes. Received: model mine with .* outputs \(4,\)",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(compression=50)},
+            r"can be 2\.\d\d at most",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(keep=(9, 9))},
+            "its blocks: 3, 3",
+        ),
+        (
+            home_made,
+            {"shrink": config.Shrink(keep=(1,), cuts=("nowhere", "pool"))},
+            "no layer 'nowhere'",
+        ),
+    ],
+)
+def test_what_cannot_be_made_of_it_is_said(own, make, settings, words):
+    with pytest.raises(errors.SettingsError, match=words):
+        compress(own(make(), **settings))
+
+
+def test_a_student_is_named_or_made_but_not_both():
+    with pytest.raises(errors.SettingsError, match="one of them has to go"):
+        config.Compress(student="resnet8", shrink=config.Shrink(keep=(1, 1)))
+
+
+def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
+    settings = own(home_made())
+    path = pathlib.Path(settings.teacher_weights)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+        compress(settings)
+    code = own(home_made(extra=[keras.layers.Lambda(lambda x: x + 1)]))
+    with pytest.raises(errors.DataError, match="which is never run"):
+        compress(code)
+
+
+def test_classes_of_ones_own_are_imported(own, tmp_path):
+    # In a process that does not know them yet.
+    (tmp_path / "my_layers.py").write_text(_CUSTOM)
+    make = (
+        "import sys; sys.path.insert(0, '.'); import my_layers, keras; "
+        "x = keras.Input((8, 8, 3)); y = my_layers.Doubled()(x / 510); "
+        "y = keras.layers.Conv2D(4, 3, padding='same')(y)\n"
+        "for i in range(3):\n"
+        "  z = keras.layers.Conv2D(4, 3, padding='same')(y)\n"
+        "  y = keras.layers.Add()([y, z])\n"
+        "y = keras.layers.GlobalAveragePooling2D()(y)\n"
+        "y = keras.layers.Dense(3)(y)\n"
+        "keras.Model(x, y, name='mine').save('custom.keras')"
+    )
+    own(home_made())  # The arrays.
+    command = [
+        sys.executable,
+        "-m",
+        "lit_tf.launch.compress",
+        "--teacher_weights=custom.keras",
+        "--data_dir=mine.npz",
+        "--keep=2",
+        "--lit_epochs=1",
+        "--fine_tune_epochs=0",
+        "--lit_milestones=",
+        "--fine_tune_milestones=",
+        "--no_fine_tune",
+    ]
+
+    def run(*arguments):
+        return subprocess.run(
+            arguments, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert run(sys.executable, "-c", make).returncode == 0
+    with pytest.raises(errors.DataError, match="--custom_objects"):
+        lit_tf.load(tmp_path / "custom.keras")
+    known = run(*command, "--custom_objects=my_layers")
+    assert known.returncode == 0, known.stderr
+    report = json.loads((tmp_path / "runs/compress/report.json").read_text())
+    assert report["student"]["model"] == "mine_2"

@@ -1,0 +1,354 @@
+"""The whole of it, tiny, on real digits."""
+
+import dataclasses
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
+
+import lit_tf
+from lit_tf import config, data, errors, models
+from lit_tf.experiment import saved_models
+from lit_tf.experiment.run import compress
+
+SHORT = config.Phase(
+    epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
+)
+
+
+def _config(workdir, **changes):
+    session = config.Session(workdir=str(workdir))
+    settings = {
+        "teacher": "resnet14",
+        "student": "resnet8",
+        "teach": dataclasses.replace(SHORT, epochs=3),
+        "lit": dataclasses.replace(SHORT, epochs=2),
+        "fine_tune": SHORT,
+        "session": session,
+    }
+    return config.Compress(**settings | changes)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run: its folder, and what it reported."""
+    workdir = tmp_path_factory.mktemp("run")
+    told = compress(_config(workdir), command="lit-compress --x")
+    return workdir, told
+
+
+def test_a_run_leaves_its_folder(run):
+    workdir, _ = run
+    assert {path.name for path in workdir.iterdir()} - {".lock"} == {
+        "checkpoints",
+        "config.json",
+        "curves.png",
+        "logs",
+        "metrics.jsonl",
+        "recipe.flags",
+        "report.json",
+        "report.md",
+        "saved_model",
+        "student.keras",
+        "teacher",
+    }
+
+
+def test_a_report_says_what_was_lost_and_gained(run):
+    workdir, told = run
+    assert told == json.loads((workdir / "report.json").read_text())
+    for role in ("teacher", "student"):
+        facts = told[role]
+        assert 0 < facts["test_accuracy"] <= 1
+        assert facts["parameters"] > 0 and facts["flops"] > 0
+        assert facts["saved_model_bytes"] > 0 and facts["latency_ms"] > 0
+    for which in ("last", "best"):
+        one = told["student"][which]
+        assert one["epoch"] == 1
+        assert 0 < one["validation_accuracy"] <= 1
+    assert told["compression"]["depth"] == 14 / 8
+    assert told["compression"].keys() >= {"parameters", "flops", "latency"}
+    assert told["wall_seconds"].keys() >= {"teach", "lit", "fine_tune"}
+    assert 0 < told["agreement"] <= 1
+    gap = told["difference"]
+    assert gap["low"] <= gap["difference"] <= gap["high"]
+    assert told["export_max_difference"] < 1e-4
+    assert told["settings"]["student"] == "resnet8"
+
+
+def test_a_report_for_people_has_the_command_and_the_table(run):
+    workdir, _ = run
+    text = (workdir / "report.md").read_text()
+    assert "lit-compress --x" in text
+    assert "| test accuracy" in text
+    assert "student resnet8" in text
+
+
+def test_the_student_the_saved_model_and_the_report_agree(run):
+    workdir, told = run
+    for path in (workdir, workdir / "student.keras", workdir / "saved_model"):
+        judged = saved_models.evaluate(path, config.Data())
+        assert judged["test_accuracy"] == told["student"]["test_accuracy"]
+        assert judged["test_examples"] == 360
+
+
+def test_the_student_is_not_the_teacher(run):
+    workdir, _ = run
+    student = lit_tf.load(workdir / "student.keras")
+    assert student.name == "resnet8"
+    assert len(student.weights) == len(
+        models.get("resnet8")(
+            input_shape=(8, 8, 1), classes=10, mean=(0,), std=(1,)
+        ).weights
+    )
+    loaded = tf.saved_model.load(str(workdir / "saved_model"))
+    assert len(loaded.variables) == len(student.weights)
+
+
+def test_the_scalars_of_the_paper_are_logged(run):
+    workdir, _ = run
+    rows = [
+        json.loads(line)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
+    lit = [row for row in rows if row["phase"] == "lit"]
+    assert len(lit) == 2
+    for k in (1, 2, 3):
+        for stream in ("teacher_fed", "student_fed"):
+            assert lit[-1][f"section_{k}/penalty_{stream}"] > 0
+    assert lit[-1].keys() >= {
+        *("total", "hard", "soft", "ir", "kd", "accuracy", "loss"),
+        *("learning_rate", "examples_per_second", "validation/accuracy"),
+    }
+    assert lit[-1]["loss"] == pytest.approx(lit[-1]["total"])
+    assert {d.name for d in (workdir / "logs").iterdir()} == {
+        *("lit", "fine_tune", "teacher")
+    }
+
+
+def test_the_settings_are_in_tensorboards_hparams_tab(run):
+    workdir, _ = run
+    events = event_accumulator.EventAccumulator(str(workdir / "logs" / "lit"))
+    events.Reload()
+    shown = events.PluginTagToContent("hparams")
+    assert b"temperature" in shown["_hparams_/session_start_info"]
+    # Or TensorBoard would show the average of both phases.
+    assert b"phase" in shown["_hparams_/session_start_info"]
+
+
+def test_the_teacher_is_a_line_beside_the_student(run):
+    workdir, told = run
+    events = event_accumulator.EventAccumulator(
+        str(workdir / "logs" / "teacher")
+    )
+    events.Reload()
+    line = [
+        tf.make_ndarray(event.tensor_proto)
+        for event in events.Tensors("validation/accuracy")
+    ]
+    assert len(line) == 3
+    level = told["teacher"]["validation_accuracy"]
+    assert line == pytest.approx([level] * 3)
+
+
+def test_a_teacher_that_was_left_is_taken_up_again(run, tmp_path, capsys):
+    workdir, first = run
+    settings = _config(tmp_path, teacher_weights=str(workdir / "teacher"))
+    told = compress(settings)
+    assert "was not trained on the validation" in capsys.readouterr().out
+    assert "teach" not in told["wall_seconds"]
+    # The same teacher, student and seed: the same student.
+    assert told["student"]["last"] == first["student"]["last"]
+
+
+def test_a_teacher_of_another_split_is_told(run, tmp_path, capsys):
+    workdir, _ = run
+    settings = _config(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        data=config.Data(split_seed=1),
+        min_teacher_accuracy=1.0,
+    )
+    with pytest.raises(errors.SettingsError, match="min_teacher_accuracy=1.0"):
+        compress(settings)
+    assert "may have seen the validation examples" in capsys.readouterr().out
+
+
+def test_without_validation_the_last_student_is_exported(run, tmp_path):
+    workdir, _ = run
+    settings = _config(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        data=config.Data(validation_fraction=0),
+        run=config.Run(dtype="mixed_bfloat16", strategy="mirrored"),
+        lit=SHORT,
+    )
+    told = compress(settings)
+    assert told["student"]["best"] is None
+    assert told["student"]["exported"] == "last"
+    assert told["student"]["last"]["validation_accuracy"] is None
+    kept = lit_tf.load(tmp_path / "student.keras")
+    assert kept.sections[0].compute_dtype == "float32"
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
+    workdir, _ = run
+    settings = _config(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        lit=dataclasses.replace(SHORT, learning_rate=1e30),
+        session=config.Session(workdir=str(tmp_path), checkpoint_steps=1),
+    )
+    with pytest.raises(errors.NonFiniteLossError) as caught:
+        compress(settings)
+    assert "Phase lit, epoch 1, step 2: the teacher-fed penalty of section" in (
+        str(caught.value)
+    )
+    with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
+        for name in archive.files:
+            if name != "position":
+                assert np.isfinite(archive[name]).all(), name
+
+
+def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
+    workdir, _ = run
+    settings = _config(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        # 1,293 training images: the last batch of an epoch is one image.
+        lit=dataclasses.replace(SHORT, batch_size=323),
+        fine_tune=dataclasses.replace(SHORT, epochs=0),
+        run=config.Run(strategy="mirrored"),
+    )
+    told = compress(settings)
+    assert np.isfinite(told["student"]["last"]["test_accuracy"])
+    with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
+        for name in archive.files:
+            if name != "position":
+                assert np.isfinite(archive[name]).all(), name
+
+
+def test_sections_that_differ_are_known_before_anything_is_trained(tmp_path):
+    wide = models.MODELS["resnet"].build(
+        8, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=8
+    )
+    wide.save(tmp_path / "wide.keras")
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "wide.keras")
+    )
+    with pytest.raises(errors.SettingsError, match="the stem") as caught:
+        compress(settings)
+    assert "teacher (8, 8, 8), student (8, 8, 16)" in str(caught.value)
+
+
+def test_a_model_without_sections_is_no_teacher(tmp_path):
+    keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    ).save(tmp_path / "plain.keras")
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "plain.keras")
+    )
+    with pytest.raises(errors.SettingsError, match="must repeat blocks"):
+        compress(settings)
+
+
+def test_a_teacher_of_other_images_is_refused(tmp_path, build):
+    build().save(tmp_path / "other.keras")
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "other.keras")
+    )
+    with pytest.raises(errors.SettingsError, match="digits has inputs"):
+        compress(settings)
+
+
+def test_weights_of_another_depth_are_refused(tmp_path):
+    shallow = models.get("resnet8")(
+        input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,)
+    )
+    shallow.save_weights(tmp_path / "shallow.weights.h5")
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "shallow.weights.h5")
+    )
+    with pytest.raises(errors.DataError, match="weights of resnet14"):
+        compress(settings)
+
+
+def test_a_saved_model_is_not_replaced_unasked(run, tmp_path):
+    workdir, _ = run
+    saved_models.to_saved_model(workdir, tmp_path / "out", config.Data())
+    with pytest.raises(errors.DataError, match="--overwrite"):
+        saved_models.to_saved_model(workdir, tmp_path / "out", config.Data())
+    saved_models.to_saved_model(
+        workdir, tmp_path / "out", config.Data(), overwrite=True
+    )
+
+
+@pytest.mark.parametrize("output", ["thesis", "thesis/notes/..", "."])
+def test_nothing_but_a_saved_model_is_ever_replaced(
+    run, tmp_path, monkeypatch, output
+):
+    workdir, _ = run
+    (tmp_path / "thesis" / "notes").mkdir(parents=True)
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.DataError, match="is no SavedModel"):
+        saved_models.to_saved_model(
+            workdir, output, config.Data(), overwrite=True
+        )
+    assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
+
+
+def test_a_run_folders_teacher_is_its_teacher(run, tmp_path, capsys):
+    workdir, _ = run
+    settings = _config(tmp_path, teacher_weights=str(workdir))
+    dataset = data.load(settings.data)
+    assert saved_models.teacher(settings, dataset).name == "resnet14"
+    assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
+
+
+def test_a_folder_without_a_teacher_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "empty")
+    )
+    with pytest.raises(errors.DataError, match="holds neither"):
+        compress(settings)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 garbage", None])
+def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(run[0], copy)
+    (copy / "report.json").unlink()
+    checkpoint = copy / "checkpoints" / "fine_tune.npz"
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(
+        whole[: len(whole) // 2] if damage is None else damage
+    )
+    with pytest.raises(errors.DataError, match="fine_tune.npz is damaged"):
+        compress(_config(copy))
+
+
+def test_what_is_missing_of_a_finished_run_is_written_again(run, tmp_path):
+    workdir, told = run
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    (copy / "student.keras").unlink()
+    (copy / "teacher" / "teacher.keras").unlink()
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write("{ cut off")
+    again = compress(_config(copy))
+    assert again["student"]["last"] == told["student"]["last"]
+    assert (copy / "teacher" / "teacher.keras").is_file()
+
+
+def test_a_damaged_report_is_refused(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run[0], copy)
+    (copy / "report.json").write_text("{")
+    with pytest.raises(errors.DataError, match="Remove report.json"):
+        compress(_config(copy))

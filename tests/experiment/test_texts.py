@@ -1,0 +1,257 @@
+"""All that is done with a model of images, done with a model of texts."""
+
+import functools
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lit_tf
+from lit_tf import config, data, layers, models
+from lit_tf.data import batches, characters
+from lit_tf.experiment import dry_run, saved_models
+from lit_tf.experiment.run import compress
+from lit_tf.interop import import_model
+from lit_tf.models import torch_weights, vdcnn
+from lit_tf.sections import sectioned_model
+from lit_tf.training import callbacks, devices
+
+LENGTH = 64
+WORDS = ("awful, broke at once", "fine I guess", "wonderful! 👍")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny():
+    """A variant of the VDCNNs with few weights."""
+    few = {"filters": (4, 6, 8, 10), "hidden": 12}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vdcnn.VARIANTS, "tiny", few)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with reviews of three classes, told apart by their words."""
+    folder = tmp_path_factory.mktemp("reviews")
+    for name, count in (("train.csv", 60), ("test.csv", 30)):
+        rows = (
+            f'"{i % 3 + 1}","Review {i}","{WORDS[i % 3]}"\n'
+            for i in range(count)
+        )
+        (folder / name).write_text("".join(rows))
+    return folder
+
+
+def settings(folder, workdir, **changed):
+    phase = config.Phase(
+        epochs=2, batch_size=16, learning_rate=0.05, weight_decay=1e-4
+    )
+    given = {
+        "teacher": "vdcnn17_tiny",
+        "student": "vdcnn9_tiny",
+        "teach": phase,
+        "lit": phase,
+        "fine_tune": phase,
+        "data": config.Data(dataset="csv", text_length=LENGTH),
+        "session": config.Session(
+            workdir=str(workdir), data_dir=str(folder), log_steps=1
+        ),
+    }
+    return config.Compress(**given | changed)
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    """A finished run: its folder and its report."""
+    workdir = tmp_path_factory.mktemp("run") / "it"
+    return workdir, compress(settings(folder, workdir))
+
+
+def test_a_run_of_texts_leaves_what_one_of_images_leaves(run):
+    workdir, report = run
+    assert report["data"]["train"] == 54
+    assert report["student"]["depth"] == 9
+    assert report["export_max_difference"] < 1e-5
+    assert report["student"]["latency_ms"] > 0
+    for name in ("report.md", "curves.png", "student.keras", "saved_model"):
+        assert (workdir / name).exists()
+
+
+def test_its_saved_model_answers_texts_as_the_student_does(run, close):
+    workdir, _ = run
+    student = lit_tf.load(workdir / "student.keras")
+    texts = tf.constant(WORDS)
+    codes = sectioned_model.opening(student, layers.Characters).encode(texts)
+    served = tf.saved_model.load(str(workdir / "saved_model"))
+    close(served.serve(texts)["logits"], student(codes, training=False), 1e-5)
+
+
+def shown(workdir, phase):
+    """Returns the tables of texts in a phase's TensorBoard, by step."""
+    (events,) = (workdir / "logs" / phase).glob("events.*")
+    return {
+        event.step: value.tensor.string_val[0].decode()
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag == "validation/texts"
+    }
+
+
+def test_tensorboard_shows_texts_and_what_is_said_of_them(run):
+    workdir, _ = run
+    for phase in ("lit", "fine_tune"):
+        tables = shown(workdir, phase)
+        assert list(tables) == [4, 8]
+        heading, _, *rows = tables[8].splitlines()
+        assert heading == "|text|label|teacher|student|"
+        assert len(rows) == 6
+        for row in rows:
+            _, text, label, teacher, student, _ = row.split("|")
+            word = WORDS[int(label) - 1].replace("👍", "\ufffd").lower()
+            assert text.startswith("review ") and text.endswith(word)
+            for said in (teacher, student):
+                assert re.fullmatch(r"[123] \(\d+%\)", said)
+    taught = shown(workdir / "teacher", "teach")
+    assert taught[8].startswith("|text|label|student|\n")
+
+
+@pytest.mark.parametrize("model", ["student.keras", "saved_model"])
+def test_it_is_evaluated_from_a_file_and_as_served(run, folder, model):
+    workdir, report = run
+    told = saved_models.evaluate(
+        str(workdir / model),
+        config.Data(dataset="csv", text_length=LENGTH),
+        config.Session(data_dir=str(folder)),
+    )
+    assert told["test_accuracy"] == report["student"]["test_accuracy"]
+
+
+def test_a_model_of_other_lengths_is_refused(run, folder):
+    workdir, _ = run
+    with pytest.raises(ValueError, match=r"inputs \(65,\).*inputs \(64,\)"):
+        saved_models.evaluate(
+            str(workdir / "student.keras"),
+            config.Data(dataset="csv", text_length=65),
+            config.Session(data_dir=str(folder)),
+        )
+
+
+def test_it_is_exported_again(run, folder, tmp_path):
+    workdir, _ = run
+    gap = saved_models.to_saved_model(
+        str(workdir),
+        str(tmp_path / "again"),
+        config.Data(dataset="csv", text_length=LENGTH),
+        config.Session(data_dir=str(folder)),
+    )
+    assert gap < 1e-5
+
+
+def test_a_resumed_run_of_texts_ends_with_the_same_bits(
+    run, folder, tmp_path, monkeypatch
+):
+    workdir, _ = run
+    chosen = settings(
+        folder,
+        tmp_path / "broken",
+        teacher_weights=str(workdir / "teacher"),
+        session=config.Session(
+            workdir=str(tmp_path / "broken"),
+            data_dir=str(folder),
+            checkpoint_steps=1,
+        ),
+    )
+    save, seen = callbacks.Saver.on_train_batch_end, []
+
+    def interrupted(self, batch, logs=None):
+        save(self, batch, logs)
+        seen.append(batch)
+        if len(seen) in (2, 11):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(callbacks.Saver, "on_train_batch_end", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            compress(chosen)
+    compress(chosen)
+    undisturbed, resumed = (
+        lit_tf.load(place / "student.keras").get_weights()
+        for place in (workdir, tmp_path / "broken")
+    )
+    for one, other in zip(undisturbed, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_dry_run_tells_what_a_run_of_texts_needs(folder, tmp_path, capsys):
+    told = dry_run.rehearse(settings(folder, tmp_path / "none"))
+    assert told["phases"].keys() == {"teach", "lit", "fine_tune"}
+    assert not (tmp_path / "none").exists()
+    assert "vdcnn9_tiny: " in capsys.readouterr().out
+
+
+def test_the_teachers_answers_to_texts_are_kept(run, folder, tmp_path):
+    workdir, report = run
+    again = compress(
+        settings(
+            folder,
+            tmp_path / "run",
+            teacher_weights=str(workdir / "teacher"),
+            frozen=config.Frozen(teacher_cache="memory", teacher_cache_views=1),
+            no_fine_tune=True,
+        )
+    )
+    assert again["student"]["depth"] == report["student"]["depth"]
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_texts_are_learned_in_half_precision(build, batch, dtype):
+    teacher, student = build("vdcnn17_tiny"), build("vdcnn9_tiny", seed=1)
+    student = sectioned_model.with_policy(student, dtype)
+    trainer = lit_tf.LIT(teacher, student)
+    trainer.compile(lit_tf.SGD(0.05, momentum=0.9))
+    texts = batch(32, name="vdcnn9_tiny")
+    told = trainer.fit(*texts, batch_size=16, epochs=4, verbose=0).history
+    assert told["hard"][-1] < told["hard"][0]
+    assert all(np.isfinite(value).all() for value in student.get_weights())
+
+
+def test_replicas_read_their_pieces_of_a_file(folder):
+    chosen = config.Data(dataset="csv", text_length=LENGTH)
+    split = data.load(chosen, data_dir=str(folder)).train
+    strategy = devices.strategy("mirrored")
+    read = functools.partial(batches.evaluation, split, batch_size=16)
+    pieces = [
+        piece.numpy()
+        for inputs, _ in batches.distribute(read, strategy)
+        for piece in strategy.experimental_local_results(inputs)
+    ]
+    assert [len(piece) for piece in pieces] == [8] * 6 + [3] * 2
+    np.testing.assert_array_equal(np.concatenate(pieces), split.inputs[:])
+
+
+def test_a_model_of_images_does_not_read_texts(folder, tmp_path):
+    chosen = settings(folder, tmp_path / "run", student="resnet8")
+    with pytest.raises(ValueError, match="resnet8 must be given .* mean and"):
+        compress(chosen)
+
+
+def test_published_names_are_imported_for_texts(tmp_path):
+    form = {"alphabet": characters.ALPHABET, "classes": 2}
+    model = models.get("vdcnn9_tiny")(input_shape=(LENGTH,), **form)
+    arrays = {
+        name: torch_weights.to_torch(variable)
+        for name, variable in models.published(model).items()
+    }
+    assert arrays["character_embedding.weight"].shape == (69, 16)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    chosen = config.Data(dataset="amazon_polarity", text_length=LENGTH)
+    places = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
+    told = import_model.import_model(*places, chosen, model="vdcnn9_tiny")
+    assert told["normalization"] == "none"
+    codes = np.arange(2 * LENGTH).reshape(2, LENGTH) % 69
+    np.testing.assert_array_equal(lit_tf.load(places[1])(codes), model(codes))
+    with pytest.raises(ValueError, match="`normalization` is of images"):
+        import_model.import_model(
+            *places, chosen, model="vdcnn9_tiny", normalization="imagenet"
+        )

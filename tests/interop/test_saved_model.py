@@ -1,0 +1,260 @@
+"""The SavedModel: it answers alike and needs nothing of ours."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import errors, layers
+from lit_tf.data import characters
+from lit_tf.interop import saved_model, signatures
+from lit_tf.methods import lit
+from lit_tf.models import vdcnn
+from lit_tf.sections import sectioned_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small convolutional student, its folder and images to ask with."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4, 4, 3), name="image")
+    y = keras.layers.Conv2D(6, 3)(x)
+    y = keras.layers.BatchNormalization()(y)
+    y = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(y))
+    model = keras.Model(x, y, name="student")
+    folder = tmp_path_factory.mktemp("exported") / "saved_model"
+    images = np.random.default_rng(0).normal(size=(6, 4, 4, 3))
+    images = images.astype("float32")
+    assert saved_model.write(model, folder, images) < 1e-5
+    return model, folder, images
+
+
+def softmax(logits):
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def test_it_answers_with_the_models_logits_and_probabilities(made, close):
+    model, folder, images = made
+    loaded = tf.saved_model.load(str(folder))
+    answers = loaded.serve(tf.constant(images))
+    expected = model(images, training=False).numpy()
+    assert set(answers) == {"logits", "probabilities"}
+    close(answers["logits"], expected, 1e-5)
+    close(answers["probabilities"], softmax(expected), 1e-5)
+
+
+def stored(folder):
+    """Returns shape and type of every variable in a SavedModel."""
+    checkpoint = tf.train.load_checkpoint(str(folder / "variables/variables"))
+    types = checkpoint.get_variable_to_dtype_map()
+    return sorted(
+        (shape, types[name].name)
+        for name, shape in checkpoint.get_variable_to_shape_map().items()
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    )
+
+
+def test_its_signature_serves_the_same_by_name(made):
+    _, folder, images = made
+    loaded = tf.saved_model.load(str(folder))
+    signature = loaded.signatures["serving_default"]
+    _, named = signature.structured_input_signature
+    assert list(named) == ["inputs"]
+    answers = signature(inputs=tf.constant(images))
+    for name, answer in loaded.serve(tf.constant(images)).items():
+        np.testing.assert_allclose(answers[name], answer, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 17])
+def test_it_takes_a_batch_of_any_size(made, size):
+    _, folder, images = made
+    many = tf.constant(np.resize(images, (size, 4, 4, 3)))
+    loaded = tf.saved_model.load(str(folder))
+    assert loaded.serve(many)["logits"].shape == (size, 5)
+    signature = loaded.signatures["serving_default"]
+    assert signature(many)["probabilities"].shape == (size, 5)
+
+
+def test_it_is_read_again_as_a_function_of_images(made):
+    model, folder, images = made
+    read = saved_model.read(folder)
+    assert read.inputs[0].shape == (None, 4, 4, 3)
+    assert read.output_shape == (None, 5)
+    np.testing.assert_allclose(
+        read(images), model(images, training=False), atol=1e-5
+    )
+
+
+def test_it_loads_where_this_package_cannot_be_imported(made, tmp_path):
+    model, folder, images = made
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
+        "import numpy as np, tensorflow as tf\n"
+        "folder, images, answer = sys.argv[1:]\n"
+        "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
+        "logits = serve(tf.constant(np.load(images)))['logits']\n"
+        "np.save(answer, logits.numpy())\n"
+    )
+    images_file, answer = tmp_path / "images.npy", tmp_path / "answer.npy"
+    arguments = [program, folder, images_file, answer]
+    subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(
+        np.load(answer), model(images, training=False), atol=1e-5
+    )
+
+
+def test_only_the_students_variables_are_in_it(build, batch, tmp_path):
+    trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
+    trainer.compile(run_eagerly=True)
+    trainer.train_on_batch(*batch(4))
+    saved_model.write(trainer.student, tmp_path / "student", batch(2)[0])
+    ours = [(list(v.shape), "float32") for v in trainer.student.variables]
+    assert stored(tmp_path / "student") == sorted(ours)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy, close):
+    model, _, images = made
+    mixed = sectioned_model.with_policy(model, policy)
+    gap = saved_model.write(mixed, tmp_path / "saved_model", images)
+    assert gap < 1e-5
+    loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
+    assert {kind for _, kind in stored(tmp_path / "saved_model")} == {"float32"}
+    graph = loaded.signatures["serving_default"].graph
+    nested = [f.graph for f in graph._functions.values() if hasattr(f, "graph")]
+    dtypes = {
+        tensor.dtype
+        for each in (graph, *nested)
+        for op in each.get_operations()
+        for tensor in op.outputs
+    }
+    assert tf.float32 in dtypes
+    assert not dtypes & {tf.float16, tf.bfloat16}
+    close(loaded.serve(images)["logits"], model(images), 1e-5)
+
+
+def test_the_student_itself_stays_as_it_was(made, tmp_path):
+    model, _, images = made
+    mixed = sectioned_model.with_policy(model, "mixed_bfloat16")
+    before = mixed.get_weights()
+    saved_model.write(mixed, tmp_path / "saved_model", images)
+    assert mixed.layers[1].compute_dtype == "bfloat16"
+    for old, new in zip(before, mixed.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("off", [1.0, float("nan")])
+def test_other_answers_are_refused_and_nothing_is_left(
+    made, tmp_path, monkeypatch, off
+):
+    model, _, images = made
+    write = saved_model._write
+
+    def write_another(front, path):
+        student = front.model
+        student.layers[-1].bias.assign(student.layers[-1].bias + off)
+        write(front, path)
+        student.layers[-1].bias.assign(model.layers[-1].bias)
+
+    monkeypatch.setattr(saved_model, "_write", write_another)
+    with pytest.raises(errors.DataError, match="Nothing was written"):
+        saved_model.write(model, tmp_path / "saved_model", images)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_replaced_whole(made, tmp_path):
+    model, _, images = made
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    (folder / "stale").write_text("of another model")
+    saved_model.write(model, folder, images)
+    assert not (folder / "stale").exists()
+    assert saved_model.read(folder).output_shape == (None, 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
+    model, _, images = made
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    (folder / "kept").write_text("of an earlier run")
+    monkeypatch.setattr(signatures.Pixels, "tolerance", -1.0)
+    with pytest.raises(errors.DataError):
+        saved_model.write(model, folder, images)
+    assert (folder / "kept").read_text() == "of an earlier run"
+    assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_folder_without_a_saved_model_is_refused(tmp_path):
+    with pytest.raises(
+        errors.DataError, match="is not a classifier's SavedModel that"
+    ):
+        saved_model.read(tmp_path)
+
+
+TEXTS = ["It is great, 5 stars!", "Déjà vu 👍", "", "x" * 300]
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory):
+    """A small model of texts, its folder, and the codes of `TEXTS`."""
+    keras.utils.set_random_seed(0)
+    model = vdcnn.build(
+        9,
+        input_shape=(64,),
+        classes=3,
+        alphabet=characters.ALPHABET,
+        filters=(4, 6, 8, 10),
+        hidden=12,
+    )
+    codes = (
+        sectioned_model.opening(model, layers.Characters)
+        .encode(tf.constant(TEXTS))
+        .numpy()
+    )
+    model(codes, training=True)
+    folder = tmp_path_factory.mktemp("exported") / "saved_model"
+    assert saved_model.write(model, folder, codes) < 1e-5
+    return model, folder, codes
+
+
+def test_a_model_of_texts_is_served_texts(reading, close):
+    model, folder, codes = reading
+    loaded = tf.saved_model.load(str(folder))
+    expected = model(codes, training=False)
+    close(loaded.serve(tf.constant(TEXTS))["logits"], expected, 1e-5)
+    answers = loaded.signatures["serving_default"](texts=tf.constant(TEXTS[:1]))
+    close(answers["probabilities"], tf.nn.softmax(expected)[:1], 1e-5)
+
+
+def test_a_model_of_texts_is_read_again_as_a_function_of_codes(reading):
+    model, folder, codes = reading
+    read = saved_model.read(folder)
+    assert (read.inputs[0].shape, read.output_shape) == ((None, 64), (None, 3))
+    expected = model(codes, training=False)
+    np.testing.assert_allclose(read(codes), expected, atol=1e-5)
+
+
+def test_texts_are_served_where_this_package_cannot_be_imported(reading):
+    model, folder, codes = reading
+    program = (
+        "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
+        "import tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "answers = model.serve(tf.constant(sys.argv[2:]))\n"
+        "print(answers['logits'].numpy().tolist())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, folder, *TEXTS],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    expected = model(codes, training=False)
+    np.testing.assert_allclose(json.loads(said), expected, atol=1e-5)

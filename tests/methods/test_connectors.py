@@ -1,0 +1,231 @@
+"""A student of fewer channels: what lies between, and that nothing is left."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import config, data, errors, models
+from lit_tf.experiment import run
+from lit_tf.losses import penalties
+from lit_tf.methods import connectors, lit
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+
+
+def connected(teacher, student, **settings):
+    settings = {"copy_ends": False, "connector": "conv1x1"} | settings
+    return lit.LIT(teacher, student, **settings)
+
+
+@pytest.fixture
+def narrow():
+    """A function: seed → the like of `dense`'s models, 4 → 5 → 3 → 6 → 3."""
+
+    def part(name, inputs, outputs):
+        x = keras.Input((inputs,))
+        y = keras.layers.Dense(outputs, activation="tanh")(x)
+        return keras.Model(x, y, name=name)
+
+    def make(seed=2):
+        keras.utils.set_random_seed(seed)
+        return SectionedModel(
+            part("stem", 4, 5),
+            [part("section_1", 5, 3), part("section_2", 3, 6)],
+            part("head", 6, 3),
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (2, 3, 3, 5)])
+def test_a_connector_takes_back_what_it_did(shape, close):
+    random = np.random.default_rng(0)
+    connector = connectors.Connector(9, 5)
+    for variable in connector.variables:
+        variable.assign(random.normal(size=variable.shape))
+    representation = random.normal(size=shape).astype("float32")
+    there = connector.up(tf.constant(representation))
+    assert there.shape == (*shape[:-1], 9)
+    close(connector.down(there), representation, 1e-5)
+    kernel, bias = connector.get_weights()
+    close(there, representation @ kernel.T + bias, 1e-5)
+
+
+def test_sections_are_fed_and_judged_through_connectors(
+    dense, narrow, vectors, close
+):
+    teacher, student = dense(1), narrow()
+    trainer = connected(teacher, student)
+    x, y = vectors()
+    terms, z = trainer.terms(x, y, training=True)
+    T = [teacher.stem(x)]
+    for section in teacher.sections:
+        T.append(section(T[-1]))
+    # Section 2 has the teacher's six channels.
+    c = trainer.connectors
+    assert isinstance(c[2], connectors.Same)
+    fed = [c[0].down(T[0]), c[1].down(T[1])]
+    one, two = student.sections
+    wanted = {
+        "stem/penalty_teacher_fed": (T[0], c[0].up(student.stem(x))),
+        "section_1/penalty_teacher_fed": (T[1], c[1].up(one(fed[0]))),
+        "section_2/penalty_teacher_fed": (T[2], two(fed[1])),
+        "section_2/penalty_student_fed": (T[2], two(one(student.stem(x)))),
+    }
+    for name, both in wanted.items():
+        close(terms[name], penalties.l2(*both), 1e-6)
+    names = [name for name in wanted if name.endswith("teacher_fed")]
+    close(terms["ir"], sum(terms[name] for name in names), 1e-6)
+    close(z, student(x), 1e-6)
+
+
+@pytest.mark.parametrize("section_input", config.SECTION_INPUTS)
+def test_nothing_is_left_of_connectors(
+    section_input, dense, narrow, vectors, tmp_path
+):
+    teacher, student = dense(1), narrow()
+    trainer = connected(teacher, student, beta=0.0, section_input=section_input)
+    trainer.compile(
+        keras.optimizers.Adam(0.01), jit_compile=section_input == "teacher"
+    )
+    x, y = vectors(64)
+    before = trainer.evaluate(x, y, verbose=0, return_dict=True)
+    kernel = trainer.connectors[1].kernel.numpy()
+    trainer.fit(x, y, epochs=40, verbose=0)
+    after = trainer.evaluate(x, y, verbose=0, return_dict=True)
+    assert after["ir"] < 0.8 * before["ir"]
+    assert np.any(trainer.connectors[1].kernel.numpy() != kernel)
+    trainer.save(tmp_path / "student.keras")
+    saved = sectioned_model.load(tmp_path / "student.keras")
+    shapes = [v.shape for v in saved.variables]
+    assert shapes == [v.shape for v in narrow().variables]
+    np.testing.assert_array_equal(saved(x), student(x))
+
+
+def test_a_checkpoint_has_the_connectors(dense, narrow):
+    trainer = connected(dense(1), narrow())
+    trainer.compile("sgd")
+    kept = [v for c in trainer.connectors[:2] for v in c.variables]
+    assert trainer.state["connectors"] == kept
+    alike = connected(dense(1), dense(2))
+    assert {type(one) for one in alike.connectors} == {connectors.Same}
+    alike.compile("sgd")
+    assert "connectors" not in alike.state
+
+
+def test_where_channels_agree_connectors_change_nothing(dense, vectors):
+    x, y = vectors()
+    plain, other = (
+        trainer.terms(x, y, training=True)[0]
+        for trainer in (
+            lit.LIT(dense(1), dense(2), connector=kind)
+            for kind in config.CONNECTORS
+        )
+    )
+    assert plain.keys() == other.keys()
+    for name, value in plain.items():
+        np.testing.assert_array_equal(value, other[name])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
+    teacher, student = (
+        models.get(name, width=width)(**data.source("digits").form())
+        for name, width in (("resnet14", 16), ("resnet8", 8))
+    )
+    trainer = connected(teacher, sectioned_model.with_policy(student, policy))
+    optimizer = keras.optimizers.SGD(0.1)
+    if policy == "mixed_float16":  # The first scale is for it to overflow.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 1.0)
+    trainer.compile(optimizer, jit_compile=False)
+    assert {type(c) for c in trainer.connectors} == {connectors.Connector}
+    before = [c.get_weights() for c in trainer.connectors]
+    images, labels = batch()
+    logs = trainer.train_on_batch(images[..., :1], labels, return_dict=True)
+    assert np.isfinite(logs["total"])
+    for old, connector in zip(before, trainer.connectors, strict=True):
+        for value, now in zip(old, connector.get_weights(), strict=True):
+            assert np.any(value != now) and np.all(np.isfinite(now))
+
+
+def test_what_connectors_do_not_join_is_refused(dense, narrow):
+    with pytest.raises(errors.SettingsError, match="may have fewer channels"):
+        connected(narrow(), dense(1))
+    with pytest.raises(errors.SettingsError, match="conv1x1 puts a trained"):
+        lit.LIT(dense(1), narrow(), copy_ends=False)
+    with pytest.raises(errors.SettingsError, match="stem is.*`copy_ends` off"):
+        connected(dense(1), narrow(), copy_ends=True)
+    with pytest.raises(ValueError, match="`connector` must be one of"):
+        connected(dense(1), narrow(), connector="conv3x3")
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
+    keras.utils.set_random_seed(0)
+    model = models.get("resnet14")(**data.source("digits").form())
+    sectioned_model.save(model, path)
+    return path
+
+
+def compress(taught, folder, *, connector="none", **changed):
+    short = config.Phase(
+        epochs=1, batch_size=64, learning_rate=0.01, weight_decay=0.0
+    )
+    return run.compress(
+        config.Compress(
+            teacher_weights=str(taught),
+            student="resnet8",
+            architecture=config.Architecture(width=8),
+            loss=config.Loss(connector=connector),
+            lit=short,
+            fine_tune=short,
+            session=config.Session(workdir=str(folder)),
+            **changed,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "connector"), [("lit", "conv1x1"), ("kd", "none")]
+)
+def test_a_narrower_student_is_trained(
+    method, connector, taught, tmp_path, capsys
+):
+    told = compress(
+        taught, tmp_path, method=method, connector=connector, copy_ends=False
+    )
+    assert told["student"]["parameters"] * 4 < told["teacher"]["parameters"]
+    said = capsys.readouterr().out
+    assert re.search(r"section 1 +\| 8×8×16 → 8×8×8 .*trained", said)
+    saved = sectioned_model.load(tmp_path / "student.keras")
+    fresh = models.get("resnet8", width=8)(**data.source("digits").form())
+    assert [v.shape for v in saved.variables] == [
+        v.shape for v in fresh.variables
+    ]
+    assert (tmp_path / "curves.png").is_file()
+
+
+def test_a_narrower_student_that_copies_is_refused_before_it_is_trained(
+    taught, tmp_path
+):
+    for changed, words in (
+        ({}, "conv1x1 puts a trained"),
+        ({"connector": "conv1x1"}, "`copy_ends` off"),
+        ({"method": "kd"}, "`copy_ends` off"),
+    ):
+        with pytest.raises(errors.SettingsError, match=words):
+            compress(taught, tmp_path / "run", **changed)
+    with pytest.raises(ValueError, match="`connector` is for `method` lit"):
+        compress(taught, tmp_path / "run", connector="conv1x1", method="kd")
+    with pytest.raises(ValueError, match="`teacher_cache` keeps nothing"):
+        compress(
+            taught,
+            tmp_path / "run",
+            connector="conv1x1",
+            copy_ends=False,
+            frozen=config.Frozen(teacher_cache="memory"),
+        )

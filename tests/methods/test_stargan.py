@@ -1,0 +1,246 @@
+"""Training against a discriminator: whose turn, what is kept, by which sums."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.losses import wgan_gp
+from lit_tf.methods.stargan import Adversarial, _slice
+from lit_tf.models.stargan import build
+from lit_tf.models.stargan import discriminator as new_discriminator
+from lit_tf.sections import sectioned_model
+from lit_tf.training import devices, optimizers
+
+RATE = 1e-3
+
+
+@pytest.fixture
+def pair():
+    """A function: seed → a tiny generator and a discriminator that fits it."""
+
+    def make(seed=0):
+        keras.utils.set_random_seed(seed)
+        generator = build(
+            8,
+            input_shape=(8, 8, 3),
+            classes=3,
+            attributes=("Black_Hair", "Male", "Young"),
+            width=4,
+        )
+        discriminator = new_discriminator(
+            input_shape=(8, 8, 3), classes=3, width=4, depth=2
+        )
+        return generator, discriminator
+
+    return make
+
+
+@pytest.fixture
+def pictures(batch):
+    """A function: size → (images, targets) and what the images have."""
+
+    def make(size):
+        x, _ = batch(size, name="stargan8")
+        labels = np.random.default_rng(1).integers(0, 2, (size, 3))
+        return x, labels.astype(np.float32)
+
+    return make
+
+
+def fit(trainer, x, y, batch_size, kind=optimizers.Adam):
+    with trainer.distribute_strategy.scope():
+        trainer.compile(kind(RATE, momentum=0.5))
+    return trainer.fit(
+        x, y, batch_size=batch_size, verbose=0, shuffle=False
+    ).history
+
+
+def values(model):
+    return [v.numpy() for v in model.variables]
+
+
+def moved(before, model):
+    return any(
+        np.any(old != new)
+        for old, new in zip(before, values(model), strict=True)
+    )
+
+
+def test_attributes_are_summed_and_patches_averaged():
+    logits = tf.constant([[0.0, 2.0], [-1.0, 0.0]])
+    wanted = [
+        np.log(2) + np.log1p(np.exp(-2)),
+        np.log1p(np.exp(-1)) + np.log(2),
+    ]
+    attributes = np.array([[1.0, 1.0], [0.0, 1.0]], np.float32)
+    np.testing.assert_allclose(
+        wgan_gp.classes(attributes, logits), wanted, rtol=1e-6
+    )
+    sources = tf.reshape(tf.range(8.0), [2, 2, 2, 1])
+    np.testing.assert_allclose(wgan_gp.realness(sources), [1.5, 5.5])
+
+
+def test_the_gradient_penalty_is_of_the_sum_over_patches():
+    # Each patch sees every pixel with weight 2, so the sum over 4 patches has
+    # slope 8 at each of 12 numbers.
+    def sources(images):
+        seen = 2 * tf.reduce_sum(images, axis=(1, 2, 3))
+        return tf.tile(seen[:, None, None, None], [1, 2, 2, 1])
+
+    real, fake = tf.zeros([3, 2, 2, 3]), tf.ones([3, 2, 2, 3])
+    found = wgan_gp.gradient_penalty(
+        sources, real, fake, tf.fill([3, 1, 1, 1], 0.5)
+    )
+    np.testing.assert_allclose(found, [(8 * 12**0.5 - 1) ** 2] * 3, rtol=1e-6)
+
+
+def test_the_gradient_penalty_looks_where_epsilon_says():
+    def sources(images):
+        return tf.reduce_sum(images**2, axis=3, keepdims=True)
+
+    real, fake = tf.ones([1, 1, 1, 1]), tf.zeros([1, 1, 1, 1])
+    for epsilon in (0.25, 1.0):
+        found = wgan_gp.gradient_penalty(
+            sources, real, fake, tf.fill([1, 1, 1, 1], epsilon)
+        )
+        np.testing.assert_allclose(found, [(2 * epsilon - 1) ** 2], rtol=1e-5)
+
+
+def test_a_penalty_where_nothing_slopes_has_a_finite_gradient():
+    scale = tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        found = wgan_gp.gradient_penalty(
+            lambda images: scale * images[..., :1],
+            tf.ones([1, 2, 2, 3]),
+            tf.zeros([1, 2, 2, 3]),
+            tf.ones([1, 1, 1, 1]),
+        )
+    assert np.isfinite(tape.gradient(found, scale))
+
+
+def test_the_discriminator_takes_its_steps_for_each_of_the_generator(
+    pair, pictures
+):
+    trainer = Adversarial(*pair(), trained=True, discriminator_steps=3)
+    fit(trainer, *pictures(24), batch_size=12)
+    generators, opponents = trainer.optimizers
+    assert (int(generators.iterations), int(opponents.iterations)) == (2, 6)
+
+
+def test_a_fixed_discriminator_does_not_move(pair, pictures):
+    generator, discriminator = pair()
+    trainer = Adversarial(generator, discriminator, trained=False)
+    before, student = values(discriminator), values(generator)
+    history = fit(trainer, *pictures(8), batch_size=4)
+    assert not moved(before, discriminator)
+    assert moved(student, generator)
+    assert not any(name.startswith("d_") for name in history)
+    assert trainer.beside == {} and trainer.batches == 1
+
+
+def test_each_slice_of_a_batch_has_its_turn():
+    # A trained discriminator sees them all, the generator the last.
+    for count in range(1, 30):
+        rows = [_slice(tf.range(count), i, 5).numpy() for i in range(5)]
+        assert {len(row) for row in rows} == {max(1, count // 5)}
+        if count % 5 == 0:
+            np.testing.assert_array_equal(np.concatenate(rows), range(count))
+
+
+def test_terms_weigh_as_the_lambdas_say(pair, pictures):
+    trainer = Adversarial(
+        *pair(), trained=True, lambda_cls=2.0, lambda_rec=3.0, lambda_gp=5.0
+    )
+    trainer.compile(optimizers.Adam(RATE))
+    x, y = tf.nest.map_structure(tf.constant, pictures(4))
+    terms, _ = trainer.terms(x, y, training=False)
+    np.testing.assert_allclose(
+        terms["total"],
+        terms["g_fake"] + 2 * terms["g_cls"] + 3 * terms["g_rec"],
+        rtol=1e-6,
+    )
+    np.testing.assert_allclose(
+        terms["d_total"],
+        terms["d_real"]
+        + terms["d_fake"]
+        + 2 * terms["d_cls"]
+        + 5 * terms["d_gp"],
+        rtol=1e-6,
+    )
+
+
+def test_the_discriminator_learns_of_the_generator_without_training_it(
+    pair, pictures
+):
+    generator, discriminator = pair()
+    trainer = Adversarial(generator, discriminator, trained=True)
+    x, y = pictures(4)
+    with tf.GradientTape() as tape:
+        terms = trainer.discriminator_terms(
+            x, y, tf.ones([4, 1, 1, 1]), training=True
+        )
+        total = tf.reduce_sum(terms["d_total"])
+    assert all(
+        slope is None
+        for slope in tape.gradient(total, generator.trainable_variables)
+    )
+
+
+def test_what_is_saved_is_the_generator(pair, pictures, tmp_path):
+    trainer = Adversarial(*pair(), trained=True)
+    fit(trainer, *pictures(10), batch_size=10)
+    trainer.save(tmp_path / "student.keras")
+    again = sectioned_model.load(tmp_path / "student.keras")
+    assert len(again.variables) == len(trainer.student.variables)
+    assert set(trainer.beside) == {"discriminator"}
+    assert set(trainer.state) == {
+        *("student", "optimizer", "metrics", "discriminator", "opponent")
+    }
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_trains_the_generator_and_spares_the_discriminator(
+    pair, pictures, policy
+):
+    generator, discriminator = pair()
+    generator = sectioned_model.with_policy(generator, policy)
+    trainer = Adversarial(generator, discriminator, trained=True)
+    before = values(generator)
+    history = fit(trainer, *pictures(10), batch_size=10)
+    assert all(np.isfinite(series).all() for series in history.values())
+    assert sectioned_model.computes_in(discriminator) == {"float32"}
+    scaled = isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    assert not hasattr(trainer.optimizers[1], "inner_optimizer")
+    assert scaled or moved(before, generator)
+
+
+def test_two_replicas_do_what_one_device_does(
+    pair, pictures, close, monkeypatch
+):
+    # Where the penalty looks is drawn by replica, and is the same here.
+    monkeypatch.setattr(
+        Adversarial,
+        "_epsilon",
+        lambda _, images, i=0: tf.fill([tf.shape(images)[0], 1, 1, 1], 0.3),
+    )
+    x, y = pictures(16)
+    left = []
+    for name in ("default", "mirrored"):
+        with devices.strategy(name).scope():
+            models = pair(seed=3)
+            trainer = Adversarial(*models, trained=True, discriminator_steps=1)
+        # Adam would make a whole step of a gradient that is but rounding.
+        fit(trainer, x, y, batch_size=8, kind=optimizers.SGD)
+        left.append([v for model in models for v in values(model)])
+    close(left[1], left[0], 1e-6)
+
+
+def test_weights_of_examples_are_refused_in_a_sentence(pair, pictures):
+    trainer = Adversarial(*pair(), trained=True)
+    trainer.compile(optimizers.Adam(RATE), run_eagerly=True)
+    x, y = pictures(4)
+    with pytest.raises(errors.SettingsError, match="all weigh the same"):
+        trainer.fit(x, y, sample_weight=np.ones(4), verbose=0)

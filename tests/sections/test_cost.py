@@ -1,0 +1,193 @@
+"""What a model costs, counted by hand; how two models compare."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf.data import Split
+from lit_tf.evaluation import classification
+from lit_tf.layers import GroupedConv2D
+from lit_tf.sections import cost
+
+L = keras.layers
+
+
+def model(shape, *layers):
+    x = start = keras.Input(shape)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(start, x)
+
+
+def test_parameters_include_moving_statistics():
+    counted = model((3,), L.Dense(5), L.BatchNormalization())
+    assert cost.parameters(counted) == 3 * 5 + 5 + 4 * 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "multiply_adds"),
+    [
+        ((7,), L.Dense(5), 7 * 5),
+        ((3, 7), L.Dense(5), 3 * 7 * 5),
+        ((3, 7), L.EinsumDense("abc,cd->abd", (3, 5)), 3 * 7 * 5),
+        ((9, 4), L.Conv1D(8, 3), 7 * 3 * 4 * 8),
+        ((6, 6, 4), L.Conv2D(8, 3, padding="same"), 36 * 9 * 4 * 8),
+        ((6, 6, 4), L.Conv2D(8, 3, strides=2), 2 * 2 * 9 * 4 * 8),
+        ((6, 6, 4), L.Conv2D(8, 3, dilation_rate=2), 2 * 2 * 9 * 4 * 8),
+        ((6, 6, 4), L.Conv2D(8, 3, groups=2), 4 * 4 * 9 * 2 * 8),
+        ((6, 6, 4), GroupedConv2D(8, 3, groups=2), 4 * 4 * 9 * 2 * 8),
+        ((6, 6, 4), L.DepthwiseConv2D(3), 4 * 4 * 9 * 4),
+        (
+            (6, 6, 4),
+            L.DepthwiseConv2D(3, depth_multiplier=2),
+            4 * 4 * 9 * 8,
+        ),
+        ((6, 6, 4), L.SeparableConv2D(8, 3), 16 * (9 * 4 + 4 * 8)),
+        (
+            (6, 6, 4),
+            L.Conv2DTranspose(8, 4, 2, padding="same"),
+            36 * 16 * 4 * 8,
+        ),
+        ((4, 4, 4, 2), L.Conv3D(3, 2), 27 * 8 * 2 * 3),
+        ((6, 6, 4), L.BatchNormalization(), 0),
+        ((6, 6, 4), L.MaxPooling2D(), 0),
+    ],
+)
+def test_flops_are_twice_the_multiply_adds(shape, layer, multiply_adds):
+    assert cost.flops(model(shape, layer)) == 2 * multiply_adds
+
+
+def test_flops_of_attention_include_its_products():
+    x = keras.Input((3, 8))
+    attention = L.MultiHeadAttention(num_heads=2, key_dim=4)
+    projections, products = 4 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 4
+    counted = cost.flops(keras.Model(x, attention(x, x)))
+    assert counted == 2 * (projections + products)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer"),
+    [
+        ((7,), L.Dense(5)),
+        ((3, 7), L.EinsumDense("abc,cd->abd", (3, 5))),
+        ((9, 4), L.Conv1D(8, 3)),
+        ((6, 6, 4), L.Conv2D(8, 3, strides=2)),
+        ((6, 6, 4), L.Conv2D(8, 3, groups=2)),
+        ((6, 6, 4), L.DepthwiseConv2D(3, depth_multiplier=2)),
+        ((6, 6, 4), L.Conv2DTranspose(8, 4, 2, padding="same")),
+        ((4, 4, 4, 2), L.Conv3D(3, 2)),
+        ((4, 4, 4, 2), L.Conv3DTranspose(3, 2)),
+    ],
+)
+def test_a_product_and_its_two_gradients_cost_three_times_it(shape, layer):
+    counted = model(shape, layer)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = counted(x)
+        return y, tape.gradient(y, [x, layer.kernel.value])
+
+    once = cost.flops(counted)
+    assert cost.traced_flops(step, tf.zeros([5, *shape])) == 3 * 5 * once
+
+
+def test_what_nothing_asks_for_costs_nothing():
+    def product(x):
+        tf.matmul(x, x, transpose_b=True)
+        return tf.matmul(x, x, transpose_a=True)
+
+    assert cost.traced_flops(product, tf.zeros([5, 3])) == 2 * 5 * 3 * 3
+
+
+def test_the_depth_a_model_states_is_its_depth():
+    stated = model((3,), L.Dense(5))
+    stated.depth = 7
+    assert cost.depth(stated) == 7
+
+
+def test_the_depth_is_the_longest_chain_of_weighted_layers():
+    x = keras.Input((4, 4, 3))
+    long = L.Conv2D(3, 3, padding="same")(x)
+    long = L.BatchNormalization()(long)
+    long = L.Conv2D(3, 3, padding="same")(L.ReLU()(long))
+    y = L.Add()([long, L.Conv2D(3, 1)(x)])
+    y = L.Dense(2)(L.GlobalAveragePooling2D()(y))
+    assert cost.depth(keras.Model(x, y)) == 3
+
+
+def test_a_layer_used_twice_counts_twice():
+    shared = L.Dense(3)
+    assert cost.depth(model((3,), shared, shared)) == 2
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda: model((3,), L.Dense(3), L.Dense(3)),
+        lambda: keras.Sequential([L.Dense(3), L.Dense(3)]),
+    ],
+    ids=["functional", "sequential"],
+)
+def test_the_depth_of_a_nested_model_is_that_of_its_layers(inner):
+    assert cost.depth(model((3,), inner(), L.Dense(2))) == 3
+
+
+def test_a_model_without_weights_has_no_depth():
+    assert cost.depth(model((3,), L.ReLU())) == 0
+
+
+def test_predictions_in_batches_are_those_in_one_go(build, batch):
+    images, labels = batch(7)
+    split, resnet = Split(images.astype(np.uint8), labels), build()
+    predicted = classification.predictions(resnet, split, batch_size=3)
+    expected = np.argmax(resnet(images, training=False), axis=1)
+    np.testing.assert_array_equal(predicted, expected)
+
+
+def test_accuracy_is_the_fraction_that_is_right():
+    predicted, labels = np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0])
+    assert classification.accuracy(predicted, labels) == 0.75
+
+
+def test_a_paired_difference_is_the_one_by_hand():
+    # 100 examples: 80 right by both, 10 by the student alone, 4 by the teacher
+    # alone, 6 by neither, of which 2 are wrong in the same way.
+    labels = np.zeros(100, int)
+    teacher = np.repeat([0, 1, 0, 1, 1], [80, 10, 4, 2, 4])
+    student = np.repeat([0, 0, 1, 1, 2], [80, 10, 4, 2, 4])
+    compared = classification.paired_difference(teacher, student, labels)
+    gained, lost = 11 / 102, 5 / 102
+    spread = np.sqrt((gained + lost - (gained - lost) ** 2) / 102)
+    assert compared["agreement"] == pytest.approx(0.82)
+    assert compared["difference"] == pytest.approx(0.06)
+    assert compared["low"] == pytest.approx(gained - lost - 1.96 * spread)
+    assert compared["high"] == pytest.approx(gained - lost + 1.96 * spread)
+    assert compared["low"] < compared["difference"] < compared["high"]
+
+
+def test_a_worse_student_has_a_negative_difference():
+    labels = np.zeros(50, int)
+    worse = np.repeat([0, 1], [40, 10])
+    one = classification.paired_difference(labels, worse, labels)
+    other = classification.paired_difference(worse, labels, labels)
+    assert one["difference"] == pytest.approx(-0.2) == -other["difference"]
+    assert one["low"] == pytest.approx(-other["high"])
+    assert one["high"] < 0 < other["low"]
+
+
+@pytest.mark.parametrize("examples", [1, 100])
+def test_the_interval_does_not_vanish_when_the_two_never_differ(examples):
+    labels = np.zeros(examples, int)
+    compared = classification.paired_difference(labels, labels, labels)
+    assert compared["agreement"] == 1.0
+    assert compared["difference"] == 0.0
+    assert -1 <= compared["low"] == -compared["high"] < -1 / (examples + 2)
+
+
+def test_a_folders_size_is_that_of_all_its_files(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a").write_bytes(b"123")
+    (tmp_path / "inner" / "b").write_bytes(b"4567")
+    assert cost.folder_bytes(tmp_path) == 7

@@ -1,0 +1,124 @@
+"""Which layers to cut: the paper's cuts, and those of well-known networks."""
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import models
+from lit_tf.sections.graph import read_graph
+
+# What `plan` finds on each of `keras.applications`: blocks by section. The same
+# table, as it prints it, stands in docs/your_own_model.md.
+APPLICATIONS = {
+    "ResNet50": (3, 4, 6, 3),
+    "ResNet101": (3, 4, 23, 3),
+    "ResNet152": (3, 8, 36, 3),
+    "ResNet50V2": (2, 3, 5, 3),
+    "ResNet101V2": (2, 3, 22, 3),
+    "ResNet152V2": (2, 7, 35, 3),
+    "MobileNetV2": (2, 3, 4, 3, 3),
+    "MobileNetV3Small": (2, 3, 2, 3),
+    "MobileNetV3Large": (2, 3, 4, 2, 3),
+    "EfficientNetB0": (2, 2, 3, 3, 4),
+    "EfficientNetV2B0": (2, 2, 3, 5, 8),
+    "ConvNeXtTiny": (3, 3, 9, 3),
+    "Xception": (9,),
+    "InceptionV3": (2, 4, 2),
+    "VGG16": (2, 3, 3, 3),
+    "DenseNet121": (),
+    "NASNetMobile": (),
+}
+
+
+def _blocks(plan):
+    return tuple(p.blocks for p in plan.parts if p.name.startswith("section"))
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_it_finds_the_blocks_of_known_networks(name):
+    model = (
+        getattr(keras.applications, name)(
+            weights=None, input_shape=(96, 96, 3), classes=10
+        )
+        if name != "NASNetMobile"
+        else keras.applications.NASNetMobile(weights=None)
+    )
+    assert _blocks(lit_tf.plan(model)) == APPLICATIONS[name]
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet20", "resnext20", "vdcnn17", "vdcnn17_conv", "stargan18"]
+)
+def test_it_finds_the_papers_cuts(build, name):
+    model = build(name)
+    plan = lit_tf.plan(model)
+    graph = read_graph(model)
+    shapes = [graph.tensors[graph.names.index(cut)].shape for cut in plan.cuts]
+    assert shapes == [t.shape for t in model.representations]
+    again = lit_tf.split(model, plan.cuts)
+    # The same layers in each part, but for the part's input.
+    for ours, theirs in zip(
+        [again.stem, *again.sections, again.head],
+        [model.stem, *model.sections, model.head],
+        strict=True,
+    ):
+        layers = [x for x in ours.layers if x.weights]
+        assert layers == [x for x in theirs.layers if x.weights]
+
+
+def test_it_says_why_nothing_can_be_left_out():
+    dense = keras.applications.DenseNet121(
+        weights=None, input_shape=(32, 32, 3)
+    )
+    plan = lit_tf.plan(dense)
+    assert plan.cuts == ()
+    assert "becomes 8×8×96" in plan.note
+    assert plan.note in str(plan)
+
+
+def test_it_is_printed_as_a_table():
+    x = inputs = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
+    for name in ("one", "two"):
+        y = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.Dense(2, name="dense")(x)
+    plan = lit_tf.plan(keras.Model(inputs, x, name="small"))
+    lines = str(plan).splitlines()
+    assert lines[0] == "small, cut at conv, two_add"
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in lines]
+    # 4 × 3 × 3 × 4 + 4 weights a convolution, 2 × 8 × 8 × 144 FLOPs.
+    assert cells[5] == [
+        "section 1",
+        "two_add",
+        "8×8×4",
+        "2",
+        "1",
+        "296",
+        "71%",
+        "36,864",
+        "73%",
+    ]
+    assert repr(plan) == str(plan)
+
+
+def test_an_open_shape_costs_what_nobody_knows():
+    x = inputs = keras.Input((None, None, 3))
+    for name in ("one", "two", "three"):
+        x = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
+    plan = lit_tf.plan(keras.Model(inputs, x))
+    assert plan.cuts == ("one", "three")
+    assert {part.flops for part in plan.parts} == {None}
+    assert "?×?×4" in str(plan)
+
+
+def test_what_a_plan_says_it_costs_is_what_the_model_costs():
+    model = models.get("resnet14")(
+        input_shape=(8, 8, 3), classes=3, mean=(0,) * 3, std=(1,) * 3
+    )
+    plan = lit_tf.plan(model)
+    assert sum(part.parameters for part in plan.parts) == sum(
+        np.prod(v.shape) for v in model.weights
+    )

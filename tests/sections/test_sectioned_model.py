@@ -1,0 +1,196 @@
+"""SectionedModel: do two line up, and is what was saved read again?"""
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import errors, layers
+from lit_tf.sections import compatibility, sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+
+
+def part(name, inputs, outputs):
+    x = keras.Input((inputs,), name="x")
+    return keras.Model(x, keras.layers.Dense(outputs)(x), name=name)
+
+
+def dense(*, inputs=4, stem=6, sections=((6, 6), (6, 6)), classes=3):
+    return SectionedModel(
+        part("stem", inputs, stem),
+        [part(f"section_{k}", *io) for k, io in enumerate(sections, 1)],
+        part("head", sections[-1][1], classes),
+    )
+
+
+def assert_same_answers(model, other, x):
+    np.testing.assert_array_equal(
+        model(x, training=False), other(x, training=False)
+    )
+
+
+def test_a_model_that_cannot_be_saved_leaves_nothing(tmp_path, monkeypatch):
+    def fail(model, path):
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SectionedModel, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        sectioned_model.save(dense(), tmp_path / "model.keras")
+    assert not any(tmp_path.iterdir())
+
+
+def test_models_of_one_width_line_up_whatever_their_depth(build):
+    compatibility.check_alike(build("resnet14"), build("resnet8"))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"inputs": 5}, r"The input must.*teacher \(4,\), student \(5,\)"),
+        (
+            {"stem": 7, "sections": ((7, 6), (6, 6))},
+            r"after the stem must.*teacher \(6,\), student \(7,\)",
+        ),
+        (
+            {"sections": ((6, 6), (6, 1))},
+            r"after section 2 must.*teacher \(6,\), student \(1,\)",
+        ),
+        ({"classes": 1}, r"The output must.*teacher \(3,\), student \(1,\)"),
+        (
+            {"sections": ((6, 6),)},
+            "same number of sections.*teacher 2, student 1",
+        ),
+    ],
+)
+def test_what_does_not_line_up_is_named_with_both_shapes(other, message):
+    with pytest.raises(errors.SettingsError, match=message):
+        compatibility.check_alike(dense(), dense(**other))
+
+
+@pytest.mark.parametrize("place", ["stem", "head"])
+def test_ends_of_other_weights_are_refused(place):
+    teacher, student = dense(), dense()
+    x = keras.Input(getattr(student, place).input_shape[1:])
+    y = keras.layers.Dense(getattr(student, place).output_shape[-1])
+    deeper = keras.Model(x, y(keras.layers.Dense(9)(x)), name=place)
+    parts = {"stem": student.stem, "head": student.head, place: deeper}
+    student = SectionedModel(sections=student.sections, **parts)
+    with pytest.raises(errors.SettingsError, match=rf"student's {place}.*9\)"):
+        compatibility.check_alike(teacher, student)
+
+
+def test_a_stem_that_normalises_otherwise_is_refused(build):
+    # Its weights can be copied; its answers would still not be the teacher's.
+    with pytest.raises(errors.SettingsError, match="stem"):
+        compatibility.check_alike(build(), build(mean=(0.0, 0.0, 0.0)))
+
+
+def test_copied_ends_answer_as_the_teachers_and_sections_stay(build, batch):
+    teacher, student = build(seed=1), build(seed=2)
+    sections = [section.get_weights() for section in student.sections]
+    compatibility.copy_ends(teacher, student)
+    images, _ = batch(2)
+    assert_same_answers(teacher.stem, student.stem, images)
+    inner = np.ones((2, *student.head.input_shape[1:]), "float32")
+    assert_same_answers(teacher.head, student.head, inner)
+    for section, before in zip(student.sections, sections, strict=True):
+        for value, old in zip(section.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(value, old)
+
+
+def test_a_saved_model_is_read_again_uncompiled(build, batch, tmp_path):
+    model = build()
+    model.save(tmp_path / "model.keras")
+    again = lit_tf.load(str(tmp_path / "model.keras"))
+    assert isinstance(again, SectionedModel)
+    assert not again.compiled
+    assert_same_answers(model, again, batch(2)[0])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    path = tmp_path / "model.keras"
+    with pytest.raises(errors.DataError, match=r"no model file .*model\.keras"):
+        sectioned_model.load(path)
+    with pytest.raises(errors.DataError, match=r"no weights file"):
+        sectioned_model.load_weights(dense(), path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    for name in ("model.keras", "model.weights.h5"):
+        path = tmp_path / name
+        model = dense()
+        (model.save if name == "model.keras" else model.save_weights)(path)
+        path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+        sectioned_model.load(tmp_path / "model.keras")
+    with pytest.raises(errors.DataError, match="does not hold the weights"):
+        sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("not a model")
+    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+        sectioned_model.load(path)
+
+
+def test_code_in_a_file_is_not_executed(tmp_path):
+    x = keras.Input((2,))
+    model = keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(errors.DataError, match="code of its own"):
+        sectioned_model.load(tmp_path / "model.keras")
+
+
+def test_weights_are_loaded_into_their_architecture(tmp_path):
+    model, other = dense(), dense()
+    model.save_weights(tmp_path / "model.weights.h5")
+    sectioned_model.load_weights(other, tmp_path / "model.weights.h5")
+    assert_same_answers(model, other, np.ones((2, 4), "float32"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("resnet14", "resnet8"), ("resnet8", "resnet14")]
+)
+def test_weights_of_another_depth_are_refused(build, tmp_path, theirs, ours):
+    build(theirs).save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(errors.DataError, match="does not hold the weights"):
+        sectioned_model.load_weights(build(ours), tmp_path / "model.weights.h5")
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_weights_of_another_shape_are_refused(tmp_path):
+    dense(classes=5).save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(errors.DataError, match="does not hold the weights"):
+        sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_another_policy_reaches_every_layer_but_the_pinned(build, policy):
+    model = sectioned_model.with_policy(build(), policy)
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, layers.Normalize | layers.Float32):
+            assert layer.compute_dtype == "float32"
+        elif layer.weights and not isinstance(layer, keras.Model):
+            assert layer.dtype_policy.name == policy
+    assert {v.dtype for v in model.variables} == {"float32"}
+
+
+def test_a_twin_of_another_policy_has_weights_of_its_own(build):
+    model = build()
+    twin = sectioned_model.with_policy(model, "mixed_bfloat16")
+    before = model.get_weights()
+    for variable in twin.variables:
+        variable.assign(variable + 1)
+    for value, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
+def test_facts_are_copied_not_shared():
+    facts = {"epochs": 3}
+    model = dense()
+    model = SectionedModel(model.stem, model.sections, model.head, facts=facts)
+    facts["epochs"] = 4
+    assert model.facts == {"epochs": 3}
+    assert model.depth is None

@@ -1,0 +1,149 @@
+"""A student that is its teacher with fewer blocks."""
+
+import keras
+import numpy as np
+import pytest
+from home_made import residual_rows
+
+import lit_tf
+from lit_tf import errors
+from lit_tf.sections import blocks, compatibility, sectioned_model, shrink
+from lit_tf.sections.cost import flops, parameters
+
+
+def _home_made():
+    """A model of somebody's own: two rows of four residual blocks."""
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
+    x = residual_rows(x, blocks=4)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(
+        image, keras.layers.Dense(3, name="dense")(x), name="home_made"
+    )
+
+
+def test_blocks_are_kept_evenly_and_shapes_agree():
+    teacher = shrink.with_sections(_home_made())
+    student = lit_tf.shrink(teacher, keep=(2, 3))
+    assert student.name == "home_made_2_3"
+    compatibility.check_alike(teacher, student)
+    compatibility.check_apart(teacher, student)
+    kept = [
+        [layer.name for layer in section.layers if layer.name.endswith("_conv")]
+        for section in student.sections
+    ]
+    assert kept == [
+        ["row0_0_conv", "row0_3_conv"],
+        ["row1_0_conv", "row1_2_conv", "row1_3_conv"],
+    ]
+
+
+def test_all_blocks_kept_with_their_weights_are_the_teacher():
+    model = _home_made()
+    student = lit_tf.shrink(model, keep=(4, 4), init="teacher_blocks")
+    x = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3))
+    np.testing.assert_array_equal(model(x), student(x))
+    fresh = lit_tf.shrink(model, keep=(4, 4))
+    assert not np.array_equal(model(x), fresh(x))
+
+
+@pytest.mark.parametrize("of", ["flops", "parameters"])
+def test_a_compression_is_reached_by_the_largest_student(of):
+    cost = {"flops": flops, "parameters": parameters}[of]
+    teacher = shrink.with_sections(_home_made())
+    chains = [blocks.of(section) for section in teacher.sections]
+    told = shrink._COSTS[of](teacher, chains)
+    reached = {}
+    for keep in shrink._falling([4, 4]):
+        student = lit_tf.shrink(teacher, keep=keep)
+        # What is told without building it is what it costs.
+        assert told(keep) == cost(student)
+        reached[keep] = cost(teacher) / cost(student)
+    assert list(reached) == [
+        (4, 3),
+        (3, 3),
+        (3, 2),
+        (2, 2),
+        (2, 1),
+        (1, 1),
+    ]
+    for wanted in (1.2, 1.6, 2.1):
+        student = lit_tf.shrink(teacher, compression=wanted, of=of)
+        enough = [keep for keep in reached if reached[keep] >= wanted]
+        assert student.facts["blocks"] == list(enough[0])
+
+
+def test_a_latency_is_measured():
+    teacher = shrink.with_sections(_home_made())
+    student = lit_tf.shrink(teacher, compression=1.05, of="latency")
+    assert sum(student.facts["blocks"]) < 8
+
+
+def test_what_cannot_be_reached_says_how_much_can():
+    with pytest.raises(errors.SettingsError, match=r"can be 3.60 at most"):
+        lit_tf.shrink(_home_made(), compression=50)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "One of `keep` and `compression`"),
+        ({"keep": (1, 1), "compression": 2.0}, "One of `keep`"),
+        ({"compression": 0.5}, "must be > 1"),
+        ({"keep": (1,)}, "a number for each section, .* its blocks: 4, 4"),
+        ({"keep": (0, 1)}, "at least 1"),
+        ({"keep": (5, 1)}, "at most its blocks: 4, 4"),
+        ({"keep": (1, 1), "of": "bytes"}, "flops, parameters, latency"),
+        ({"keep": (1, 1), "init": "zeros"}, "fresh, teacher_blocks"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings, words):
+    with pytest.raises(errors.SettingsError, match=words):
+        lit_tf.shrink(_home_made(), **settings)
+
+
+def test_a_model_without_blocks_is_refused_with_the_reason():
+    x = inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    with pytest.raises(errors.SettingsError, match="must repeat blocks"):
+        lit_tf.shrink(model, compression=2)
+
+
+def test_an_open_shape_has_no_flops_to_save():
+    x = inputs = keras.Input((None, None, 3))
+    for name in ("one", "two", "three"):
+        x = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
+    model = keras.Model(inputs, x)
+    with pytest.raises(errors.SettingsError, match="input shape is known"):
+        lit_tf.shrink(model, compression=1.5)
+    student = lit_tf.shrink(model, compression=1.3, of="parameters")
+    assert student.facts["blocks"] == [1]
+
+
+def test_a_student_of_one_of_our_own_is_the_named_one(build):
+    teacher = build("resnet26", seed=1)
+    student = lit_tf.shrink(teacher, keep=(2, 2, 2), init="teacher_blocks")
+    named = build("resnet14", seed=2)
+    compatibility.copy_blocks(teacher, named)
+    compatibility.copy_ends(teacher, named)
+    assert [v.shape for v in student.weights] == [
+        v.shape for v in named.weights
+    ]
+    for ours, theirs in zip(
+        student.get_weights(), named.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_student_is_saved_and_trained(tmp_path):
+    teacher = shrink.with_sections(_home_made())
+    student = lit_tf.shrink(teacher, keep=(1, 2), init="teacher_blocks")
+    trainer = lit_tf.LIT(teacher, student)
+    trainer.compile(lit_tf.SGD(0.01))
+    x = np.random.default_rng(0).uniform(0, 255, (6, 8, 8, 3))
+    trainer.fit(x, np.arange(6) % 3, verbose=0)
+    sectioned_model.save(student, tmp_path / "student.keras")
+    loaded = lit_tf.load(tmp_path / "student.keras")
+    np.testing.assert_array_equal(student(x), loaded(x))
+    assert loaded.facts["blocks"] == [1, 2]

@@ -1,0 +1,230 @@
+"""A model that is cut answers as before; where it cannot be, it says so."""
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import errors
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.graph import build, read_graph
+
+
+def _answers(model, seed=0):
+    random = np.random.default_rng(seed)
+    x = [random.normal(size=(3, *t.shape[1:])) for t in model.inputs]
+    x = [value.astype("float32") for value in x]
+    return model(x[0] if len(x) == 1 else x, training=False)
+
+
+def _same(one, other):
+    one, other = map(keras.tree.flatten, (one, other))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def _residual(width=4):
+    x = image = keras.Input((6, 6, 3), name="image")
+    x = keras.layers.Conv2D(width, 3, padding="same", name="conv")(x)
+    for name in ("one", "two", "three"):
+        y = keras.layers.Conv2D(width, 3, padding="same", name=name)(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(image, keras.layers.Dense(2, name="dense")(x))
+
+
+def _block(name, width=4):
+    x = inputs = keras.Input((width,))
+    y = keras.layers.Dense(width, activation="relu", name="dense")(x)
+    y = keras.layers.BatchNormalization(name="norm")(y)
+    return keras.Model(inputs, keras.ops.add(x, y), name=name)
+
+
+def _random(seed):
+    """A functional model: chains, residuals, branches, nested, shared."""
+    keras.utils.set_random_seed(seed)
+    random = np.random.default_rng(seed)
+    x = inputs = keras.Input((4,), name="x")
+    for i in range(random.integers(4, 9)):
+        kind = random.choice(
+            ["chain", "residual", "concat", "nested", "sequential", "shared"]
+        )
+        name = f"{kind}_{i}"
+        if kind == "chain":
+            x = keras.layers.Dense(4, activation="tanh", name=name)(x)
+        elif kind == "residual":
+            y = keras.layers.Dense(4, activation="relu", name=name)(x)
+            x = x + 0.5 * y
+        elif kind == "concat":
+            y = [keras.layers.Dense(3, name=f"{name}_{j}")(x) for j in range(2)]
+            x = keras.layers.Concatenate(name=f"{name}_join")(y)
+            x = keras.layers.Dense(4, name=f"{name}_back")(x)
+        elif kind == "nested":
+            x = _block(name)(x)
+        elif kind == "sequential":
+            x = keras.Sequential(
+                [keras.layers.Dense(4, name="dense"), _block("inner")],
+                name=name,
+            )(x)
+        else:
+            layer = keras.layers.Dense(4, activation="tanh", name=name)
+            x = layer(layer(x)) + x
+    return keras.Model(inputs, keras.layers.Dense(2, name="out")(x))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_graph_answers_alike_when_it_is_cut(seed):
+    model = _random(seed)
+    graph = read_graph(model)
+    # A cut between two calls of one layer would be refused.
+    names = [graph.names[n] for n in graph.cuts if ":" not in graph.names[n]]
+    random = np.random.default_rng(seed)
+    chosen = np.sort(random.choice(len(names), 3, replace=False))
+    cuts = [names[i] for i in chosen]
+    cut = lit_tf.split(model, cuts)
+    assert len(cut.sections) == 2
+    _same(_answers(model), _answers(cut))
+    assert {id(v) for v in cut.variables} == {id(v) for v in model.variables}
+    # Representation k is what the layer of that name makes.
+    x = np.ones((2, 4), "float32")
+    inner = keras.Model(cut.input, list(cut.representations))(x)
+    for number, value in zip(
+        [graph.names.index(name) for name in cuts], inner, strict=True
+    ):
+        direct = build(graph, graph.inputs, number, name="direct")
+        np.testing.assert_array_equal(direct(x), value)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_place_that_two_tensors_pass_is_refused(seed):
+    model = _random(seed)
+    graph = read_graph(model)
+    for number, name in enumerate(graph.names):
+        passing = graph.crossing(number)
+        assert (passing == (number,)) == (number in graph.cuts), name
+        if number not in graph.cuts:
+            with pytest.raises(errors.SettingsError, match="single tensor"):
+                lit_tf.split(model, ["x", name])
+
+
+def test_what_is_cut_is_saved_and_loaded(tmp_path):
+    model = _random(3)
+    cut = lit_tf.split(model, ["x", "out"])
+    sectioned_model.save(cut, tmp_path / "cut.keras")
+    _same(_answers(lit_tf.load(tmp_path / "cut.keras")), _answers(model))
+
+
+def test_layers_of_one_name_in_two_nested_models_are_told_apart(tmp_path):
+    x = inputs = keras.Input((4,), name="x")
+    for name in ("one", "two", "three"):
+        x = _block(name)(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="out")(x))
+    cuts = [
+        n for n in read_graph(model).names if n.startswith(("one", "three"))
+    ]
+    cuts = [n for n in cuts if "add" in n]
+    cut = lit_tf.split(model, cuts)
+    _same(_answers(model), _answers(cut))
+    names = [layer.name for layer in cut.sections[0].layers]
+    assert {"dense", "three_dense"} <= set(names)
+    sectioned_model.save(cut, tmp_path / "cut.keras")
+    _same(_answers(lit_tf.load(tmp_path / "cut.keras")), _answers(model))
+
+
+def test_several_inputs_and_outputs_keep_their_nesting():
+    inputs = {
+        name: keras.Input((size,), name=name)
+        for name, size in (("left", 2), ("right", 3))
+    }
+    x = keras.layers.Concatenate(name="join")(list(inputs.values()))
+    x = keras.layers.Dense(4, name="one")(x)
+    x = keras.layers.Dense(4, name="two")(x)
+    outputs = {
+        "class": keras.layers.Dense(2, name="class")(x),
+        "size": keras.layers.Dense(1, name="size")(x),
+    }
+    model = keras.Model(inputs, outputs)
+    cut = lit_tf.split(model, ["one", "two"])
+    x = {"left": np.ones((3, 2)), "right": np.ones((3, 3))}
+    assert set(cut(x)) == {"class", "size"}
+    _same(cut(x), model(x))
+
+
+def test_a_refused_cut_names_what_passes_and_where_to_cut():
+    with pytest.raises(errors.SettingsError) as refusal:
+        lit_tf.split(_residual(), ["conv", "two"])
+    assert (
+        "'one_add' (6, 6, 4), 'two' (6, 6, 4). The nearest places are "
+        "'one_add' and 'two_add'." in str(refusal.value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cuts", "words"),
+    [
+        (["conv"], "two layers at least"),
+        (["conv", "conv"], "each once"),
+        (["one_add", "conv"], "conv"),
+        (["convv", "one_add"], "has no layer 'convv'. The nearest name is"),
+    ],
+)
+def test_cuts_that_cannot_be_are_refused(cuts, words):
+    with pytest.raises(errors.SettingsError, match=words):
+        lit_tf.split(_residual(), cuts)
+
+
+def _shared():
+    x = inputs = keras.Input((4,), name="x")
+    layer = keras.layers.Dense(4, name="twice")
+    x = keras.layers.Dense(4, name="first")(layer(x))
+    x = keras.layers.Dense(4, name="second")(layer(x))
+    return keras.Model(inputs, x)
+
+
+def _stateful():
+    x = inputs = keras.Input(batch_shape=(2, 5, 3), name="x")
+    for name in ("one", "two"):
+        x = keras.layers.LSTM(
+            4, return_sequences=True, stateful=True, name=name
+        )(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="out")(x))
+
+
+def _masked():
+    x = inputs = keras.Input((5,), dtype="int32", name="x")
+    x = keras.layers.Embedding(9, 4, mask_zero=True, name="embedding")(x)
+    for name in ("one", "two"):
+        x = keras.layers.LSTM(4, return_sequences=True, name=name)(x)
+    x = keras.layers.LSTM(4, name="last")(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="out")(x))
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("make", "cuts", "words"),
+    [
+        (_shared, ["first", "second"], "'twice' is called on both sides"),
+        (_shared, ["twice", "second"], "say which: twice:1, twice:2"),
+        (_stateful, ["one", "two"], "'one' keeps a state"),
+        (_masked, ["embedding", "two"], "'x' .5,., 'embedding'"),
+        (Subclassed, ["a", "b"], "functional or sequential"),
+        (lambda: keras.Sequential([keras.layers.Dense(2)]), ["a"], "built"),
+        (lambda: "model", ["a", "b"], "must be a keras.Model"),
+    ],
+)
+def test_a_model_that_cannot_be_cut_says_why(make, cuts, words):
+    with pytest.raises(errors.SettingsError, match=words):
+        lit_tf.split(make(), cuts)
+
+
+def test_the_model_itself_is_left_as_it_was():
+    model = _residual()
+    before = [(layer, layer.output) for layer in model.layers]
+    lit_tf.split(model, ["conv", "three_add"])
+    after = [(layer, layer.output) for layer in model.layers]
+    for (layer, tensor), (same, output) in zip(before, after, strict=True):
+        assert layer is same and tensor is output

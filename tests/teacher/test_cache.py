@@ -1,0 +1,362 @@
+"""The teacher's cache: what is read is what would have been asked."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import config, data, errors, models
+from lit_tf.data import augment, batches
+from lit_tf.experiment import build, dry_run, run
+from lit_tf.methods import lit, stages
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.teacher import array_store, cache, cached_outputs
+from lit_tf.teacher.frozen import Answered, answer, freeze
+from lit_tf.training import devices
+
+SHORT = config.Phase(
+    epochs=3, batch_size=100, learning_rate=0.05, weight_decay=0.0
+)
+VIEWS = 2
+
+
+def settings(folder, **frozen):
+    frozen = {"teacher_cache": "disk", "teacher_cache_views": VIEWS} | frozen
+    return config.Compress(
+        teacher="resnet14",
+        student="resnet8",
+        frozen=config.Frozen(**frozen),
+        teach=SHORT,
+        lit=SHORT,
+        fine_tune=dataclasses.replace(SHORT, epochs=1),
+        session=config.Session(workdir=str(folder / "run")),
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A part of the digits, varied."""
+    whole = data.load(config.Data())
+    return dataclasses.replace(
+        whole,
+        train=whole.train.take(np.arange(250)),
+        crop=augment.Crop(pad=1, flip=True),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(digits):
+    """A trainer whose teacher has seen something of the world."""
+    wise = models.get("resnet14")(**digits.form)
+    for _ in range(3):
+        wise(digits.train.inputs, training=True)
+    return lit.LIT(wise, models.get("resnet8")(**digits.form))
+
+
+def opened(model, digits, folder, **changes):
+    """Returns the answers that a cache gives, and what it is made of."""
+    wanted = dataclasses.replace(settings(folder), **changes)
+    pair = stages.Pair(
+        config=wanted,
+        teacher=model.teacher,
+        student=model.student,
+        frozen=model.frozen,
+        copy=None,
+        another=None,
+        steps=0,
+    )
+    return build.answers(pair, digits)
+
+
+def read(digits, views, *, epochs=2 * VIEWS, seed=3):
+    """Returns the training batches of some epochs."""
+    return list(
+        batches.training(
+            digits.train,
+            batch_size=100,
+            epochs=epochs,
+            seed=seed,
+            crop=digits.crop,
+            views=views,
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize(
+    ("dtype", "bound"), [("float32", 1e-3), ("bfloat16", 2e-2)]
+)
+def test_what_is_kept_is_what_a_live_teacher_says(
+    model, digits, tmp_path, kind, dtype, bound
+):
+    asking = lit.LIT(
+        model.teacher, models.get("resnet8")(**digits.form), teacher_dtype=dtype
+    )
+    frozen = config.Frozen(teacher_cache=kind, teacher_cache_views=VIEWS)
+    kept = opened(asking, digits, tmp_path, frozen=frozen)
+    seen = read(digits, kept.train)
+    assert len(seen) == 2 * VIEWS * 3
+    for batch, _ in seen:
+        assert isinstance(batch, Answered)
+        live = answer(asking.frozen, batch.inputs)
+        assert batch.representations.keys() == {1, 2, 3}
+        for k, values in batch.representations.items():
+            assert values.dtype in (tf.float16, tf.bfloat16)
+            exact = np.float32(live.representations[k])
+            gap = np.linalg.norm(np.float32(values) - exact)
+            assert gap < bound * np.linalg.norm(exact)
+        np.testing.assert_allclose(
+            batch.output, live.output, rtol=bound, atol=10 * bound
+        )
+
+
+def test_of_kd_the_logits_are_kept_alone(model, digits, tmp_path, capsys):
+    kept = opened(model, digits, tmp_path, method="kd")
+    assert ": 25.8 kB in " in capsys.readouterr().out
+    (batch, _), *_ = read(digits, kept.train)
+    assert batch.representations == {}
+    live = answer(model.frozen, batch.inputs)
+    np.testing.assert_allclose(batch.output, live.output, atol=1e-4)
+    # What has more in it is asked for when somebody reads it.
+    kept = opened(model, digits, tmp_path)
+    (batch, _), *_ = read(digits, kept.train)
+    assert batch.representations.keys() == {1, 2, 3}
+
+
+def test_validation_is_answered_too(model, digits, tmp_path):
+    kept = opened(model, digits, tmp_path)
+    pipeline = batches.evaluation(
+        digits.validation, batch_size=100, views=kept.validation
+    )
+    for batch, _ in pipeline:
+        live = answer(model.frozen, batch.inputs)
+        np.testing.assert_allclose(batch.output, live.output, atol=1e-4)
+
+
+def test_views_differ_and_come_by_turns(model, digits, tmp_path):
+    kept = opened(model, digits, tmp_path)
+    by_epoch = {}
+    for i, (batch, labels) in enumerate(read(digits, kept.train)):
+        order = by_epoch.setdefault(i // 3, ([], []))
+        order[0].append(batch.inputs)
+        order[1].append(labels)
+    shown = [
+        (np.concatenate(images), np.concatenate(labels))
+        for images, labels in by_epoch.values()
+    ]
+    pixels = [
+        np.sort(images.reshape(len(images), -1).sum(1)) for images, _ in shown
+    ]
+    np.testing.assert_array_equal(pixels[0], pixels[2])
+    np.testing.assert_array_equal(pixels[1], pixels[3])
+    assert (pixels[0] != pixels[1]).any()
+    # The same view, in another order.
+    assert (shown[0][1] != shown[2][1]).any()
+
+
+def test_as_many_views_as_epochs_are_what_a_run_without_a_cache_sees(digits):
+    kept = cached_outputs.Kept(
+        seed=3,
+        views=4,
+        representations={},
+        output=np.zeros((4, len(digits.train), 10), np.float32),
+    )
+    cached, live = read(digits, kept, epochs=4), read(digits, None, epochs=4)
+    for (batch, labels), (images, truth) in zip(cached, live, strict=True):
+        np.testing.assert_array_equal(batch.inputs, images)
+        np.testing.assert_array_equal(labels, truth)
+
+
+def test_the_second_run_asks_nothing(
+    model, digits, tmp_path, monkeypatch, capsys
+):
+    first = opened(model, digits, tmp_path)
+    assert "views of 250 examples to train on and 1 view of 144" in (
+        capsys.readouterr().out
+    )
+    monkeypatch.setattr(cache.Cache, "_fill", pytest.fail)
+    second = opened(model, digits, tmp_path)
+    assert "found in" in capsys.readouterr().out
+    for k, array in first.train.representations.items():
+        np.testing.assert_array_equal(array, second.train.representations[k])
+
+
+def _other_weights(model, digits):
+    other = models.get("resnet14")(**digits.form)
+    student = models.get("resnet8")(**digits.form)
+    return lit.LIT(other, student), digits, {}
+
+
+def _other_normalisation(model, digits):
+    form = digits.form | {"mean": (1.0,)}
+    other = models.get("resnet14")(**form)
+    other.set_weights(model.teacher.get_weights())
+    return lit.LIT(other, models.get("resnet8")(**form)), digits, {}
+
+
+def _other_data(model, digits):
+    inputs = digits.train.inputs.copy()
+    inputs[0, 0, 0] += 1
+    split = data.Split(inputs, digits.train.labels)
+    # A new object: a data set remembers its fingerprint.
+    return model, dataclasses.replace(digits, train=split), {}
+
+
+def _other_variation(model, digits):
+    return model, dataclasses.replace(digits, crop=augment.Crop(pad=1)), {}
+
+
+def _other_dtype(model, digits):
+    student = models.get("resnet8")(**digits.form)
+    return lit.LIT(model.teacher, student, teacher_dtype="bfloat16"), digits, {}
+
+
+def _other_seed(model, digits):
+    return model, digits, {"run": config.Run(seed=1)}
+
+
+def _other_views(model, digits):
+    frozen = config.Frozen(teacher_cache="disk", teacher_cache_views=1)
+    return model, digits, {"frozen": frozen}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _other_weights,
+        _other_normalisation,
+        _other_data,
+        _other_variation,
+        _other_dtype,
+        _other_seed,
+        _other_views,
+    ],
+)
+def test_what_was_kept_of_something_else_is_not_used(
+    model, digits, tmp_path, other, capsys
+):
+    opened(model, digits, tmp_path)
+    one, split, changes = other(model, digits)
+    capsys.readouterr()
+    opened(one, split, tmp_path, **changes)
+    assert "To ask takes about" in capsys.readouterr().out
+
+
+def test_a_place_of_its_own_is_a_teacher_of_its_own(model, digits, tmp_path):
+    # The same layers and weights, cut elsewhere.
+    def keys(whole):
+        made = cache.Cache(whole, freeze(whole), digits, settings(tmp_path))
+        return made._parts["train"].key
+
+    whole = model.teacher
+    first, *others = whole.sections
+    moved = SectionedModel(
+        whole.stem,
+        [first, others[0]],
+        whole.head.__class__(
+            others[1].input, whole.head(others[1].output), name="head"
+        ),
+    )
+    assert keys(whole) != keys(moved)
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_too_little_room_is_told_before_anything_is_written(
+    model, digits, tmp_path, monkeypatch, kind
+):
+    store = array_store.Memory if kind == "memory" else array_store.Disk
+    monkeypatch.setattr(store, "free", lambda self: 1000)
+    monkeypatch.setattr(store, "make", pytest.fail)
+    frozen = config.Frozen(teacher_cache=kind)
+    with pytest.raises(errors.DataError, match="has room for 1.0 kB. Fewer"):
+        opened(model, digits, tmp_path, frozen=frozen)
+
+
+def test_answers_too_large_for_float16_are_refused(digits, tmp_path):
+    loud = models.get("resnet14")(**digits.form)
+    norm = loud.sections[1].get_layer("block_2_norm_2")
+    norm.gamma.assign(1e6 * np.ones(norm.gamma.shape))
+    norm.beta.assign(1e6 * np.ones(norm.beta.shape))
+    trainer = lit.LIT(loud, models.get("resnet8")(**digits.form))
+    with pytest.raises(
+        errors.DataError, match="representation 2 must be finite"
+    ):
+        opened(trainer, digits, tmp_path)
+    kept = list((tmp_path / "teacher_cache").rglob("*.bin"))
+    assert not kept
+
+
+def test_a_cache_that_does_not_pay_says_so(model, digits, tmp_path, capsys):
+    frozen = config.Frozen(teacher_cache="memory", teacher_cache_views=50)
+    opened(model, digits, tmp_path, frozen=frozen)
+    assert "so --teacher_cache=off is faster" in capsys.readouterr().out
+
+
+def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
+    kept = opened(model, digits, tmp_path)
+    make = functools.partial(
+        batches.training,
+        digits.train,
+        batch_size=100,
+        epochs=1,
+        seed=3,
+        crop=digits.crop,
+        views=kept.train,
+    )
+    strategy = devices.strategy("mirrored")
+    pieces = [
+        strategy.experimental_local_results(tensor)
+        for both in batches.distribute(make, strategy)
+        for tensor in tf.nest.flatten(both)
+    ]
+    wanted = [
+        t
+        for both in read(digits, kept.train, epochs=1)
+        for t in tf.nest.flatten(both)
+    ]
+    assert len(pieces) == len(wanted) == 3 * 6
+    for piece, whole in zip(pieces, wanted, strict=True):
+        assert len(piece) == 2
+        np.testing.assert_array_equal(np.concatenate(piece), whole)
+
+
+def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
+    # With a view an epoch both see the same images of phase `lit`; what differs
+    # is the rounding of what is kept.
+    def last(name, kind):
+        wanted = settings(tmp_path, teacher_cache=kind, teacher_cache_views=3)
+        wanted = dataclasses.replace(
+            wanted,
+            session=config.Session(workdir=str(tmp_path / name)),
+            teacher_weights=str(tmp_path / "teacher.keras"),
+        )
+        return run.compress(wanted)["student"]["last"]
+
+    wise = models.get("resnet14")(**data.DATASETS["digits"].form())
+    wise(data.load(config.Data()).train.inputs[:500], training=True)
+    wise.save(tmp_path / "teacher.keras")
+    live, kept = last("live", "off"), last("kept", "disk")
+    gap = abs(live["validation_accuracy"] - kept["validation_accuracy"])
+    assert gap <= 0.1
+    assert 0.3 < kept["test_accuracy"]
+
+
+def test_a_dry_run_tells_of_the_cache_and_writes_nothing(tmp_path, capsys):
+    told = dry_run.rehearse(settings(tmp_path))
+    printed = capsys.readouterr().out
+    assert "1 view of 1,293 examples to train on and 1 view of 144" in printed
+    assert told["cache_seconds"] > 0
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_does_not_vary_has_one_view(model, digits, tmp_path):
+    still = dataclasses.replace(digits, crop=augment.Crop())
+    assert opened(model, still, tmp_path).train.views == 1
+
+
+def test_a_run_without_a_cache_keeps_nothing(model, digits, tmp_path):
+    frozen = config.Frozen()
+    assert opened(model, digits, tmp_path, frozen=frozen) is None
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,254 @@
+"""The frozen teacher: all answers at once, folded, and the model's own."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import layers
+from lit_tf.methods import distill, lit
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.teacher.frozen import dtype_for, freeze, output_alone
+
+L = keras.layers
+Norm = layers.BatchNormalization
+
+
+def lived_in(model, seed=0):
+    """Moves every weight of a model, moving statistics too."""
+    random = np.random.default_rng(seed)
+    for variable in model.variables:
+        if variable.name == "moving_variance":
+            variable.assign(random.uniform(0.5, 2.0, variable.shape))
+        elif variable.name in ("gamma", "beta", "moving_mean", "bias"):
+            variable.assign(random.normal(size=variable.shape))
+    return model
+
+
+def norms(model):
+    """Counts the BatchNorms of a twin, in the models within it too."""
+    return sum(
+        isinstance(layer, L.BatchNormalization)
+        for layer in model._flatten_layers()
+    )
+
+
+def alike(model, *, left, shape=(8, 8, 3), close=None):
+    """Asserts that a twin answers as its model, with so many norms left."""
+    lived_in(model)
+    twin = freeze(model)
+    x = np.random.default_rng(1).normal(size=(3, *shape)).astype("float32")
+    wanted = model(x, training=False)
+    found = twin(x, training=False)
+    found = tf.nest.flatten(found)[-1]
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    assert norms(twin) == left
+
+
+def test_it_returns_every_representation_and_the_output(build, batch, close):
+    model, (images, _) = lived_in(build("resnet14")), batch(3)
+    twin = freeze(model)
+    answers = twin(images, training=False)
+    expected = [model.stem(images, training=False)]
+    for section in model.sections:
+        expected.append(section(expected[-1], training=False))
+    expected.append(model(images, training=False))
+    assert len(answers) == len(model.sections) + 2
+    close(answers, expected, 1e-4, relative=True)
+    assert norms(twin) == 0
+
+
+def test_asking_it_changes_nothing(build, batch):
+    model = build()
+    before = model.get_weights()
+    freeze(model)(batch(3)[0], training=False)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_it_is_the_teacher_of_the_moment_it_was_frozen(build, batch):
+    model, images = build(), batch(3)[0]
+    twin = freeze(model)
+    before = twin(images, training=False)[-1]
+    model.set_weights([2 * value for value in model.get_weights()])
+    np.testing.assert_array_equal(twin(images, training=False)[-1], before)
+
+
+def test_it_is_asked_without_a_warning(build, batch):
+    frozen = freeze(build())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The structure of `inputs`")
+        frozen(batch(2)[0], training=False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "linear",
+    [
+        lambda **kw: L.Conv2D(6, 3, **kw),
+        lambda **kw: L.Conv2D(6, 3, groups=3, strides=2, **kw),
+        lambda **kw: layers.GroupedConv2D(6, 3, groups=3, **kw),
+        lambda **kw: L.DepthwiseConv2D(3, depth_multiplier=2, **kw),
+        lambda **kw: L.SeparableConv2D(5, 3, depth_multiplier=2, **kw),
+        lambda **kw: L.Conv2DTranspose(6, 3, strides=2, **kw),
+        lambda **kw: L.Dense(7, **kw),
+    ],
+    ids=[
+        "conv",
+        "grouped",
+        "fast_grouped",
+        "depthwise",
+        "separable",
+        "transposed",
+        "dense",
+    ],
+)
+def test_a_norm_is_folded_into_the_layer_before_it(linear, bias):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 3))
+    y = L.ReLU()(Norm()(linear(use_bias=bias)(x)))
+    alike(keras.Model(x, y), left=0)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"scale": False}, {"center": False}, {"epsilon": 0.1}]
+)
+def test_a_norm_is_folded_whatever_it_has(settings):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), L.Conv2D(4, 3), Norm(**settings)]
+    )
+    alike(model, left=0)
+
+
+def test_texts_are_folded():
+    model = keras.Sequential(
+        [keras.Input((9, 5)), L.Conv1D(4, 3), L.BatchNormalization(), L.ReLU()]
+    )
+    alike(model, left=0, shape=(9, 5))
+
+
+def test_what_something_else_reads_is_not_folded():
+    x = keras.Input((8, 8, 3))
+    between = L.Conv2D(4, 3)(x)
+    y = L.Add()([Norm()(between), between])
+    alike(keras.Model(x, y), left=1)
+
+
+def test_what_is_a_representation_is_not_folded():
+    def part(name, shape, layer):
+        x = keras.Input(shape)
+        return keras.Model(x, layer(x), name=name)
+
+    model = SectionedModel(
+        part("stem", (8, 8, 3), L.Conv2D(4, 3)),
+        [part("section_1", (6, 6, 4), Norm())],
+        part("head", (6, 6, 4), L.Flatten()),
+    )
+    alike(model, left=1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: Norm()(L.ReLU()(L.Conv2D(4, 3)(x))),
+        lambda x: Norm()(L.Conv2D(4, 3, activation="relu")(x)),
+        lambda x: Norm()(x),
+        lambda x: Norm(axis=1)(L.Conv2D(6, 3)(x)),
+    ],
+    ids=["after relu", "after activation", "after input", "other axis"],
+)
+def test_what_does_not_follow_a_linear_layer_is_not_folded(make):
+    x = keras.Input((8, 8, 3))
+    alike(keras.Model(x, make(x)), left=1)
+
+
+def test_a_layer_that_is_called_twice_is_not_folded():
+    x = keras.Input((8, 8, 3))
+    shared = L.Conv2D(3, 3, padding="same")
+    y = Norm()(shared(Norm()(shared(x))))
+    alike(keras.Model(x, y), left=2)
+
+
+def test_a_norm_that_is_called_to_train_is_not_folded():
+    x = keras.Input((8, 8, 3))
+    model = lived_in(keras.Model(x, Norm()(L.Conv2D(4, 3)(x), training=True)))
+    assert norms(freeze(model)) == 1
+
+
+def test_models_within_models_are_folded():
+    def block(name):
+        x = keras.Input((8, 8, 3))
+        y = Norm()(L.Conv2D(3, 3, padding="same")(x))
+        return keras.Model(x, L.Add()([x, y]), name=name)
+
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 3)), L.Conv2D(3, 1), Norm()], name="inner"
+    )
+    x = keras.Input((8, 8, 3))
+    alike(keras.Model(x, inner(block("b")(block("a")(x)))), left=0)
+
+
+def test_a_model_of_a_class_of_its_own_is_left_as_it_is():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = L.Conv2D(4, 3), Norm()
+
+        def call(self, inputs, training=None):
+            return self.norm(self.conv(inputs), training=training)
+
+    x = keras.Input((8, 8, 3))
+    alike(keras.Model(x, Own()(x)), left=1)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_it_computes_in_the_dtype_that_is_asked_for(build, batch, dtype):
+    model, images = lived_in(build("resnet14")), batch(3)[0]
+    twin = freeze(model, dtype)
+    *representations, output = twin(images, training=False)
+    assert {t.dtype for t in representations} == {tf.as_dtype(dtype)}
+    assert output.dtype == tf.float32
+    wanted = freeze(model)(images, training=False)
+    for found, exact in zip(representations, wanted[:-1], strict=True):
+        gap = np.linalg.norm(np.float32(found) - exact) / np.linalg.norm(exact)
+        assert 0 < gap < 0.03
+
+
+@pytest.mark.parametrize(
+    ("policy", "choice", "wanted"),
+    [
+        ("float32", "auto", "float32"),
+        ("mixed_bfloat16", "auto", "bfloat16"),
+        ("mixed_float16", "auto", "bfloat16"),
+        ("float32", "float16", "float16"),
+        ("mixed_bfloat16", "float32", "float32"),
+    ],
+)
+def test_the_dtype_follows_the_student_and_the_machine(
+    build, monkeypatch, policy, choice, wanted
+):
+    student = sectioned_model.with_policy(build(), policy)
+    monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: True)
+    assert dtype_for(student, choice) == wanted
+    monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: False)
+    if choice == "auto":
+        assert dtype_for(student) == "float32"
+
+
+def test_trainers_may_ask_one_twin(build, batch):
+    wise, student = build("resnet14", seed=1), build(seed=2)
+    first = lit.LIT(wise, student)
+    second = distill.Distill(wise, student, frozen=first.frozen)
+    assert second.frozen is first.frozen
+    assert distill.Distill(wise, student).frozen is not first.frozen
+
+
+def test_a_twins_output_is_the_teachers(build, batch):
+    wise, images = lived_in(build("resnet14")), batch(3)[0]
+    alone = output_alone(freeze(wise))
+    np.testing.assert_allclose(
+        alone(images, training=False), wise(images, training=False), rtol=1e-3
+    )

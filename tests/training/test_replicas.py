@@ -1,0 +1,250 @@
+"""Two replicas take the steps of one device on the same global batch."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import data, layers
+from lit_tf.data import batches
+from lit_tf.methods import distill, lit
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.training import devices
+
+BOTH = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+CONVOLUTIONS = {
+    1: (keras.layers.Conv1D, keras.layers.GlobalAveragePooling1D),
+    2: (keras.layers.Conv2D, keras.layers.GlobalAveragePooling2D),
+}
+
+
+@pytest.fixture(scope="module")
+def mirrored():
+    strategy = devices.strategy("mirrored")
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
+def dense(seed):
+    """A model of two sections without BatchNorm: 4 → 6 → 6 → 6 → 3."""
+    keras.utils.set_random_seed(seed)
+
+    def part(name, inputs, outputs):
+        x = keras.Input((inputs,), name="x")
+        y = keras.layers.Dense(
+            outputs, "tanh", kernel_regularizer=keras.regularizers.L2(0.01)
+        )(x)
+        return keras.Model(x, y, name=name)
+
+    sections = [part(f"section_{k}", 6, 6) for k in (1, 2)]
+    return SectionedModel(part("stem", 4, 6), sections, part("head", 6, 3))
+
+
+def normed(seed, places=(4, 4)):
+    """A model of two convolutions with BatchNorm, [*places, 3] → 3 classes."""
+    keras.utils.set_random_seed(seed)
+    inputs = [keras.Input((*places, size)) for size in (3, 6, 6, 6)]
+    conv, pool = CONVOLUTIONS[len(places)]
+    sections = []
+    for k, x in enumerate(inputs[1:3], 1):
+        y = conv(6, 3, padding="same", use_bias=False)(x)
+        y = keras.layers.ReLU()(layers.BatchNormalization()(y))
+        sections.append(keras.Model(x, y, name=f"section_{k}"))
+    stem = keras.Model(inputs[0], conv(6, 1)(inputs[0]))
+    head = keras.Model(inputs[3], keras.layers.Dense(3)(pool()(inputs[3])))
+    return SectionedModel(stem, sections, head)
+
+
+def synchronised(seed, places=(4, 4)):
+    """The same, its BatchNorm over all replicas."""
+    return sectioned_model.with_policy(
+        normed(seed, places), "float32", sync_batch_norm=True
+    )
+
+
+def vectors(size):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(size, 4)).astype("float32")
+    weight = random.uniform(0.5, 2.0, size).astype("float32")
+    return x, random.integers(0, 3, size).astype("int32"), weight
+
+
+def fit(strategy, kind, make, arrays, batch_size):
+    """Trains for an epoch; returns the student's variables and the report."""
+    with strategy.scope():
+        trainer = kind(make(seed=1), make(seed=2))
+        trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+    given = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    history = trainer.fit(given, shuffle=False, verbose=0).history
+    return [v.numpy() for v in trainer.student.variables], history
+
+
+def fit_in_pieces(strategy, kind, make, arrays, batch_size):
+    """Does as `fit`, for two epochs, with the pieces that a run would read."""
+    split = data.Split(*arrays)
+    read = functools.partial(batches.evaluation, split, batch_size=batch_size)
+    with strategy.scope():
+        trainer = kind(make(seed=1), make(seed=2))
+        trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+    for _ in range(2):
+        history = trainer.fit(
+            batches.distribute(read, strategy),
+            steps_per_epoch=batches.steps_per_epoch(split, batch_size),
+            shuffle=False,
+            verbose=0,
+        ).history
+    history |= trainer.evaluate(
+        batches.distribute(read, strategy),
+        steps=batches.steps_per_epoch(split, batch_size),
+        verbose=0,
+        return_dict=True,
+    )
+    return [v.numpy() for v in trainer.student.variables], {
+        name: np.ravel(value) for name, value in history.items()
+    }
+
+
+@BOTH
+def test_an_uneven_last_batch_weighs_every_example_alike(mirrored, close, kind):
+    # Batches of 4 = 2 + 2, 4 = 2 + 2 and 3 = 2 + 1.
+    one, two = (
+        fit(strategy, kind, dense, vectors(11), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
+    assert one[1].keys() == two[1].keys()
+    close(list(two[1].values()), list(one[1].values()), 1e-5)
+
+
+def images(size):
+    random = np.random.default_rng(0)
+    x = random.normal(3.0, 2.0, size=(size, 4, 4, 3)).astype("float32")
+    return x, random.integers(0, 3, size).astype("int32")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("size", "batch_size"),
+    [
+        pytest.param(8, 4, id="even"),
+        pytest.param(11, 4, id="uneven"),
+        pytest.param(9, 4, id="one replica's last batch is empty"),
+    ],
+)
+def test_synchronised_replicas_are_one_device(
+    mirrored, close, kind, size, batch_size
+):
+    one, two = (
+        fit_in_pieces(strategy, kind, synchronised, images(size), batch_size)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
+    assert one[1].keys() == two[1].keys()
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+@BOTH
+def test_synchronised_replicas_are_one_device_on_sequences(
+    mirrored, close, kind
+):
+    make = functools.partial(synchronised, places=(7,))
+    x, y = images(11)
+    one, two = (
+        fit_in_pieces(strategy, kind, make, (x.reshape(11, 16, 3)[:, :7], y), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+@BOTH
+def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored, kind):
+    # What a wrong synchronisation would not tell from a right one.
+    one, two = (
+        fit_in_pieces(strategy, kind, normed, images(8), 4)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    gaps = [np.max(np.abs(a - b)) for a, b in zip(one[0], two[0], strict=True)]
+    assert max(gaps) > 1e-3
+
+
+@BOTH
+def test_an_empty_replica_is_as_good_as_absent(mirrored, close, kind):
+    # Batches of one example: one replica has it, without synchronisation.
+    one, two = (
+        fit_in_pieces(strategy, kind, normed, images(3), 1)
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
+    close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+def test_an_optimiser_from_outside_the_scope_is_refused(mirrored):
+    # Keras refuses it too. Its slots would not be mirrored, and train wrongly.
+    with mirrored.scope():
+        trainer = lit.LIT(dense(1), dense(2))
+    given = tf.data.Dataset.from_tensor_slices(vectors(4)).batch(4)
+    with pytest.raises((RuntimeError, ValueError), match="Strategy|scope"):
+        trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+        trainer.fit(given, shuffle=False, verbose=0)
+
+
+def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
+    reports = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            trainer = lit.LIT(dense(1), dense(2))
+            trainer.compile()
+        given = tf.data.Dataset.from_tensor_slices(vectors(7)).batch(4)
+        reports.append(trainer.evaluate(given, verbose=0, return_dict=True))
+    assert reports[1] == pytest.approx(reports[0], rel=1e-5)
+
+
+@BOTH
+def test_prediction_on_replicas_is_one_devices(mirrored, close, kind):
+    inputs, _ = images(5)  # Of the last batch, one replica has none.
+
+    def predicted(strategy):
+        with strategy.scope():
+            trainer = kind(normed(1), normed(2))
+            trainer.compile()
+        return trainer.predict(inputs, batch_size=4, verbose=0)
+
+    one = predicted(tf.distribute.get_strategy())
+    close(predicted(mirrored), one, 1e-5)
+
+
+@BOTH
+def test_users_metrics_are_of_uneven_shares_too(mirrored, kind):
+    with mirrored.scope():
+        trainer = kind(normed(1), normed(2))
+        trainer.compile(metrics=["sparse_categorical_accuracy"])
+    history = trainer.fit(*images(5), batch_size=5, verbose=0).history
+    assert history["sparse_categorical_accuracy"] == history["accuracy"]
+
+
+def test_there_is_one_mirrored_strategy_a_process(mirrored):
+    # A second one restarts the collectives' numbers; both would then fail.
+    assert devices.strategy("mirrored") is mirrored
+
+
+def test_moving_statistics_are_the_mean_over_the_replicas(mirrored):
+    halves = np.stack([np.full((2, 3, 3, 1), v, "float32") for v in (1, 5)])
+    with mirrored.scope():
+        layer = layers.BatchNormalization(momentum=0.5)
+        layer.build((None, 3, 3, 1))
+    inputs = mirrored.experimental_distribute_values_from_function(
+        lambda context: tf.constant(halves[context.replica_id_in_sync_group])
+    )
+
+    @tf.function
+    def step(inputs):
+        mirrored.run(lambda x: layer(x, training=True), args=(inputs,))
+
+    step(inputs)
+    # 0.5 · 0 + 0.5 · mean(1, 5), in every replica.
+    copies = mirrored.experimental_local_results(layer.moving_mean.value)
+    assert [float(copy[0]) for copy in copies] == [1.5, 1.5]

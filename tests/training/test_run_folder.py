@@ -1,0 +1,149 @@
+"""Whose a run folder is, and who may write to it."""
+
+import dataclasses
+import json
+
+import pytest
+
+from lit_tf import config, errors
+from lit_tf.training import run_folder
+from lit_tf.utils import atomic_files
+
+
+def _config(path, **changes):
+    session = config.Session(
+        workdir=str(path), overwrite=changes.pop("overwrite", False)
+    )
+    return config.Compress(session=session, **changes)
+
+
+def _leave(path, **changes):
+    with run_folder.opened(
+        _config(path, **changes), command="lit-compress"
+    ) as w:
+        w.checkpoints.mkdir(exist_ok=True)
+
+
+def test_a_new_folder_says_what_runs_in_it(tmp_path):
+    _leave(tmp_path / "run", student="resnet14")
+    written = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert written["settings"]["student"] == "resnet14"
+    assert written["command"] == "lit-compress"
+    assert {"python", "tensorflow", "keras"} <= written["versions"].keys()
+    flags = (tmp_path / "run" / "recipe.flags").read_text().splitlines()
+    assert "--student=resnet14" in flags
+    assert "--lit_milestones=100" in flags
+
+
+def test_the_same_settings_may_come_back_from_elsewhere(tmp_path):
+    _leave(tmp_path)
+    session = config.Session(
+        workdir=str(tmp_path), data_dir="/elsewhere", checkpoint_steps=7
+    )
+    again = dataclasses.replace(_config(tmp_path), session=session)
+    with run_folder.opened(again) as folder:
+        assert not folder.finished
+
+
+def test_other_settings_are_refused_by_the_flags_that_differ(tmp_path):
+    _leave(tmp_path)
+    with pytest.raises(errors.SettingsError) as caught:
+        _leave(tmp_path, student="resnet32", min_teacher_accuracy=0.5)
+    assert "--student was 'resnet20', now 'resnet32'" in str(caught.value)
+    assert "--min_teacher_accuracy was 0.0, now 0.5" in str(caught.value)
+    assert "--alpha" not in str(caught.value)
+
+
+def test_a_run_that_was_refused_before_it_began_claims_nothing(tmp_path):
+    with run_folder.opened(_config(tmp_path, teacher_weights="gone.keras")):
+        pass
+    _leave(tmp_path, teacher_weights="found.keras")
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["settings"]["teacher_weights"] == "found.keras"
+
+
+def test_another_command_is_refused(tmp_path):
+    _leave(tmp_path)
+    session = config.Session(workdir=str(tmp_path))
+    with pytest.raises(errors.SettingsError, match="another command"):
+        with run_folder.opened(config.Teach(session=session)):
+            pass
+
+
+def test_overwriting_removes_what_is_ours_and_nothing_else(tmp_path):
+    _leave(tmp_path)
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "thesis.tex").write_text("mine")
+    _leave(tmp_path, student="resnet32", overwrite=True)
+    assert not (tmp_path / "report.json").exists()
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_overwriting_spares_the_teacher_it_is_to_learn_from(tmp_path):
+    _leave(tmp_path)
+    (tmp_path / "teacher").mkdir()
+    weights = tmp_path / "teacher" / "teacher.keras"
+    weights.write_text("precious")
+    (tmp_path / "report.json").write_text("{}")
+    _leave(tmp_path, teacher_weights=str(weights), overwrite=True)
+    assert weights.read_text() == "precious"
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_a_teacher_that_was_left_there_is_no_hindrance(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    _leave(tmp_path)
+    assert (tmp_path / "config.json").is_file()
+
+
+def test_a_second_process_is_refused(tmp_path):
+    with run_folder.opened(_config(tmp_path)):
+        with pytest.raises(errors.DataError, match="Another process"):
+            _leave(tmp_path)
+    _leave(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.DataError, match="cannot be written to"):
+        _leave(tmp_path / "file" / "run")
+
+
+def test_a_folder_without_its_config_is_refused(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text("{}\n")
+    with pytest.raises(errors.DataError, match="metrics.jsonl but no config"):
+        _leave(tmp_path)
+
+
+def test_a_damaged_config_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"kind": "Comp')
+    with pytest.raises(errors.DataError, match="damaged"):
+        _leave(tmp_path)
+
+
+def test_what_a_run_works_on_is_settled_once(tmp_path):
+    with run_folder.opened(_config(tmp_path)) as folder:
+        folder.settle(data="abc")
+        folder.settle(data="abc", teacher="def")
+        with pytest.raises(errors.DataError, match="another data"):
+            folder.settle(data="xyz")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    atomic_files.write_text(path, "before")
+    with pytest.raises(RuntimeError):
+        with atomic_files.whole(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    for content in ("old", "new"):
+        with atomic_files.whole(tmp_path / "folder") as partial:
+            partial.mkdir()
+            (partial / content).write_text("")
+    (only,) = (tmp_path / "folder").iterdir()
+    assert only.name == "new"
