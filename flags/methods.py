@@ -57,19 +57,19 @@ flags.DEFINE_boolean(
 )
 flags.DEFINE_integer(
     "generations",
-    config.Rivals.generations,
+    config.Baselines.generations,
     "Students of method born_again, each taught by the one before it, each "
     "through both phases.",
 )
 flags.DEFINE_float(
     "sparsity",
-    config.Rivals.sparsity,
+    config.Baselines.sparsity,
     "Of method network_slimming: multiplies the sum of |γ| over the BatchNorm "
     "scales that may be pruned, in phase lit. At least 0.",
 )
 flags.DEFINE_float(
     "pruned_channels",
-    config.Rivals.pruned_channels,
+    config.Baselines.pruned_channels,
     "Of method network_slimming: the fraction of channels that is pruned "
     "after phase lit, in [0, 1); 0 for as many as leave --student's FLOPs.",
 )

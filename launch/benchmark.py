@@ -19,9 +19,9 @@ def _benchmark(line):
     place = flags_config.value("json")
     if place:  # Asked before, not after, all that is measured.
         atomic_files.check_writable(pathlib.Path(place))
-    told = command.load("benchmark.run").run(settings)
+    results = command.load("benchmark.run").run(settings)
     if place:
-        atomic_files.write_json(pathlib.Path(place), told)
+        atomic_files.write_json(pathlib.Path(place), results)
 
 
 def main():

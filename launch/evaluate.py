@@ -36,22 +36,22 @@ def _evaluate(line):
     place = flags_config.value("json")
     if place:
         atomic_files.check_writable(pathlib.Path(place))
-    told = command.load("experiment.saved_models").evaluate(
+    results = command.load("experiment.saved_models").evaluate(
         flags_config.value("model"),
         flags_config.data(),
         flags_config.session(),
         teacher_weights=flags_config.value("teacher_weights"),
         discriminator_weights=flags_config.value("discriminator_weights"),
     )
-    for name, figure in _figures(told):
+    for name, figure in _figures(results):
         print(name, f"{figure:.4f}" if isinstance(figure, float) else figure)
     if place:
-        atomic_files.write_json(pathlib.Path(place), told)
+        atomic_files.write_json(pathlib.Path(place), results)
 
 
-def _figures(told):
+def _figures(results):
     """Yields the figures by name, nested ones as NAME.NAME."""
-    for name, figure in told.items():
+    for name, figure in results.items():
         if isinstance(figure, dict):
             yield from ((f"{name}.{k}", v) for k, v in _figures(figure))
         elif name not in ("model", "dataset", "test_examples"):  # Well known.

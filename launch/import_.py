@@ -13,7 +13,7 @@ TOPICS = (importing, architecture, texts, pictures, code)
 def _import(line):
     del line
     settings, output = flags_config.data(), flags_config.value("output")
-    told = command.load("interop.import_model").import_model(
+    results = command.load("interop.import_model").import_model(
         flags_config.value("source"),
         output,
         settings,
@@ -22,13 +22,13 @@ def _import(line):
         normalization=flags_config.value("normalization"),
         overwrite=flags_config.value("overwrite"),
     )
-    softmax = ", final softmax taken off" if told["softmax"] else ""
+    softmax = ", final softmax taken off" if results["softmax"] else ""
     print(
         "{model}: {parameters:,} parameters in {arrays} arrays, normalization "
         "{normalization}{softmax} → {output}\n"
         "Next: lit-evaluate --model={output} --dataset={dataset} "
         "--data_dir=DIR".format(
-            **told
+            **results
             | {
                 "softmax": softmax,
                 "output": output,

@@ -23,17 +23,17 @@ def _tune(line):
         return
     if flags_config.value("print_commands"):
         # Nothing but commands on the standard output.
-        run, told = runners.elsewhere(wanted), sys.stderr
+        run, results = runners.elsewhere(wanted), sys.stderr
     else:
         parallel = flags_config.value("parallel")
-        run, told = runners.here(wanted, parallel=parallel), sys.stdout
+        run, results = runners.here(wanted, parallel=parallel), sys.stdout
     decided = search.tune(wanted, run, command=line)
     if len(decided) == len(settings.NAMES):
         place = pathlib.Path(wanted.session.workdir, record.FLAGFILE)
         print(
             f"\n{record.table(decided)}\n\n{record.NOTE}\n"
             f"To train with it: lit-compress … --flagfile={place}",
-            file=told,
+            file=results,
         )
 
 

@@ -139,19 +139,19 @@ def test_the_differences_in_the_document_are_those_on_record():
         return f"{number:{form}}".replace("e-0", "e-") if number else "0"
 
     record = ROOT / "docs" / "results" / "exactness" / "differences.json"
-    seen, told = json.loads(record.read_text()), set()
+    seen, results = json.loads(record.read_text()), set()
     for line in EXACTNESS.read_text().splitlines():
         if NAMED.search(line):
             *_, tests, allowed, difference, _ = line.split("|")
             test = "::".join(NAMED.search(tests).groups())
             if test in seen:
-                told.add(test)
+                results.add(test)
                 one = seen[test]
                 assert allowed.split()[0] == short(one["bound"], ".0e"), test
                 assert difference.strip() == short(one["difference"], ".1e")
             else:
                 assert difference.strip() == "—", test
-    assert told
+    assert results
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])

@@ -60,9 +60,9 @@ class Bench:
 
         Their steps would disturb one another: take one of them.
         """
-        beside = build.beside(self.config, self.dataset)
+        auxiliary_models = build.auxiliary_models(self.config, self.dataset)
         pair = build.freeze(self.config, *self.pair(), self.dataset)
-        stages = build.stages(pair, self.dataset, beside)
+        stages = build.stages(pair, self.dataset, auxiliary_models)
         return {stage.name: stage.trainer for stage in stages}
 
     @functools.cached_property

@@ -50,16 +50,16 @@ def measured(settings: Settings) -> dict[str, float]:
     Raises:
         DataError: one of the processes broke off.
     """
-    told = {}
+    results = {}
     for name in ("teacher", "student_step", "lit_step"):
         answer = _asked(name, settings)
-        told[f"{name}_mib"] = answer["peak_mib"]
-        told["growth_mib"] = answer["growth_mib"]  # The last one's is kept.
-    allowed = told["teacher_mib"] + 1.5 * told["student_step_mib"]
-    return told | {"ratio_of_memory": told["lit_step_mib"] / allowed}
+        results[f"{name}_mib"] = answer["peak_mib"]
+        results["growth_mib"] = answer["growth_mib"]  # The last one's is kept.
+    allowed = results["teacher_mib"] + 1.5 * results["student_step_mib"]
+    return results | {"ratio_of_memory": results["lit_step_mib"] / allowed}
 
 
-def words(told: dict[str, Any]) -> str:
+def words(results: dict[str, Any]) -> str:
     """Returns what was measured, in a sentence or two."""
     return (
         "Memory above the imports, at most: teacher {teacher_mib:,.0f} MiB, "
@@ -67,7 +67,7 @@ def words(told: dict[str, Any]) -> str:
         "{lit_step_mib:,.0f} MiB.\nPhase lit ÷ (teacher + 1.5 × student): "
         "{ratio_of_memory:.2f}. Its growth over the steps: {growth_mib:+.1f} "
         "MiB."
-    ).format(**told)
+    ).format(**results)
 
 
 def answer(name: str) -> None:

@@ -66,16 +66,16 @@ def run(settings: Settings) -> dict[str, Any]:
         table = {name: make(bench) for name, make in pieces.PIECES.items()}
         seconds = _timed(table, settings.steps)
         flops = {name: piece.flops() for name, piece in table.items()}
-        told = _ratios(seconds, flops)
-        print(f"\n{_table(table, seconds, flops)}\n\n{_words(told)}")
+        results = _ratios(seconds, flops)
+        print(f"\n{_table(table, seconds, flops)}\n\n{_words(results)}")
         if settings.profile:
             ops, traced = profile.ops(table["lit_step"].call)
-            told |= {"ops_ms": ops, "traced_step_ms": traced}
+            results |= {"ops_ms": ops, "traced_step_ms": traced}
             print(f"\n{profile.table(ops, traced)}")
     if settings.memory:
-        told |= memory.measured(settings)
-        print(f"\n{memory.words(told)}")
-    return told | {
+        results |= memory.measured(settings)
+        print(f"\n{memory.words(results)}")
+    return results | {
         "batch_size": bench.images,
         "dtype": settings.dtype,
         "jit_compile": bench.jit_compile,
@@ -98,19 +98,23 @@ def _timed(table: Mapping[str, pieces.Piece], rounds: int) -> dict[str, float]:
 
 
 def _ratios(seconds, flops):
-    told = {f"{name}_ms": 1000 * each for name, each in seconds.items()}
-    told["limit_ms"] = (
-        told["teacher_ms"] + told["student_step_ms"] + told["sections_ms"]
+    results = {f"{name}_ms": 1000 * each for name, each in seconds.items()}
+    results["limit_ms"] = (
+        results["teacher_ms"]
+        + results["student_step_ms"]
+        + results["sections_ms"]
     )
-    told["matmul_gflops"] = flops["matmul"] / seconds["matmul"] / 1e9
-    told["step_gflops"] = flops["lit_step"] / 1e9
-    least = 1000 * told["step_gflops"] / told["matmul_gflops"]
-    return told | {
-        "ratio_to_limit": told["lit_step_ms"] / told["limit_ms"],
-        "ratio_to_peer": told["peer_step_ms"] / told["lit_step_ms"],
-        "ratio_of_cached": (told["cached_step_ms"] + told["cached_input_ms"])
-        / (told["lit_step_ms"] + told["input_ms"]),
-        "ratio_to_matmul": told["lit_step_ms"] / least,
+    results["matmul_gflops"] = flops["matmul"] / seconds["matmul"] / 1e9
+    results["step_gflops"] = flops["lit_step"] / 1e9
+    least = 1000 * results["step_gflops"] / results["matmul_gflops"]
+    return results | {
+        "ratio_to_limit": results["lit_step_ms"] / results["limit_ms"],
+        "ratio_to_peer": results["peer_step_ms"] / results["lit_step_ms"],
+        "ratio_of_cached": (
+            results["cached_step_ms"] + results["cached_input_ms"]
+        )
+        / (results["lit_step_ms"] + results["input_ms"]),
+        "ratio_to_matmul": results["lit_step_ms"] / least,
     }
 
 
@@ -154,7 +158,7 @@ def _table(table, seconds, flops):
     return text_format.table(rows)
 
 
-def _words(told):
+def _words(results):
     return (
         "LIT step ÷ limit: {ratio_to_limit:.2f}. The limit, {limit_ms:,.2f} "
         "ms, is teacher + plain student step + sections 2 … K alone.\n"
@@ -162,4 +166,4 @@ def _words(told):
         "Cached ÷ live LIT step, input included: {ratio_of_cached:.2f}.\n"
         "LIT step ÷ its {step_gflops:,.2f} GFLOP at the rate of the matrix "
         "product: {ratio_to_matmul:.2f}."
-    ).format(**told)
+    ).format(**results)

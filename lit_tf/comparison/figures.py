@@ -35,14 +35,14 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
     Returns:
         What each PNG shows, by its name.
     """
-    told = {}
+    results = {}
     for name, (about, make) in _FIGURES.items():
         sheet = make(rows)
         if sheet is not None:
             with atomic_files.whole(folder / name) as partial:
                 sheet.savefig(partial, dpi=110, format="png")
-            told[name] = about
-    return told
+            results[name] = about
+    return results
 
 
 def _costs(rows):

@@ -53,7 +53,7 @@ def gather(
         by_data.setdefault(row.dataset, []).append(row)
     target.mkdir(parents=True, exist_ok=True)
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
-    told = {"warnings": warnings, "left_out": skipped, "data": []}
+    results = {"warnings": warnings, "left_out": skipped, "data": []}
     for number, group in enumerate(by_data.values(), 1):
         references = _references(group, reference)
         differences = significance.against(references, group)
@@ -64,15 +64,15 @@ def gather(
             for name, about in figures.draw(group, target / place).items()
         }
         parts.append(pages.section(group, references, differences, drawn))
-        told["data"].append(_told(group, references, differences))
+        results["data"].append(_told(group, references, differences))
     if skipped:
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
     text = "\n\n".join(parts) + "\n"
     atomic_files.write_text(target / _TEXT, text)
     atomic_files.write_text(target / _PAGE, pages.html(text, target))
-    atomic_files.write_json(target / _DATA, told)
+    atomic_files.write_json(target / _DATA, results)
     print(f"{text}\nLeft in {target}/")
-    return told
+    return results
 
 
 def _check_target(target, overwrite):

@@ -106,13 +106,13 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
         DataError: they are of different data or versions, named, unless
             `mixed`; or two are of one row and one seed.
     """
-    told = []
+    results = []
     for word, of in (("data", _data), ("versions", _versions)):
         by_value: dict[str, list[Run]] = {}
         for run in runs:
             by_value.setdefault(of(run), []).append(run)
         if len(by_value) > 1:
-            told.append(
+            results.append(
                 f"These runs are of different {word}: "
                 + "; ".join(
                     f"{value} in {_names(group)}"
@@ -120,9 +120,9 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
                 )
                 + "."
             )
-    if told and not mixed:
+    if results and not mixed:
         raise errors.DataError(
-            f"{' '.join(told)} --mixed reports them all the same."
+            f"{' '.join(results)} --mixed reports them all the same."
         )
     seen: dict[str, Run] = {}
     for run in runs:
@@ -133,7 +133,7 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
                 f"settings and seed, {run.seed}. Leave one out."
             )
         seen[key] = run
-    return told
+    return results
 
 
 def _folders(path):

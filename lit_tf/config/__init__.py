@@ -29,10 +29,10 @@ from lit_tf.config.choices import (
 from lit_tf.config.groups import (
     Adversarial,
     Architecture,
+    Baselines,
     Data,
     Frozen,
     Loss,
-    Rivals,
     Run,
     Session,
     Shrink,
@@ -119,7 +119,7 @@ class Compress:
     shrink: Shrink = Shrink()
     architecture: Architecture = Architecture()
     loss: Loss = Loss()
-    rivals: Rivals = Rivals()
+    baselines: Baselines = Baselines()
     adversarial: Adversarial = Adversarial()
     frozen: Frozen = Frozen()
     teach: Phase = TEACH
@@ -152,7 +152,7 @@ class Compress:
             compression_of=self.shrink.compression_of,
         )
         check_one_of(INITS, init=self.init)
-        for group in (self, self.loss, self.rivals, self.frozen):
+        for group in (self, self.loss, self.baselines, self.frozen):
             for field in dataclasses.fields(group):
                 takers = _TAKEN_BY.get(field.name, METHODS)
                 value = getattr(group, field.name)

@@ -119,7 +119,7 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rivals:
+class Baselines:
     """Settings of single baselines (`lit_tf/methods/stages.py`)."""
 
     generations: int = 1
@@ -325,5 +325,5 @@ class Session:
 
         `teacher_cache_dir`, or else a folder beside that of the run.
         """
-        beside = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
-        return self.teacher_cache_dir or beside
+        default = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
+        return self.teacher_cache_dir or default

@@ -45,7 +45,7 @@ def seen_by(session: config.Session) -> feature_extractors.Features | None:
     return None
 
 
-def judge(
+def evaluate(
     models: Mapping[str, keras.Model],
     split: data.Split,
     names: Sequence[str],
@@ -77,7 +77,7 @@ def judge(
         None where all pictures are the same; `fid` and `inception_score`. With
         features their name in `features`, and the number of `real_pictures`.
     """
-    told = {role: _Told() for role in models}
+    results = {role: _Told() for role in models}
     asked = {role: _asked(model) for role, model in models.items()}
     made, known = 0, 0.0
     obeyed = {role: np.zeros(len(names)) for role in models}
@@ -98,15 +98,15 @@ def judge(
                 right = (logits[:, i] > 0) == (target[:, i] > 0.5)
                 obeyed[role][i] += np.sum(right & moved)
                 if role != reference:
-                    told[role].like(pictures.get(reference), some)
+                    results[role].like(pictures.get(reference), some)
                 if seen is not None:
-                    told[role].look(seen(some))
+                    results[role].look(seen(some))
     facts = {
         "pictures": made,
         "discriminator_accuracy": known / len(split),
         "roles": {},
     }
-    for role, one in told.items():
+    for role, one in results.items():
         right = obeyed[role] / np.maximum(changed, 1)
         facts["roles"][role] = {
             "attribute_accuracy": float(obeyed[role].sum() / changed.sum()),
@@ -120,7 +120,7 @@ def judge(
     if seen is None:
         return facts
     statistics, count = _statistics(real, seen)
-    for role, one in told.items():
+    for role, one in results.items():
         distance = fid.distance(statistics, one.statistics)
         facts["roles"][role]["fid"] = distance
         if one.score.count:

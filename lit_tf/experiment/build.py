@@ -10,7 +10,7 @@ from lit_tf.config import Compress, Teach
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models, tasks
 from lit_tf.methods import trainer
-from lit_tf.methods.stages import METHODS, Pair, Stage, check, fates
+from lit_tf.methods.stages import METHODS, Pair, Stage, check, describe_training
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
@@ -92,7 +92,7 @@ def shown(
     student: SectionedModel,
 ) -> str:
     """Returns the parts of both, and what becomes of them in phase lit."""
-    ends, sections = fates(config)
+    ends, sections = describe_training(config)
     return report.sections(teacher, student, ends=ends, sections=sections)
 
 
@@ -102,11 +102,11 @@ def teaching(config: Teach | Compress, loaded: data.Dataset) -> trainer.Trainer:
         model = _build(config.teacher, loaded.form, config)
         task = tasks.TASKS[loaded.task]
         task.check(config, loaded)
-        beside = _new_beside(config, loaded)
-        return task.teaching(config, model, beside)
+        auxiliary_models = _new_auxiliary_models(config, loaded)
+        return task.teaching(config, model, auxiliary_models)
 
 
-def beside(
+def auxiliary_models(
     config: Compress, loaded: data.Dataset, taught: str = ""
 ) -> dict[str, keras.Model]:
     """Returns what lies beside the teacher, by name (see `tasks`).
@@ -122,10 +122,10 @@ def beside(
     """
     named, near = config.discriminator_weights, taught or config.teacher_weights
     if not named and not near:
-        return _new_beside(config, loaded)
+        return _new_auxiliary_models(config, loaded)
     with devices.strategy(config.run.strategy).scope():
         task = tasks.TASKS[loaded.task]
-        return task.beside(loaded, named=named, near=near)
+        return task.auxiliary_models(loaded, named=named, near=near)
 
 
 def freeze(
@@ -157,7 +157,7 @@ def freeze(
 def stages(
     pair: Pair,
     loaded: data.Dataset,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> Iterator[Stage]:
     """Yields who trains the student, under the run's strategy.
 
@@ -165,7 +165,7 @@ def stages(
     """
     strategy = devices.strategy(pair.config.run.strategy)
     with strategy.scope():
-        running = tasks.TASKS[loaded.task].stages(pair, beside)
+        running = tasks.TASKS[loaded.task].stages(pair, auxiliary_models)
     while True:
         with strategy.scope():
             stage = next(running, None)
@@ -196,7 +196,7 @@ def cache_of(pair: Pair, loaded: data.Dataset) -> cache.Cache:
     )
 
 
-def _new_beside(config, loaded):
+def _new_auxiliary_models(config, loaded):
     with devices.strategy(config.run.strategy).scope():
         keras.utils.set_random_seed(config.run.seed)
         return tasks.TASKS[loaded.task].new(config, loaded)

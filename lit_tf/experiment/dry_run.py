@@ -61,42 +61,44 @@ def _rehearse(config):
         f"{_parameters(teacher)}\n{_parameters(student)}\n{_dtypes(student)}",
         flush=True,
     )
-    told = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
-    beside = build.beside(config, dataset)
+    results = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
+    auxiliary_models = build.auxiliary_models(config, dataset)
     pair = build.freeze(config, teacher, student, dataset)
-    stages = build.stages(pair, dataset, beside)
+    stages = build.stages(pair, dataset, auxiliary_models)
     if config.teacher_weights:
-        told["teacher_accuracy"] = _look_at(pair, dataset, beside)
+        results["teacher_accuracy"] = _validate_teacher(
+            pair, dataset, auxiliary_models
+        )
     else:
         first = build.teaching(config, dataset)
         first = Stage(name="teach", phase="teach", trainer=first)
         stages = itertools.chain([first], stages)
     answers = None
-    told["cache_seconds"] = 0.0
+    results["cache_seconds"] = 0.0
     if config.frozen.teacher_cache != "off":
         store = build.cache_of(pair, dataset)
-        answers, told["cache_seconds"] = store.rehearse()
+        answers, results["cache_seconds"] = store.rehearse()
     for stage in stages:
         model, settings = stage.trainer, getattr(config, stage.phase)
         memory = _memory(model, dataset, settings)
-        told["memory_bytes"] = max(told["memory_bytes"], memory)
-        told["phases"][stage.name] = _measured(
+        results["memory_bytes"] = max(results["memory_bytes"], memory)
+        results["phases"][stage.name] = _measured(
             model,
             dataset,
             settings,
             config.run,
             fit.read_by(model, answers),
         )
-    print(f"\n{_table(told['phases'])}\n")
-    seconds = sum(phase["seconds"] for phase in told["phases"].values())
-    seconds += told["cache_seconds"]
+    print(f"\n{_table(results['phases'])}\n")
+    seconds = sum(phase["seconds"] for phase in results["phases"].values())
+    seconds += results["cache_seconds"]
     print(
-        f"memory    about {told['memory_bytes'] / 2**20:,.0f} MiB (estimated), "
-        "beside TensorFlow itself\n"
+        f"memory    about {results['memory_bytes'] / 2**20:,.0f} MiB "
+        "(estimated), beside TensorFlow itself\n"
         f"time      about {text_format.duration(seconds)} on this machine, and "
         "the report\nNothing was trained, and the run folder not touched."
     )
-    return told
+    return results
 
 
 def _check_weights(teacher):
@@ -131,11 +133,13 @@ def _dtypes(model):
     )
 
 
-def _look_at(pair, dataset, beside):
+def _validate_teacher(pair, dataset, auxiliary_models):
     split = dataset.validation or dataset.train
     batch = split.take(np.arange(min(pair.config.lit.batch_size, len(split))))
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(pair.frozen, batch, dataset, beside)
+    accuracy = task.validate_teacher(
+        pair.frozen, batch, dataset, auxiliary_models
+    )
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
         flush=True,
@@ -254,7 +258,7 @@ def _memory(
     resident = 2 * sum(s.inputs.nbytes + s.labels.nbytes for s in splits)
     # Weights, gradients and an optimiser's slots, in float32.
     slots = {"sgd": 1, "adam": 2}[settings.optimizer]
-    trained = [model.student, *model.beside.values()]
+    trained = [model.student, *model.auxiliary_models.values()]
     variables = (2 + slots) * 4 * sum(map(cost.parameters, trained))
     streams = sum(map(_outputs, model.passes))
     asked = 0

@@ -215,7 +215,7 @@ def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
 
 
 def leave(
-    folder: run_folder.Workdir, told: Mapping[str, Any], text: str
+    folder: run_folder.RunFolder, results: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
     """Writes a report for people and one for programs, and prints the first.
 
@@ -230,16 +230,16 @@ def leave(
         The report as `report.json` has it.
     """
     atomic_files.write_text(folder.report_text, text)
-    atomic_files.write_json(folder.report, told)
+    atomic_files.write_json(folder.report, results)
     print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
     return json.loads(folder.report.read_text())
 
 
-def repeat(folder: run_folder.Workdir) -> dict[str, Any]:
+def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
     """Prints the report of a finished run again, and returns it."""
     try:
         text = folder.report_text.read_text()
-        told = json.loads(folder.report.read_text())
+        results = json.loads(folder.report.read_text())
     except (OSError, ValueError):
         raise errors.DataError(
             f"The report in {folder.path} is damaged. Remove "
@@ -247,4 +247,4 @@ def repeat(folder: run_folder.Workdir) -> dict[str, Any]:
         ) from None
     print(f"{folder.path} is finished; --overwrite starts afresh.\n")
     print(text)
-    return told
+    return results

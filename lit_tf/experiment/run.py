@@ -76,35 +76,35 @@ def _teach(config, command, *, dataset=None, read_test=True):
             how=config.run,
             session=config.session,
             hparams=flatten.identity(config),
-            watchers=task.watchers,
+            extra_callbacks=task.extra_callbacks,
         )
         chosen = outcome.best or outcome.last
         teacher = _at(teaching.student, chosen, dataset, config)
         sectioned_model.save(teacher, folder.model("teacher"))
-        for name, model in teaching.beside.items():
+        for name, model in teaching.auxiliary_models.items():
             sectioned_model.save(model, folder.model(name))
         facts = export_report.of_teacher(teacher, dataset, folder.saved_model)
         judged = {}
         if read_test:
-            judged = task.judge(
+            judged = task.evaluate(
                 {"teacher": teacher},
                 dataset,
                 config.session,
-                teaching.beside,
+                teaching.auxiliary_models,
                 folder=folder,
             )
             facts |= judged.pop("roles")["teacher"]
         facts["validation_accuracy"] = chosen.validation_accuracy
         facts["epoch"] = chosen.epoch
         curves.curves(folder.metrics, folder.curves, task.CURVES, teacher=None)
-        told = {
+        results = {
             "teacher": facts,
             **judged,
             "wall_seconds": {"teach": outcome.seconds},
             **_circumstances(config, command, dataset),
         }
-        text = report.teacher_text(told, task.lines(told))
-        return report.leave(folder, told, text)
+        text = report.teacher_text(results, task.lines(results))
+        return report.leave(folder, results, text)
 
 
 def _compress(config, command, dataset=None):
@@ -133,17 +133,17 @@ def _compress(config, command, dataset=None):
             folder.settle(blocks=student.facts["blocks"])
         task = tasks.TASKS[dataset.task]
         taught = "" if config.teacher_weights else str(folder.teacher)
-        beside = build.beside(config, dataset, taught)
+        auxiliary_models = build.auxiliary_models(config, dataset, taught)
         pair = build.freeze(config, teacher, student, dataset)
-        accuracy, note = _look_at(pair, dataset, beside)
+        accuracy, note = _validate_teacher(pair, dataset, auxiliary_models)
 
         stage, outcome, spent = _trained(
-            pair, dataset, beside, folder, accuracy
+            pair, dataset, auxiliary_models, folder, accuracy
         )
         wall |= {name: phase["seconds"] for name, phase in spent.items()}
         started = time.monotonic()
-        told = _proven(pair, stage, outcome, dataset, folder, taught)
-        told["teacher"] |= {
+        results = _proven(pair, stage, outcome, dataset, folder, taught)
+        results["teacher"] |= {
             "validation_accuracy": accuracy,
             "validation_note": note,
         }
@@ -151,18 +151,18 @@ def _compress(config, command, dataset=None):
             folder.metrics, folder.curves, task.CURVES, teacher=accuracy
         )
         wall["report"] = time.monotonic() - started
-        told |= {
+        results |= {
             "budget": budget.together(spent),
             "wall_seconds": wall,
             **_circumstances(config, command, dataset),
         }
         said = ["The test split was not read (--noread_test)."]
         if config.read_test:
-            said = task.lines(told)
-        return report.leave(folder, told, report.text(told, said))
+            said = task.lines(results)
+        return report.leave(folder, results, report.text(results, said))
 
 
-def _trained(pair, dataset, beside, folder, accuracy):
+def _trained(pair, dataset, auxiliary_models, folder, accuracy):
     """Trains a student: phase lit, then phase fine_tune with a new optimiser.
 
     Who trains in them, and what, is the method's.
@@ -179,7 +179,7 @@ def _trained(pair, dataset, beside, folder, accuracy):
     """
     config, spent = pair.config, {}
     answers = build.answers(pair, dataset)
-    for stage in build.stages(pair, dataset, beside):
+    for stage in build.stages(pair, dataset, auxiliary_models):
         settings = getattr(config, stage.phase)
         outcome = fit.run(
             stage.name,
@@ -190,7 +190,7 @@ def _trained(pair, dataset, beside, folder, accuracy):
             how=config.run,
             session=config.session,
             hparams=flatten.identity(config),
-            watchers=tasks.TASKS[dataset.task].watchers,
+            extra_callbacks=tasks.TASKS[dataset.task].extra_callbacks,
             teacher_accuracy=accuracy,
             answers=answers,
         )
@@ -218,55 +218,55 @@ def _proven(pair, stage, outcome, dataset, folder, taught):
     }
     exported = config.export if config.export in students else "last"
     sectioned_model.save(students[exported], folder.model("student"))
-    for name, model in stage.trainer.beside.items():
+    for name, model in stage.trainer.auxiliary_models.items():
         sectioned_model.save(model, folder.model(name))
-    told = export_report.of_student(
+    results = export_report.of_student(
         pair.teacher, students[exported], dataset, folder.saved_model
     )
     judged = {"roles": dict.fromkeys(("teacher", *students), {})}
     if config.read_test:
-        judged = task.judge(
+        judged = task.evaluate(
             {"teacher": pair.teacher, **students},
             dataset,
             config.session,
             # As the teacher left it, whatever was trained since.
-            build.beside(config, dataset, taught),
+            build.auxiliary_models(config, dataset, taught),
             exported=exported,
             folder=folder,
         )
     tested = judged.pop("roles")
-    told["teacher"] |= tested["teacher"]
-    told["student"] |= tested[exported] | {
+    results["teacher"] |= tested["teacher"]
+    results["student"] |= tested[exported] | {
         "exported": exported,
         "last_phase": stage.name,
     }
     for which, one in moments.items():
-        told["student"][which] = one and {
+        results["student"][which] = one and {
             "epoch": one.epoch,
             "validation_accuracy": one.validation_accuracy,
             **tested[which],
         }
-    return told | judged
+    return results | judged
 
 
 def _taught(teacher, config, command, dataset, folder, wall):
     """Returns the teacher in float32, having taught it where it was new."""
     if config.teacher_weights:
         return teacher
-    told = _teach(
+    results = _teach(
         teacher_settings(config, workdir=str(folder.teacher)),
         command,
         dataset=dataset,
         read_test=False,
     )
-    wall |= told["wall_seconds"]
+    wall |= results["wall_seconds"]
     print()
     return sectioned_model.load(
-        run_folder.Workdir(folder.teacher).model("teacher")
+        run_folder.RunFolder(folder.teacher).model("teacher")
     )
 
 
-def _look_at(pair, dataset, beside):
+def _validate_teacher(pair, dataset, auxiliary_models):
     """Measures the teacher, as it is asked, before anything is trained."""
     split, where = dataset.validation, "validation examples"
     note = "The teacher was not trained on the validation examples."
@@ -282,7 +282,9 @@ def _look_at(pair, dataset, beside):
             f"({_split_of(pair.teacher)})."
         )
     task = tasks.TASKS[dataset.task]
-    accuracy = task.look_at(pair.frozen, split, dataset, beside)
+    accuracy = task.validate_teacher(
+        pair.frozen, split, dataset, auxiliary_models
+    )
     print(
         f"teacher   {accuracy:.2%}{task.ACCURACY} on {where}. {note}",
         flush=True,

@@ -57,14 +57,14 @@ def evaluate(
         teacher = sectioned_model.load(_found(teacher_weights, *_TEACHERS))
         models = {"teacher": teacher, **models}
     task = tasks.TASKS[dataset.task]
-    beside = task.beside(
+    auxiliary_models = task.auxiliary_models(
         dataset, named=discriminator_weights, near=teacher_weights or path
     )
-    judged = task.judge(
+    judged = task.evaluate(
         models,
         dataset,
         session,
-        beside,
+        auxiliary_models,
         exported="student" if teacher_weights else "",
     )
     return {

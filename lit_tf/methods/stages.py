@@ -113,7 +113,7 @@ def check(
         _to_prune(settings, teacher, student)
 
 
-def fates(settings: config.Compress) -> tuple[str, str]:
+def describe_training(settings: config.Compress) -> tuple[str, str]:
     """Returns what becomes of the ends and of the sections in phase lit."""
     method = METHODS[settings.method]
     ends = method.ends if settings.copy_ends else "new, trained"
@@ -212,7 +212,7 @@ def _multi_hint(pair):
 
 def _born_again(pair):
     """Born-again networks (Furlanello et al., 2018): KD by one's like."""
-    for generation in range(1, pair.config.rivals.generations + 1):
+    for generation in range(1, pair.config.baselines.generations + 1):
         start(pair)
         suffix = f"_{generation}" if generation > 1 else ""
         yield _distilled(pair, "lit", suffix)
@@ -224,9 +224,9 @@ def _born_again(pair):
 
 def _network_slimming(pair):
     """Network slimming (Liu et al., 2017) of the teacher, to what is asked."""
-    rivals = pair.config.rivals
+    baselines = pair.config.baselines
     slim = network_slimming.Slim(
-        pair.copy(pair.teacher), sparsity=rivals.sparsity
+        pair.copy(pair.teacher), sparsity=baselines.sparsity
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
     fraction = _to_prune(pair.config, slim.student, pair.student)
@@ -266,7 +266,7 @@ def _to_prune(settings, model, student):
     Raises:
         SettingsError: none can, or too few.
     """
-    fraction = settings.rivals.pruned_channels
+    fraction = settings.baselines.pruned_channels
     if fraction:
         network_slimming.cuts(model)
         return fraction

@@ -96,7 +96,7 @@ class Adversarial(trainer.Trainer):
         return (self.optimizer, *([self._opponent] if self.trained else []))
 
     @property
-    def beside(self) -> dict[str, keras.Model]:
+    def auxiliary_models(self) -> dict[str, keras.Model]:
         return {"discriminator": self.discriminator} if self.trained else {}
 
     @property
@@ -172,13 +172,13 @@ class Adversarial(trainer.Trainer):
                 "A generator's images all weigh the same. Received: "
                 "`sample_weight`."
             )
-        told = {}
+        results = {}
         for i in range(self.batches):
             x_i, y_i = _slice((x, y), i, self.batches)
             if self.trained:
-                told = self._oppose(x_i, y_i, tf.constant(i))
+                results = self._oppose(x_i, y_i, tf.constant(i))
         terms, fake, additional = self._descend(x_i, y_i, None)
-        return self._report(told | terms, additional, x_i, y_i, fake, None)
+        return self._report(results | terms, additional, x_i, y_i, fake, None)
 
     def _oppose(self, x, y, i):
         """Takes a step of the discriminator; returns its terms."""

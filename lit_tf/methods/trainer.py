@@ -106,7 +106,7 @@ class Trainer(keras.Model):
         return (self.optimizer,)
 
     @property
-    def beside(self) -> dict[str, keras.Model]:
+    def auxiliary_models(self) -> dict[str, keras.Model]:
         """What is trained beside the student and saved with it, by name."""
         return {}
 

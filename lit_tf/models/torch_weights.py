@@ -88,15 +88,15 @@ def assign(
             k for k, v in arrays.items() if not np.isfinite(v).all()
         ],
     }
-    told = [
+    results = [
         f"{len(names)} {how} ({_some(names)})"
         for how, names in misfits.items()
         if names
     ]
-    if told:
+    if results:
         raise errors.DataError(
             f"{source} does not fit {target}, and nothing was loaded: "
-            f"{', '.join(told)}.{hint}"
+            f"{', '.join(results)}.{hint}"
         )
     for name, variable in variables.items():
         variable.assign(from_torch(arrays[name], variable))

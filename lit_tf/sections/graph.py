@@ -180,8 +180,8 @@ def read_graph(model: keras.Model) -> Graph:
                 path = prefix + node.operation.name
                 read = tuple(known[id(t)] for t in node.input_tensors)
                 if inner is not None:
-                    told = zip(map(id, inner.inputs), read, strict=True)
-                    within = dict(told)
+                    results = zip(map(id, inner.inputs), read, strict=True)
+                    within = dict(results)
                     walk(inner, within, f"{path}/")
                     made = [within[id(t)] for t in inner.outputs]
                 else:

@@ -102,7 +102,7 @@ def _check(graph, number):
         return
     name = graph.names[number]
     passing = graph.crossing(number)
-    told = ", ".join(
+    results = ", ".join(
         f"{graph.names[n]!r} {tuple(graph.tensors[n].shape[1:])}"
         for n in passing
     )
@@ -112,7 +112,7 @@ def _check(graph, number):
     instead = f" The nearest places are {' and '.join(near)}." if near else ""
     raise errors.SettingsError(
         f"{graph.name} cannot be cut at {name!r}: a cut must be a single "
-        f"tensor, and there pass {told}.{instead}"
+        f"tensor, and there pass {results}.{instead}"
     )
 
 

@@ -256,10 +256,10 @@ def _asker(twin, split, forms):
 
     def ask(inputs):
         *representations, output = twin(inputs, training=False)
-        told = {str(k): tensor for k, tensor in enumerate(representations)}
-        told[_OUTPUT] = output
+        results = {str(k): tensor for k, tensor in enumerate(representations)}
+        results[_OUTPUT] = output
         kept = [
-            tf.cast(told[name], type_) for name, (_, type_) in forms.items()
+            tf.cast(results[name], type_) for name, (_, type_) in forms.items()
         ]
         finite = [
             tf.reduce_all(tf.math.is_finite(tf.cast(values, tf.float32)))
@@ -283,6 +283,6 @@ def _not_finite(name, dtype):
 def _graph(teacher: SectionedModel) -> str:
     """Returns a hash of what a teacher computes, but for its weights."""
     parts = [teacher.stem, *teacher.sections, teacher.head]
-    told: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
-    text = json.dumps(told, sort_keys=True, default=str)
+    results: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
+    text = json.dumps(results, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

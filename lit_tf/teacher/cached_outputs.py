@@ -27,7 +27,7 @@ class Kept:
 
     def __call__(
         self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
-    ) -> frozen.Answered:
+    ) -> frozen.TeacherBatch:
         """Returns a batch with its answers.
 
         Args:
@@ -47,7 +47,7 @@ class Kept:
             tensor.set_shape([None, *array.shape[2:]])
         *representations, output = answers
         by_k = dict(zip(self.representations, representations, strict=True))
-        return frozen.Answered(inputs, by_k, output)
+        return frozen.TeacherBatch(inputs, by_k, output)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

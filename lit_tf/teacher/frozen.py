@@ -32,7 +32,7 @@ _CHANNELS = {
 _NORMS = (keras.layers.BatchNormalization, layers.BatchNormalization)
 
 
-class Answered(typing.NamedTuple):
+class TeacherBatch(typing.NamedTuple):
     """A batch of inputs, and what the teacher answers to it.
 
     Args:
@@ -48,7 +48,7 @@ class Answered(typing.NamedTuple):
     output: Any
 
 
-def answer(twin: keras.Model, inputs: tf.Tensor | Answered) -> Answered:
+def answer(twin: keras.Model, inputs: tf.Tensor | TeacherBatch) -> TeacherBatch:
     """Asks a frozen teacher, unless the batch comes with its answers.
 
     Args:
@@ -58,7 +58,7 @@ def answer(twin: keras.Model, inputs: tf.Tensor | Answered) -> Answered:
     Returns:
         The batch with its answers, through which no gradient flows.
     """
-    if isinstance(inputs, Answered):
+    if isinstance(inputs, TeacherBatch):
         return inputs
     flat = map(
         tf.stop_gradient, keras.tree.flatten(twin(inputs, training=False))
@@ -67,7 +67,7 @@ def answer(twin: keras.Model, inputs: tf.Tensor | Answered) -> Answered:
     *representations, output = keras.tree.pack_sequence_as(
         twin.output, list(flat)
     )
-    return Answered(inputs, dict(enumerate(representations)), output)
+    return TeacherBatch(inputs, dict(enumerate(representations)), output)
 
 
 def dtype_for(student: keras.Model, choice: str = "auto") -> str:

@@ -79,7 +79,7 @@ class Checkpoint:
             name: [variable.numpy() for variable in variables]
             for name, variables in self.model.state.items()
         }
-        models = [self.model.student, *self.model.beside.values()]
+        models = [self.model.student, *self.model.auxiliary_models.values()]
         values = (v.numpy() for model in models for v in model.variables)
         if not all(np.isfinite(value).all() for value in values):
             return False

@@ -25,7 +25,7 @@ from lit_tf.training import (
 from lit_tf.training.checkpoint import Checkpoint, Position
 
 # Of the phase's name, its logs, position, data, session and steps.
-Watchers = Callable[..., list[keras.callbacks.Callback]]
+ExtraCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,12 +71,12 @@ def run(
     model: trainer.Trainer,
     dataset: data.Dataset,
     settings: config.Phase,
-    workdir: run_folder.Workdir,
+    workdir: run_folder.RunFolder,
     *,
     how: config.Run,
     session: config.Session,
     hparams: Mapping[str, Any],
-    watchers: Watchers,
+    extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
     answers: cached_outputs.Answers | None = None,
 ) -> Outcome:
@@ -170,7 +170,7 @@ def run(
             reference=teacher_accuracy,
             meter=meter,
         ),
-        *watchers(name, logs, position, dataset, session, total),
+        *extra_callbacks(name, logs, position, dataset, session, total),
         saver,
     ]
 

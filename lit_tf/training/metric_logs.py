@@ -25,7 +25,7 @@ class Logs:
         phase: the phase that speaks.
     """
 
-    def __init__(self, workdir: run_folder.Workdir, phase: str):
+    def __init__(self, workdir: run_folder.RunFolder, phase: str):
         self._workdir = workdir
         self._phase = phase
         self._writers: dict[str, tf.summary.SummaryWriter] = {}

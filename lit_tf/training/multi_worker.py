@@ -60,8 +60,8 @@ def cluster() -> Cluster:
         '…]}, "task": {"type": "worker", "index": 0}}.'
     )
     try:
-        told = json.loads(text)
-        jobs, task = told["cluster"], told["task"]
+        results = json.loads(text)
+        jobs, task = results["cluster"], results["task"]
         kind, index = task["type"], int(task["index"])
         jobs = {job: list(map(str, found)) for job, found in jobs.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -267,10 +267,10 @@ def _settings(config):
 def _agree(joined, differing):
     """Ends every worker where one was started with other settings."""
     if _summed(joined, np.array([float(bool(differing))]))[0]:
-        told = f"Received: {differing}." if differing else "One was not."
+        results = f"Received: {differing}." if differing else "One was not."
         raise errors.SettingsError(
             "Every worker must be started with the same settings as the chief. "
-            + told
+            + results
         )
 
 

@@ -45,7 +45,7 @@ _OURS = (
 )
 
 
-class Workdir:
+class RunFolder:
     """The paths of a run folder that `opened` has locked."""
 
     def __init__(self, path: pathlib.Path):
@@ -97,7 +97,7 @@ class Workdir:
 
 
 @contextlib.contextmanager
-def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
+def opened(config: Any, *, command: str = "") -> Iterator[RunFolder]:
     """Opens the run folder of a config, for as long as the context lasts.
 
     Args:
@@ -129,7 +129,7 @@ def opened(config: Any, *, command: str = "") -> Iterator[Workdir]:
             ) from None
         if config.session.overwrite:
             _clear(path, spared=getattr(config, "teacher_weights", ""))
-        workdir = Workdir(path)
+        workdir = RunFolder(path)
         _claim(workdir, config, command)
         yield workdir
 

@@ -57,10 +57,10 @@ def hopeless(
     for others in finished:
         # Phases are as long in all trials of a stage: the nth epoch is the
         # same of each.
-        told = {n: one.accuracy for n, one in enumerate(others, start=1)}
+        results = {n: one.accuracy for n, one in enumerate(others, start=1)}
         study.add_trial(
             library.trial.create_trial(
-                value=others[-1].accuracy, intermediate_values=told
+                value=others[-1].accuracy, intermediate_values=results
             )
         )
     trial = study.ask()

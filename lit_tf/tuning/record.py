@@ -35,13 +35,13 @@ def read(path: pathlib.Path) -> list[stages.Stage]:
 
 def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
     """Writes the stages that are decided, with the scores of every value."""
-    told = []
+    results = []
     for stage in decided:
         one = dataclasses.asdict(stage)
         for value, line in zip(stage.values, one["values"], strict=True):
             line |= {"mean": value.mean, "sd": value.deviation}
-        told.append(one)
-    atomic_files.write_json(path, {"note": NOTE, "stages": told})
+        results.append(one)
+    atomic_files.write_json(path, {"note": NOTE, "stages": results})
 
 
 def flagfile(decided: Sequence[stages.Stage], command: str) -> str:

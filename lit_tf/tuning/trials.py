@@ -93,8 +93,8 @@ class Trial:
         if not report.is_file():
             return None
         try:
-            told = json.loads(report.read_text(encoding="utf-8"))
-            return float(told["student"]["best"]["validation_accuracy"])
+            results = json.loads(report.read_text(encoding="utf-8"))
+            return float(results["student"]["best"]["validation_accuracy"])
         except (OSError, ValueError, KeyError, TypeError):
             raise errors.DataError(
                 f"{report} has no validation accuracy of a best student: it is "

@@ -32,7 +32,7 @@ TINY = Settings(
 
 
 @pytest.fixture(scope="module")
-def told():
+def results():
     """A whole benchmark of a tiny pair: what it returns and what it prints."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
@@ -40,15 +40,15 @@ def told():
     return answer, said.getvalue()
 
 
-def test_every_piece_has_a_time_and_a_row(told):
-    answer, said = told
+def test_every_piece_has_a_time_and_a_row(results):
+    answer, said = results
     for name in pieces.PIECES:
         assert answer[f"{name}_ms"] > 0
         assert f"\n| {run._LABELS[name]} " in said
 
 
-def test_the_json_has_the_keys_that_were_agreed_on(told):
-    answer, _ = told
+def test_the_json_has_the_keys_that_were_agreed_on(results):
+    answer, _ = results
     keys = {"lit_step_ms", "teacher_ms", "student_step_ms", "limit_ms"}
     keys |= {"ratio_to_limit", "peer_step_ms", "ratio_to_peer", "input_ms"}
     keys |= {"matmul_gflops", "step_gflops", "ratio_to_matmul"}
@@ -58,8 +58,8 @@ def test_the_json_has_the_keys_that_were_agreed_on(told):
     assert keys <= json.loads(json.dumps(answer, allow_nan=False)).keys()
 
 
-def test_the_ratios_are_those_of_the_times(told):
-    answer, _ = told
+def test_the_ratios_are_those_of_the_times(results):
+    answer, _ = results
     limit = sum(
         answer[f"{name}_ms"] for name in ("teacher", "student_step", "sections")
     )
@@ -76,8 +76,8 @@ def test_the_ratios_are_those_of_the_times(told):
     )
 
 
-def test_memory_is_that_of_processes_that_did_something(told):
-    answer, _ = told
+def test_memory_is_that_of_processes_that_did_something(results):
+    answer, _ = results
     mib = [answer[f"{name}_mib"] for name in ("teacher", "student_step")]
     assert min(*mib, answer["lit_step_mib"]) > 1
     ratio = answer["lit_step_mib"] / (mib[0] + 1.5 * mib[1])
@@ -90,8 +90,8 @@ def test_a_process_that_breaks_off_is_told():
         memory.measured(broken)
 
 
-def test_a_profile_has_the_ops_of_a_step(told):
-    answer, said = told
+def test_a_profile_has_the_ops_of_a_step(results):
+    answer, said = results
     ops = answer["ops_ms"]
     for kind in ("Conv2DBackpropFilter", "Conv2D", "FusedBatchNormGrad"):
         assert any(kind in name for name in ops)

@@ -258,10 +258,10 @@ def test_what_cannot_be_done_ends_in_one_sentence(line, answers):
 
 def test_an_evaluation_is_printed_and_written(answers, place):
     code, out, err = answers["evaluate --model=t.keras --json=told.json"]
-    told = json.loads((place / "told.json").read_text())
+    results = json.loads((place / "told.json").read_text())
     assert (code, err) == (0, "")
-    assert out == f"test_accuracy {told['test_accuracy']:.4f}\n"
-    assert told["test_examples"] == 360
+    assert out == f"test_accuracy {results['test_accuracy']:.4f}\n"
+    assert results["test_examples"] == 360
 
 
 def test_an_import_says_what_it_wrote_and_what_to_do_next(answers, place):
@@ -295,8 +295,8 @@ def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
         f"def main(line): raise {error}\n"
         "command.run(main, '', ())"
     )
-    code, told = BREAKS[error]
-    goes_on = resumes and "loss" not in told
+    code, results = BREAKS[error]
+    goes_on = resumes and "loss" not in results
     kept = (
         " What was saved before is kept, and the same command goes on from it."
     )
@@ -304,7 +304,7 @@ def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
     assert run("-c", script, *arguments, cwd=tmp_path) == (
         code,
         "",
-        f"lit--c: {told}{kept if goes_on else ''}\n",
+        f"lit--c: {results}{kept if goes_on else ''}\n",
     )
 
 

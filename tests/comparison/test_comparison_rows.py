@@ -66,9 +66,9 @@ def test_teachers_are_told_apart_by_name_or_else_by_accuracy(leave):
     def taught(number, model, accuracy):
         folder = leave(f"taught_{number}")
         file = folder / "report.json"
-        told = json.loads(file.read_text())
-        told["teacher"] |= {"model": model, "test_accuracy": accuracy}
-        file.write_text(json.dumps(told))
+        results = json.loads(file.read_text())
+        results["teacher"] |= {"model": model, "test_accuracy": accuracy}
+        file.write_text(json.dumps(results))
         return folder
 
     folders = [taught(0, "resnet32", 0.92), taught(1, "resnet44", 0.93)]

@@ -34,13 +34,13 @@ def test_what_is_no_finished_compression_is_left_out_and_said(leave, tmp_path):
     report.write_text(report.read_text()[:-30])
     (leave("list") / "report.json").write_text('{"student": []}')
     path = leave("older") / "report.json"
-    told = json.loads(path.read_text())
-    del told["budget"]
-    path.write_text(json.dumps(told))
+    results = json.loads(path.read_text())
+    del results["budget"]
+    path.write_text(json.dumps(results))
     path = leave("taught") / "report.json"
-    told = json.loads(path.read_text())
-    del told["student"]
-    path.write_text(json.dumps(told))
+    results = json.loads(path.read_text())
+    del results["student"]
+    path.write_text(json.dumps(results))
     # A generator has none; nor has a classifier of which none was asked.
     leave("drawn", read_test=False, validation=None, best=None)
     found, skipped = runs.find([str(tmp_path)])

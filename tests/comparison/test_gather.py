@@ -17,8 +17,8 @@ def reported(leave, tmp_path):
         for i, settings in enumerate(given):
             leave(f"run_{i}", **settings)
         output = tmp_path / "report"
-        told = gather.gather([str(tmp_path / "runs")], str(output), **how)
-        return told, output
+        results = gather.gather([str(tmp_path / "runs")], str(output), **how)
+        return results, output
 
     return make
 
@@ -31,7 +31,7 @@ def seeds(*accuracies, **settings):
 
 
 def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
-    told, output = reported(
+    results, output = reported(
         *seeds(0.90, 0.91, 0.92),
         *seeds(0.89, 0.90, 0.911, method="kd"),
         *seeds(0.95, method="hint"),
@@ -42,21 +42,21 @@ def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
     assert re.search(r"\| kd +\| lit .*\| 0, 1, 2 .*\| worse +\|", text)
     assert re.search(r"\| hint +\| lit .*\| 0 .*none: fewer than 3 seeds", text)
     assert "Teacher resnet56: 93.39% on test" in text
-    assert told == json.loads((output / "rows.json").read_text())
-    rows = {row["name"]: row for row in told["data"][0]["rows"]}
+    assert results == json.loads((output / "rows.json").read_text())
+    rows = {row["name"]: row for row in results["data"][0]["rows"]}
     assert rows["lit"]["accuracies"]["test_last"] == [0.90, 0.91, 0.92]
     assert rows["kd"]["seeds"] == [0, 1, 2]
 
 
 def test_another_budget_bears_a_mark_and_is_not_compared(reported):
-    told, output = reported(
+    results, output = reported(
         *seeds(0.90, 0.91, 0.92),
         *seeds(0.80, 0.81, 0.82, method="kd", examples=225000),
     )
     text = (output / "report.md").read_text()
     assert text.count("kd †") == 2
     assert "† Trained on 225,000 examples, 0.50 times those of lit" in text
-    assert told["data"][0]["differences"] == []
+    assert results["data"][0]["differences"] == []
 
 
 def test_published_figures_are_marked_as_published(reported):
@@ -76,7 +76,7 @@ def test_the_page_needs_no_other_file(reported):
 
 def test_figures_are_drawn_where_there_is_something_to_draw(reported):
     settings = seeds(0.9)
-    told, output = reported(
+    results, output = reported(
         *settings,
         {"beta": 0.5},
         {"student": "resnet32", "method": "kd"},
@@ -100,11 +100,11 @@ def test_validation_stands_where_the_test_was_not_read(reported):
 
 def test_mixed_runs_have_a_table_each_and_a_warning(reported):
     other = {"data": {"name": "cifar100", "fingerprint": "other"}}
-    told, output = reported(*seeds(0.9), {**other}, mixed=True)
+    results, output = reported(*seeds(0.9), {**other}, mixed=True)
     text = (output / "report.md").read_text()
     assert "**Mixed.** These runs are of different data" in text
     assert "## cifar10\n" in text and "## cifar100\n" in text
-    assert len(told["data"]) == 2
+    assert len(results["data"]) == 2
     for number in (1, 2):
         assert f"(data_{number}/penalties.png)" in text
         assert (output / f"data_{number}" / "penalties.png").is_file()
@@ -134,25 +134,25 @@ def test_a_report_among_the_runs_is_no_run(reported, tmp_path):
     reported(*seeds(0.9))
     runs = tmp_path / "runs"
     gather.gather([str(runs)], str(runs / "report"))
-    told = gather.gather([str(runs)], str(runs / "report"), overwrite=True)
-    assert len(told["data"][0]["rows"]) == 1 and not told["left_out"]
+    results = gather.gather([str(runs)], str(runs / "report"), overwrite=True)
+    assert len(results["data"][0]["rows"]) == 1 and not results["left_out"]
 
 
 def test_the_reference_is_a_row_by_its_name(reported):
-    told, _ = reported(*seeds(0.9), {"method": "kd"}, reference="kd")
-    assert told["data"][0]["references"] == {"resnet20": "kd"}
+    results, _ = reported(*seeds(0.9), {"method": "kd"}, reference="kd")
+    assert results["data"][0]["references"] == {"resnet20": "kd"}
 
 
 def test_each_student_has_a_reference(reported):
     deep = {"student": "resnet32"}
-    told, output = reported(
+    results, output = reported(
         {"method": "kd"}, deep, {**deep, "init": "teacher_blocks", "test": 0.8}
     )
-    assert told["data"][0]["references"] == {
+    assert results["data"][0]["references"] == {
         "resnet20": "kd",
         "resnet32": "lit",
     }
-    (found,) = told["data"][0]["differences"]
+    (found,) = results["data"][0]["differences"]
     assert found["reference"] == "lit" and found["student"] == "resnet32"
     text = (output / "report.md").read_text()
     assert re.search(r"init=teacher_blocks \| lit +\| resnet32 \| 0 ", text)

@@ -48,7 +48,7 @@ def another(name, value):
 OTHERWISE = (
     "method",
     "connector",
-    *(f.name for f in dataclasses.fields(config.Rivals)),
+    *(f.name for f in dataclasses.fields(config.Baselines)),
     "compression",
     "keep",
 )
@@ -181,17 +181,17 @@ def all_changed():
             "Received: section_input='both'.",
         ),
         (
-            config.Rivals,
+            config.Baselines,
             {"generations": 0},
             "`generations` must be ≥ 1. Received: generations=0.",
         ),
         (
-            config.Rivals,
+            config.Baselines,
             {"sparsity": -1.0},
             "`sparsity` must be ≥ 0 and finite. Received: sparsity=-1.0.",
         ),
         (
-            config.Rivals,
+            config.Baselines,
             {"pruned_channels": 1.0},
             "`pruned_channels` must be a fraction in [0, 1). Received: "
             "pruned_channels=1.0.",
@@ -460,8 +460,8 @@ def test_a_teacher_is_taught_as_its_compression_says():
 
 
 def test_an_unknown_name_is_told_the_nearest():
-    told = errors.unknown("model", "resnt20", ["vdcnn9", "resnet20"])
-    assert told == (
+    results = errors.unknown("model", "resnt20", ["vdcnn9", "resnet20"])
+    assert results == (
         "Unknown model 'resnt20'. Known: vdcnn9, resnet20. The nearest is "
         "resnet20."
     )

@@ -192,8 +192,8 @@ def test_any_number_of_classes_is_answered(build):
     for name in SMALLEST.values():
         model = build(name, classes=7)
         # A generator is told them instead.
-        *_, told = model.inputs if len(model.inputs) > 1 else model.outputs
-        assert told.shape == (None, 7)
+        *_, results = model.inputs if len(model.inputs) > 1 else model.outputs
+        assert results.shape == (None, 7)
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))

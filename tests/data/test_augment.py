@@ -36,18 +36,18 @@ def test_a_crop_cuts_and_mirrors_as_drawn(top, left, mirror, varied):
 
 def test_each_image_has_draws_of_its_own():
     crop = augment.Crop(pad=1, flip=True)
-    told = vary(crop, [IMAGE, IMAGE], [1, 0], [1, 0], [1, 0])
-    assert told == [[[3, 2, 1], [6, 5, 4]], [[0, 0, 0], [0, 1, 2]]]
+    results = vary(crop, [IMAGE, IMAGE], [1, 0], [1, 0], [1, 0])
+    assert results == [[[3, 2, 1], [6, 5, 4]], [[0, 0, 0], [0, 1, 2]]]
 
 
 def test_without_flip_nothing_is_mirrored():
-    told = vary(augment.Crop(pad=1), [IMAGE], [1], [1], [1])
-    assert told == [IMAGE]
+    results = vary(augment.Crop(pad=1), [IMAGE], [1], [1], [1])
+    assert results == [IMAGE]
 
 
 def test_without_padding_and_flip_an_image_stays_as_it_is():
-    told = vary(augment.Crop(), [IMAGE] * 3, [0, 1, 2], [2, 1, 0], [0, 1, 1])
-    assert told == [IMAGE] * 3
+    results = vary(augment.Crop(), [IMAGE] * 3, [0, 1, 2], [2, 1, 0], [0, 1, 1])
+    assert results == [IMAGE] * 3
 
 
 def test_the_channels_of_a_pixel_stay_together():

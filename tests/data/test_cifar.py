@@ -157,8 +157,8 @@ def test_a_names_file_of_another_length_is_refused(tmp_path):
 def test_a_damaged_file_is_named(official, content, wanted, tmp_path):
     file = write(official, tmp_path) / official.test
     file.write_bytes(content(official.record))
-    told = refusal(official, tmp_path)
-    assert told.startswith(official.test) and wanted in told
+    results = refusal(official, tmp_path)
+    assert results.startswith(official.test) and wanted in results
 
 
 @both
@@ -190,23 +190,23 @@ def test_an_archive_with_a_flipped_bit_is_refused(tmp_path):
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"no archive at all" * 99)
-    told = refusal(CIFAR10, tmp_path / "photo.png")
-    assert "photo.png is not a complete tar archive" in told
+    results = refusal(CIFAR10, tmp_path / "photo.png")
+    assert "photo.png is not a complete tar archive" in results
 
 
 @both
 @pytest.mark.parametrize("folder", ["", "empty"])
 def test_without_files_both_flags_are_named(official, folder, tmp_path):
     (tmp_path / "empty").mkdir()
-    told = refusal(official, folder and tmp_path / folder)
+    results = refusal(official, folder and tmp_path / folder)
     for word in (official.archive, official.folder, "--data_dir", "--download"):
-        assert word in told
+        assert word in results
 
 
 @pytest.mark.parametrize("download", [False, True])
 def test_a_folder_that_does_not_exist_is_refused(download, tmp_path):
-    told = refusal(CIFAR10, tmp_path / "gone", download=download)
-    assert "gone' does not exist." in told
+    results = refusal(CIFAR10, tmp_path / "gone", download=download)
+    assert "gone' does not exist." in results
 
 
 def fetch_from(folder, monkeypatch):
@@ -247,5 +247,5 @@ def test_what_cannot_be_fetched_is_said_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(
         tfds.download.DownloadManager, "download_and_extract", fail
     )
-    told = refusal(CIFAR10, tmp_path, download=True)
-    assert "could not fetch cifar10" in told and "checksum" in told
+    results = refusal(CIFAR10, tmp_path, download=True)
+    assert "could not fetch cifar10" in results and "checksum" in results

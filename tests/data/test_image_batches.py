@@ -38,11 +38,11 @@ def numbers(attributes):
 
 def moves(batches_read):
     """Returns of each batch whose attributes each picture is to have."""
-    told = []
+    results = []
     for (_, target), labels in batches_read:
         places = {number: i for i, number in enumerate(numbers(labels))}
-        told.append(tuple(places[number] for number in numbers(target)))
-    return told
+        results.append(tuple(places[number] for number in numbers(target)))
+    return results
 
 
 def check_alike(one, other):

@@ -271,9 +271,9 @@ def test_more_broken_pictures_are_refused_and_nothing_is_kept(tmp_path):
     write(tmp_path, count=100)
     for i in (3, 7):
         broken(tmp_path / f"images/{i}.png")
-    told = refusal(tmp_path)
-    assert "2 of 100 pictures cannot be decoded, more than 1%" in told
-    assert "The first: 3.png (" in told
+    results = refusal(tmp_path)
+    assert "2 of 100 pictures cannot be decoded, more than 1%" in results
+    assert "The first: 3.png (" in results
     assert not list((tmp_path / "encoded").glob("*/pixels.bin"))
 
 
@@ -336,8 +336,8 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     monkeypatch.setattr(decoded, "_pixels", None)
-    told = refusal(tmp_path)
-    assert "encoded/ has no room for 3.8 kB (No space" in told
+    results = refusal(tmp_path)
+    assert "encoded/ has no room for 3.8 kB (No space" in results
 
 
 @pytest.mark.parametrize(
@@ -352,8 +352,8 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
 )
 def test_an_unknown_attribute_is_told_the_nearest(tmp_path, settings, message):
     write(tmp_path)
-    told = refusal(tmp_path, error=errors.SettingsError, **settings)
-    assert told.startswith(message) and "The nearest is Male." in told
+    results = refusal(tmp_path, error=errors.SettingsError, **settings)
+    assert results.startswith(message) and "The nearest is Male." in results
     assert not (tmp_path / "encoded").exists()
 
 
@@ -374,8 +374,8 @@ def test_pictures_that_are_not_listed_are_told(tmp_path):
     (tmp_path / "images/notes.txt").write_text("no picture")
     for name in ("b.JPG", "a.png"):
         Image.fromarray(pixels(1)).save(tmp_path / "images" / name)
-    told = "not in attributes.csv and passed over: 2, the first a.png"
-    assert told in load(tmp_path).note
+    results = "not in attributes.csv and passed over: 2, the first a.png"
+    assert results in load(tmp_path).note
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
@@ -452,16 +452,16 @@ def test_a_partition_that_does_not_fit_is_refused(tmp_path, old, new, message):
 
 
 def test_without_files_what_is_wanted_is_named(tmp_path):
-    told = refusal(tmp_path, "celeba")
+    results = refusal(tmp_path, "celeba")
     for word in ("img_align_celeba/", "list_attr_celeba.txt", "--download"):
-        assert word in told
+        assert word in results
     assert refusal("", "celeba").startswith("No img_align_celeba/")
-    told = refusal(tmp_path)
+    results = refusal(tmp_path)
     for word in ("attributes.csv", "images/", "cannot fetch"):
-        assert word in told
+        assert word in results
     for name in ("celeba", "image_folder"):
-        told = refusal(tmp_path / "nowhere", name)
-        assert told == f"--data_dir='{tmp_path}/nowhere' is no folder."
+        results = refusal(tmp_path / "nowhere", name)
+        assert results == f"--data_dir='{tmp_path}/nowhere' is no folder."
 
 
 @pytest.mark.parametrize("lacking", ["img_align_celeba", "list_attr_celeba"])
@@ -538,8 +538,8 @@ def test_what_cannot_be_fetched_is_said_in_one_line(tmp_path, monkeypatch):
         raise OSError("a wrong checksum:\n* Expected: 1\n* Got: 2")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
-    told = refusal(tmp_path, "celeba", download=True)
-    assert "could not fetch celeb_a" in told and "checksum" in told
+    results = refusal(tmp_path, "celeba", download=True)
+    assert "could not fetch celeb_a" in results and "checksum" in results
 
 
 def test_a_size_that_a_generator_cannot_halve_twice_is_refused(tmp_path):

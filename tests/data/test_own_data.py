@@ -303,7 +303,7 @@ def test_a_student_learns_from_what_was_collected(tmp_path, one_epoch):
     )
     models.get("resnet14")(**loaded.form).save(tmp_path / "teacher.keras")
     phase = one_epoch(20)
-    told = run.compress(
+    results = run.compress(
         config.Compress(
             teacher_weights=str(tmp_path / "teacher.keras"),
             student="resnet8",
@@ -314,6 +314,6 @@ def test_a_student_learns_from_what_was_collected(tmp_path, one_epoch):
         ),
         dataset=loaded,
     )
-    assert told["data"]["name"] == "own"
-    assert (told["data"]["train"], told["data"]["test"]) == (20, 10)
-    assert told["student"]["best"] is not None
+    assert results["data"]["name"] == "own"
+    assert (results["data"]["train"], results["data"]["test"]) == (20, 10)
+    assert results["student"]["best"] is not None

@@ -150,9 +150,9 @@ def test_bytes_that_are_no_utf8_are_replaced_counted_and_told(tmp_path):
     loaded = load(write(tmp_path, bad, ROWS.replace('"3"', '"2"')))
     wanted = codes("a b\ufffd\ufffdc", "\ufffd( d")
     np.testing.assert_array_equal(loaded.train.inputs[:], wanted)
-    told = "4 bytes that are no UTF-8"
-    assert told in loaded.note
-    assert told in load(tmp_path).note  # Also when they are not read again.
+    results = "4 bytes that are no UTF-8"
+    assert results in loaded.note
+    assert results in load(tmp_path).note  # Also when they are not read again.
 
 
 def test_a_text_of_ten_megabytes_is_cut(tmp_path):

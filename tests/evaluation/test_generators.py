@@ -47,24 +47,26 @@ def lazy(inputs, training):
     return inputs[0]
 
 
-def judge(models, labels=LABELS, **settings):
+def evaluate(models, labels=LABELS, **settings):
     given = {"exclusive": HAIR, "discriminator": discriminator}
-    return generators.judge(models, pictures(labels), NAMES, **given | settings)
+    return generators.evaluate(
+        models, pictures(labels), NAMES, **given | settings
+    )
 
 
 def test_who_paints_what_was_asked_for_is_obedient():
-    told = judge({"teacher": obedient})
-    assert told["roles"]["teacher"]["attribute_accuracy"] == 1
-    assert told["roles"]["teacher"]["attributes"] == dict.fromkeys(NAMES, 1)
+    results = evaluate({"teacher": obedient})
+    assert results["roles"]["teacher"]["attribute_accuracy"] == 1
+    assert results["roles"]["teacher"]["attributes"] == dict.fromkeys(NAMES, 1)
 
 
 def test_only_pictures_that_had_to_change_count():
-    told = judge({"teacher": lazy})["roles"]["teacher"]
+    results = evaluate({"teacher": lazy})["roles"]["teacher"]
     # Of the last picture the other hair was to go, and the one asked for is
     # there; the second of each colour fails, the third had it.
     wanted = {"Black_Hair": 1 / 2, "Blond_Hair": 1 / 2, "Male": 0}
-    assert told["attributes"] == pytest.approx(wanted)
-    assert told["attribute_accuracy"] == pytest.approx(2 / 7)
+    assert results["attributes"] == pytest.approx(wanted)
+    assert results["attribute_accuracy"] == pytest.approx(2 / 7)
 
 
 def test_the_discriminator_itself_is_judged_on_pictures_as_they_are():
@@ -72,9 +74,9 @@ def test_the_discriminator_itself_is_judged_on_pictures_as_they_are():
         sources, logits = discriminator(images, training)
         return sources, tf.concat([logits[:, :2], -logits[:, 2:]], -1)
 
-    assert judge({"teacher": lazy})["discriminator_accuracy"] == 1
-    told = judge({"teacher": lazy}, discriminator=mistaken)
-    assert told["discriminator_accuracy"] == pytest.approx(2 / 3)
+    assert evaluate({"teacher": lazy})["discriminator_accuracy"] == 1
+    results = evaluate({"teacher": lazy}, discriminator=mistaken)
+    assert results["discriminator_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_every_picture_is_made_once_an_attribute(monkeypatch):
@@ -85,17 +87,17 @@ def test_every_picture_is_made_once_an_attribute(monkeypatch):
         tf.py_function(lambda x: seen.append(len(x)), [inputs[0]], [])
         return obedient(inputs, training)
 
-    told = judge({"teacher": counting})
-    assert told["pictures"] == sum(seen) == 9
-    assert told["roles"]["teacher"]["attribute_accuracy"] == 1
+    results = evaluate({"teacher": counting})
+    assert results["pictures"] == sum(seen) == 9
+    assert results["roles"]["teacher"]["attribute_accuracy"] == 1
 
 
 def test_a_batch_more_or_less_changes_nothing(monkeypatch):
     labels = np.random.default_rng(1).integers(0, 2, (11, 3))
     models = {"teacher": lazy, "student": obedient}
-    once = judge(models, labels.astype(np.float32), reference="teacher")
+    once = evaluate(models, labels.astype(np.float32), reference="teacher")
     monkeypatch.setattr(generators, "_BATCH", 4)
-    again = judge(models, labels.astype(np.float32), reference="teacher")
+    again = evaluate(models, labels.astype(np.float32), reference="teacher")
     for role in models:
         one, other = once["roles"][role], again["roles"][role]
         assert one["attributes"] == pytest.approx(other["attributes"])
@@ -107,9 +109,9 @@ def test_the_others_are_compared_with_the_reference():
     def lighter(inputs, training):
         return inputs[0] + 0.5
 
-    roles = judge({"teacher": lazy, "student": lighter}, reference="teacher")[
-        "roles"
-    ]
+    roles = evaluate(
+        {"teacher": lazy, "student": lighter}, reference="teacher"
+    )["roles"]
     assert "likeness" not in roles["teacher"]
     like = roles["student"]["likeness"]
     assert like["l1"] == pytest.approx(0.25, abs=1e-6)
@@ -117,7 +119,7 @@ def test_the_others_are_compared_with_the_reference():
 
 
 def test_who_is_the_reference_has_no_decibels_and_strict_json():
-    roles = judge({"teacher": lazy, "student": lazy}, reference="teacher")
+    roles = evaluate({"teacher": lazy, "student": lazy}, reference="teacher")
     like = roles["roles"]["student"]["likeness"]
     assert (like["l1"], like["l2"], like["psnr"]) == (0, 0, None)
     assert like["ssim"] == pytest.approx(1)
@@ -125,7 +127,7 @@ def test_who_is_the_reference_has_no_decibels_and_strict_json():
 
 
 def test_nobody_is_compared_without_a_reference():
-    roles = judge({"teacher": lazy, "student": lazy})["roles"]
+    roles = evaluate({"teacher": lazy, "student": lazy})["roles"]
     assert all("likeness" not in one for one in roles.values())
 
 
@@ -145,7 +147,7 @@ def classifier(tmp_path):
 def one(split, **settings):
     """Judges on the last attribute alone, so that a picture is made once."""
     split = data.Split(split.inputs, split.labels[:, :1])
-    return generators.judge(
+    return generators.evaluate(
         {"teacher": lazy},
         split,
         NAMES[:1],
@@ -157,10 +159,10 @@ def one(split, **settings):
 def test_real_pictures_are_at_no_distance_from_themselves(classifier):
     split = pictures(np.random.default_rng(0).integers(0, 2, (12, 3)))
     seen = feature_extractors.of_model(classifier)
-    told = one(split, seen=seen, real=split)
-    alike = told["roles"]["teacher"]["fid"]
+    results = one(split, seen=seen, real=split)
+    alike = results["roles"]["teacher"]["fid"]
     assert alike == pytest.approx(0, abs=1e-9)
-    assert 1 < told["roles"]["teacher"]["inception_score"] < 5
+    assert 1 < results["roles"]["teacher"]["inception_score"] < 5
     darker = data.Split(split.inputs // 4, split.labels)
     other = one(split, seen=seen, real=darker)["roles"]["teacher"]
     assert other["fid"] > 0.01
@@ -172,9 +174,9 @@ def test_figures_come_with_the_features_and_the_number_of_pictures(
     split = pictures(np.random.default_rng(0).integers(0, 2, (12, 3)))
     seen = generators.seen_by(config.Session(feature_model=classifier))
     monkeypatch.setattr(generators, "_REAL", 7)
-    told = one(split, seen=seen, real=split)
-    assert (told["pictures"], told["real_pictures"]) == (12, 7)
-    assert told["features"] == seen.name
+    results = one(split, seen=seen, real=split)
+    assert (results["pictures"], results["real_pictures"]) == (12, 7)
+    assert results["features"] == seen.name
     assert "small.keras" in seen.name
 
 
@@ -187,18 +189,18 @@ def test_features_see_pictures_as_they_are_generated(classifier):
         return feature_extractors.Seen(images[:, 0, 0])
 
     stub = feature_extractors.Features("stub", 3, 0, look)
-    told = one(split, seen=stub, real=split)
+    results = one(split, seen=stub, real=split)
     made, real = shown
     np.testing.assert_array_equal(made, augment.unit(split.inputs))
     np.testing.assert_array_equal(real, made)
-    assert "inception_score" not in told["roles"]["teacher"]
+    assert "inception_score" not in results["roles"]["teacher"]
 
 
 def test_without_features_none_are_told():
-    told = judge({"teacher": lazy})
+    results = evaluate({"teacher": lazy})
     assert generators.seen_by(config.Session()) is None
-    assert not told.keys() & {"features", "real_pictures"}
-    assert not told["roles"]["teacher"].keys() & {"fid", "inception_score"}
+    assert not results.keys() & {"features", "real_pictures"}
+    assert not results["roles"]["teacher"].keys() & {"fid", "inception_score"}
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def saved(tmp_path):
 def test_a_dry_run_measures_every_phase_and_writes_nothing(
     settings, tmp_path, capsys
 ):
-    told = dry_run.rehearse(settings)
-    assert list(told["phases"]) == ["teach", "lit", "fine_tune"]
-    assert told["phases"]["lit"]["steps"] == 7  # 1,293 images by 200.
-    step = told["phases"]["lit"]["step_seconds"]
-    assert told["phases"]["lit"]["seconds"] > 3 * 7 * step
-    assert told["phases"]["fine_tune"]["seconds"] == 0.0
-    assert told["teacher_accuracy"] is None
+    results = dry_run.rehearse(settings)
+    assert list(results["phases"]) == ["teach", "lit", "fine_tune"]
+    assert results["phases"]["lit"]["steps"] == 7  # 1,293 images by 200.
+    step = results["phases"]["lit"]["step_seconds"]
+    assert results["phases"]["lit"]["seconds"] > 3 * 7 * step
+    assert results["phases"]["fine_tune"]["seconds"] == 0.0
+    assert results["teacher_accuracy"] is None
     assert not any(tmp_path.iterdir())
     printed = capsys.readouterr().out
     for word in ("section 3", "130,048", "resnet8: 75,482", "MiB", "Nothing"):
@@ -55,10 +55,12 @@ def test_a_dry_run_looks_at_the_teacher_and_leaves_it(settings, saved, capsys):
     validation = data.load(settings.data).validation
     with open(path, "rb") as file:
         before = file.read()
-    told = dry_run.rehearse(dataclasses.replace(settings, teacher_weights=path))
+    results = dry_run.rehearse(
+        dataclasses.replace(settings, teacher_weights=path)
+    )
     answers = np.argmax(teacher.predict(validation.inputs, verbose=0), axis=-1)
-    assert told["teacher_accuracy"] == np.mean(answers == validation.labels)
-    assert list(told["phases"]) == ["lit", "fine_tune"]
+    assert results["teacher_accuracy"] == np.mean(answers == validation.labels)
+    assert list(results["phases"]) == ["lit", "fine_tune"]
     with open(path, "rb") as file:
         assert file.read() == before
 
@@ -92,24 +94,24 @@ def test_a_teacher_with_weights_that_are_not_finite_is_refused(
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Spares the steps that a dry run measures."""
-    told = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
-    told |= {"batch_size": 1, "seconds": 1.0}
-    monkeypatch.setattr(dry_run, "_measured", lambda *args: told)
+    results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
+    results |= {"batch_size": 1, "seconds": 1.0}
+    monkeypatch.setattr(dry_run, "_measured", lambda *args: results)
 
 
 @pytest.mark.usefixtures("unmeasured")
 def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(
     settings, capsys
 ):
-    def told(**changes):
+    def results(**changes):
         return dry_run.rehearse(dataclasses.replace(settings, **changes))[
             "memory_bytes"
         ]
 
-    once = told()
+    once = results()
     assert "resnet8 computes in float32, with" in capsys.readouterr().out
-    twice = told(lit=dataclasses.replace(SHORT, batch_size=400))
-    half = told(run=config.Run(dtype="mixed_bfloat16"))
+    twice = results(lit=dataclasses.replace(SHORT, batch_size=400))
+    half = results(run=config.Run(dtype="mixed_bfloat16"))
     assert half < once < twice
     assert (
         "resnet8 computes in bfloat16, with variables in float32 and logits in "
@@ -126,17 +128,17 @@ def test_the_time_is_of_every_step_and_of_compiling_once(settings, monkeypatch):
             self.test.append(0.5 if self.test else 4.5)
 
     monkeypatch.setattr(dry_run, "_Clock", Told)
-    told = dry_run.rehearse(settings)["phases"]
+    results = dry_run.rehearse(settings)["phases"]
     # Three epochs of 7 steps and a batch of 144 validation images.
-    assert told["lit"]["seconds"] == 3 * (7 * 1.0 + 0.5) + 10.0 + 4.0
-    assert told["fine_tune"]["seconds"] == 0.0
+    assert results["lit"]["seconds"] == 3 * (7 * 1.0 + 0.5) + 10.0 + 4.0
+    assert results["fine_tune"]["seconds"] == 0.0
 
 
 @pytest.mark.usefixtures("unmeasured")
 def test_a_batch_is_no_larger_than_the_data(settings):
-    def told(size):
+    def results(size):
         phase = dataclasses.replace(SHORT, batch_size=size)
         return dry_run.rehearse(dataclasses.replace(settings, lit=phase))
 
-    assert told(1293)["memory_bytes"] == told(5000)["memory_bytes"]
-    assert told(1293)["memory_bytes"] > told(1000)["memory_bytes"]
+    assert results(1293)["memory_bytes"] == results(5000)["memory_bytes"]
+    assert results(1293)["memory_bytes"] > results(1000)["memory_bytes"]

@@ -11,7 +11,7 @@ import pytest
 import lit_tf
 from lit_tf import config, errors, models
 from lit_tf.experiment import dry_run, saved_models
-from lit_tf.experiment.build import beside, dataset
+from lit_tf.experiment.build import auxiliary_models, dataset
 from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
 
@@ -82,7 +82,7 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
             tmp_path / "discriminator" / "discriminator.keras"
         ),
     )
-    found = beside(chosen, dataset(chosen))
+    found = auxiliary_models(chosen, dataset(chosen))
     wanted = lit_tf.load(taught / "discriminator.keras").get_weights()
     for one, other in zip(
         found["discriminator"].get_weights(), wanted, strict=True
@@ -103,8 +103,8 @@ def test_a_discriminator_of_other_pictures_is_refused(
 ):
     path = tmp_path / "other.keras"
     model().save(path)
-    told = refusal(settings(discriminator_weights=str(path)))
-    assert told == (
+    results = refusal(settings(discriminator_weights=str(path)))
+    assert results == (
         "A discriminator must be of pictures (8, 8, 3) and 3 attributes. "
         f"Received: {path} of {received}."
     )
@@ -112,8 +112,8 @@ def test_a_discriminator_of_other_pictures_is_refused(
 
 def test_a_teacher_of_other_pictures_is_refused(settings, tmp_path):
     build(input_shape=(16, 16, 3)).save(tmp_path / "teacher.keras")
-    told = refusal(settings(teacher_weights=str(tmp_path)))
-    assert "image_folder has pictures (8, 8, 3) and 3 attributes" in told
+    results = refusal(settings(teacher_weights=str(tmp_path)))
+    assert "image_folder has pictures (8, 8, 3) and 3 attributes" in results
 
 
 def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
@@ -168,8 +168,8 @@ def test_a_loss_that_is_not_finite_is_named(settings, tmp_path, layer, term):
     kernel.assign(np.full(kernel.shape, np.nan))
     broken.save(tmp_path / "broken.keras")
     chosen = settings(discriminator_weights=str(tmp_path / "broken.keras"))
-    told = refusal(chosen, errors.NonFiniteLossError)
-    assert told.startswith(
+    results = refusal(chosen, errors.NonFiniteLossError)
+    assert results.startswith(
         f"Phase fine_tune, epoch 1, step 1: the {term} loss is not finite (nan)"
     )
 
@@ -196,9 +196,9 @@ def test_a_rate_that_is_too_high_stops_with_what_was_good(generators, tmp_path):
 
 def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
     idle = settings().lit
-    told = compress(settings(fine_tune=idle))
-    assert told["student"]["likeness"]["psnr"] is None
-    assert told["student"]["likeness"]["l1"] == 0
+    results = compress(settings(fine_tune=idle))
+    assert results["student"]["likeness"]["psnr"] is None
+    assert results["student"]["likeness"]["l1"] == 0
     workdir = settings().session.workdir
     with open(f"{workdir}/report.md", encoding="utf-8") as report:
         assert "PSNR ∞ dB" in report.read()
@@ -212,7 +212,7 @@ def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
         + "/discriminator.keras",
     )
     for name in ("attribute_accuracy", "attributes"):
-        assert again[name] == told["student"][name]
+        assert again[name] == results["student"][name]
     with pytest.raises(errors.DataError, match="not a classifier's SavedModel"):
         saved_models.evaluate(
             f"{workdir}/saved_model", settings().data, session
@@ -222,14 +222,16 @@ def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
 def test_a_dry_run_tells_of_every_phase_and_writes_nothing(
     generators, tmp_path, capsys
 ):
-    told = dry_run.rehearse(
+    results = dry_run.rehearse(
         generators(tmp_path / "run", discriminator="trained")
     )
-    assert list(told["phases"]) == ["teach", "lit", "fine_tune"]
+    assert list(results["phases"]) == ["teach", "lit", "fine_tune"]
     # 32 pictures: 4 steps of two batches, or 8 of one.
-    epochs = {name: phase["epochs"] for name, phase in told["phases"].items()}
+    epochs = {
+        name: phase["epochs"] for name, phase in results["phases"].items()
+    }
     assert epochs == {"teach": 5 / 4, "lit": 5 / 8, "fine_tune": 5 / 4}
-    assert all(phase["seconds"] > 0 for phase in told["phases"].values())
+    assert all(phase["seconds"] > 0 for phase in results["phases"].values())
     assert not any(tmp_path.iterdir())
     printed = capsys.readouterr().out
     for word in ("stargan10 → stargan8", "section 1", "MiB", "Nothing"):

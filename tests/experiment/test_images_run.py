@@ -69,12 +69,12 @@ def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
     assert names(workdir / "samples") == {
         *("teach_000003.png", "teach_000005.png", "test.png")
     }
-    told = strict(workdir / "report.json")
-    teacher = told["teacher"]
-    assert told == report
+    results = strict(workdir / "report.json")
+    teacher = results["teacher"]
+    assert results == report
     assert 0 <= teacher["attribute_accuracy"] <= 1
     assert teacher["attributes"].keys() == NAMES
-    assert told["judged"]["pictures"] == 4 * 3
+    assert results["judged"]["pictures"] == 4 * 3
     text = (workdir / "report.md").read_text()
     assert "Judged on 12 pictures a generator" in text
     assert "![Samples](samples/test.png)" in text and "lit-teach --x" in text
@@ -96,10 +96,10 @@ def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
     with Image.open(workdir / "samples" / "test.png") as grid:
         # Four test pictures, of teacher and student; three changes.
         assert grid.size == ((1 + 3) * 10, 4 * 2 * 10)
-    told = strict(workdir / "report.json")
-    assert told == report
-    assert told["student"]["depth"] == 8
-    assert told["student"]["likeness"]["l1"] > 0
+    results = strict(workdir / "report.json")
+    assert results == report
+    assert results["student"]["depth"] == 8
+    assert results["student"]["likeness"]["l1"] > 0
     text = (workdir / "report.md").read_text()
     assert "![Samples](samples/test.png)" in text
     assert "Student against teacher" in text
@@ -185,8 +185,8 @@ def test_a_phase_of_steps_ends_at_the_very_step(fixed):
     # An epoch has 8 steps: one ends within the first, one in the second.
     for phase, steps in (("lit", 5), ("fine_tune", 11)):
         assert position(fixed[0], phase)["step"] == steps
-        told = [row["step"] for row in rows(fixed[0], phase)]
-        assert sorted(set(told)) == [*range(1, steps + 1)]
+        results = [row["step"] for row in rows(fixed[0], phase)]
+        assert sorted(set(results)) == [*range(1, steps + 1)]
 
 
 def test_a_phase_of_steps_ends_there_also_when_steps_run_together(

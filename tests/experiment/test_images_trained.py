@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lit_tf
-from lit_tf.evaluation.generators import judge
+from lit_tf.evaluation.generators import evaluate
 from lit_tf.experiment.run import compress
 from lit_tf.training import callbacks
 
@@ -19,10 +19,10 @@ def run(generators, tmp_path_factory):
 
     def judged(*given, discriminator, **how):
         judges.append(discriminator.get_weights())
-        return judge(*given, discriminator=discriminator, **how)
+        return evaluate(*given, discriminator=discriminator, **how)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lit_tf.evaluation.generators.judge", judged)
+        patch.setattr("lit_tf.evaluation.generators.evaluate", judged)
         compress(generators(workdir, discriminator="trained"))
     return workdir, judges
 
@@ -49,9 +49,9 @@ def test_the_losses_of_both_players_are_logged(run):
     lines = (run[0] / "metrics.jsonl").read_text().splitlines()
     row = [r for r in map(json.loads, lines) if r["phase"] == "fine_tune"][-1]
     players = {"g_fake", "g_cls", "g_rec", "total"}
-    rivals = {"d_real", "d_fake", "d_cls", "d_gp", "d_total"}
-    assert row.keys() >= players | rivals
-    assert row.keys() >= {f"validation/{name}" for name in players | rivals}
+    baselines = {"d_real", "d_fake", "d_cls", "d_gp", "d_total"}
+    assert row.keys() >= players | baselines
+    assert row.keys() >= {f"validation/{name}" for name in players | baselines}
 
 
 def check_checkpoints(one, other):

@@ -73,11 +73,11 @@ def own(tmp_path, one_epoch):
 
 def test_a_model_of_ones_own_is_compressed(own, tmp_path):
     model = home_made()
-    told = compress(own(model))
-    assert told["student"]["model"] == "mine_2_1"
-    assert told["compression"]["flops"] >= 1.8
+    results = compress(own(model))
+    assert results["student"]["model"] == "mine_2_1"
+    assert results["compression"]["flops"] >= 1.8
     student = lit_tf.load(tmp_path / "run" / "student.keras")
-    assert cost.flops(student) == told["student"]["flops"]
+    assert cost.flops(student) == results["student"]["flops"]
     # Logits came of the softmax, and the rescaling stayed in the stem.
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
     teacher = saved_models.teacher(own(model), build.dataset(own(model)))
@@ -86,7 +86,7 @@ def test_a_model_of_ones_own_is_compressed(own, tmp_path):
     )
     assert "rescaling" in [layer.name for layer in student.stem.layers]
     # The same command finds it finished; another compression is another run.
-    assert compress(own(model)) == told
+    assert compress(own(model)) == results
     with pytest.raises(errors.SettingsError, match="--compression was 1.8"):
         compress(own(model, shrink=config.Shrink(compression=1.2)))
 
@@ -110,9 +110,9 @@ def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
     monkeypatch.setattr(
         cost, "medians_ms", lambda models, *_, **__: dict.fromkeys(models, 1)
     )
-    told = compress(settings)
-    assert told["student"]["model"] == "mine_" + "_".join(map(str, chosen))
-    assert told["settings"]["compression"] == 1.05
+    results = compress(settings)
+    assert results["student"]["model"] == "mine_" + "_".join(map(str, chosen))
+    assert results["settings"]["compression"] == 1.05
 
 
 def test_several_machines_measure_no_latency():
@@ -132,8 +132,8 @@ def test_it_is_cut_and_shrunk_as_it_is_told(own):
         init="teacher_blocks",
         no_fine_tune=True,
     )
-    told = compress(settings)
-    assert told["student"]["model"] == "mine_2"
+    results = compress(settings)
+    assert results["student"]["model"] == "mine_2"
 
 
 @pytest.mark.parametrize(

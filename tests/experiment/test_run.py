@@ -37,8 +37,8 @@ def _config(workdir, **changes):
 def run(tmp_path_factory):
     """A finished run: its folder, and what it reported."""
     workdir = tmp_path_factory.mktemp("run")
-    told = compress(_config(workdir), command="lit-compress --x")
-    return workdir, told
+    results = compress(_config(workdir), command="lit-compress --x")
+    return workdir, results
 
 
 def test_a_run_leaves_its_folder(run):
@@ -59,25 +59,25 @@ def test_a_run_leaves_its_folder(run):
 
 
 def test_a_report_says_what_was_lost_and_gained(run):
-    workdir, told = run
-    assert told == json.loads((workdir / "report.json").read_text())
+    workdir, results = run
+    assert results == json.loads((workdir / "report.json").read_text())
     for role in ("teacher", "student"):
-        facts = told[role]
+        facts = results[role]
         assert 0 < facts["test_accuracy"] <= 1
         assert facts["parameters"] > 0 and facts["flops"] > 0
         assert facts["saved_model_bytes"] > 0 and facts["latency_ms"] > 0
     for which in ("last", "best"):
-        one = told["student"][which]
+        one = results["student"][which]
         assert one["epoch"] == 1
         assert 0 < one["validation_accuracy"] <= 1
-    assert told["compression"]["depth"] == 14 / 8
-    assert told["compression"].keys() >= {"parameters", "flops", "latency"}
-    assert told["wall_seconds"].keys() >= {"teach", "lit", "fine_tune"}
-    assert 0 < told["agreement"] <= 1
-    gap = told["difference"]
+    assert results["compression"]["depth"] == 14 / 8
+    assert results["compression"].keys() >= {"parameters", "flops", "latency"}
+    assert results["wall_seconds"].keys() >= {"teach", "lit", "fine_tune"}
+    assert 0 < results["agreement"] <= 1
+    gap = results["difference"]
     assert gap["low"] <= gap["difference"] <= gap["high"]
-    assert told["export_max_difference"] < 1e-4
-    assert told["settings"]["student"] == "resnet8"
+    assert results["export_max_difference"] < 1e-4
+    assert results["settings"]["student"] == "resnet8"
 
 
 def test_a_report_for_people_has_the_command_and_the_table(run):
@@ -89,10 +89,10 @@ def test_a_report_for_people_has_the_command_and_the_table(run):
 
 
 def test_the_student_the_saved_model_and_the_report_agree(run):
-    workdir, told = run
+    workdir, results = run
     for path in (workdir, workdir / "student.keras", workdir / "saved_model"):
         judged = saved_models.evaluate(path, config.Data())
-        assert judged["test_accuracy"] == told["student"]["test_accuracy"]
+        assert judged["test_accuracy"] == results["student"]["test_accuracy"]
         assert judged["test_examples"] == 360
 
 
@@ -141,7 +141,7 @@ def test_the_settings_are_in_tensorboards_hparams_tab(run):
 
 
 def test_the_teacher_is_a_line_beside_the_student(run):
-    workdir, told = run
+    workdir, results = run
     events = event_accumulator.EventAccumulator(
         str(workdir / "logs" / "teacher")
     )
@@ -151,18 +151,18 @@ def test_the_teacher_is_a_line_beside_the_student(run):
         for event in events.Tensors("validation/accuracy")
     ]
     assert len(line) == 3
-    level = told["teacher"]["validation_accuracy"]
+    level = results["teacher"]["validation_accuracy"]
     assert line == pytest.approx([level] * 3)
 
 
 def test_a_teacher_that_was_left_is_taken_up_again(run, tmp_path, capsys):
     workdir, first = run
     settings = _config(tmp_path, teacher_weights=str(workdir / "teacher"))
-    told = compress(settings)
+    results = compress(settings)
     assert "was not trained on the validation" in capsys.readouterr().out
-    assert "teach" not in told["wall_seconds"]
+    assert "teach" not in results["wall_seconds"]
     # The same teacher, student and seed: the same student.
-    assert told["student"]["last"] == first["student"]["last"]
+    assert results["student"]["last"] == first["student"]["last"]
 
 
 def test_a_teacher_of_another_split_is_told(run, tmp_path, capsys):
@@ -187,10 +187,10 @@ def test_without_validation_the_last_student_is_exported(run, tmp_path):
         run=config.Run(dtype="mixed_bfloat16", strategy="mirrored"),
         lit=SHORT,
     )
-    told = compress(settings)
-    assert told["student"]["best"] is None
-    assert told["student"]["exported"] == "last"
-    assert told["student"]["last"]["validation_accuracy"] is None
+    results = compress(settings)
+    assert results["student"]["best"] is None
+    assert results["student"]["exported"] == "last"
+    assert results["student"]["last"]["validation_accuracy"] is None
     kept = lit_tf.load(tmp_path / "student.keras")
     assert kept.sections[0].compute_dtype == "float32"
 
@@ -224,8 +224,8 @@ def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
         fine_tune=dataclasses.replace(SHORT, epochs=0),
         run=config.Run(strategy="mirrored"),
     )
-    told = compress(settings)
-    assert np.isfinite(told["student"]["last"]["test_accuracy"])
+    results = compress(settings)
+    assert np.isfinite(results["student"]["last"]["test_accuracy"])
     with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
         for name in archive.files:
             if name != "position":
@@ -334,7 +334,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
 
 
 def test_what_is_missing_of_a_finished_run_is_written_again(run, tmp_path):
-    workdir, told = run
+    workdir, results = run
     copy = tmp_path / "copy"
     shutil.copytree(workdir, copy)
     (copy / "student.keras").unlink()
@@ -342,7 +342,7 @@ def test_what_is_missing_of_a_finished_run_is_written_again(run, tmp_path):
     with (copy / "metrics.jsonl").open("a") as file:
         file.write("{ cut off")
     again = compress(_config(copy))
-    assert again["student"]["last"] == told["student"]["last"]
+    assert again["student"]["last"] == results["student"]["last"]
     assert (copy / "teacher" / "teacher.keras").is_file()
 
 

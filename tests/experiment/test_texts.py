@@ -119,12 +119,12 @@ def test_tensorboard_shows_texts_and_what_is_said_of_them(run):
 @pytest.mark.parametrize("model", ["student.keras", "saved_model"])
 def test_it_is_evaluated_from_a_file_and_as_served(run, folder, model):
     workdir, report = run
-    told = saved_models.evaluate(
+    results = saved_models.evaluate(
         str(workdir / model),
         config.Data(dataset="csv", text_length=LENGTH),
         config.Session(data_dir=str(folder)),
     )
-    assert told["test_accuracy"] == report["student"]["test_accuracy"]
+    assert results["test_accuracy"] == report["student"]["test_accuracy"]
 
 
 def test_a_model_of_other_lengths_is_refused(run, folder):
@@ -184,8 +184,8 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
 
 
 def test_a_dry_run_tells_what_a_run_of_texts_needs(folder, tmp_path, capsys):
-    told = dry_run.rehearse(settings(folder, tmp_path / "none"))
-    assert told["phases"].keys() == {"teach", "lit", "fine_tune"}
+    results = dry_run.rehearse(settings(folder, tmp_path / "none"))
+    assert results["phases"].keys() == {"teach", "lit", "fine_tune"}
     assert not (tmp_path / "none").exists()
     assert "vdcnn9_tiny: " in capsys.readouterr().out
 
@@ -211,8 +211,8 @@ def test_texts_are_learned_in_half_precision(build, batch, dtype):
     trainer = lit_tf.LIT(teacher, student)
     trainer.compile(lit_tf.SGD(0.05, momentum=0.9))
     texts = batch(32, name="vdcnn9_tiny")
-    told = trainer.fit(*texts, batch_size=16, epochs=4, verbose=0).history
-    assert told["hard"][-1] < told["hard"][0]
+    results = trainer.fit(*texts, batch_size=16, epochs=4, verbose=0).history
+    assert results["hard"][-1] < results["hard"][0]
     assert all(np.isfinite(value).all() for value in student.get_weights())
 
 
@@ -247,8 +247,8 @@ def test_published_names_are_imported_for_texts(tmp_path):
     np.savez(tmp_path / "weights.npz", **arrays)
     chosen = config.Data(dataset="amazon_polarity", text_length=LENGTH)
     places = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
-    told = import_model.import_model(*places, chosen, model="vdcnn9_tiny")
-    assert told["normalization"] == "none"
+    results = import_model.import_model(*places, chosen, model="vdcnn9_tiny")
+    assert results["normalization"] == "none"
     codes = np.arange(2 * LENGTH).reshape(2, LENGTH) % 69
     np.testing.assert_array_equal(lit_tf.load(places[1])(codes), model(codes))
     with pytest.raises(ValueError, match="`normalization` is of images"):

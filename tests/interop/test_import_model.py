@@ -43,10 +43,10 @@ def bring(source, output=None, **settings):
     """Imports a file for the digits; returns what is told, and the model."""
     output = output or source.with_name("out.keras")
     chosen = config.Data(dataset=settings.pop("dataset", "digits"))
-    told = import_model.import_model(
+    results = import_model.import_model(
         str(source), str(output), chosen, **settings
     )
-    return told, lit_tf.load(output)
+    return results, lit_tf.load(output)
 
 
 CHECKPOINT = {"model": "resnet8", "normalization": "digits"}
@@ -69,10 +69,10 @@ def refusal(kind, source, **settings):
 
 def test_a_checkpoint_answers_as_the_model_that_it_came_from(tmp_path):
     model = publish(tmp_path / "w.npz")
-    told, imported = bring(tmp_path / "w.npz", **CHECKPOINT)
+    results, imported = bring(tmp_path / "w.npz", **CHECKPOINT)
     assert isinstance(imported, SectionedModel)
     np.testing.assert_array_equal(imported(images()), model(images()))
-    assert told == {
+    assert results == {
         "model": "resnet8",
         "parameters": model.count_params(),
         "arrays": len(model.variables),
@@ -213,8 +213,8 @@ def test_a_refused_import_leaves_what_stood_there(tmp_path):
 def test_a_keras_model_answers_with_logits(tmp_path, name, last):
     model = theirs(last=last)
     model.save(tmp_path / name)
-    told, imported = bring(tmp_path / name)
-    assert told["softmax"] == (last == "softmax")
+    results, imported = bring(tmp_path / name)
+    assert results["softmax"] == (last == "softmax")
     logits = imported(images())
     answers = keras.ops.softmax(logits) if last else logits
     np.testing.assert_allclose(answers, model(images()), rtol=1e-5, atol=1e-6)

@@ -120,11 +120,11 @@ def test_a_loss_of_keras_distillation_is_a_penalty():
     theirs = penalties.get(keras.distillation.FeatureDistillation(loss="mse"))
     teacher, student = tf.constant(TEACHER), tf.Variable(STUDENT)
     with tf.GradientTape() as tape:
-        told = tf.reduce_mean(theirs(teacher, student))
-    gradient = tape.gradient(told, student)
+        results = tf.reduce_mean(theirs(teacher, student))
+    gradient = tape.gradient(results, student)
     with tf.GradientTape() as tape:
         ours = tf.reduce_mean(penalties.l2(teacher, student))
-    np.testing.assert_allclose(told, ours, rtol=1e-6)
+    np.testing.assert_allclose(results, ours, rtol=1e-6)
     np.testing.assert_allclose(gradient, tape.gradient(ours, student))
     assert theirs(tf.cast(teacher, tf.float16), student).dtype == tf.float32
 
@@ -134,5 +134,7 @@ def test_a_loss_of_somebodys_own_keeps_its_examples_apart():
         def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
             return tf.square(teacher_outputs - student_outputs) / 2
 
-    told = penalties.get(Halved())(tf.constant(TEACHER), tf.constant(STUDENT))
-    np.testing.assert_allclose(told, [0.0625, 0.0, 6.25])
+    results = penalties.get(Halved())(
+        tf.constant(TEACHER), tf.constant(STUDENT)
+    )
+    np.testing.assert_allclose(results, [0.0625, 0.0, 6.25])

@@ -195,10 +195,12 @@ def compress(taught, folder, *, connector="none", **changed):
 def test_a_narrower_student_is_trained(
     method, connector, taught, tmp_path, capsys
 ):
-    told = compress(
+    results = compress(
         taught, tmp_path, method=method, connector=connector, copy_ends=False
     )
-    assert told["student"]["parameters"] * 4 < told["teacher"]["parameters"]
+    assert (
+        results["student"]["parameters"] * 4 < results["teacher"]["parameters"]
+    )
     said = capsys.readouterr().out
     assert re.search(r"section 1 +\| 8×8×16 → 8×8×8 .*trained", said)
     saved = sectioned_model.load(tmp_path / "student.keras")

@@ -26,8 +26,8 @@ def ran(settings, tmp_path_factory):
     def run(method):
         if method not in known:
             folder = tmp_path_factory.mktemp(method)
-            told = compress(settings(folder, method))
-            known[method] = folder, told
+            results = compress(settings(folder, method))
+            known[method] = folder, results
         return known[method]
 
     return run
@@ -35,13 +35,13 @@ def ran(settings, tmp_path_factory):
 
 @pytest.mark.parametrize("method", stages.METHODS)
 def test_a_method_runs_to_its_report(ran, method):
-    folder, told = ran(method)
-    assert told["settings"]["method"] == method
-    assert told["student"]["test_accuracy"] > 0.2
-    assert list(told["budget"]["phases"]) == ["lit", "fine_tune"]
-    assert told["budget"]["examples"] == 2 * told["data"]["train"]
+    folder, results = ran(method)
+    assert results["settings"]["method"] == method
+    assert results["student"]["test_accuracy"] > 0.2
+    assert list(results["budget"]["phases"]) == ["lit", "fine_tune"]
+    assert results["budget"]["examples"] == 2 * results["data"]["train"]
     student = lit_tf.load(folder / "student.keras")
-    assert cost.flops(student) == told["student"]["flops"]
+    assert cost.flops(student) == results["student"]["flops"]
     assert sectioned_model.computes_in(student) == {"float32"}
     assert f"Method {method}." in (folder / "report.md").read_text()
 
@@ -49,13 +49,13 @@ def test_a_method_runs_to_its_report(ran, method):
 def test_what_training_took_is_counted(ran):
     flops = {}
     for method in ("scratch", "kd"):
-        folder, told = ran(method)
-        budget = told["budget"]
+        folder, results = ran(method)
+        budget = results["budget"]
         flops[method] = budget["flops"] / budget["examples"]
         for unit in ("examples", "flops", "seconds"):
             phase = budget["phases"].values()
             assert budget[unit] == sum(one[unit] for one in phase) > 0
-    teacher, student = told["teacher"]["flops"], told["student"]["flops"]
+    teacher, student = results["teacher"]["flops"], results["student"]["flops"]
     stem = cost.flops(lit_tf.load(folder / "student.keras").stem)
     # Forward, and twice as much backward, less what nobody asks of the pixels.
     assert flops["scratch"] == pytest.approx(3 * student - stem, rel=1e-9)
@@ -63,12 +63,12 @@ def test_what_training_took_is_counted(ran):
 
 
 def test_replicas_take_what_one_device_takes(ran, settings, tmp_path):
-    told = compress(
+    results = compress(
         settings(tmp_path, run=config.Run(strategy="mirrored"), read_test=False)
     )
     _, alone = ran("lit")
     for unit in ("examples", "flops"):
-        assert told["budget"][unit] == alone["budget"][unit]
+        assert results["budget"][unit] == alone["budget"][unit]
 
 
 def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
@@ -77,12 +77,12 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
     def read(*_, **__):
         raise AssertionError("The test split was read.")
 
-    monkeypatch.setattr("lit_tf.experiment.tasks.classes.judge", read)
-    told = compress(settings(tmp_path, no_fine_tune=True, read_test=False))
-    assert list(told["budget"]["phases"]) == ["lit"]
-    assert told["student"]["last_phase"] == "lit"
-    assert "test_accuracy" not in json.dumps(told)
-    assert told["student"]["best"]["validation_accuracy"] > 0.2
+    monkeypatch.setattr("lit_tf.experiment.tasks.classes.evaluate", read)
+    results = compress(settings(tmp_path, no_fine_tune=True, read_test=False))
+    assert list(results["budget"]["phases"]) == ["lit"]
+    assert results["student"]["last_phase"] == "lit"
+    assert "test_accuracy" not in json.dumps(results)
+    assert results["student"]["best"]["validation_accuracy"] > 0.2
     text = (tmp_path / "report.md").read_text()
     assert "The test split was not read (--noread_test)." in text
 

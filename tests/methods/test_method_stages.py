@@ -8,7 +8,7 @@ import pytest
 from lit_tf import config, errors, models
 from lit_tf.experiment import build
 from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
-from lit_tf.methods.stages import METHODS, check, fates
+from lit_tf.methods.stages import METHODS, check, describe_training
 from lit_tf.sections import cost
 
 # Who trains in phases lit and fine_tune.
@@ -117,8 +117,8 @@ def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
     assert all(same(first.trainer.student, pair.teacher))
     flops = cost.flops(second.trainer.student)
     assert flops <= cost.flops(pair.student) < 1.2 * flops
-    rivals = config.Rivals(pruned_channels=0.5)
-    chosen = settings(tmp_path, "network_slimming", rivals=rivals)
+    baselines = config.Baselines(pruned_channels=0.5)
+    chosen = settings(tmp_path, "network_slimming", baselines=baselines)
     _, (_, second) = stages(chosen)
     kept = sum(
         cut.norm.gamma.shape[0]
@@ -130,7 +130,7 @@ def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
 
 def test_a_generation_learns_from_the_one_before_it(settings, tmp_path):
     chosen = settings(
-        tmp_path, "born_again", rivals=config.Rivals(generations=3)
+        tmp_path, "born_again", baselines=config.Baselines(generations=3)
     )
     pair, found = stages(chosen)
     assert [stage.name for stage in found] == [
@@ -177,8 +177,8 @@ def test_settings_reach_the_trainers(settings, tmp_path):
     for schedule, start in ((one.beta, 0.5), (one.teacher_probability, 1.0)):
         assert float(schedule(0)) == pytest.approx(start)
         assert float(schedule(11)) == pytest.approx(0.0)
-    rivals = config.Rivals(sparsity=0.125)
-    chosen = settings(tmp_path, "network_slimming", rivals=rivals)
+    baselines = config.Baselines(sparsity=0.125)
+    chosen = settings(tmp_path, "network_slimming", baselines=baselines)
     assert stages(chosen)[1][0].trainer.sparsity == 0.125
 
 
@@ -199,7 +199,7 @@ def test_settings_reach_the_trainers(settings, tmp_path):
 )
 def test_what_becomes_of_the_parts_is_said(method, changes, ends, sections):
     chosen = config.Compress(method=method, **changes)
-    assert fates(chosen) == (ends, sections)
+    assert describe_training(chosen) == (ends, sections)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
@@ -218,7 +218,7 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
 
 
 def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
-    rivals = config.Rivals(pruned_channels=0.25)
+    baselines = config.Baselines(pruned_channels=0.25)
     chosen = settings(tmp_path, "network_slimming")
     dataset = build.dataset(chosen)
     teacher, _ = build.pair(chosen, dataset)
@@ -226,5 +226,5 @@ def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
     student = models.get("resnet8", width=1)(**dataset.form)
     with pytest.raises(errors.SettingsError, match="can be slimmed to"):
         check(chosen, teacher, student)
-    given = dataclasses.replace(chosen, rivals=rivals)
+    given = dataclasses.replace(chosen, baselines=baselines)
     check(given, teacher, student)

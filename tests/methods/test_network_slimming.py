@@ -179,8 +179,8 @@ def test_the_pressure_is_the_sum_of_the_scales_sizes(build, batch):
         twin = sectioned_model.with_policy(model, "float32")
         trainer = network_slimming.Slim(twin, sparsity=sparsity)
         trainer.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
-        told = trainer.train_on_batch(*batch(8), return_dict=True)
-        return told, network_slimming.cuts(twin)[0].norm.get_weights()[0]
+        results = trainer.train_on_batch(*batch(8), return_dict=True)
+        return results, network_slimming.cuts(twin)[0].norm.get_weights()[0]
 
     free, pressed = step(0.0), step(0.5)
     assert pressed[0]["sparse"] == pytest.approx(sum_of_all, rel=1e-5)

@@ -137,7 +137,7 @@ def test_a_fixed_discriminator_does_not_move(pair, pictures):
     assert not moved(before, discriminator)
     assert moved(student, generator)
     assert not any(name.startswith("d_") for name in history)
-    assert trainer.beside == {} and trainer.batches == 1
+    assert trainer.auxiliary_models == {} and trainer.batches == 1
 
 
 def test_each_slice_of_a_batch_has_its_turn():
@@ -194,7 +194,7 @@ def test_what_is_saved_is_the_generator(pair, pictures, tmp_path):
     trainer.save(tmp_path / "student.keras")
     again = sectioned_model.load(tmp_path / "student.keras")
     assert len(again.variables) == len(trainer.student.variables)
-    assert set(trainer.beside) == {"discriminator"}
+    assert set(trainer.auxiliary_models) == {"discriminator"}
     assert set(trainer.state) == {
         *("student", "optimizer", "metrics", "discriminator", "opponent")
     }

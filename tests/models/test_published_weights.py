@@ -63,10 +63,10 @@ def test_published_weights_reach_their_accuracy(name, images, tmp_path, close):
         model=model,
         normalization=normalization,
     )
-    told = saved_models.evaluate(
+    results = saved_models.evaluate(
         output,
         config.Data(dataset="cifar10"),
         config.Session(data_dir=str(images)),
     )
-    assert told["test_examples"] == 10_000
-    close(100 * told["test_accuracy"], percent, 0.02)
+    assert results["test_examples"] == 10_000
+    close(100 * results["test_accuracy"], percent, 0.02)

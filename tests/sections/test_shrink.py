@@ -53,12 +53,12 @@ def test_a_compression_is_reached_by_the_largest_student(of):
     cost = {"flops": flops, "parameters": parameters}[of]
     teacher = shrink.with_sections(_home_made())
     chains = [blocks.of(section) for section in teacher.sections]
-    told = shrink._COSTS[of](teacher, chains)
+    results = shrink._COSTS[of](teacher, chains)
     reached = {}
     for keep in shrink._falling([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # What is told without building it is what it costs.
-        assert told(keep) == cost(student)
+        assert results(keep) == cost(student)
         reached[keep] = cost(teacher) / cost(student)
     assert list(reached) == [
         (4, 3),

@@ -13,7 +13,7 @@ from lit_tf.experiment import build, dry_run, run
 from lit_tf.methods import lit, stages
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import array_store, cache, cached_outputs
-from lit_tf.teacher.frozen import Answered, answer, freeze
+from lit_tf.teacher.frozen import TeacherBatch, answer, freeze
 from lit_tf.training import devices
 
 SHORT = config.Phase(
@@ -99,7 +99,7 @@ def test_what_is_kept_is_what_a_live_teacher_says(
     seen = read(digits, kept.train)
     assert len(seen) == 2 * VIEWS * 3
     for batch, _ in seen:
-        assert isinstance(batch, Answered)
+        assert isinstance(batch, TeacherBatch)
         live = answer(asking.frozen, batch.inputs)
         assert batch.representations.keys() == {1, 2, 3}
         for k, values in batch.representations.items():
@@ -344,10 +344,10 @@ def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
 
 
 def test_a_dry_run_tells_of_the_cache_and_writes_nothing(tmp_path, capsys):
-    told = dry_run.rehearse(settings(tmp_path))
+    results = dry_run.rehearse(settings(tmp_path))
     printed = capsys.readouterr().out
     assert "1 view of 1,293 examples to train on and 1 view of 144" in printed
-    assert told["cache_seconds"] > 0
+    assert results["cache_seconds"] > 0
     assert not any(tmp_path.iterdir())
 
 

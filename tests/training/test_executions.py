@@ -41,7 +41,7 @@ def run(trainer, digits, folder, **how):
             how=config.Run(**how),
             session=config.Session(log_steps=LOG_STEPS),
             hparams={},
-            watchers=classes.watchers,
+            extra_callbacks=classes.extra_callbacks,
         )
         rows = opened.metrics.read_text().splitlines()
     return outcome, [json.loads(row) for row in rows]

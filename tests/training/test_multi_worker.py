@@ -28,7 +28,7 @@ def free_ports(count):
         return [server.getsockname()[1] for server in servers]
 
 
-def told(index, *ports, job="worker"):
+def results(index, *ports, job="worker"):
     """Returns a `TF_CONFIG` of workers on loopback."""
     addresses = [f"127.0.0.1:{port}" for port in ports]
     task = {"type": job, "index": index}
@@ -127,12 +127,14 @@ def runs(tmp_path_factory):
         def pair(name, again="", more=(), command=COMMAND):
             ports = free_ports(2)
             several = "--strategy=multi_worker"
-            chief = start(f"{name}/chief", several, tf_config=told(0, *ports))
+            chief = start(
+                f"{name}/chief", several, tf_config=results(0, *ports)
+            )
             worker = start(
                 f"{name}/worker{again}",
                 several,
                 *more,
-                tf_config=told(1, *ports),
+                tf_config=results(1, *ports),
                 command=command,
             )
             return chief, worker
@@ -148,7 +150,9 @@ def runs(tmp_path_factory):
         misled = pair("misled", more=["--seed=7"])
         ended["alone"] = start("alone").end()
         ended["only"] = start(
-            "only", "--strategy=multi_worker", tf_config=told(0, *free_ports(1))
+            "only",
+            "--strategy=multi_worker",
+            tf_config=results(0, *free_ports(1)),
         ).end()
         ended["without worker"] = [chief.end(), worker.end()]
         ended["misled"] = [p.end() for p in misled]

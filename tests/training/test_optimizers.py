@@ -139,8 +139,8 @@ def test_a_phases_optimiser_has_the_phases_settings(name, by_name):
     )
     ours = optimizers.of(phase)
     assert type(ours) is by_name
-    told = ours.get_config()
-    assert told["learning_rate"] == 0.25
-    assert (told["momentum"], told["weight_decay"]) == (0.5, 0.125)
+    results = ours.get_config()
+    assert results["learning_rate"] == 0.25
+    assert (results["momentum"], results["weight_decay"]) == (0.5, 0.125)
     alike = by_name(0.25, momentum=0.5, weight_decay=0.125)
     np.testing.assert_array_equal(run(ours), run(alike))

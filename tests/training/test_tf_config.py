@@ -21,7 +21,7 @@ def free_ports(count):
         return [server.getsockname()[1] for server in servers]
 
 
-def told(index, *ports, job="worker"):
+def results(index, *ports, job="worker"):
     """Returns a `TF_CONFIG` of workers on loopback."""
     addresses = [f"127.0.0.1:{port}" for port in ports]
     task = {"type": job, "index": index}
@@ -43,29 +43,31 @@ def told(index, *ports, job="worker"):
             "must be JSON",
             id="no cluster",
         ),
-        pytest.param(told("one", 1), "must be JSON", id="index in words"),
-        pytest.param(told(None, 1), "must be JSON", id="index of nothing"),
-        pytest.param(told(-1, 1, 2), "below that.* index -1", id="negative"),
+        pytest.param(results("one", 1), "must be JSON", id="index in words"),
+        pytest.param(results(None, 1), "must be JSON", id="index of nothing"),
+        pytest.param(results(-1, 1, 2), "below that.* index -1", id="negative"),
         pytest.param(
-            told(2, 1, 2),
+            results(2, 1, 2),
             "names 2 of type 'worker', so .* Received: index 2",
             id="index too large",
         ),
-        pytest.param(told(0), "names 0 of type 'worker'", id="no workers"),
+        pytest.param(results(0), "names 0 of type 'worker'", id="no workers"),
         pytest.param(
-            told(0, 1, job="ps"), "Received: jobs ps; task type 'ps'", id="ps"
+            results(0, 1, job="ps"),
+            "Received: jobs ps; task type 'ps'",
+            id="ps",
         ),
         pytest.param(
-            told(0, 1).replace(":1", ""),
+            results(0, 1).replace(":1", ""),
             "host:port. Received: '127.0.0.1'",
             id="no port",
         ),
         pytest.param(
-            told(0, "http"), "Received: '127.0.0.1:http'", id="port in words"
+            results(0, "http"), "Received: '127.0.0.1:http'", id="port in words"
         ),
-        pytest.param(told(0, 70000), "host:port", id="port too large"),
+        pytest.param(results(0, 70000), "host:port", id="port too large"),
         pytest.param(
-            told(0, 1, 1), "an address of its own", id="one address twice"
+            results(0, 1, 1), "an address of its own", id="one address twice"
         ),
     ],
 )
@@ -92,7 +94,7 @@ def test_the_chief_comes_before_the_workers(monkeypatch, kind, index, place):
 
 def test_without_a_chief_it_is_the_first_worker(monkeypatch):
     for index in (0, 1):
-        monkeypatch.setenv("TF_CONFIG", told(index, 1, 2))
+        monkeypatch.setenv("TF_CONFIG", results(index, 1, 2))
         assert multi_worker.cluster().chief == (index == 0)
 
 

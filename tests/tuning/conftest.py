@@ -89,8 +89,8 @@ def played():
                     failures[one] = score
                 else:
                     best = {"validation_accuracy": score}
-                    told = {"student": {"best": best}}
-                    atomic_files.write_json(one.folder / "report.json", told)
+                    results = {"student": {"best": best}}
+                    atomic_files.write_json(one.folder / "report.json", results)
             return failures
 
         run.ran = []

@@ -172,15 +172,15 @@ def test_commands_are_printed_stage_by_stage(tmp_path, program):
     line = [sys.executable, "-c", _TUNE, program.script, *flags]
     counts = []
     for _ in range(4):
-        told = subprocess.run(
+        results = subprocess.run(
             [*line, "--print_commands"],
             cwd=tmp_path,
             capture_output=True,
             text=True,
         )
-        assert told.returncode == 0, told.stderr
-        counts.append(len(told.stdout.splitlines()))
-        for command in told.stdout.splitlines():
+        assert results.returncode == 0, results.stderr
+        counts.append(len(results.stdout.splitlines()))
+        for command in results.stdout.splitlines():
             subprocess.run(command, shell=True, cwd=tmp_path, check=True)
     assert counts == [2, 2, 2, 0]
     assert program.names()[:3] == [
@@ -188,7 +188,7 @@ def test_commands_are_printed_stage_by_stage(tmp_path, program):
         "temperature=2/seed=1",
         "alpha=0.5/seed=0",
     ]
-    assert "Chosen on the validation split" in told.stderr
+    assert "Chosen on the validation split" in results.stderr
     assert (tmp_path / "a folder" / "tune" / "tuned.flags").is_file()
 
 
@@ -202,9 +202,9 @@ def test_commands_that_others_have_run_are_not_printed(wanted, program, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
     subprocess.run(plan[0].command, check=True, capture_output=True)
     assert told_elsewhere() == []
-    told = capsys.readouterr()
-    assert told.out == f"{shlex.join(plan[1].command)}\n"
-    assert "1 of 2 trials of temperature" in told.err
+    results = capsys.readouterr()
+    assert results.out == f"{shlex.join(plan[1].command)}\n"
+    assert "1 of 2 trials of temperature" in results.err
 
 
 def test_a_damaged_report_is_named(wanted, program):

@@ -72,9 +72,9 @@ def test_seeds_are_averaged(wanted, played):
     decided = search.tune(wished, played(scores))
     assert decided[0].chosen == 2.0
     file = pathlib.Path(wished.session.workdir, "tune.json")
-    told = json.loads(file.read_text())["stages"][0]["values"][0]
-    assert told["mean"] == pytest.approx(0.85)
-    assert told["sd"] == pytest.approx(0.05 * 2**0.5)
+    results = json.loads(file.read_text())["stages"][0]["values"][0]
+    assert results["mean"] == pytest.approx(0.85)
+    assert results["sd"] == pytest.approx(0.05 * 2**0.5)
 
 
 @pytest.mark.parametrize("rounding", [0.0, 3e-8])
@@ -220,7 +220,7 @@ def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
     events = event_accumulator.EventAccumulator(wanted().session.workdir)
     events.Reload()
     content = events.PluginTagToContent(metadata.PLUGIN_NAME)
-    told = metadata.parse_experiment_plugin_data(
+    results = metadata.parse_experiment_plugin_data(
         content[metadata.EXPERIMENT_TAG]
     )
     domains = {
@@ -228,7 +228,7 @@ def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
             getattr(value, value.WhichOneof("kind"))
             for value in one.domain_discrete.values
         ]
-        for one in told.hparam_infos
+        for one in results.hparam_infos
     }
     # What stages go by is shown too, or their trials would be filtered out.
     assert domains == {
@@ -239,5 +239,5 @@ def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
         "student": ["resnet20", "resnet8"],
         "phase": ["fine_tune", "lit"],
     }
-    (metric,) = told.metric_infos
+    (metric,) = results.metric_infos
     assert metric.name.tag == "validation/accuracy"

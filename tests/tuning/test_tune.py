@@ -60,8 +60,10 @@ def test_a_search_leaves_flags_that_lit_compress_takes(place):
     folder, said = place
     line = ("--recipe=quickstart", "--flagfile=runs/tune/tuned.flags")
     settings = json.loads(run("-c", _SETTINGS, *line, cwd=folder).stdout)
-    told = json.loads((folder / "runs" / "tune" / "tune.json").read_text())
-    scores = {one["value"]: one["mean"] for one in told["stages"][2]["values"]}
+    results = json.loads((folder / "runs" / "tune" / "tune.json").read_text())
+    scores = {
+        one["value"]: one["mean"] for one in results["stages"][2]["values"]
+    }
     assert settings["beta"] == max(scores, key=scores.get)
     assert (settings["temperature"], settings["alpha"]) == (2.0, 0.95)
     assert "Chosen on the validation split; the test split was not" in said
@@ -88,10 +90,10 @@ def test_tensorboard_shows_every_trial_by_its_settings(place):
     for name, tags in runs.Runs().items():
         if "validation/accuracy" in tags["tensors"] and "teacher" not in name:
             content = runs.GetAccumulator(name).PluginTagToContent("hparams")
-            told = metadata.parse_session_start_info_plugin_data(
+            results = metadata.parse_session_start_info_plugin_data(
                 content[metadata.SESSION_START_INFO_TAG]
             )
-            hparams = told.hparams
+            hparams = results.hparams
             shown.add(
                 (
                     hparams["temperature"].number_value,

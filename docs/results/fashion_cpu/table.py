@@ -20,7 +20,7 @@ def spread(values, form):
     return f"{mean} ± {statistics.stdev(values):{form}}"
 
 
-def told(way, seed):
+def results(way, seed):
     """Returns what is said of a student, by its report or by lit-evaluate."""
     report = json.loads((HERE / f"{way}_seed{seed}.json").read_text())
     return report.get("student", report)
@@ -41,7 +41,7 @@ def main():
     )
     for way, word in WAYS.items():
         count = len(list(HERE.glob(f"{way}_seed?.json")))
-        one = [told(way, seed) for seed in range(count)]
+        one = [results(way, seed) for seed in range(count)]
         figures = [
             spread(
                 [100 * student["attribute_accuracy"] for student in one], ".1f"

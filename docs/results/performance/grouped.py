@@ -162,8 +162,10 @@ def main():
                 print("|---" * (len(columns) + 2) + "|")
                 for name in WAYS:
                     row = [times[name] for times in columns.values()]
-                    told = [f"{value:.1f}" for value in [*row, sum(row)]]
-                    print(f"| {name}", *told, sep=" | ", end=" |\n", flush=True)
+                    results = [f"{value:.1f}" for value in [*row, sum(row)]]
+                    print(
+                        f"| {name}", *results, sep=" | ", end=" |\n", flush=True
+                    )
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def measured(dtype):
 
 def main():
     sys.setrecursionlimit(100_000)
-    told = {"hardware": report.hardware(), "steps": []}
+    results = {"hardware": report.hardware(), "steps": []}
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True)
     for dtype in DTYPES:
         found = measured(dtype)
@@ -66,7 +66,7 @@ def main():
                 # 1 where the time is proportional to the FLOPs.
                 relative = (ms / gflop) / (base[0] / base[1])
                 rates.append(relative)
-                told["steps"].append(
+                results["steps"].append(
                     {
                         "dtype": dtype,
                         "varied": what,
@@ -90,7 +90,7 @@ def main():
     figure.suptitle("LIT step, ResNet → ResNet-20, two CPU cores")
     figure.tight_layout()
     figure.savefig(HERE / "scaling.png", dpi=110)
-    (HERE / "scaling.json").write_text(json.dumps(told, indent=2) + "\n")
+    (HERE / "scaling.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,16 +18,16 @@ def main():
     print("|---|---|---|---|---|")
     for dtype in DTYPES:
         files = sorted(HERE.glob(f"{dtype}_seed*.json"))
-        told = [json.loads(file.read_text()) for file in files]
+        results = [json.loads(file.read_text()) for file in files]
         last, best = (
-            percent([one["student"][which]["test_accuracy"] for one in told])
+            percent([one["student"][which]["test_accuracy"] for one in results])
             for which in ("last", "best")
         )
         seconds = statistics.mean(
             one["wall_seconds"]["lit"] + one["wall_seconds"]["fine_tune"]
-            for one in told
+            for one in results
         )
-        gap = max(one["export_max_difference"] for one in told)
+        gap = max(one["export_max_difference"] for one in results)
         print(f"| {dtype} | {last} | {best} | {seconds:.0f} s | {gap:.1e} |")
 
 

@@ -18,14 +18,18 @@ def percent(values):
     return f"{100 * mean:.2f} ± {100 * spread:.2f} %"
 
 
-def student(told):
+def student(results):
     """Returns the one that was chosen on validation."""
-    return told["student"]["best"] if "student" in told else told["teacher"]
+    return (
+        results["student"]["best"]
+        if "student" in results
+        else results["teacher"]
+    )
 
 
 def main():
-    told = json.loads((HERE / "teacher.json").read_text())
-    teacher = told["teacher"]
+    results = json.loads((HERE / "teacher.json").read_text())
+    teacher = results["teacher"]
     print(
         f"teacher {teacher['model']}: {teacher['test_accuracy']:.2%} test, "
         f"{teacher['validation_accuracy']:.2%} validation\n"

@@ -7,7 +7,7 @@ import statistics
 HERE = pathlib.Path(__file__).parent
 
 
-def told(pattern):
+def results(pattern):
     return [json.loads(path.read_text()) for path in sorted(HERE.glob(pattern))]
 
 
@@ -19,7 +19,7 @@ def main():
     print("| CIFAR-10, ResNet-56 → 20 | test accuracy | agreement |")
     print("|---|---|---|")
     for name in ("live", "views_4", "views_1"):
-        (report,) = told(f"cifar10_{name}.json")
+        (report,) = results(f"cifar10_{name}.json")
         last = report["student"]["last"]["test_accuracy"]
         agreement = report["agreement"]
         print(f"| {name} | {percent(last)} | {percent(agreement)} |")
@@ -28,7 +28,7 @@ def main():
     for name in ("off", "memory"):
         last = [
             report["student"]["last"]["test_accuracy"]
-            for report in told(f"digits_{name}_seed*.json")
+            for report in results(f"digits_{name}_seed*.json")
         ]
         mean, spread = statistics.mean(last), statistics.stdev(last)
         row = f"{100 * mean:.2f} ± {100 * spread:.2f} %"

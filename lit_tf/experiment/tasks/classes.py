@@ -30,16 +30,18 @@ def check(config: Teach | Compress, dataset: data.Dataset) -> None:
 def teaching(
     config: Teach | Compress,
     model: SectionedModel,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> trainer.Trainer:
     """Returns the trainer of phase `teach`."""
-    del config, beside
+    del config, auxiliary_models
     return supervised.Teach(model)
 
 
-def stages(pair: Pair, beside: Mapping[str, keras.Model]) -> Iterator[Stage]:
+def stages(
+    pair: Pair, auxiliary_models: Mapping[str, keras.Model]
+) -> Iterator[Stage]:
     """Returns who trains a student, one after another."""
-    del beside
+    del auxiliary_models
     return METHODS[pair.config.method].stages(pair)
 
 
@@ -51,7 +53,7 @@ def new(
     return {}
 
 
-def beside(
+def auxiliary_models(
     dataset: data.Dataset, *, named: str, near: str
 ) -> dict[str, keras.Model]:
     """Returns what lies beside a taught model, by name: nothing."""
@@ -59,7 +61,7 @@ def beside(
     return {}
 
 
-def watchers(
+def extra_callbacks(
     phase: str,
     logs: metric_logs.Logs,
     position: checkpoint.Position,
@@ -72,28 +74,28 @@ def watchers(
     return [text_samples.Readings(logs, position, dataset)]
 
 
-def look_at(
+def validate_teacher(
     frozen: keras.Model,
     split: data.Split,
     dataset: data.Dataset,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> float:
     """Returns the accuracy of a teacher's frozen twin."""
-    del dataset, beside
+    del dataset, auxiliary_models
     asked = output_alone(frozen)
     return classification.accuracy(
         classification.predictions(asked, split), split.labels
     )
 
 
-def judge(
+def evaluate(
     models: Mapping[str, keras.Model],
     dataset: data.Dataset,
     session: Session,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
     *,
     exported: str = "",
-    folder: run_folder.Workdir | None = None,
+    folder: run_folder.RunFolder | None = None,
 ) -> dict[str, Any]:
     """Reads the test split and returns how good models are on it.
 
@@ -109,13 +111,13 @@ def judge(
         Of the report: in `roles` the `test_accuracy` of each; of the one that
         is exported `agreement` and `difference`.
     """
-    del session, beside, folder
+    del session, auxiliary_models, folder
     labels = dataset.test.labels
     predicted = {
         role: classification.predictions(model, dataset.test)
         for role, model in models.items()
     }
-    told = {
+    results = {
         "roles": {
             role: {"test_accuracy": classification.accuracy(found, labels)}
             for role, found in predicted.items()
@@ -125,21 +127,21 @@ def judge(
         paired = classification.paired_difference(
             predicted["teacher"], predicted[exported], labels
         )
-        told |= {"agreement": paired.pop("agreement"), "difference": paired}
-    return told
+        results |= {"agreement": paired.pop("agreement"), "difference": paired}
+    return results
 
 
-def lines(told: Mapping[str, Any]) -> list[str]:
+def lines(results: Mapping[str, Any]) -> list[str]:
     """Returns what a report says of how good a student is, in Markdown."""
-    if "student" not in told:
+    if "student" not in results:
         return []
-    student, paired = told["student"], told["difference"]
+    student, paired = results["student"], results["difference"]
     said = [
-        f"Student − teacher on the {told['data']['test']:,} test examples: "
+        f"Student − teacher on the {results['data']['test']:,} test examples: "
         f"{100 * paired['difference']:+.2f} points, 95 % interval "
         f"[{100 * paired['low']:+.2f}, {100 * paired['high']:+.2f}] (paired); "
-        f"they agree on {told['agreement']:.2%}. One seed "
-        f"({told['settings']['seed']}).",
+        f"they agree on {results['agreement']:.2%}. One seed "
+        f"({results['settings']['seed']}).",
         "",
         f"| student | epoch of {student['last_phase']} | validation | test |",
         "|---|---|---|---|",

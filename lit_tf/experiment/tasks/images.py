@@ -60,7 +60,7 @@ def check(config: Teach | Compress, dataset: data.Dataset) -> None:
     )
     named, near = config.discriminator_weights, config.teacher_weights
     if named or near:
-        beside(dataset, named=named, near=near)
+        auxiliary_models(dataset, named=named, near=near)
     else:
         new(config, dataset)
 
@@ -68,13 +68,17 @@ def check(config: Teach | Compress, dataset: data.Dataset) -> None:
 def teaching(
     config: Teach | Compress,
     model: SectionedModel,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> trainer.Trainer:
     """Returns the trainer of phase `teach`, of a discriminator too."""
-    return Adversarial(model, beside[_NAME], trained=True, **_weights(config))
+    return Adversarial(
+        model, auxiliary_models[_NAME], trained=True, **_weights(config)
+    )
 
 
-def stages(pair: Pair, beside: Mapping[str, keras.Model]) -> Iterator[Stage]:
+def stages(
+    pair: Pair, auxiliary_models: Mapping[str, keras.Model]
+) -> Iterator[Stage]:
     """Yields who trains a generator, one after another."""
     start(pair)
     yield Stage(
@@ -86,7 +90,7 @@ def stages(pair: Pair, beside: Mapping[str, keras.Model]) -> Iterator[Stage]:
         return
     adversarial = Adversarial(
         pair.student,
-        beside[_NAME],
+        auxiliary_models[_NAME],
         trained=pair.config.discriminator == "trained",
         teacher=pair.teacher,
         frozen=pair.frozen,
@@ -113,7 +117,7 @@ def new(
     return {_NAME: model}
 
 
-def beside(
+def auxiliary_models(
     dataset: data.Dataset, *, named: str, near: str
 ) -> dict[str, keras.Model]:
     """Returns a teacher's discriminator.
@@ -151,7 +155,7 @@ def beside(
     return {_NAME: model}
 
 
-def watchers(
+def extra_callbacks(
     phase: str,
     logs: metric_logs.Logs,
     position: checkpoint.Position,
@@ -169,31 +173,31 @@ def watchers(
     ]
 
 
-def look_at(
+def validate_teacher(
     frozen: keras.Model,
     split: data.Split,
     dataset: data.Dataset,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> float:
     """Returns how many changes succeed, of a teacher's frozen twin."""
-    told = generators.judge(
+    results = generators.evaluate(
         {"teacher": output_alone(frozen)},
         split.take(np.arange(min(_LOOKED_AT, len(split)))),
         dataset.classes,
         dataset.exclusive,
-        discriminator=beside[_NAME],
+        discriminator=auxiliary_models[_NAME],
     )
-    return told["roles"]["teacher"]["attribute_accuracy"]
+    return results["roles"]["teacher"]["attribute_accuracy"]
 
 
-def judge(
+def evaluate(
     models: Mapping[str, keras.Model],
     dataset: data.Dataset,
     session: Session,
-    beside: Mapping[str, keras.Model],
+    auxiliary_models: Mapping[str, keras.Model],
     *,
     exported: str = "",
-    folder: run_folder.Workdir | None = None,
+    folder: run_folder.RunFolder | None = None,
 ) -> dict[str, Any]:
     """Reads the test split and returns how good generators are on it.
 
@@ -211,12 +215,12 @@ def judge(
         many pictures, in which features (see `judging.judge`).
     """
     del exported
-    told = generators.judge(
+    results = generators.evaluate(
         models,
         dataset.test,
         dataset.classes,
         dataset.exclusive,
-        discriminator=beside[_NAME],
+        discriminator=auxiliary_models[_NAME],
         reference="teacher" if "teacher" in models else "",
         seen=generators.seen_by(session),
         real=dataset.train,
@@ -226,16 +230,16 @@ def judge(
             models, dataset.test, dataset.classes, dataset.exclusive
         )
         image_samples.write(folder.samples / "test.png", image)
-    return {"roles": told.pop("roles"), "judged": told}
+    return {"roles": results.pop("roles"), "judged": results}
 
 
-def lines(told: Mapping[str, Any]) -> list[str]:
+def lines(results: Mapping[str, Any]) -> list[str]:
     """Returns what a report says of a run's pictures, in Markdown."""
-    if "judged" not in told:
+    if "judged" not in results:
         return []
-    judged = told["judged"]
-    roles = {r: told[r] for r in ("teacher", "student") if r in told}
-    names = told["teacher"]["attributes"]
+    judged = results["judged"]
+    roles = {r: results[r] for r in ("teacher", "student") if r in results}
+    names = results["teacher"]["attributes"]
     rows = [("changed into", *roles)]
     for name in names:
         each = (f"{one['attributes'][name]:.2%}" for one in roles.values())
@@ -254,7 +258,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
             "with others by the same network and numbers alone."
         )
     return [
-        *_likeness(told),
+        *_likeness(results),
         said,
         "",
         text_format.table(rows),
@@ -266,15 +270,15 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _likeness(told):
-    if "student" not in told:
+def _likeness(results):
+    if "student" not in results:
         return []
-    like = told["student"]["likeness"]
+    like = results["student"]["likeness"]
     psnr = "∞" if like["psnr"] is None else f"{like['psnr']:.2f}"
     said = (
         f"Student against teacher, picture by picture: L1 {like['l1']:.4f}, "
         f"PSNR {psnr} dB, SSIM {like['ssim']:.4f}. The last student: no one "
-        f"number chooses a generator. One seed ({told['settings']['seed']})."
+        f"number chooses a generator. One seed ({results['settings']['seed']})."
     )
     return [said, ""]
 
