@@ -128,7 +128,7 @@ import json, os, runpy, sys
 from lit_tf.launch import command
 
 command.load("experiment")
-command.load("importing")
+command.load("interop.import_model")
 command.load("benchmark.run")
 answers = {}
 for line, (name, *arguments) in json.loads(sys.argv[1]).items():
@@ -213,7 +213,7 @@ def test_help_names_every_flag_and_does_not_load_tensorflow(name, tmp_path):
 
 def test_the_library_is_imported_without_tensorflow(tmp_path):
     script = (
-        "import sys, lit_tf, lit_tf.flags, lit_tf.config, lit_tf.flat;"
+        "import sys, lit_tf, lit_tf.flags, lit_tf.config.flatten;"
         "dir(lit_tf);"
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )

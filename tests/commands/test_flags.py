@@ -19,11 +19,12 @@ _SHOW = """
 import json
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command, {name}
-from lit_tf import config, flat
+from lit_tf import config
+from lit_tf.config import flatten
 
 def show(_):
     settings = flags_config.from_flags(config.{kind})
-    print(json.dumps(flat.flatten(settings)))
+    print(json.dumps(flatten.flatten(settings)))
 
 command.run(show, "", {name}.TOPICS)
 """
@@ -31,12 +32,12 @@ _SHOW_DATA = """
 import json
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command, evaluate
-from lit_tf import flat
+from lit_tf.config import flatten
 
 def show(_):
-    where = flat.flatten(flags_config.session())
+    where = flatten.flatten(flags_config.session())
     where = {name: where[name] for name in ("data_dir", "download")}
-    print(json.dumps(flat.flatten(flags_config.data()) | where))
+    print(json.dumps(flatten.flatten(flags_config.data()) | where))
 
 command.run(show, "", evaluate.TOPICS)
 """
@@ -46,7 +47,8 @@ from absl import flags
 from absl.testing import flagsaver
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command, compress
-from lit_tf import config, flat
+from lit_tf import config
+from lit_tf.config import flatten
 
 found = {}
 for name in command.recipes():
@@ -54,7 +56,7 @@ for name in command.recipes():
     with flagsaver.flagsaver():
         flags.FLAGS(["lit-compress", *command._recipe([line]), line])
         settings = flags_config.from_flags(config.Compress)
-        found[name] = flat.flatten(settings)
+        found[name] = flatten.flatten(settings)
 print(json.dumps(found))
 """
 _DEFINED = """
