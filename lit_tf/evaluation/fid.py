@@ -49,15 +49,6 @@ class Statistics:
             centred = features - mean
             self._add(len(features), mean, centred.T @ centred)
 
-    def merge(self, other: "Statistics") -> None:
-        """Adds the examples that other statistics have seen.
-
-        Raises:
-            ValueError: their features are of another width.
-        """
-        if other.count:
-            self._add(other.count, other._mean, other._scatter)
-
     @property
     def mean(self) -> np.ndarray:
         """The mean of the features, `[d]`, float64.

@@ -39,23 +39,6 @@ def l2(reference: tf.Tensor, pictures: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.square(reference - pictures), axis=[1, 2, 3])
 
 
-def psnr(reference: tf.Tensor, pictures: tf.Tensor) -> tf.Tensor:
-    """Computes the peak signal-to-noise ratio of each picture, in decibels.
-
-    10 log₁₀(1 / `l2`), the peak being the whole range: the same value as on
-    the scale from 0 to 255. It is infinite for a picture that is its reference,
-    so of many pictures take not the mean of it but the `decibels` of their mean
-    `l2`, as `Likeness` does.
-
-    Arguments and errors are those of `l1`.
-
-    Returns:
-        `[batch]`, float32.
-    """
-    ratio = 1 / l2(reference, pictures)
-    return 10 * tf.math.log(ratio) / math.log(10)
-
-
 def ssim(reference: tf.Tensor, pictures: tf.Tensor) -> tf.Tensor:
     """Computes the structural similarity of each picture (Wang et al., 2004).
 

@@ -177,22 +177,6 @@ def published(model: SectionedModel) -> dict[str, keras.Variable]:
     return torch_weights.named(found)
 
 
-def published_discriminator(model: keras.Model) -> dict[str, keras.Variable]:
-    """Returns a discriminator's variables by their published names.
-
-    They are `main.0`, `main.2`, …, `conv1` (sources) and `conv2` (classes).
-    """
-    found = {
-        f"main.{2 * i}": layer
-        for i, layer in enumerate(
-            layer for layer in model.layers if layer.name.startswith("conv_")
-        )
-    }
-    found["conv1"] = model.get_layer("sources")
-    found["conv2"] = model.get_layer("classes")
-    return torch_weights.named(found)
-
-
 def recognized(names: AbstractSet[str]) -> int | None:
     """Returns the depth that published names tell, None if of no generator."""
     blocks = {

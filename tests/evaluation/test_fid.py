@@ -55,30 +55,6 @@ def test_neither_batch_size_nor_order_matters(size, order):
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-10)
 
 
-def test_merged_statistics_are_those_of_a_single_pass():
-    features = normal(60, 5)
-    merged, empty = seen(features[:13]), fid.Statistics()
-    merged.merge(seen(features[13:20], features[20:]))
-    merged.merge(empty)
-    empty.merge(merged)
-    for one in (merged, empty):
-        assert one.count == 60
-        np.testing.assert_allclose(one.mean, features.mean(0), rtol=1e-10)
-        np.testing.assert_allclose(
-            one.covariance, np.cov(features, rowvar=False), rtol=1e-10
-        )
-
-
-def test_what_was_merged_stays_as_it_was():
-    source = seen(normal(9, 3))
-    before = source.covariance
-    target = fid.Statistics()
-    target.merge(source)
-    target.update(normal(9, 3, seed=1))
-    np.testing.assert_array_equal(source.covariance, before)
-    assert source.count == 9
-
-
 def test_features_far_from_zero_lose_no_precision():
     # Whole numbers and halves, which stay exact at an offset of 1e4 and 1e8.
     near = np.random.default_rng(0).integers(-8, 9, (64, 3)) / 2

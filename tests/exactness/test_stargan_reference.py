@@ -13,7 +13,7 @@ from lit_tf.interop import import_model
 from lit_tf.methods import lit
 from lit_tf.methods.stargan import Adversarial
 from lit_tf.models import torch_weights
-from lit_tf.models.stargan import build, published_discriminator, recognized
+from lit_tf.models.stargan import build, recognized
 from lit_tf.models.stargan import discriminator as new_discriminator
 from lit_tf.models.stargan import published as published_names
 from lit_tf.sections import sectioned_model
@@ -41,6 +41,18 @@ def _generator(file, role):
     return model, published
 
 
+def _published_discriminator(model):
+    """Returns a discriminator's variables by their published names.
+
+    They are `main.0`, `main.2`, …, `conv1` (sources) and `conv2` (classes).
+    """
+    layers = [layer for layer in model.layers if "conv_" in layer.name]
+    named = {f"main.{2 * i}": layer for i, layer in enumerate(layers)}
+    named["conv1"] = model.get_layer("sources")
+    named["conv2"] = model.get_layer("classes")
+    return torch_weights.named(named)
+
+
 def _discriminator(file):
     arrays = _under(file, "discriminator")
     _, channels, height, across = file["input"].shape
@@ -51,7 +63,7 @@ def _discriminator(file):
         depth=sum(name.startswith("main") for name in arrays) // 2,
     )
     torch_weights.assign(
-        published_discriminator(model),
+        _published_discriminator(model),
         arrays,
         source="discriminator",
         target=model.name,
