@@ -3,11 +3,12 @@
 from absl import flags
 
 from lit_tf import config
+from lit_tf.config import methods
 
 flags.DEFINE_enum(
     "method",
     config.Compress.method,
-    config.METHODS,
+    methods.names(),
     "What phases lit and fine_tune do: lit; labels alone, without (scratch) or "
     "with (scratch_copied) the teacher's stem and head; kd in both; a hint at "
     "the middle section, then kd (hint); penalties at every section of a "

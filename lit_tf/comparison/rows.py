@@ -8,7 +8,7 @@ from typing import Any
 
 from lit_tf import config
 from lit_tf.comparison.runs import Run
-from lit_tf.config import flatten
+from lit_tf.config import flatten, methods
 
 _DEFAULTS = flatten.flatten(config.Compress())
 # What a method is named with where it is not as by default.
@@ -105,11 +105,11 @@ def of(runs: Sequence[Run]) -> list[Row]:
         Row(name, sorted(group, key=lambda run: run.seed))
         for name, group in zip(names, groups.values(), strict=True)
     ]
-    order = {name: i for i, name in enumerate(config.METHODS)}
+    order = {name: i for i, name in enumerate(methods.names())}
 
     def place(row):
         words = _named(row.runs[0].identity, _NAMING).count(" ")
-        return row.student, order[row.method], words, row.name
+        return row.student, order.get(row.method, len(order)), words, row.name
 
     return sorted(made, key=place)
 
@@ -142,7 +142,7 @@ def _named(identity, keys):
         for key in keys
         if identity.get(key, _DEFAULTS[key]) != _DEFAULTS[key]
     ]
-    return " ".join([identity["method"], *words])
+    return " ".join([methods.label(identity["method"]), *words])
 
 
 def _word(value):

@@ -9,6 +9,7 @@ needs no download.
 import dataclasses
 
 from lit_tf import errors
+from lit_tf.config import methods
 from lit_tf.config.choices import (
     COMPRESSION_OF,
     CONNECTORS,
@@ -18,7 +19,6 @@ from lit_tf.config.choices import (
     FLIPS,
     INITS,
     JIT_COMPILE,
-    METHODS,
     PENALTIES,
     SECTION_INPUTS,
     STRATEGIES,
@@ -85,21 +85,6 @@ class Teach:
         )
 
 
-# Which methods know a setting; the others leave it as it is by default.
-_TAKEN_BY = {
-    "init": ("lit", "scratch_copied", "kd", "hint"),
-    "copy_ends": ("lit", "kd", "hint", "born_again"),
-    "no_fine_tune": ("lit",),
-    "falling_beta": ("lit",),
-    "section_input": ("lit",),
-    "connector": ("lit",),
-    "generations": ("born_again",),
-    "sparsity": ("network_slimming",),
-    "pruned_channels": ("network_slimming",),
-    "teacher_cache": ("lit", "kd", "hint", "multi_hint"),
-}
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compress:
     """Train a student from a teacher: phases `lit` and `fine_tune`."""
@@ -137,7 +122,7 @@ class Compress:
         )
         check_one_of(EXPORTS, export=self.export)
         check_one_of(DISCRIMINATORS, discriminator=self.discriminator)
-        check_one_of(METHODS, method=self.method)
+        check_one_of(methods.names(), method=self.method)
         errors.require(
             not self.shrink.asked or self.student == Compress.student,
             "`student` is made of the teacher where `compression` or `keep` "
@@ -154,11 +139,11 @@ class Compress:
         check_one_of(INITS, init=self.init)
         for group in (self, self.loss, self.baselines, self.frozen):
             for field in dataclasses.fields(group):
-                takers = _TAKEN_BY.get(field.name, METHODS)
+                readers = methods.readers(field.name)
                 value = getattr(group, field.name)
                 errors.require(
-                    value == field.default or self.method in takers,
-                    f"`{field.name}` is for `method` {', '.join(takers)}, not "
+                    value == field.default or self.method in readers,
+                    f"`{field.name}` is for `method` {', '.join(readers)}, not "
                     f"for {self.method}.",
                     **{field.name: value},
                 )
@@ -195,7 +180,6 @@ __all__ = [
     "EXPORTS",
     "FLIPS",
     "INITS",
-    "METHODS",
     "SECTION_INPUTS",
     "JIT_COMPILE",
     "OPTIMIZERS",
@@ -205,11 +189,11 @@ __all__ = [
     "TEACHER_DTYPES",
     "Adversarial",
     "Architecture",
+    "Baselines",
     "Compress",
     "Data",
     "Frozen",
     "Loss",
-    "Rivals",
     "Phase",
     "Run",
     "Session",

@@ -10,16 +10,6 @@ TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")
 DISCRIMINATORS = ("fixed", "trained")
 EXPORTS = ("best", "last")
-METHODS = (
-    "lit",
-    "scratch",
-    "scratch_copied",
-    "kd",
-    "hint",
-    "multi_hint",
-    "born_again",
-    "network_slimming",
-)
 INITS = ("fresh", "teacher_blocks")
 COMPRESSION_OF = ("flops", "parameters", "latency")
 FLIPS = ("auto", "on", "off")

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 
 from lit_tf import data, models
-from lit_tf.config import Compress, Teach
+from lit_tf.config import Compress, Teach, methods
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models, tasks
 from lit_tf.methods import trainer
-from lit_tf.methods.stages import METHODS, Pair, Stage, check, describe_training
+from lit_tf.methods.stages import Pair, Stage, check, describe_training
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
@@ -192,7 +192,7 @@ def cache_of(pair: Pair, loaded: data.Dataset) -> cache.Cache:
         pair.frozen,
         loaded,
         pair.config,
-        representations=METHODS[pair.config.method].compares,
+        representations=methods.get(pair.config.method).compares,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import keras
 
 from lit_tf import config, errors, outputs
+from lit_tf.config import methods
 from lit_tf.methods import (
     distill,
     fitnets,
@@ -61,27 +62,6 @@ class Pair:
     steps: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """A way of training.
-
-    Args:
-        stages: yields its stages. Each is asked for when the one before it is
-            over, so that it starts from what that has left.
-        ends: what becomes of stem and head in phase lit, in words; where they
-            are not to be copied they are new, and trained.
-        sections: what becomes of the sections.
-        copies: whether stem and head may be the teacher's.
-        compares: whether it looks at representations.
-    """
-
-    stages: Callable[[Pair], Iterator[Stage]]
-    ends: str
-    sections: str = "trained"
-    copies: bool = True
-    compares: bool = False
-
-
 def check(
     settings: config.Compress,
     teacher: SectionedModel,
@@ -92,7 +72,7 @@ def check(
     Raises:
         SettingsError: it cannot; the message says why.
     """
-    method = METHODS[settings.method]
+    method = methods.get(settings.method)
     shapes = "any"
     if method.compares:
         shapes = "narrower" if settings.loss.connector != "none" else "equal"
@@ -115,7 +95,7 @@ def check(
 
 def describe_training(settings: config.Compress) -> tuple[str, str]:
     """Returns what becomes of the ends and of the sections in phase lit."""
-    method = METHODS[settings.method]
+    method = methods.get(settings.method)
     ends = method.ends if settings.copy_ends else "new, trained"
     if settings.init == "teacher_blocks":
         return ends, f"the teacher's blocks, {method.sections}"
@@ -163,7 +143,7 @@ def start(pair: Pair) -> None:
         compatibility.copy_ends(pair.teacher, pair.student)
 
 
-def _lit(pair):
+def lit_stages(pair: Pair) -> Iterator[Stage]:
     """Sections learn representations, then the whole student from answers."""
     start(pair)
     yield Stage(name="lit", phase="lit", trainer=lit_trainer(pair))
@@ -171,25 +151,25 @@ def _lit(pair):
         yield _distilled(pair, "fine_tune")
 
 
-def _scratch(pair):
+def scratch_stages(pair: Pair) -> Iterator[Stage]:
     """Labels alone, and nothing of the teacher."""
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
-def _scratch_copied(pair):
+def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
     """Labels alone, from the teacher's stem and head."""
     start(pair)
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
-def _knowledge_distillation(pair):
+def kd_stages(pair: Pair) -> Iterator[Stage]:
     """KD (Hinton et al., 2015) of the whole student."""
     start(pair)
     yield _distilled(pair, "lit")
     yield _distilled(pair, "fine_tune")
 
 
-def _hint(pair):
+def hint_stages(pair: Pair) -> Iterator[Stage]:
     """FitNets (Romero et al., 2015): a hint in phase lit, then KD."""
     start(pair)
     first = fitnets.Hint(
@@ -203,14 +183,14 @@ def _hint(pair):
     yield _distilled(pair, "fine_tune")
 
 
-def _multi_hint(pair):
+def multi_hint_stages(pair: Pair) -> Iterator[Stage]:
     """L on the student's own stream, the ends too; then KD."""
     first = lit_trainer(pair, section_input="student", copy_ends=False)
     yield Stage(name="lit", phase="lit", trainer=first)
     yield _distilled(pair, "fine_tune")
 
 
-def _born_again(pair):
+def born_again_stages(pair: Pair) -> Iterator[Stage]:
     """Born-again networks (Furlanello et al., 2018): KD by one's like."""
     for generation in range(1, pair.config.baselines.generations + 1):
         start(pair)
@@ -222,7 +202,7 @@ def _born_again(pair):
         )
 
 
-def _network_slimming(pair):
+def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
     """Network slimming (Liu et al., 2017) of the teacher, to what is asked."""
     baselines = pair.config.baselines
     slim = network_slimming.Slim(
@@ -237,27 +217,6 @@ def _network_slimming(pair):
     yield Stage(
         name="fine_tune", phase="fine_tune", trainer=supervised.Teach(pruned)
     )
-
-
-METHODS = {
-    "lit": Method(_lit, "copied, frozen", compares=True),
-    "scratch": Method(_scratch, "new, trained", copies=False),
-    "scratch_copied": Method(_scratch_copied, "copied, trained"),
-    "kd": Method(_knowledge_distillation, "copied, trained"),
-    "hint": Method(
-        _hint, "copied, frozen", "trained up to the middle", compares=True
-    ),
-    "multi_hint": Method(
-        _multi_hint, "new, trained", copies=False, compares=True
-    ),
-    "born_again": Method(_born_again, "copied, trained"),
-    "network_slimming": Method(
-        _network_slimming,
-        "the teacher's",
-        "the teacher's, scales pressed",
-        copies=False,
-    ),
-}
 
 
 def _to_prune(settings, model, student):

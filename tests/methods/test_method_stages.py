@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from lit_tf import config, errors, models
+from lit_tf.config import methods
 from lit_tf.experiment import build
 from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
-from lit_tf.methods.stages import METHODS, check, describe_training
+from lit_tf.methods.stages import check, describe_training
 from lit_tf.sections import cost
 
 # Who trains in phases lit and fine_tune.
@@ -50,7 +51,7 @@ def same(ours, theirs):
 
 
 def test_every_method_is_in_the_table_and_in_the_settings():
-    assert tuple(METHODS) == config.METHODS == tuple(TRAINERS)
+    assert methods.names() == tuple(TRAINERS)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
@@ -207,7 +208,7 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
     pair, found = staged(method)
     first = found[0].trainer
     trained = {id(variable) for variable in first.trained_variables}
-    said = METHODS[method].ends
+    said = methods.get(method).ends
     for part in ("stem", "head"):
         ours = getattr(first.student, part)
         copied = all(same(ours, getattr(pair.teacher, part)))

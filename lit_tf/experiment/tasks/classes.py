@@ -6,10 +6,10 @@ from typing import Any
 import keras
 
 from lit_tf import data
-from lit_tf.config import Compress, Session, Teach
+from lit_tf.config import Compress, Session, Teach, methods
 from lit_tf.evaluation import classification
 from lit_tf.methods import supervised, trainer
-from lit_tf.methods.stages import METHODS, Pair, Stage
+from lit_tf.methods.stages import Pair, Stage
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import checkpoint, metric_logs, run_folder, text_samples
@@ -42,7 +42,7 @@ def stages(
 ) -> Iterator[Stage]:
     """Returns who trains a student, one after another."""
     del auxiliary_models
-    return METHODS[pair.config.method].stages(pair)
+    return methods.get(pair.config.method).load()(pair)
 
 
 def new(

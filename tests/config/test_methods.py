@@ -1,0 +1,105 @@
+"""The table of methods: what it holds, and how one of your own gets in."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from lit_tf import config, errors
+from lit_tf.config import methods
+
+MINE = methods.Method(
+    name="mine",
+    about="a method of my own",
+    stages=f"{__name__}:stages_of_my_own",
+    settings=("init",),
+    label="my method",
+    ends="new, trained",
+)
+
+
+def stages_of_my_own(pair):
+    yield pair
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Registers a method for the length of a test."""
+    monkeypatch.setattr(methods, "_TABLE", dict(methods._TABLE))
+    methods.register(MINE)
+
+
+def test_the_names_are_in_the_order_of_the_table():
+    assert methods.names() == (
+        "lit",
+        "scratch",
+        "scratch_copied",
+        "kd",
+        "hint",
+        "multi_hint",
+        "born_again",
+        "network_slimming",
+    )
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_built_in_method_describes_itself_and_has_stages(name):
+    method = methods.get(name)
+    assert method.name == name and method.about
+    assert callable(method.load())
+
+
+def test_the_table_does_not_load_tensorflow():
+    script = (
+        "import sys; from lit_tf.config import methods; methods.names();"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_an_unknown_method_is_refused_with_the_nearest():
+    with pytest.raises(errors.SettingsError, match="The nearest is hint."):
+        methods.get("hind")
+
+
+def test_a_registered_method_is_one_that_settings_may_choose(registered):
+    config.Compress(method="mine", init="teacher_blocks")
+    assert list(methods.get("mine").load()(1)) == [1]
+    assert methods.names()[-1] == "mine"
+    assert methods.readers("init") == (
+        *("lit", "scratch_copied", "kd", "hint"),
+        "mine",
+    )
+    with pytest.raises(errors.SettingsError, match="`copy_ends` is for"):
+        config.Compress(method="mine", copy_ends=False)
+
+
+def test_reports_name_a_method_by_its_label(registered):
+    assert methods.label("mine") == "my method"
+    assert methods.label("kd") == "kd"
+    assert methods.label("not registered here") == "not registered here"
+
+
+def test_a_setting_that_all_methods_read_is_for_all(registered):
+    assert methods.readers("alpha") == methods.names()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "kd"}, "There is already a method 'kd'."),
+        ({"settings": ("alpha",)}, "`settings` must be some of .*: alpha."),
+    ],
+)
+def test_a_method_that_clashes_is_not_registered(changes, message):
+    with pytest.raises(ValueError, match=message):
+        methods.register(dataclasses.replace(MINE, **changes))
+    assert "mine" not in methods.names()
+
+
+@pytest.mark.parametrize("stages", ["nowhere:f", "lit_tf.errors:f", "f"])
+def test_stages_that_cannot_be_imported_are_named(stages):
+    method = dataclasses.replace(MINE, stages=stages)
+    with pytest.raises(errors.SettingsError, match="package.module:function"):
+        method.load()
