@@ -7,7 +7,7 @@ TensorFlow.
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _PUBLIC = {
     "LIT": "lit_tf.methods.lit",

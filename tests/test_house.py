@@ -8,9 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import pytest
+
+import lit_tf
 
 ROOT = pathlib.Path(__file__).parent.parent
 # Lowest first. A package may import those before it and itself.
@@ -113,13 +116,22 @@ def test_the_wheel_has_one_top_level_package(tmp_path):
         [sys.executable, "-c", build], cwd=tree, check=True, capture_output=True
     )
     (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"lit_tf-{lit_tf.__version__}-")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {n.partition("/")[0] for n in names}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"lit_tf"}
     assert "lit_tf/flags/recipes/quickstart.flags" in names
     assert "lit_tf/launch/compress.py" in names
+    assert "lit_tf/py.typed" in names
     ours = {str(p.relative_to(ROOT)) for p in (ROOT / "lit_tf").rglob("*.py")}
     assert ours <= set(names)
+
+
+def test_the_version_is_written_once_and_the_citation_agrees():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "version" in project["dynamic"] and "version" not in project
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {lit_tf.__version__}\n" in citation
 
 
 EXACTNESS = ROOT / "docs" / "exactness.md"
