@@ -1,4 +1,4 @@
-"""A run, tried without being run: does it fit, and how long will it take?"""
+"""A dry run: checks settings and models, and measures a step of each phase."""
 
 import functools
 import itertools
@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from lit_tf import data, errors, models
 from lit_tf.config import Compress, Phase, Run
@@ -36,9 +35,9 @@ def rehearse(config: Compress) -> dict[str, Any]:
         config: the settings.
 
     Returns:
-        `teacher_accuracy` on a batch, `memory_bytes` as estimated,
-        `cache_seconds` to fill the teacher's cache, and of each of the `phases`
-        its `steps`, `step_seconds` and `seconds`.
+        `teacher_accuracy` on a batch, `cache_seconds` to fill the teacher's
+        cache, and of each of the `phases` its `steps`, `step_seconds` and
+        `seconds`.
 
     Raises:
         SettingsError: the run would be refused.
@@ -61,7 +60,7 @@ def _rehearse(config):
         f"{_parameters(teacher)}\n{_parameters(student)}\n{_dtypes(student)}",
         flush=True,
     )
-    results = {"teacher_accuracy": None, "memory_bytes": 0, "phases": {}}
+    results = {"teacher_accuracy": None, "phases": {}}
     auxiliary_models = build.auxiliary_models(config, dataset)
     pair = build.freeze(config, teacher, student, dataset)
     stages = build.stages(pair, dataset, auxiliary_models)
@@ -80,8 +79,6 @@ def _rehearse(config):
         answers, results["cache_seconds"] = store.rehearse()
     for stage in stages:
         model, settings = stage.trainer, getattr(config, stage.phase)
-        memory = _memory(model, dataset, settings)
-        results["memory_bytes"] = max(results["memory_bytes"], memory)
         results["phases"][stage.name] = _measured(
             model,
             dataset,
@@ -93,8 +90,6 @@ def _rehearse(config):
     seconds = sum(phase["seconds"] for phase in results["phases"].values())
     seconds += results["cache_seconds"]
     print(
-        f"memory    about {results['memory_bytes'] / 2**20:,.0f} MiB "
-        "(estimated), beside TensorFlow itself\n"
         f"time      about {text_format.duration(seconds)} on this machine, and "
         "the report\nNothing was trained, and the run folder not touched."
     )
@@ -235,57 +230,6 @@ def _measured(
         + math.ceil(epochs) * evaluating
         + bool(total) * compiling,
     }
-
-
-def _examples(dataset, settings):
-    """Returns how many examples a phase's batches have at most."""
-    return min(settings.batch_size, len(dataset.train))
-
-
-def _memory(
-    model: trainer.Trainer,
-    dataset: data.Dataset,
-    settings: Phase,
-) -> int:
-    """Estimates the bytes that a phase needs at its fullest.
-
-    What the backward pass needs of the forward one is taken to be the output of
-    every layer, as often as it runs. The teacher keeps only what it is asked
-    for, and its largest layer while it runs.
-    """
-    splits = filter(None, (dataset.train, dataset.validation, dataset.test))
-    # As arrays, and once more as tensors.
-    resident = 2 * sum(s.inputs.nbytes + s.labels.nbytes for s in splits)
-    # Weights, gradients and an optimiser's slots, in float32.
-    slots = {"sgd": 1, "adam": 2}[settings.optimizer]
-    trained = [model.student, *model.auxiliary_models.values()]
-    variables = (2 + slots) * 4 * sum(map(cost.parameters, trained))
-    streams = sum(map(_outputs, model.passes))
-    asked = 0
-    if model.teacher is not None:
-        variables += 4 * cost.parameters(model.teacher)
-        asked = 2 * max(_sizes(model.teacher))
-        asked += sum(_bytes(tensor) for tensor in model.teacher.representations)
-    examples = _examples(dataset, settings)
-    return resident + variables + examples * (streams + asked)
-
-
-def _outputs(model):
-    return sum(_sizes(model))
-
-
-def _sizes(model):
-    """Returns the bytes an example of every layer's output, nested ones too."""
-    return [
-        _bytes(tensor)
-        for layer in model._flatten_layers(include_self=False)
-        if not isinstance(layer, keras.Model)
-        for tensor in tf.nest.flatten(layer.output)
-    ]
-
-
-def _bytes(tensor):
-    return math.prod(tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size
 
 
 def _table(phases):

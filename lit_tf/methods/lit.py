@@ -163,12 +163,6 @@ class LIT(trainer.Trainer):
         between = [v for c in self.connectors for v in c.variables]
         return super().state | ({"connectors": between} if between else {})
 
-    @property
-    def passes(self) -> list[keras.Model]:
-        if self.section_input != "teacher":
-            return [self.student]
-        return [self.student, *self.student.sections[self.copies_ends :]]
-
     def terms(self, x, y, *, training):
         # The teacher once: T_0 … T_K and z_t, without gradient.
         x, T, z_t = answer(self.frozen, x)

@@ -85,13 +85,6 @@ class Adversarial(trainer.Trainer):
         object.__setattr__(self, "_opponent", opponent)
 
     @property
-    def passes(self) -> list[keras.Model]:
-        # Twice there and back; the discriminator looks at a real, a fake and a
-        # picture between, and at its gradient there.
-        looks = 4 if self.trained else 1
-        return [self.student] * 2 + [self.discriminator] * looks
-
-    @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         return (self.optimizer, *([self._opponent] if self.trained else []))
 

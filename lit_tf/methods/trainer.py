@@ -96,11 +96,6 @@ class Trainer(keras.Model):
         return self.student.trainable_variables
 
     @property
-    def passes(self) -> list[keras.Model]:
-        """The models that a step runs, each as often as it does."""
-        return [self.student]
-
-    @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         """The optimisers, which follow one learning rate."""
         return (self.optimizer,)

@@ -46,7 +46,7 @@ def test_a_dry_run_measures_every_phase_and_writes_nothing(
     assert results["teacher_accuracy"] is None
     assert not any(tmp_path.iterdir())
     printed = capsys.readouterr().out
-    for word in ("section 3", "130,048", "resnet8: 75,482", "MiB", "Nothing"):
+    for word in ("section 3", "130,048", "resnet8: 75,482", "Nothing"):
         assert word in printed
 
 
@@ -100,19 +100,11 @@ def unmeasured(monkeypatch):
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_memory_grows_with_the_batch_and_shrinks_with_the_dtype(
-    settings, capsys
-):
-    def results(**changes):
-        return dry_run.rehearse(dataclasses.replace(settings, **changes))[
-            "memory_bytes"
-        ]
-
-    once = results()
+def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
+    dry_run.rehearse(settings)
     assert "resnet8 computes in float32, with" in capsys.readouterr().out
-    twice = results(lit=dataclasses.replace(SHORT, batch_size=400))
-    half = results(run=config.Run(dtype="mixed_bfloat16"))
-    assert half < once < twice
+    half = config.Run(dtype="mixed_bfloat16")
+    dry_run.rehearse(dataclasses.replace(settings, run=half))
     assert (
         "resnet8 computes in bfloat16, with variables in float32 and logits in "
         "float32"
@@ -128,17 +120,10 @@ def test_the_time_is_of_every_step_and_of_compiling_once(settings, monkeypatch):
             self.test.append(0.5 if self.test else 4.5)
 
     monkeypatch.setattr(dry_run, "_Clock", Told)
+    large = dataclasses.replace(settings.fine_tune, batch_size=5000)
+    settings = dataclasses.replace(settings, fine_tune=large)
     results = dry_run.rehearse(settings)["phases"]
     # Three epochs of 7 steps and a batch of 144 validation images.
     assert results["lit"]["seconds"] == 3 * (7 * 1.0 + 0.5) + 10.0 + 4.0
     assert results["fine_tune"]["seconds"] == 0.0
-
-
-@pytest.mark.usefixtures("unmeasured")
-def test_a_batch_is_no_larger_than_the_data(settings):
-    def results(size):
-        phase = dataclasses.replace(SHORT, batch_size=size)
-        return dry_run.rehearse(dataclasses.replace(settings, lit=phase))
-
-    assert results(1293)["memory_bytes"] == results(5000)["memory_bytes"]
-    assert results(1293)["memory_bytes"] > results(1000)["memory_bytes"]
+    assert results["fine_tune"]["batch_size"] == 1293  # All of the images.
