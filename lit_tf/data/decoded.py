@@ -87,17 +87,17 @@ def decode(
         places = np.load(folder / "places.npy", allow_pickle=False)
         shape = (len(places), size, size, 3)
         return Decoded(
-            pixels=derived_files.mapped(folder / "pixels.bin", shape),
+            pixels=derived_files.map_rows(folder / "pixels.bin", shape),
             labels=np.load(folder / "labels.npy", allow_pickle=False),
             places=places,
             broken=facts["broken"],
             folder=folder,
         )
 
-    return derived_files.keep(
+    return derived_files.load_or_create(
         "pictures",
         {**key, "format": _FORMAT, "size": size, "crop": crop},
-        beside=beside,
+        source=beside,
         read=read,
         write=functools.partial(_write, pictures, count, size, crop),
     )

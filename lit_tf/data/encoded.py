@@ -60,7 +60,7 @@ def encode(
     def read(folder, facts):
         labels = np.load(folder / "labels.npy", allow_pickle=False)
         return Encoded(
-            codes=derived_files.mapped(
+            codes=derived_files.map_rows(
                 folder / "codes.bin", (len(labels), length)
             ),
             labels=labels,
@@ -68,10 +68,10 @@ def encode(
             folder=folder,
         )
 
-    return derived_files.keep(
+    return derived_files.load_or_create(
         table.name,
         key,
-        beside=table.source.parent,
+        source=table.source.parent,
         read=read,
         write=functools.partial(_write, table, key),
     )

@@ -61,7 +61,7 @@ def load(
         test=np.array(test) if split else images.drawn(len(paths)),
         classes=classes,
         key={
-            "images": derived_files.stamp(
+            "images": derived_files.fingerprint(
                 (path.relative_to(root).as_posix(), path) for path in paths
             )
         },

@@ -271,7 +271,7 @@ def _files_in(root):
 
 def _key(listing, folder):
     """Returns what tells whether a list or its pictures have changed."""
-    known = derived_files.stamp(
+    known = derived_files.fingerprint(
         (name, os.path.join(folder, name)) for name in listing.names
     )
     with listing.source.open("rb") as file:

@@ -66,7 +66,7 @@ def load(
         test=test,
         classes=_classes(root, labels),
         key={
-            "records": derived_files.stamp(
+            "records": derived_files.fingerprint(
                 (file.name, file) for file in (*files, *later)
             )
         },

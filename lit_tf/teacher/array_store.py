@@ -1,41 +1,37 @@
-"""Large arrays under a key: in memory, or on disk for whoever has the key."""
+"""Stores of large arrays, in memory or on disk, that are found by a key."""
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from lit_tf.utils import atomic_files
+from lit_tf.utils.keyed_folder import Key, KeyedFolder
 
-Key = Mapping[str, Any]  # As JSON gives it back.
-Forms = Mapping[str, tuple[tuple[int, ...], np.dtype]]
+Forms = Mapping[str, tuple[tuple[int, ...], np.dtype]]  # Shapes and dtypes.
 Arrays = dict[str, np.ndarray]
-
-_KEY = "key.json"
 
 
 def size(forms: Forms) -> int:
-    """Returns the bytes of arrays of the given shapes and types."""
+    """Returns the size in bytes of arrays of the given shapes and dtypes."""
     return sum(
-        math.prod(shape) * type_.itemsize for shape, type_ in forms.values()
+        math.prod(shape) * dtype.itemsize for shape, dtype in forms.values()
     )
 
 
-class Memory:
-    """Keeps arrays in memory, for this process."""
+class MemoryStore:
+    """Stores arrays in the memory of this process."""
 
-    where = "memory"
-    instead = "--teacher_cache=disk"
+    # For messages: where the arrays are, and what to try when they do not fit.
+    place = "memory"
+    alternative = "--teacher_cache=disk"
 
     def free(self) -> int:
-        """Returns how many bytes there is room for."""
+        """Returns the number of bytes available."""
         info = pathlib.Path("/proc/meminfo")
         if info.is_file():
             for line in info.read_text().splitlines():
@@ -44,105 +40,105 @@ class Memory:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
     @contextlib.contextmanager
-    def alone(self, key: Key) -> Iterator[None]:
-        """Nobody else can be at these arrays."""
+    def locked(self, key: Key) -> Iterator[None]:
+        """Does nothing: no other process can reach these arrays."""
         yield
 
     def find(self, key: Key, forms: Forms) -> Arrays | None:
-        """Finds nothing: what an earlier process kept is gone."""
+        """Returns None: the memory of earlier processes is lost."""
         return None
 
-    def make(
+    def create(
         self, key: Key, forms: Forms, fill: Callable[[Arrays], None]
     ) -> Arrays:
-        """Returns new arrays, filled."""
+        """Creates arrays, calls `fill` with them and returns them."""
         arrays = {name: np.empty(*form) for name, form in forms.items()}
         fill(arrays)
         return arrays
 
 
-class Disk:
-    """Keeps arrays in a folder, one that is named by the hash of a key.
+class DiskStore:
+    """Stores arrays in a folder whose name is the hash of their key.
 
-    They are written whole or not at all, mapped into memory and never changed,
+    They are written whole or not at all, never changed, and mapped into memory,
     so that any number of processes may read them.
 
     Args:
-        folder: that of all keys.
+        folder: the folder for all keys.
     """
 
-    instead = "another --teacher_cache_dir"
+    alternative = "another --teacher_cache_dir"
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = pathlib.Path(folder)
-        self.where = f"{self._folder}/"
+        self.place = f"{self._folder}/"
 
     def free(self) -> int:
-        """Returns how many bytes there is room for."""
-        there = self._folder.resolve()
-        while not there.exists():
-            there = there.parent
-        return shutil.disk_usage(there).free
+        """Returns the number of bytes available."""
+        existing = self._folder.resolve()
+        while not existing.exists():
+            existing = existing.parent
+        return shutil.disk_usage(existing).free
 
     @contextlib.contextmanager
-    def alone(self, key: Key) -> Iterator[None]:
-        """Waits until no other process makes the arrays of a key.
+    def locked(self, key: Key) -> Iterator[None]:
+        """Waits until no other process creates the arrays of a key.
 
         Raises:
             DataError: the folder cannot be written to.
         """
-        with atomic_files.alone(
-            self._folder / f".{_name(key)}.lock",
+        with self._keyed(key).locked(
             folder=f"--teacher_cache_dir={self._folder}",
-            waiting="cache     waits for a run that asks the same",
+            waiting="cache     waits for another run that creates the same",
         ):
             yield
 
     def find(self, key: Key, forms: Forms) -> Arrays | None:
-        """Returns the arrays of a key, None where they are not whole."""
-        folder = self._folder / _name(key)
-        try:
-            whole = json.loads((folder / _KEY).read_text()) == key and all(
-                _file(folder, name).stat().st_size == size({name: form})
-                for name, form in forms.items()
-            )
-        except (OSError, ValueError):
-            return None
-        return _mapped(folder, forms, "r") if whole else None
+        """Returns the arrays of a key; None when one is missing or damaged."""
 
-    def make(
+        def read(folder, facts):
+            for name, form in forms.items():
+                path = _file(folder, name)
+                if path.stat().st_size != size({name: form}):
+                    raise ValueError(f"{path} has another size.")
+            return _map(folder, forms, "r")
+
+        return self._keyed(key).read(read)
+
+    def create(
         self, key: Key, forms: Forms, fill: Callable[[Arrays], None]
     ) -> Arrays:
-        """Returns new arrays, filled, in place of what was under the key.
+        """Creates arrays, calls `fill` with them, stores and returns them.
+
+        They replace the arrays that were stored under the key.
 
         Raises:
-            DataError: there is no room for them.
+            DataError: the disk has no room for them.
         """
-        with atomic_files.whole(self._folder / _name(key)) as partial:
-            partial.mkdir()
+
+        def write(folder):
             for name, form in forms.items():
-                with _file(partial, name).open("wb") as file:
+                with _file(folder, name).open("wb") as file:
                     length = size({name: form})
-                    atomic_files.reserve(file, length, folder=self.where)
-            arrays = _mapped(partial, forms, "r+")
+                    atomic_files.reserve(file, length, folder=self.place)
+            arrays = _map(folder, forms, "r+")
             fill(arrays)
             for array in arrays.values():
                 array.flush()
-            atomic_files.write_json(partial / _KEY, key)
+
+        self._keyed(key).write(write)
         return self.find(key, forms)
 
-
-def _name(key):
-    text = json.dumps(key, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def _keyed(self, key):
+        return KeyedFolder(self._folder, key)
 
 
 def _file(folder, name):
     return folder / f"{name}.bin"
 
 
-def _mapped(folder, forms, mode):
+def _map(folder, forms, mode):
     return {
-        name: np.memmap(_file(folder, name), type_, mode, shape=shape)
-        for name, (shape, type_) in forms.items()
+        name: np.memmap(_file(folder, name), dtype, mode, shape=shape)
+        for name, (shape, dtype) in forms.items()
     }

@@ -23,7 +23,7 @@ from lit_tf.data import augment, batches
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import array_store, cached_outputs
-from lit_tf.utils import text_format
+from lit_tf.utils import keyed_folder, text_format
 
 _FORMAT = 1  # To be raised when what is kept changes its meaning.
 _BATCH = 128
@@ -39,7 +39,7 @@ class _Part:
     split: data.Split
     crop: augment.Crop
     views: int
-    key: array_store.Key
+    key: keyed_folder.Key
     forms: array_store.Forms
 
 
@@ -69,9 +69,9 @@ class Cache:
     ):
         self._config = config
         self._store = (
-            array_store.Memory()
+            array_store.MemoryStore()
             if config.frozen.teacher_cache == "memory"
-            else array_store.Disk(config.session.cache_dir)
+            else array_store.DiskStore(config.session.cache_dir)
         )
         # Half precision: what the teacher computes in or, of a teacher in
         # float32, the half that has more digits. Logits are kept as they are.
@@ -120,11 +120,11 @@ class Cache:
             DataError: there is no room for them, or an answer is not finite in
                 the dtype that it is kept in.
         """
-        with self._store.alone(self._parts["train"].key):
+        with self._store.locked(self._parts["train"].key):
             found, _ = self._look()
             for name, part in self._parts.items():
                 if found[name] is None:
-                    found[name] = self._store.make(
+                    found[name] = self._store.create(
                         part.key,
                         part.forms,
                         functools.partial(self._fill, name),
@@ -158,7 +158,7 @@ class Cache:
         }
         missing = [self._parts[n] for n, arrays in found.items() if not arrays]
         if not missing:
-            print(f"cache     found in {self._store.where}", flush=True)
+            print(f"cache     found in {self._store.place}", flush=True)
             return found, 0.0
         size = sum(array_store.size(part.forms) for part in missing)
         asking = self._seconds_an_example()
@@ -169,9 +169,9 @@ class Cache:
         if size > free:
             raise errors.DataError(
                 f"The teacher's answers need {text_format.size(size)}, and "
-                f"{self._store.where} has room for {text_format.size(free)}. "
+                f"{self._store.place} has room for {text_format.size(free)}. "
                 "Fewer "
-                f"--teacher_cache_views, {self._store.instead} or "
+                f"--teacher_cache_views, {self._store.alternative} or "
                 "--teacher_cache=off."
             )
         return found, seconds
@@ -186,7 +186,7 @@ class Cache:
         late = seconds > saved * epochs
         return (
             f"cache     {what}: {text_format.size(size)} in "
-            f"{self._store.where}. "
+            f"{self._store.place}. "
             f"To ask takes about {text_format.duration(seconds)} and saves "
             f"{text_format.duration(saved)} an epoch: it pays after "
             f"{seconds / saved:.1f} of {epochs} epochs"

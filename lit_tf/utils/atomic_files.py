@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all, and file locks."""
 
 import contextlib
 import fcntl
@@ -15,9 +15,16 @@ from lit_tf.utils import text_format
 
 @contextlib.contextmanager
 def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a path to write to, which becomes `path` when all went well.
+    """Yields a temporary path, which is renamed to `path` on success.
 
-    It may become a file or a folder; what stood at `path` is replaced.
+    A file or a folder may be written there. It replaces what is at `path`. On
+    an exception, `path` stays unchanged and the temporary path is removed.
+
+    Args:
+        path: the path of the finished file or folder. Its parent is created.
+
+    Raises:
+        DataError: the parent cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,29 +39,29 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         if partial.is_file():
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-        # A folder cannot be replaced in one step: the old one steps aside, and
-        # goes when the new one is there.
-        aside = path.with_name(f".replaced-{path.name}")
+        # A folder cannot be replaced in one step: rename the old one, and
+        # remove it once the new one is in place.
+        replaced = path.with_name(f".replaced-{path.name}")
         if path.is_dir():
-            remove(aside)
-            os.replace(path, aside)
+            remove(replaced)
+            os.replace(path, replaced)
         os.replace(partial, path)
-        remove(aside)
+        remove(replaced)
     finally:
         remove(partial)
 
 
 @contextlib.contextmanager
-def alone(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
-    """Waits until no other process holds a lock, and holds it.
+def locked(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
+    """Holds a lock, once no other process holds it.
 
     Args:
-        lock: its file; its folder is made.
-        folder: what cannot be written to if that fails, for the message.
-        waiting: what is printed if there is somebody to wait for.
+        lock: the path of the lock file. Its parent is created.
+        folder: the name of the parent folder in error messages.
+        waiting: the line to print when another process holds the lock.
 
     Raises:
-        DataError: the lock cannot be written.
+        DataError: the lock file cannot be created.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,7 @@ def alone(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
         raise errors.DataError(
             f"{folder} cannot be written to ({error.strerror})."
         ) from error
-    with file:  # The kernel drops the lock when the process ends, too.
+    with file:  # The kernel also releases the lock when the process ends.
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -73,18 +80,18 @@ def alone(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
 
 
 def reserve(file: BinaryIO, length: int, *, folder: str) -> None:
-    """Makes a new file as long as it will be, where there is room for it.
+    """Reserves disk space for a new file and sets its length.
 
-    Room that is reserved cannot run out hours later, or beneath a memory map,
-    which would end the process without a word.
+    Without it, the disk could be full hours later. If the file is mapped into
+    memory, a full disk ends the process without an error message.
 
     Args:
-        file: open for writing.
-        length: in bytes.
-        folder: what has no room for it, for the message.
+        file: a file that is open for writing.
+        length: the length in bytes.
+        folder: the name of the file's folder in error messages.
 
     Raises:
-        DataError: there is none.
+        DataError: the disk has not enough space.
     """
     try:
         os.posix_fallocate(file.fileno(), 0, length)
@@ -96,9 +103,13 @@ def reserve(file: BinaryIO, length: int, *, folder: str) -> None:
 
 
 def check_writable(path: pathlib.Path) -> None:
-    """Raises `DataError` unless a file can be written at a path.
+    """Checks that a file can be written at a path.
 
-    For a command that writes at its end. Its folder is made, and stays.
+    A command that writes its result at the end calls this at the start. The
+    parent folder is created and stays.
+
+    Raises:
+        DataError: the path is a folder or cannot be written to.
     """
     if path.is_dir():
         raise errors.DataError(f"{path} is a folder, not a file.")
@@ -126,7 +137,7 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes a file or a folder, if it is there."""
+    """Removes a file or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

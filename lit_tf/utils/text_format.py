@@ -1,10 +1,10 @@
-"""How figures are written for people."""
+"""Readable text for numbers: tables, shapes, durations, sizes."""
 
 from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows, the first of them headings, as a Markdown table."""
+    """Returns a Markdown table; the first row holds the headings."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows
@@ -14,12 +14,12 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def shape(sizes: Sequence[int | None]) -> str:
-    """Returns the shape of an example: 32×32×3, "?" where a size is open."""
+    """Returns a shape as 32×32×3, with "?" for an unknown size."""
     return "×".join("?" if size is None else str(size) for size in sizes)
 
 
 def duration(seconds: float) -> str:
-    """Returns a time as a person says it: 0:09, 12:30, 3:05:00."""
+    """Returns a duration as 0:09, 12:30 or 3:05:00."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """Returns bytes as a person says them: 4.0 kB, 2.0 MB, 2.87 GB."""
+    """Returns a number of bytes as 4.0 kB, 2.0 MB or 2.87 GB."""
     if count >= 1e9:
         return f"{count / 1e9:,.2f} GB"
     if count >= 1e6:

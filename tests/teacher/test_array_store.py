@@ -1,9 +1,7 @@
-"""Stores: found by their key alone, whole or not at all."""
+"""Array stores: arrays are found by their key, and they are whole or absent."""
 
 import json
-import multiprocessing
 import os
-import time
 
 import numpy as np
 import pytest
@@ -24,71 +22,78 @@ def fill(arrays):
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-def test_what_was_filled_is_returned(kind, tmp_path):
+def test_the_filled_arrays_are_returned(kind, tmp_path):
     store = (
-        array_store.Memory() if kind == "memory" else array_store.Disk(tmp_path)
+        array_store.MemoryStore()
+        if kind == "memory"
+        else array_store.DiskStore(tmp_path)
     )
-    with store.alone(KEY):
-        arrays = store.make(KEY, FORMS, fill)
+    with store.locked(KEY):
+        arrays = store.create(KEY, FORMS, fill)
     np.testing.assert_array_equal(arrays["a"], np.arange(6).reshape(2, 3))
     np.testing.assert_array_equal(arrays["b"], [7, 7, 7, 7])
     assert store.free() > 0
 
 
 def test_the_size_is_that_of_the_files(tmp_path):
-    array_store.Disk(tmp_path).make(KEY, FORMS, fill)
+    array_store.DiskStore(tmp_path).create(KEY, FORMS, fill)
     files = tmp_path.rglob("*.bin")
     assert sum(f.stat().st_size for f in files) == array_store.size(FORMS) == 28
 
 
-def test_another_process_finds_it_by_its_key(tmp_path):
-    array_store.Disk(tmp_path).make(KEY, FORMS, fill)
-    found = array_store.Disk(tmp_path).find(KEY, FORMS)
-    np.testing.assert_array_equal(found["b"], [7, 7, 7, 7])
-    assert (
-        array_store.Disk(tmp_path).find(KEY | {"teacher": "y"}, FORMS) is None
-    )
+def test_another_store_finds_the_arrays_by_their_key(tmp_path):
+    array_store.DiskStore(tmp_path).create(KEY, FORMS, fill)
+    store = array_store.DiskStore(tmp_path)
+    np.testing.assert_array_equal(store.find(KEY, FORMS)["b"], [7, 7, 7, 7])
+    assert store.find(KEY | {"teacher": "y"}, FORMS) is None
 
 
-def test_what_is_found_cannot_be_changed(tmp_path):
-    store = array_store.Disk(tmp_path)
-    store.make(KEY, FORMS, fill)
+def test_arrays_that_0_1_stored_are_found(tmp_path):
+    folder = tmp_path / "889aa129bed54ad6"
+    folder.mkdir()
+    (folder / "key.json").write_text(json.dumps(KEY))
+    (folder / "a.bin").write_bytes(np.arange(6, dtype="float16").tobytes())
+    (folder / "b.bin").write_bytes(np.full(4, 7, "float32").tobytes())
+    arrays = array_store.DiskStore(tmp_path).find(KEY, FORMS)
+    np.testing.assert_array_equal(arrays["a"], np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(arrays["b"], [7, 7, 7, 7])
+
+
+def test_arrays_that_were_found_cannot_be_changed(tmp_path):
+    store = array_store.DiskStore(tmp_path)
+    store.create(KEY, FORMS, fill)
     with pytest.raises(ValueError, match="read-only"):
         store.find(KEY, FORMS)["a"][:] = 0
 
 
-@pytest.mark.parametrize("damage", ["short", "gone", "key", "no key"])
-def test_what_is_not_whole_is_not_found(tmp_path, damage):
-    store = array_store.Disk(tmp_path)
-    store.make(KEY, FORMS, fill)
+@pytest.mark.parametrize("damage", ["short", "missing"])
+def test_damaged_arrays_are_not_found_and_are_replaced(tmp_path, damage):
+    store = array_store.DiskStore(tmp_path)
+    store.create(KEY, FORMS, fill)
     (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
     if damage == "short":
         os.truncate(folder / "a.bin", 11)
-    elif damage == "gone":
-        (folder / "b.bin").unlink()
-    elif damage == "key":  # As if two keys had one hash.
-        (folder / "key.json").write_text(json.dumps(KEY | {"teacher": "y"}))
     else:
-        (folder / "key.json").unlink()
+        (folder / "b.bin").unlink()
     assert store.find(KEY, FORMS) is None
-    store.make(KEY, FORMS, fill)
+    store.create(KEY, FORMS, fill)
     assert store.find(KEY, FORMS)
 
 
-def test_nothing_is_left_of_what_could_not_be_filled(tmp_path):
-    store = array_store.Disk(tmp_path)
+def test_nothing_remains_of_arrays_that_could_not_be_filled(tmp_path):
+    store = array_store.DiskStore(tmp_path)
 
     def fail(arrays):
         arrays["a"][:] = 1
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        store.make(KEY, FORMS, fail)
+        store.create(KEY, FORMS, fail)
     assert store.find(KEY, FORMS) is None
     assert not list(tmp_path.rglob("*.bin"))
 
 
-def test_a_disk_that_is_full_is_told_of_before_anything_is_filled(
+def test_a_full_disk_is_reported_before_anything_is_filled(
     tmp_path, monkeypatch
 ):
     def full(*_):
@@ -96,46 +101,19 @@ def test_a_disk_that_is_full_is_told_of_before_anything_is_filled(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(errors.DataError, match="no room for 0.0 kB .No space"):
-        array_store.Disk(tmp_path).make(KEY, FORMS, pytest.fail)
+        array_store.DiskStore(tmp_path).create(KEY, FORMS, pytest.fail)
     assert not list(tmp_path.rglob("*.bin"))
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(errors.DataError, match="--teacher_cache_dir=.*file/x"),
-        array_store.Disk(tmp_path / "file" / "x").alone(KEY),
+        array_store.DiskStore(tmp_path / "file" / "x").locked(KEY),
     ):
         pass
 
 
-def test_free_room_is_known_of_a_folder_that_is_not_yet(tmp_path):
-    assert array_store.Disk(tmp_path / "a" / "b").free() > 0
+def test_the_free_room_is_known_before_the_folder_exists(tmp_path):
+    assert array_store.DiskStore(tmp_path / "a" / "b").free() > 0
     assert not any(tmp_path.iterdir())
-
-
-def _hold(folder, held, release):
-    with array_store.Disk(folder).alone(KEY):
-        held.set()
-        release.wait(30)
-        array_store.Disk(folder).make(KEY, FORMS, fill)
-
-
-def test_who_comes_second_waits_and_finds(tmp_path, capsys):
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    first = context.Process(target=_hold, args=(tmp_path, held, release))
-    first.start()
-    assert held.wait(30)
-    context.Process(target=_soon, args=(release,)).start()
-    store = array_store.Disk(tmp_path)
-    with store.alone(KEY):
-        assert store.find(KEY, FORMS)
-    assert "waits for a run" in capsys.readouterr().out
-    first.join(30)
-    assert first.exitcode == 0
-
-
-def _soon(event):
-    time.sleep(1)
-    event.set()

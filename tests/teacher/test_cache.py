@@ -266,9 +266,11 @@ def test_a_place_of_its_own_is_a_teacher_of_its_own(model, digits, tmp_path):
 def test_too_little_room_is_told_before_anything_is_written(
     model, digits, tmp_path, monkeypatch, kind
 ):
-    store = array_store.Memory if kind == "memory" else array_store.Disk
+    store = (
+        array_store.MemoryStore if kind == "memory" else array_store.DiskStore
+    )
     monkeypatch.setattr(store, "free", lambda self: 1000)
-    monkeypatch.setattr(store, "make", pytest.fail)
+    monkeypatch.setattr(store, "create", pytest.fail)
     frozen = config.Frozen(teacher_cache=kind)
     with pytest.raises(errors.DataError, match="has room for 1.0 kB. Fewer"):
         opened(model, digits, tmp_path, frozen=frozen)

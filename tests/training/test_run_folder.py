@@ -7,7 +7,6 @@ import pytest
 
 from lit_tf import config, errors
 from lit_tf.training import run_folder
-from lit_tf.utils import atomic_files
 
 
 def _config(path, **changes):
@@ -127,23 +126,3 @@ def test_what_a_run_works_on_is_settled_once(tmp_path):
         folder.settle(data="abc", teacher="def")
         with pytest.raises(errors.DataError, match="another data"):
             folder.settle(data="xyz")
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "file"
-    atomic_files.write_text(path, "before")
-    with pytest.raises(RuntimeError):
-        with atomic_files.whole(path) as partial:
-            partial.write_text("half")
-            raise RuntimeError
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_replaces_a_folder(tmp_path):
-    for content in ("old", "new"):
-        with atomic_files.whole(tmp_path / "folder") as partial:
-            partial.mkdir()
-            (partial / content).write_text("")
-    (only,) = (tmp_path / "folder").iterdir()
-    assert only.name == "new"
