@@ -29,3 +29,14 @@ def residual_rows(x, *, blocks, widths=(4, 8)):
             x = keras.layers.Add(name=f"{name}_add")([x, y])
             x = keras.layers.ReLU(name=f"{name}_relu")(x)
     return x
+
+
+def recurrent():
+    """Returns a model of three residual blocks, each with an LSTM."""
+    x = inputs = keras.Input((5, 4), name="steps")
+    x = keras.layers.Dense(4, name="dense")(x)
+    for name in ("one", "two", "three"):
+        y = keras.layers.LSTM(4, return_sequences=True, name=name)(x)
+        y = keras.layers.Dense(4, name=f"{name}_dense")(y)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+    return keras.Model(inputs, x, name="recurrent")

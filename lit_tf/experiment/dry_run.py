@@ -105,10 +105,12 @@ def _check_weights(teacher):
 
 
 def _parameters(model):
+    counted = cost.count_flops(model)
+    note = cost.note(counted.uncounted)
     return (
         f"{model.name}: {cost.parameters(model):,} parameters, depth "
-        f"{cost.depth(model)}, {cost.flops(model) / 1e6:,.1f} M FLOPs an "
-        "example"
+        f"{cost.depth(model)}, {counted.flops / 1e6:,.1f} M FLOPs an example"
+        + (f"\n{note}" if note else "")
     )
 
 

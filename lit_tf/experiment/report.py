@@ -38,13 +38,23 @@ _RATIOS = {
 
 def costs(model: SectionedModel, saved_model: pathlib.Path) -> dict[str, Any]:
     """Returns what a model costs, but for its latency."""
-    return {
+    counted = cost.count_flops(model)
+    costs = {
         "model": model.name,
         "depth": cost.depth(model),
         "parameters": cost.parameters(model),
-        "flops": cost.flops(model),
+        "flops": counted.flops,
         "saved_model_bytes": cost.folder_bytes(saved_model),
     }
+    if counted.uncounted:
+        costs["uncounted_operations"] = list(counted.uncounted)
+    return costs
+
+
+def _uncounted(*costs):
+    """Returns a sentence about uncounted operations, [] if there are none."""
+    types = {x for each in costs for x in each.get("uncounted_operations", ())}
+    return [cost.note(types), ""] if types else []
 
 
 def compression(
@@ -145,6 +155,7 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         "SavedModel's answers differ from the student's by at most "
         f"{report['export_max_difference']:.1e} (a logit; of pictures a byte).",
         "",
+        *_uncounted(report["teacher"], report["student"]),
         _budget(report["settings"]["method"], report["budget"]),
         "",
         "Time: "
@@ -205,6 +216,7 @@ def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         "",
         *said,
         *[""] * bool(said),
+        *_uncounted(teacher),
         f"Time: {spent}. One seed ({report['settings']['seed']}).",
         "",
         "```",

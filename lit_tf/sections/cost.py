@@ -1,41 +1,80 @@
 """Cost of a model: parameters, depth, FLOPs, latency, bytes."""
 
+import dataclasses
 import math
 import os
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from lit_tf.sections import multiply_adds
+
+
+@dataclasses.dataclass(frozen=True)
+class FlopCount:
+    """The FLOPs that were counted, and the operations that were not.
+
+    Args:
+        flops: 2 × multiply-adds.
+        uncounted: the types of the operations that may hide multiply-adds and
+            could not be counted, sorted; () if everything was counted.
+    """
+
+    flops: int
+    uncounted: tuple[str, ...] = ()
+
 
 def parameters(model: keras.Model) -> int:
-    """Counts a model's weights, moving statistics included."""
+    """Counts the weights of a model, moving statistics included."""
     return sum(math.prod(v.shape) for v in model.weights)
 
 
 def depth(model: keras.Model) -> int:
-    """Returns the depth a model states, else its longest weighted chain."""
+    """Returns the depth that the builder of a model states as `model.depth`.
+
+    If it states none, returns the length of the longest chain of layers that
+    have a kernel. Normalisation layers do not count.
+    """
     stated = getattr(model, "depth", None)
     return stated if stated else _longest_chain(model)
 
 
 def flops(model: keras.Model) -> int:
-    """Counts 2 × multiply-adds of an inference, for one example.
+    """Counts the FLOPs of one inference: 2 × multiply-adds per example.
 
-    Counted on the traced graph, so whatever the layers are made of: dense
-    layers, matrix products and convolutions of all kinds. Normalisation,
-    activations and pooling are not multiply-adds and do not count.
+    `count_flops` also returns which operations could not be counted.
+
+    Args:
+        model: a model of known input shape.
+    """
+    return count_flops(model).flops
+
+
+def count_flops(model: keras.Model) -> FlopCount:
+    """Counts the FLOPs of one inference: 2 × multiply-adds per example.
+
+    The operations of the traced graph are counted: dense layers, matrix
+    products and convolutions of all kinds. By convention normalisation,
+    activations, pooling and resampling cost nothing.
+
+    Args:
+        model: a model of known input shape.
+
+    Returns:
+        The count, and the types of the operations that it leaves out, such as
+        the loop of an LSTM.
     """
     specs = [
         tf.TensorSpec([1, *tensor.shape[1:]], tensor.dtype)
         for tensor in model.inputs
     ]
-    return traced_flops(
+    return count_traced_flops(
         lambda *x: model(x[0] if len(x) == 1 else list(x)), *specs
     )
 
@@ -43,17 +82,52 @@ def flops(model: keras.Model) -> int:
 def traced_flops(function: Callable[..., Any], *arguments: Any) -> int:
     """Counts 2 × multiply-adds of one call of a function of tensors.
 
-    Of gradients too: a train step counts forward and backward. What is traced
-    but not executed, because nothing asks for it, does not count.
-
     Args:
-        function: what can be traced as a `tf.function`.
+        function: what `count_traced_flops` takes.
         *arguments: tensors, or their specs, of known shape.
     """
-    # Keras converts no train step either, and conversion takes a second.
+    return count_traced_flops(function, *arguments).flops
+
+
+def count_traced_flops(
+    function: Callable[..., Any], *arguments: Any
+) -> FlopCount:
+    """Counts 2 × multiply-adds of one call of a function of tensors.
+
+    Gradients are included: a train step counts forward and backward pass.
+    Operations that are traced but not executed, because no result depends on
+    them, are left out.
+
+    Args:
+        function: a function that `tf.function` can trace.
+        *arguments: tensors, or their specs, of known shape.
+    """
+    # Keras does not convert train steps either, and conversion takes a second.
     traced = tf.function(function, autograph=False)
     graph = traced.get_concrete_function(*arguments).graph
-    return sum(2 * _multiply_adds(op) for op in _executed(graph))
+    total, uncounted = 0, set()
+    for op in multiply_adds.executed(graph):
+        count = multiply_adds.count(op)
+        if count is None:
+            uncounted.add(multiply_adds.label(op))
+        else:
+            total += 2 * count
+    return FlopCount(total, tuple(sorted(uncounted)))
+
+
+def note(uncounted: Collection[str]) -> str:
+    """Returns a sentence about uncounted operations; "" if there are none.
+
+    Args:
+        uncounted: types of operations, as in `FlopCount.uncounted`; in any
+            order.
+    """
+    if not uncounted:
+        return ""
+    return (
+        "FLOPs leave out these operations, which cannot be counted: "
+        f"{', '.join(sorted(uncounted))}."
+    )
 
 
 def latency_ms(
@@ -62,14 +136,15 @@ def latency_ms(
     *,
     runs: int = 100,
 ) -> dict[str, float]:
-    """Measures SavedModels on a batch: the median, in milliseconds.
+    """Measures the median latency of SavedModels on a batch, in milliseconds.
 
-    They take turns, so that a machine that slows down slows all of them.
+    The models are called in turn, so that a machine that slows down slows all
+    of them equally.
 
     Args:
-        folders: SavedModels by name.
-        batch: what they are served, as `export.served` has it.
-        runs: timed calls of each, after ten that are not.
+        folders: folders of SavedModels, by name.
+        batch: arguments of each model's `serve` function.
+        runs: timed calls of each model, after ten that are not timed.
     """
     models = {name: tf.saved_model.load(str(f)) for name, f in folders.items()}
     serve = {name: model.serve for name, model in models.items()}
@@ -82,12 +157,14 @@ def medians_ms(
     *,
     runs: int,
 ) -> dict[str, float]:
-    """Measures functions of a batch, which take turns: the median, in ms.
+    """Measures the median time of functions on a batch, in milliseconds.
+
+    The functions are called in turn.
 
     Args:
-        functions: by name.
-        batch: their arguments.
-        runs: timed calls of each, after ten that are not.
+        functions: functions of tensors, by name.
+        batch: arguments of each function.
+        runs: timed calls of each function, after ten that are not timed.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(runs + 10):
@@ -102,7 +179,7 @@ def medians_ms(
 
 
 def threads() -> int:
-    """Returns the threads that one operation may use."""
+    """Returns the number of threads that one operation may use."""
     configured = tf.config.threading.get_intra_op_parallelism_threads()
     return configured or len(os.sched_getaffinity(0))
 
@@ -110,63 +187,6 @@ def threads() -> int:
 def folder_bytes(folder: pathlib.Path) -> int:
     """Returns the size of all files in a folder."""
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-
-
-def _executed(graph) -> Iterator[tf.Operation]:
-    """Yields the operations that a result or a change of state depends on."""
-    wanted, seen = [tensor.op for tensor in graph.outputs], set()
-    wanted += graph.control_outputs
-    while wanted:
-        op = wanted.pop()
-        if op.name in seen:
-            continue
-        seen.add(op.name)
-        wanted += [tensor.op for tensor in op.inputs]
-        wanted += op.control_inputs
-        # Keras compiles some layers into functions of their own.
-        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            yield from _executed(
-                graph._get_function(op.get_attr("f").name).graph
-            )
-        else:
-            yield op
-
-
-def _multiply_adds(op):
-    def size(tensor):
-        return math.prod(tensor.shape)
-
-    if op.type in ("Conv1D", "Conv2D", "Conv3D"):
-        *window, per_group, _ = op.inputs[1].shape
-        return size(op.outputs[0]) * math.prod(window) * per_group
-    if op.type in ("Conv2DBackpropInput", "Conv3DBackpropInputV2"):
-        *window, made, _ = op.inputs[1].shape
-        return size(op.inputs[2]) * math.prod(window) * made
-    if op.type in ("Conv2DBackpropFilter", "Conv3DBackpropFilterV2"):
-        *window, per_group, _ = op.outputs[0].shape
-        return size(op.inputs[2]) * math.prod(window) * per_group
-    if op.type == "DepthwiseConv2dNative":
-        height, width, *_ = op.inputs[1].shape
-        return size(op.outputs[0]) * height * width
-    if op.type == "DepthwiseConv2dNativeBackpropInput":
-        height, width, *_ = op.inputs[1].shape
-        return size(op.inputs[2]) * height * width
-    if op.type == "DepthwiseConv2dNativeBackpropFilter":
-        height, width, *_ = op.outputs[0].shape
-        return size(op.inputs[2]) * height * width
-    if op.type == "MatMul":
-        inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
-        return size(op.outputs[0]) * inner
-    if op.type in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
-        inner = op.inputs[0].shape[-2 if op.get_attr("adj_x") else -1]
-        return size(op.outputs[0]) * inner
-    if op.type == "Einsum":
-        terms = op.get_attr("equation").decode().partition("->")[0].split(",")
-        sizes = {}
-        for letters, tensor in zip(terms, op.inputs, strict=True):
-            sizes |= dict(zip(letters, tensor.shape, strict=True))
-        return math.prod(sizes.values())
-    return 0
 
 
 def _longest_chain(model):
@@ -187,6 +207,6 @@ def _longest_chain(model):
 def _own_depth(layer):
     if isinstance(layer, keras.Model) and hasattr(layer, "outputs"):
         return _longest_chain(layer)
-    # A kernel: a matrix at least. Scales and shifts are no layers of their own.
+    # A kernel is at least a matrix; scales and shifts are vectors.
     weighted = any(len(v.shape) > 1 for v in getattr(layer, "weights", ()))
     return int(weighted)

@@ -36,13 +36,22 @@ class Part:
         """How many numbers its weights are."""
         return cost.parameters(self.model)
 
-    @functools.cached_property
+    @property
     def flops(self) -> int | None:
-        """2 × multiply-adds an example; None where a shape is unknown."""
+        """2 × multiply-adds per example; None if a shape is unknown."""
+        return self._count.flops if self._count else None
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The types of the operations that `flops` leaves out."""
+        return self._count.uncounted if self._count else ()
+
+    @functools.cached_property
+    def _count(self):
         shapes = [t.shape[1:] for t in self.model.inputs]
         if any(size is None for shape in shapes for size in shape):
             return None
-        return cost.flops(self.model)
+        return cost.count_flops(self.model)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +213,9 @@ def _table(plan):
         )
     lines = [f"{plan.model}, cut at {', '.join(plan.cuts) or 'no place'}"]
     lines += ["", text_format.table(rows)]
-    lines += ["", plan.note] if plan.note else []
+    uncounted = cost.note({x for part in plan.parts for x in part.uncounted})
+    for sentence in (uncounted, plan.note):
+        lines += ["", sentence] if sentence else []
     return "\n".join(lines)
 
 

@@ -1,13 +1,13 @@
 """`shrink`: a student that is its teacher with fewer blocks."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import blocks, compatibility, split
-from lit_tf.sections.cost import flops, medians_ms, parameters
+from lit_tf.sections import blocks, compatibility, cost, split
 from lit_tf.sections.graph import build
 from lit_tf.sections.plan import plan
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -117,19 +117,24 @@ def _reaching(teacher, chains, compression, of):
         compression > 1, "`compression` must be > 1.", compression=compression
     )
     counts = [chain.count for chain in chains]
-    cost = _COSTS[of](teacher, chains)
-    most, choices = cost(counts), _falling(counts)
+    cost_of = _COSTS[of](teacher, chains)
+    most, choices = cost_of(counts), _falling(counts)
+    if not most:
+        raise errors.SettingsError(
+            f"The {of} of {teacher.name} cannot be counted. Choose another "
+            "cost: parameters or latency."
+        )
     # More blocks cost more, so that the first choice that is cheap enough can
     # be sought by halves; which matters where each is measured.
     low, high = 0, len(choices)
     while low < high:
         middle = (low + high) // 2
-        if cost(choices[middle]) <= most / compression:
+        if cost_of(choices[middle]) <= most / compression:
             high = middle
         else:
             low = middle + 1
     if low == len(choices):
-        reached = most / cost(choices[-1]) if choices else 1.0
+        reached = most / cost_of(choices[-1]) if choices else 1.0
         raise errors.SettingsError(
             f"`compression` of {of} can be {reached:.2f} at most for "
             f"{teacher.name}, whose sections keep a block each. Received: "
@@ -161,7 +166,7 @@ def _additive(
 ) -> Callable[..., Callable[[Sequence[int]], int]]:
     """Returns a cost that is the sum of what parts cost by themselves."""
 
-    def of(teacher, chains):
+    def additive_cost(teacher, chains):
         fixed = sum(value(part) for part in _parts(teacher))
         known, each = {}, []
         for chain in chains:
@@ -178,16 +183,16 @@ def _additive(
             fixed -= sum(costs)
             each.append(costs)
 
-        def cost(keep):
+        def cost_of(keep):
             return fixed + sum(
                 costs[number]
                 for chain, costs, n in zip(chains, each, keep, strict=True)
                 for number in chain.kept(n)
             )
 
-        return cost
+        return cost_of
 
-    return of
+    return additive_cost
 
 
 def _measured(teacher, chains):
@@ -206,19 +211,29 @@ def _measured(teacher, chains):
 
     theirs = function(teacher)
 
-    def cost(keep):
+    def cost_of(keep):
         ours = function(_without(teacher, chains, keep))
-        times = medians_ms(
+        times = cost.medians_ms(
             {"teacher": theirs, "student": ours}, batch, runs=_RUNS
         )
         return times["student"] / times["teacher"]
 
-    return cost
+    return cost_of
 
 
-def _flops(part):
-    _require_known(part)
-    return flops(part)
+def _flops_cost(teacher, chains):
+    uncounted = set()
+
+    def flops(part):
+        _require_known(part)
+        counted = cost.count_flops(part)
+        uncounted.update(counted.uncounted)
+        return counted.flops
+
+    function = _additive(flops)(teacher, chains)
+    if uncounted:
+        warnings.warn(cost.note(uncounted), stacklevel=4)
+    return function
 
 
 def _require_known(model):
@@ -232,8 +247,8 @@ def _require_known(model):
 
 
 _COSTS = {
-    "flops": _additive(_flops),
-    "parameters": _additive(parameters),
+    "flops": _flops_cost,
+    "parameters": _additive(cost.parameters),
     "latency": _measured,
 }
 

@@ -165,6 +165,11 @@ def test_the_depth_is_the_names(model):
     assert cost.depth(model) == CHAINS[model.name]
 
 
+def test_every_operation_of_a_model_is_counted(model):
+    counted = cost.count_flops(model)
+    assert counted.flops > 0 and counted.uncounted == ()
+
+
 def test_a_family_alone_is_its_papers_deepest():
     assert models.get("resnet")(**CIFAR).name == "resnet110"
 

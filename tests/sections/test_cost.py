@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import lit_tf
 from lit_tf.data import Split
 from lit_tf.evaluation import classification
 from lit_tf.layers import GroupedConv2D
@@ -99,6 +100,56 @@ def test_what_nothing_asks_for_costs_nothing():
         return tf.matmul(x, x, transpose_a=True)
 
     assert cost.traced_flops(product, tf.zeros([5, 3])) == 2 * 5 * 3 * 3
+
+
+class Spectrum(L.Layer):
+    """The real part of a Fourier transform, which `cost` cannot count."""
+
+    def call(self, inputs):
+        return tf.math.real(tf.signal.fft(tf.cast(inputs, tf.complex64)))
+
+
+class AddOneInALoop(L.Layer):
+    """A loop over the examples without any multiply-add."""
+
+    def call(self, inputs):
+        return tf.map_fn(lambda example: example + 1, inputs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "uncounted"),
+    [
+        ((5, 4), L.LSTM(4), ("While (MatMul)",)),
+        ((4,), Spectrum(), ("FFT",)),
+        ((4,), AddOneInALoop(), ()),
+        ((5, 4), L.LSTM(4, unroll=True), ()),
+    ],
+)
+def test_operations_that_cannot_be_counted_are_reported(
+    shape, layer, uncounted
+):
+    counted = cost.count_flops(model(shape, layer, L.Dense(3)))
+    assert counted.uncounted == uncounted
+    # 4 gates, 5 steps, a kernel and a recurrent kernel of 4×4 each.
+    lstm = 2 * 4 * 5 * 2 * 4 * 4 if getattr(layer, "unroll", False) else 0
+    assert counted.flops == 2 * 4 * 3 + lstm
+
+
+def test_a_note_lists_the_uncounted_operations_once_each_in_order():
+    assert cost.note(()) == ""
+    assert cost.note({"While (MatMul)", "FFT"}) == (
+        "FLOPs leave out these operations, which cannot be counted: FFT, "
+        "While (MatMul)."
+    )
+
+
+def test_every_operation_of_a_train_step_is_counted(build):
+    trainer = lit_tf.LIT(build("resnet14"), build("resnet8"))
+    batch = tf.zeros([4, 8, 8, 3]), tf.zeros([4], tf.int32)
+    trainer.compile("adam")
+    trainer.fit(*batch, verbose=0)
+    counted = cost.count_traced_flops(trainer.train_step, batch)
+    assert counted.flops > 0 and counted.uncounted == ()
 
 
 def test_the_depth_a_model_states_is_its_depth():

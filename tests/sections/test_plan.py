@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from home_made import recurrent
 
 import lit_tf
 from lit_tf import models
@@ -121,4 +122,17 @@ def test_what_a_plan_says_it_costs_is_what_the_model_costs():
     plan = lit_tf.plan(model)
     assert sum(part.parameters for part in plan.parts) == sum(
         np.prod(v.shape) for v in model.weights
+    )
+
+
+def test_the_table_names_the_operations_that_it_could_not_count():
+    plan = lit_tf.plan(recurrent())
+    assert [part.uncounted for part in plan.parts] == [
+        (),
+        ("While (MatMul)",),
+        (),
+    ]
+    assert str(plan).endswith(
+        "\n\nFLOPs leave out these operations, which cannot be counted: "
+        "While (MatMul)."
     )

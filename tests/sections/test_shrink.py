@@ -3,12 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from home_made import residual_rows
+from home_made import recurrent, residual_rows
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.sections import blocks, compatibility, sectioned_model, shrink
-from lit_tf.sections.cost import flops, parameters
+from lit_tf.sections import (
+    blocks,
+    compatibility,
+    cost,
+    sectioned_model,
+    shrink,
+)
 
 
 def _home_made():
@@ -50,7 +55,7 @@ def test_all_blocks_kept_with_their_weights_are_the_teacher():
 
 @pytest.mark.parametrize("of", ["flops", "parameters"])
 def test_a_compression_is_reached_by_the_largest_student(of):
-    cost = {"flops": flops, "parameters": parameters}[of]
+    cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
     chains = [blocks.of(section) for section in teacher.sections]
     results = shrink._COSTS[of](teacher, chains)
@@ -58,8 +63,8 @@ def test_a_compression_is_reached_by_the_largest_student(of):
     for keep in shrink._falling([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # What is told without building it is what it costs.
-        assert results(keep) == cost(student)
-        reached[keep] = cost(teacher) / cost(student)
+        assert results(keep) == cost_of(student)
+        reached[keep] = cost_of(teacher) / cost_of(student)
     assert list(reached) == [
         (4, 3),
         (3, 3),
@@ -147,3 +152,9 @@ def test_a_student_is_saved_and_trained(tmp_path):
     loaded = lit_tf.load(tmp_path / "student.keras")
     np.testing.assert_array_equal(student(x), loaded(x))
     assert loaded.facts["blocks"] == [1, 2]
+
+
+def test_shrinking_by_flops_warns_of_operations_that_are_not_counted():
+    with pytest.warns(UserWarning, match=r"cannot be counted: While \(MatMul"):
+        student = lit_tf.shrink(recurrent(), compression=1.3)
+    assert student.facts["blocks"] == [2]

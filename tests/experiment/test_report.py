@@ -1,0 +1,34 @@
+"""The report names the operations that its FLOPs leave out."""
+
+from home_made import recurrent
+
+from lit_tf.experiment import report
+
+NOTE = (
+    "FLOPs leave out these operations, which cannot be counted: While (MatMul)."
+)
+
+
+def _report(costs):
+    """Returns what a teacher's report is written from."""
+    return {
+        "teacher": costs | {"validation_accuracy": None},
+        "data": {"name": "series"},
+        "wall_seconds": {"teach": 1.0},
+        "settings": {"seed": 0},
+        "command": "lit-train",
+    }
+
+
+def test_a_report_names_the_uncounted_operations(tmp_path):
+    costs = report.costs(recurrent(), tmp_path)
+    assert costs["uncounted_operations"] == ["While (MatMul)"]
+    assert NOTE in report.teacher_text(_report(costs), []).splitlines()
+
+
+def test_a_report_says_nothing_where_every_operation_is_counted(
+    build, tmp_path
+):
+    costs = report.costs(build(), tmp_path)
+    assert "uncounted_operations" not in costs
+    assert "cannot be counted" not in report.teacher_text(_report(costs), [])
