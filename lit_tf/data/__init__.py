@@ -1,4 +1,7 @@
-"""Data sets by name. Adding one is a file and a line in `DATASETS`."""
+"""Table of data sets by name, and `load`, which reads one of them.
+
+To add a data set, write one file and add one line to `DATASETS`.
+"""
 
 import dataclasses
 import pathlib
@@ -37,14 +40,21 @@ AUTO = "auto"
 
 
 def named(settings: config.Data, data_dir: str = "") -> config.Data:
-    """Returns settings that name a data set, where they leave it open.
+    """Replaces the data set "auto" in settings by a name.
 
-    Without a folder that is `digits`; else one of your own, by what is in the
-    folder.
+    Without a data folder the name is `digits`. Otherwise the files in the
+    folder decide between the formats for a user's own data.
+
+    Args:
+        settings: settings of the data.
+        data_dir: the data folder or file; "" for none.
+
+    Returns:
+        The settings, with `dataset` set to a name that `source` accepts.
 
     Raises:
-        SettingsError: no data set has that name.
-        DataError: the folder is not there, or what is in it tells nothing.
+        SettingsError: if no data set has the name in the settings.
+        DataError: if the folder does not exist or its files match no format.
     """
     if settings.dataset == AUTO:
         return dataclasses.replace(settings, dataset=_recognized(data_dir))
@@ -57,29 +67,35 @@ def _recognized(data_dir):
         return "digits"
     path = pathlib.Path(data_dir)
     if not path.exists():
-        raise errors.DataError(f"--data_dir={data_dir!r} is not there.")
-    if arrays.found(path):
+        raise errors.DataError(f"--data_dir={data_dir!r} does not exist.")
+    if arrays.find(path):
         return "npz"
     if (path / "attributes.csv").is_file():
         return "image_folder"
     if (path / "train.csv").is_file():
         return "csv"
-    if tfrecords.found(path):
+    if tfrecords.training_files(path):
         return "tfrecords"
-    if path.is_dir() and image_classes.found(path):
+    if path.is_dir() and image_classes.has_class_folders(path):
         return "image_classes"
     raise errors.DataError(
-        f"What is in --data_dir={data_dir!r} does not tell which data set it "
-        "is: no .npz file, no train*.tfrecord, no folder of images for each "
-        "class, no train.csv, no attributes.csv. Say it with --dataset."
+        f"The files in --data_dir={data_dir!r} do not show which data set it "
+        "is: there is no .npz file, no train*.tfrecord, no folder of images "
+        "for each class, no train.csv and no attributes.csv. Name the data set "
+        "with --dataset."
     )
 
 
 def source(name: str) -> Source:
-    """Returns the data set of a name, or of one behind `tfds:`.
+    """Returns the source of a data set.
+
+    Args:
+        name: a name in `DATASETS`, or `tfds:` and a name in TensorFlow
+            Datasets.
 
     Raises:
-        SettingsError: there is none; the message names the nearest.
+        SettingsError: if there is no such data set. The message names the
+            nearest.
     """
     if name.startswith(tfds.PREFIX):
         return tfds.source(name)
@@ -91,26 +107,27 @@ def source(name: str) -> Source:
 def load(
     settings: config.Data, *, data_dir: str = "", download: bool = False
 ) -> Dataset:
-    """Loads a data set and sets its validation split apart.
+    """Loads a data set and splits validation examples off the training ones.
 
     Args:
-        settings: which data set, how much of it validates, by which seed.
-        data_dir: the folder that holds the official files; unused by `digits`.
-        download: whether TensorFlow Datasets may fetch what is missing.
+        settings: name of the data set, validation fraction and split seed,
+            sizes of images and texts, augmentation.
+        data_dir: the folder with the data set's files; not used by `digits`.
+        download: whether TensorFlow Datasets may download missing files.
 
     Raises:
-        SettingsError: no data set has that name, or a split would be empty.
-        DataError: its files are missing or damaged.
+        SettingsError: if no data set has that name, or a split would be empty.
+        DataError: if files are missing or damaged.
     """
     settings = named(settings, data_dir)
     loaded = source(settings.dataset).load(data_dir, download, settings)
-    loaded = dataclasses.replace(loaded, crop=_varied(loaded, settings))
+    loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(
-            "`validation_fraction` must leave examples to train and to "
-            f"validate on. Received: {settings.validation_fraction} of "
-            f"{len(loaded.train)} examples."
+            "`validation_fraction` must leave at least one example for "
+            "training and one for validation. Received: "
+            f"{settings.validation_fraction} of {len(loaded.train)} examples."
         )
     if not count:
         return loaded
@@ -124,8 +141,8 @@ def load(
     )
 
 
-def _varied(loaded, settings):
-    """Returns how training images vary, where the settings have a say."""
+def _augmentation(loaded, settings):
+    """Returns the data set's augmentation, changed as the settings say."""
     changed = {}
     if settings.pad >= 0:
         changed["pad"] = settings.pad
@@ -133,7 +150,7 @@ def _varied(loaded, settings):
         changed["flip"] = settings.flip == "on"
     if changed and len(loaded.train.inputs.shape) != 4:
         raise errors.SettingsError(
-            f"`pad` and `flip` are for images; {loaded.name} has none."
+            f"`pad` and `flip` apply to images; {loaded.name} has no images."
         )
     return dataclasses.replace(loaded.crop, **changed)
 

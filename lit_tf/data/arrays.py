@@ -1,4 +1,4 @@
-"""Anybody's own arrays, in a file of NumPy's."""
+"""The user's own arrays in a NumPy .npz file."""
 
 import pathlib
 import zipfile
@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, images, statistics
+from lit_tf.data import augment, held_out, statistics
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _NAME = "npz"
@@ -17,23 +17,23 @@ def load(
     download: bool = False,
     settings: config.Data | None = None,
 ) -> Dataset:
-    """Loads an .npz file: `x_train`, `y_train` and, if they are, `x_test`, …
+    """Loads `x_train`, `y_train` and, optionally, `x_test` and `y_test`.
 
-    Inputs are `[examples, ...]`, as the model takes them; labels `[examples]`,
-    whole numbers from 0. Without `x_test` and `y_test` a tenth of the examples,
-    at most 1,999, is to test on: always the same ones of as many.
+    Inputs are `[examples, ...]` in the form that the model takes. Labels are
+    `[examples]`, whole numbers from 0. Without a test split, a tenth of the
+    examples, at most 1,999, becomes the test split (`held_out.draw`).
 
     Args:
-        data_dir: the file, or a folder with one such file.
-        download: unused.
-        settings: unused.
+        data_dir: the file, or a folder with exactly one .npz file.
+        download: not used.
+        settings: not used.
 
     Raises:
-        DataError: there is no such file, it is damaged, or what it holds is not
-            that.
+        DataError: if there is no such file, it is damaged, or its arrays are
+            not as described.
     """
     del download, settings
-    path = found(pathlib.Path(data_dir)) if data_dir else None
+    path = find(pathlib.Path(data_dir)) if data_dir else None
     if path is None:
         raise errors.DataError(
             f"No .npz file in --data_dir={data_dir!r}. Name the file, or the "
@@ -51,18 +51,18 @@ def load(
     if "x_test" in arrays:
         test = _split(path, arrays, "test")
     else:
-        chosen = images.drawn(len(train))
-        test = train.take(np.flatnonzero(chosen))
-        train = train.take(np.flatnonzero(~chosen))
+        is_test = held_out.draw(len(train))
+        test = train.take(np.flatnonzero(is_test))
+        train = train.take(np.flatnonzero(~is_test))
     if test.inputs.shape[1:] != train.inputs.shape[1:]:
         raise errors.DataError(
-            f"{path} must have inputs of one shape. Received: "
+            f"All inputs in {path} must have one shape. Received: "
             f"{train.inputs.shape[1:]} and {test.inputs.shape[1:]}."
         )
     count = int(max(train.labels.max(), test.labels.max())) + 1
     if count < 2:
         raise errors.DataError(
-            f"There must be two classes at least in {path}. Received: labels "
+            f"There must be at least two classes in {path}. Received: labels "
             "that are all 0."
         )
     return Dataset(
@@ -70,47 +70,51 @@ def load(
         train=train,
         test=test,
         classes=tuple(map(str, range(count))),
-        stem=statistics.of(train),
+        stem=statistics.mean_and_std(train),
         crop=SOURCE.crop,
         note=f"{len(train):,} training and {len(test):,} test examples of "
         f"{count} classes, from {path.name}",
     )
 
 
-def found(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns the file that a path is or, of a folder, the one that it has."""
+def find(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns an .npz file: the path itself, or the only one in the folder.
+
+    Returns:
+        None if the path is neither an .npz file nor a folder with exactly one.
+    """
     if path.is_file() and path.suffix == ".npz":
         return path
     files = sorted(path.glob("*.npz")) if path.is_dir() else []
     return files[0] if len(files) == 1 else None
 
 
-def _split(path, arrays, which):
-    missing = [f"{name}_{which}" for name in "xy"]
+def _split(path, arrays, part):
+    missing = [f"{name}_{part}" for name in "xy"]
     missing = [name for name in missing if name not in arrays]
     if missing:
         raise errors.DataError(
             f"{path} must hold {' and '.join(missing)}. Received: "
             f"{', '.join(arrays) or 'nothing'}."
         )
-    inputs, labels = arrays[f"x_{which}"], arrays[f"y_{which}"]
+    inputs, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    whole = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
-    if not whole or not len(labels) or labels.min() < 0:
+    integers = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
+    if not integers or not len(labels) or labels.min() < 0:
         raise errors.DataError(
-            f"y_{which} of {path} must be whole numbers from 0, [examples]. "
-            f"Received: {labels.dtype} {list(labels.shape)}. (Other labels are "
-            "learned in Python: lit_tf.LIT(…, outputs=…).)"
+            f"y_{part} of {path} must be whole numbers from 0, [examples]. "
+            f"Received: {labels.dtype} {list(labels.shape)}. (For other kinds "
+            "of labels use Python: lit_tf.LIT(…, outputs=…).)"
         )
     if len(inputs) != len(labels):
         raise errors.DataError(
-            f"{path} must have a label for each input. Received: "
-            f"{len(inputs)} of x_{which}, {len(labels)} of y_{which}."
+            f"{path} must have one label for each input. Received: "
+            f"{len(inputs)} of x_{part}, {len(labels)} of y_{part}."
         )
     if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
         raise errors.DataError(
-            f"x_{which} of {path} must be finite. Received: nan or inf."
+            f"x_{part} of {path} must be finite. Received: nan or inf."
         )
     if inputs.dtype == np.float64:
         inputs = inputs.astype(np.float32)
@@ -119,7 +123,7 @@ def _split(path, arrays, which):
 
 SOURCE = Source(
     load=load,
-    # Only the file tells.
+    # Shape, classes and statistics are known from the file alone.
     input_shape=lambda _: (),
     classes=lambda _: (),
     stem=lambda _: {},

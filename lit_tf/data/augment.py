@@ -1,4 +1,4 @@
-"""Variations of a training batch: vectorised functions of given draws."""
+"""Data augmentation of training batches, as a function of random integers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,14 +8,14 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """Pads an image with zeros, cuts its size out of it, perhaps mirrors it.
+    """Random crop of a zero-padded image, and random horizontal flip.
 
-    The padding is in raw pixels, so that it is what a black border would be.
-    By default it does nothing, to inputs of any kind.
+    The padding is added to raw pixels, like a black border. The default `Crop`
+    returns inputs of any kind unchanged.
 
     Args:
-        pad: pixels on each side; 0 leaves the image where it is.
-        flip: whether half of the images are mirrored left to right.
+        pad: zero padding on each side in pixels; 0 for no shift.
+        flip: whether half of the images are flipped left to right.
     """
 
     pad: int = 0
@@ -24,15 +24,15 @@ class Crop:
     def __call__(
         self, images: tf.Tensor, draw: Callable[[int], tf.Tensor]
     ) -> tf.Tensor:
-        """Varies a batch.
+        """Augments a batch.
 
         Args:
             images: `[batch, height, width, channels]`.
-            draw: returns `[batch]` random integers ≥ 0, other ones for each
-                number it is given.
+            draw: a function that returns `[batch]` random integers ≥ 0,
+                independent ones for each argument 0, 1, 2.
 
         Returns:
-            The shape and type of `images`.
+            Images of the same shape and type.
         """
         if self == Crop():
             return images
@@ -53,11 +53,11 @@ class Crop:
 
 
 def unit(images: tf.Tensor) -> tf.Tensor:
-    """Returns bytes 0 … 255 as float32 in [−1, 1], in which GANs work."""
+    """Converts bytes 0 … 255 to float32 in [−1, 1], the range that GANs use."""
     return tf.cast(images, tf.float32) / 127.5 - 1
 
 
 def to_bytes(images: tf.Tensor) -> tf.Tensor:
-    """Returns images in [−1, 1] as bytes 0 … 255, each the nearest."""
+    """Converts images in [−1, 1] to the nearest bytes 0 … 255."""
     levels = tf.round((tf.cast(images, tf.float32) + 1) * 127.5)
     return tf.cast(tf.clip_by_value(levels, 0, 255), tf.uint8)

@@ -1,9 +1,9 @@
-"""Batches of a split, sought by step.
+"""Pipelines of batches that can start at any step.
 
-The order of an epoch is a permutation of (seed, epoch) and a variation is a
-function of (seed, epoch, example): neither depends on what was read before. A
-run that resumes at step n therefore sees what an undisturbed one sees, and
-each of several replicas can make its own piece of a batch.
+An epoch's order is a permutation keyed by (seed, epoch), and an augmentation is
+a function of (seed, epoch, example): neither depends on earlier reads. A run
+that resumes at step n therefore reads what an uninterrupted run reads, and each
+replica can compute its own part of a batch.
 """
 
 import dataclasses
@@ -13,26 +13,21 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from lit_tf.data import augment, rows
+from lit_tf.data import augment, keyed_random, rows
 from lit_tf.data.dataset import Split
-
-_LARGEST = 2**31 - 1
-# Independent random numbers that an example may need in an epoch; the last is
-# of a step.
-_KEYS, _ORDER, _VARIATION, _TARGETS = 8, 0, 1, 7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Share:
-    """The replicas that a pipeline feeds, in turn, at every step.
+    """The replicas that one pipeline feeds, in turn, at every step.
 
-    A batch of n examples is cut into `replicas` consecutive pieces of ⌊n/R⌋ or
-    ⌈n/R⌉ examples; where n < R, some have none.
+    A batch of n examples is cut into R = `replicas` consecutive parts of ⌊n/R⌋
+    or ⌈n/R⌉ examples. If n < R, some parts are empty.
 
     Args:
-        first: the first replica that is fed.
-        count: how many are, from there on.
-        replicas: R, all that there are, on all machines.
+        first: number of the first replica that the pipeline feeds.
+        count: number of replicas that the pipeline feeds.
+        replicas: number of all replicas, on all machines.
     """
 
     first: int = 0
@@ -44,14 +39,14 @@ _ALL = Share()
 
 
 class Views(Protocol):
-    """Fixed variations of every example, which epochs take by turns.
+    """Fixed augmentations of every example, used by the epochs in turn.
 
-    Called, it may put something in the place of a batch's inputs that goes with
-    them: the teacher's answers (see `cache.Kept`).
+    A call may replace a batch's inputs by the inputs together with data that
+    belong to them, such as cached teacher outputs.
 
     Args:
-        seed: of the variations.
-        views: how many there are of each example.
+        seed: the seed of the augmentations.
+        views: number of augmentations of each example.
     """
 
     seed: int
@@ -60,13 +55,25 @@ class Views(Protocol):
     def __call__(
         self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
     ) -> Any:
-        """Returns what is read of a view `inputs` of examples `[batch]`."""
+        """Returns what the pipeline yields in place of the inputs.
+
+        Args:
+            inputs: augmented inputs, `[batch, ...]`.
+            view: number of the augmentation, from 0.
+            examples: example numbers, `[batch]`.
+        """
 
 
 def steps_per_epoch(
     split: Split, batch_size: int, *, whole: bool = False
 ) -> int:
-    """Returns the batches of an epoch, with a last short one unless `whole`."""
+    """Returns the number of batches of an epoch.
+
+    Args:
+        split: the examples.
+        batch_size: number of examples of a batch.
+        whole: whether to drop an incomplete last batch.
+    """
     if whole:
         return max(1, len(split) // batch_size)
     return math.ceil(len(split) / batch_size)
@@ -86,78 +93,81 @@ def training(
     views: Views | None = None,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
-    """Returns shuffled, varied batches from a step on, to the last epoch's end.
+    """Returns shuffled, augmented batches from one step to another.
 
     Args:
-        split: what is trained on.
-        batch_size: examples a step; an epoch's last batch may be shorter.
-        epochs: where the batches end.
-        seed: of order and variation, in [0, 2³¹).
-        crop: the variation.
-        first_step: the step, counted from 0 at epoch 0, of the first batch.
-        last_step: where the batches end, if that is before the epoch does.
-        whole: whether an epoch leaves out a last batch that would be short.
-        task: how examples are presented (`Dataset.task`).
-        views: the variations to keep to; None has new ones in every epoch.
-        share: whose pieces of each batch.
+        split: the training examples.
+        batch_size: number of examples of a step. The last batch of an epoch may
+            be smaller.
+        epochs: number of epochs, counted from step 0.
+        seed: the seed of order and augmentation, in [0, 2³¹).
+        crop: the augmentation.
+        first_step: number of the first step, counted from 0 at epoch 0.
+        last_step: number of the step before which to end; None for the end of
+            the last epoch.
+        whole: whether to drop an incomplete last batch of an epoch.
+        task: "classes" or "images" (`Dataset.task`).
+        views: a fixed set of augmentations; None for new ones in every epoch.
+        share: the replicas to feed.
 
     Returns:
-        (inputs `[batch, ...]`, labels `[batch, ...]`) a step and replica. For
-        "images" the inputs are (images in [−1, 1], target attributes), the
-        targets being the batch's own labels in another order.
+        Pairs (inputs `[batch, ...]`, labels `[batch, ...]`), one for each step
+        and replica. For task "images" the inputs are (images in [−1, 1], target
+        attributes). The targets are the batch's labels in another order.
     """
     examples = len(split)
     steps = steps_per_epoch(split, batch_size, whole=whole)
-    inputs, labels = _resident(split)
-    present = _PRESENTED[task]
+    inputs, labels = _tensors(split)
+    present = _PRESENTATIONS[task]
 
-    def piece(step, places):
+    def part(step, places):
         epoch = tf.cast(step // steps, tf.int32)
-        key = [seed, epoch * _KEYS + _ORDER]
-        chosen = _random(places, key, examples - 1)
-        found, truth = _rows(inputs, chosen), tf.gather(labels, chosen)
+        chosen = keyed_random.order(places, seed, epoch, examples)
+        batch, truth = _gather(inputs, chosen), tf.gather(labels, chosen)
         if views is None:
-            varied = _varied(found, crop, chosen, seed, epoch)
+            batch = keyed_random.augmented(batch, crop, chosen, seed, epoch)
 
             def target():
-                others = _others(
+                others = _target_places(
                     places, step, steps, batch_size, examples, seed
                 )
-                return tf.gather(labels, _random(others, key, examples - 1))
+                others = keyed_random.order(others, seed, epoch, examples)
+                return tf.gather(labels, others)
 
-            return present(varied, target), truth
+            return present(batch, target), truth
         view = epoch % views.views
-        varied = _varied(found, crop, chosen, views.seed, view)
-        return views(varied, view, chosen), truth
+        batch = keyed_random.augmented(batch, crop, chosen, views.seed, view)
+        return views(batch, view, chosen), truth
 
     end = steps * epochs
     if last_step is not None:
         end = min(last_step, end)
-    return _pieces(
-        piece, examples, batch_size, steps, range(first_step, end), share
+    return _parts(
+        part, examples, batch_size, steps, range(first_step, end), share
     )
 
 
 def view(
     split: Split, *, view: int, batch_size: int, seed: int, crop: augment.Crop
 ) -> tf.data.Dataset:
-    """Returns the inputs of a split in their own order, in one variation.
+    """Returns the inputs of a split in their own order, in one augmentation.
 
     Args:
-        split: what is seen.
-        view: which variation, from 0.
-        batch_size: examples a batch; the last may be shorter.
-        seed: of the variations.
-        crop: what varies.
+        split: the examples.
+        view: number of the augmentation, from 0.
+        batch_size: number of examples of a batch; the last may be smaller.
+        seed: the seed of the augmentations.
+        crop: the augmentation.
     """
-    inputs, _ = _resident(split)
+    inputs, _ = _tensors(split)
 
-    def piece(step, places):
+    def part(step, places):
         del step
-        return _varied(_rows(inputs, places), crop, places, seed, view)
+        batch = _gather(inputs, places)
+        return keyed_random.augmented(batch, crop, places, seed, view)
 
     steps = steps_per_epoch(split, batch_size)
-    return _pieces(piece, len(split), batch_size, steps, range(steps), _ALL)
+    return _parts(part, len(split), batch_size, steps, range(steps), _ALL)
 
 
 def evaluation(
@@ -168,40 +178,43 @@ def evaluation(
     views: Views | None = None,
     share: Share = _ALL,
 ) -> tf.data.Dataset:
-    """Returns the batches of a split in its own order, once, unvaried.
+    """Returns the batches of a split once, in its own order, not augmented.
 
     Args:
-        split: what is evaluated.
-        batch_size: examples a step; the last batch may be shorter.
-        task: as for `training`; targets are the same at every evaluation.
-        views: what goes with the inputs, which are its only view.
-        share: whose pieces of each batch.
+        split: the examples.
+        batch_size: number of examples of a step; the last batch may be smaller.
+        task: "classes" or "images". Targets are the same at every evaluation.
+        views: data that belong to the inputs; the inputs are their only view.
+        share: the replicas to feed.
     """
-    inputs, labels = _resident(split)
+    inputs, labels = _tensors(split)
     steps = steps_per_epoch(split, batch_size)
 
-    def piece(step, places):
-        found, truth = _rows(inputs, places), tf.gather(labels, places)
+    def part(step, places):
+        batch, truth = _gather(inputs, places), tf.gather(labels, places)
         if views is not None:
-            return views(found, 0, places), truth
+            return views(batch, 0, places), truth
 
         def target():
-            others = _others(places, step, steps, batch_size, len(split), 0)
+            others = _target_places(
+                places, step, steps, batch_size, len(split), 0
+            )
             return tf.gather(labels, others)
 
-        return _PRESENTED[task](found, target), truth
+        return _PRESENTATIONS[task](batch, target), truth
 
-    return _pieces(piece, len(split), batch_size, steps, range(steps), share)
+    return _parts(part, len(split), batch_size, steps, range(steps), share)
 
 
 def distribute(
     make: Callable[..., tf.data.Dataset], strategy: tf.distribute.Strategy
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Returns what `fit` reads under a strategy: to each replica its pieces.
+    """Returns a pipeline that feeds each replica its part of every batch.
 
     Args:
-        make: a function of `share`, such as `training` with all else given.
-        strategy: whose replicas are fed.
+        make: function of `share` that returns a pipeline, such as `training`
+            with all other arguments bound.
+        strategy: the strategy whose replicas are fed.
     """
 
     def pipeline(context):
@@ -216,27 +229,26 @@ def distribute(
     return strategy.distribute_datasets_from_function(pipeline)
 
 
-def _pieces(piece, examples, batch_size, each, steps, share):
-    """Maps `piece` over the pieces of a share.
+def _parts(part, examples, batch_size, epoch_steps, steps, share):
+    """Maps `part` over the parts of batches that belong to a share.
 
     Args:
-        piece: a function of a step and of places `[examples]` in its epoch.
-        examples: of an epoch.
-        batch_size: of a step.
-        each: the steps of an epoch.
-        steps: the first, and where to end.
-        share: whose pieces.
+        part: function of a step and of places `[examples]` in its epoch.
+        examples: number of examples of an epoch.
+        batch_size: number of examples of a step.
+        epoch_steps: number of steps of an epoch.
+        steps: the steps, as a range.
+        share: the replicas to feed.
     """
 
     def at(index):
         step = index // share.count
         replica = share.first + tf.cast(index % share.count, tf.int32)
-        start = tf.cast(step % each, tf.int32) * batch_size
-        size = tf.minimum(batch_size, examples - start)
+        start, size = _batch(step, epoch_steps, batch_size, examples)
         begin, end = (
             start + size * (replica + i) // share.replicas for i in (0, 1)
         )
-        return piece(step, tf.range(begin, end))
+        return part(step, tf.range(begin, end))
 
     first, last = (s * share.count for s in (steps.start, steps.stop))
     return (
@@ -246,55 +258,37 @@ def _pieces(piece, examples, batch_size, each, steps, share):
     )
 
 
-# A batch's inputs, and what tells their targets → what a model is given.
-_PRESENTED = {
+def _batch(step, epoch_steps, batch_size, examples):
+    """Returns a batch's first place in its epoch, and its size."""
+    start = tf.cast(step % epoch_steps, tf.int32) * batch_size
+    return start, tf.minimum(batch_size, examples - start)
+
+
+def _target_places(places, step, epoch_steps, batch_size, examples, seed):
+    start, size = _batch(step, epoch_steps, batch_size, examples)
+    return keyed_random.target_places(places, seed, step, start, size)
+
+
+# Functions of a batch's inputs and of a function that returns its targets; they
+# return the inputs of a model.
+_PRESENTATIONS = {
     "classes": lambda inputs, target: inputs,
     "images": lambda inputs, target: (augment.unit(inputs), target()),
 }
 
 
-def _others(places, step, each, batch_size, examples, seed):
-    """Returns a place in the same batch for each, none of them twice."""
-    step = tf.cast(step, tf.int32)
-    start = step % each * batch_size
-    size = tf.minimum(batch_size, examples - start)
-    key = [seed, step * _KEYS + _TARGETS]
-    return start + _random(places - start, key, size - 1)
-
-
-def _resident(split):
-    """Returns inputs and labels as tensors, but rows of a file as they are."""
+def _tensors(split):
+    """Returns inputs and labels as tensors; rows of a file are unchanged."""
     mapped = isinstance(split.inputs, rows.Rows)
     with tf.device("CPU:0"):
         inputs = split.inputs if mapped else tf.constant(split.inputs)
         return inputs, tf.constant(split.labels)
 
 
-def _rows(inputs, places):
+def _gather(inputs, places):
     if tf.is_tensor(inputs):
         return tf.gather(inputs, places)
-    found = tf.numpy_function(
+    batch = tf.numpy_function(
         inputs.__getitem__, [places], inputs.dtype, stateful=False
     )
-    return tf.ensure_shape(found, [None, *inputs.shape[1:]])
-
-
-def _varied(inputs, crop, chosen, seed, moment):
-    """Varies examples by (seed, moment, example); the moment is an epoch's."""
-
-    def draw(number):
-        if not 0 <= number < _TARGETS - _VARIATION:
-            raise ValueError(f"No random number {number} an example.")
-        key = [seed, moment * _KEYS + _VARIATION + number]
-        return _random(chosen, key, _LARGEST)
-
-    return crop(inputs, draw)
-
-
-def _random(index, key, largest):
-    # A keyed permutation of 0 … largest, evaluated where it is needed: as an
-    # order it visits each example once; as a hash it is a stateless random
-    # number an example, in one vectorised op, which refuses to be given none.
-    return tf.random.experimental.index_shuffle(
-        tf.pad(index, [[0, 1]]), seed=tf.stack(key), max_index=largest
-    )[:-1]
+    return tf.ensure_shape(batch, [None, *inputs.shape[1:]])

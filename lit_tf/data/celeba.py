@@ -1,7 +1,7 @@
 """CelebA, aligned and cropped (Liu et al., 2015): faces and 40 attributes.
 
-Read from the official pictures and lists; otherwise, if allowed, fetched by
-TensorFlow Datasets.
+Read from the official images and lists; without them downloaded by TensorFlow
+Datasets, if that is allowed.
 """
 
 import io
@@ -10,7 +10,14 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import decoded, images, listings, tfds
+from lit_tf.data import (
+    attribute_images,
+    decoded,
+    held_out,
+    image_files,
+    listings,
+    tfds,
+)
 from lit_tf.data.dataset import Dataset
 
 _FOLDER = "img_align_celeba"
@@ -19,8 +26,8 @@ _PARTITION = "list_eval_partition.txt"
 _OFFICIAL = 202_599
 _PARTS = ("train", "validation", "test")
 _HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair")
-# StarGAN's (Choi et al., 2018), as in the paper.
-_HABIT = images.Habit(
+# The choice of StarGAN (Choi et al., 2018), which the paper follows.
+_DEFAULTS = attribute_images.Defaults(
     name="celeba",
     attributes=(*_HAIR, "Male", "Young"),
     exclusive=(_HAIR,),
@@ -33,44 +40,53 @@ def load(
     download: bool = False,
     settings: config.Data | None = None,
 ) -> Dataset:
-    """Loads CelebA: pictures that become pictures of other attributes.
+    """Loads CelebA for image-to-image translation of attributes.
 
-    With its `list_eval_partition.txt` the official test split is tested on, and
-    the official validation split trains (`--validation_fraction` sets another
-    apart); without it the test split is drawn as the published StarGAN does.
+    With `list_eval_partition.txt` the test split is the official one. The
+    official validation split is then used for training:
+    `--validation_fraction` sets other examples apart. Without that file the
+    test split is drawn as in the published StarGAN code.
+
+    Args:
+        data_dir: the folder with the official files.
+        download: whether TensorFlow Datasets may download missing files.
+        settings: the attributes, and the size of the images.
+
+    Raises:
+        DataError: if files are missing or damaged.
     """
     settings = settings or config.Data(dataset="celeba")
-    found = _from_files(images.root(data_dir))
-    if found is None and not download:
+    collected = _from_files(image_files.data_folder(data_dir))
+    if collected is None and not download:
         raise errors.DataError(
             f"No {_FOLDER}/ and no {_LIST} in --data_dir={data_dir!r}. Name "
-            "the folder that holds both, or let TensorFlow Datasets fetch the "
-            "data with --download."
+            "the folder that holds both, or let TensorFlow Datasets download "
+            "the data with --download."
         )
-    if found is None:
-        found = _from_tfds(data_dir)
-    return images.dataset(_HABIT, settings, found)
+    if collected is None:
+        collected = _from_tfds(data_dir)
+    return attribute_images.dataset(_DEFAULTS, settings, collected)
 
 
 def _from_files(root):
     if root is None:
         return None
     folder, source = root / _FOLDER, root / _LIST
-    there = folder.is_dir(), source.is_file()
-    if not any(there):
+    present = folder.is_dir(), source.is_file()
+    if not any(present):
         return None
-    if not all(there):
-        lacking = f"{_LIST}" if there[0] else f"{_FOLDER}/"
-        raise errors.DataError(f"{root} holds no {lacking}.")
+    if not all(present):
+        missing = f"{_LIST}" if present[0] else f"{_FOLDER}/"
+        raise errors.DataError(f"{root} holds no {missing}.")
     listing = listings.read_celeba(source)
     partition = root / _PARTITION
     if partition.is_file():
         test = listings.read_partition(partition, listing.names)
         notes = (f"split by {_PARTITION}",)
     else:
-        test = images.drawn(len(listing.names))
-        notes = (f"without a {_PARTITION}, the test pictures were drawn",)
-    return images.collection(
+        test = held_out.draw(len(listing.names))
+        notes = (f"test images were drawn, as there is no {_PARTITION}",)
+    return attribute_images.collection(
         listing, folder, test=test, notes=(*_unofficial(len(test)), *notes)
     )
 
@@ -90,18 +106,18 @@ def _from_tfds(data_dir):
             )
             for number, row in enumerate(tensorflow_datasets.as_numpy(table)):
                 values = [row["attributes"][name] for name in attributes]
-                yield decoded.Picture(
+                yield decoded.ImageFile(
                     f"{part} {number}",
                     io.BytesIO(row["image"]),
                     np.array(values, np.uint8),
                 )
 
-    return images.Collection(
-        pictures=read(),
+    return attribute_images.Collection(
+        images=read(),
         attributes=attributes,
         test=np.repeat([part == "test" for part in _PARTS], counts),
         key={"tfds": builder.info.full_name, "counts": counts},
-        beside=pathlib.Path(builder.data_dir),
+        folder=pathlib.Path(builder.data_dir),
         notes=_unofficial(sum(counts)),
     )
 
@@ -110,4 +126,4 @@ def _unofficial(count):
     return () if count == _OFFICIAL else (f"not the official {_OFFICIAL:,}",)
 
 
-SOURCE = images.source(_HABIT, load)
+SOURCE = attribute_images.source(_DEFAULTS, load)

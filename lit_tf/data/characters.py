@@ -1,7 +1,7 @@
-"""Characters as numbers: one table, in training and in serving.
+"""Encoding of texts as character codes; one table for training and serving.
 
-Code 0 is padding, codes 1 … n are the n characters of an alphabet, and n + 1
-is any other character. Numbers and order are the published code's.
+Code 0 is padding, codes 1 … n are the n characters of an alphabet, and n + 1 is
+any other character. The numbering is that of the published code.
 """
 
 import functools
@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-# Zhang et al. (2015), as the published code orders it; the space comes last.
+# Zhang et al. (2015), in the order of the published code; the space is last.
 ALPHABET = (
     "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/|_#$%^&*~`+=<>()[]{} "
 )
@@ -17,49 +17,49 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def count(alphabet: str) -> int:
-    """Returns how many codes there are, with padding and the unknown one."""
+    """Returns the number of codes, including padding and unknown."""
     return len(alphabet) + 2
 
 
 def encode(texts: tf.Tensor, *, alphabet: str, length: int) -> tf.Tensor:
-    """Computes the codes of texts, in a graph or out of it.
+    """Encodes texts as character codes, in graph or eager mode.
 
-    A character is a code point: an accent, an emoji or a Chinese character is
-    one unknown, however many bytes it has. So is every stretch of bytes that is
-    no UTF-8.
+    A character is a code point: a combining accent, an emoji or a Chinese
+    character is one unknown, regardless of its number of bytes. Each sequence
+    of bytes that is not valid UTF-8 is one unknown too.
 
     Args:
-        texts: `[batch]`, strings in UTF-8, of any length.
-        alphabet: lower-case characters; capitals count as their small letters.
-        length: to which texts are cut or padded.
+        texts: `[batch]`, UTF-8 strings of any length.
+        alphabet: lower-case characters; upper-case ones have the same codes.
+        length: the length to which texts are cut or padded.
 
     Returns:
         `[batch, length]`, uint8.
     """
-    # No more is looked at, however long a text is: UTF-8 has 4 bytes at most.
+    # A UTF-8 character has 4 bytes at most, so that the rest is never needed.
     texts = tf.strings.substr(texts, 0, 4 * length)
     characters = tf.strings.length(texts, unit="UTF8_CHAR")
     plain = tf.equal(tf.strings.length(texts), characters)
-    # Most texts are plain: every byte is a character, or none. To take apart
-    # the others takes several times as long.
-    kinds = {_of_bytes: plain, _of_points: tf.logical_not(plain)}
+    # In most texts every character is one byte. Decoding the others takes
+    # several times as long.
+    kinds = {_encode_bytes: plain, _encode_points: tf.logical_not(plain)}
     places = [
         tf.cast(tf.where(kind)[:, 0], tf.int32) for kind in kinds.values()
     ]
     table = _table(alphabet)
     codes = [
-        of(tf.gather(texts, place), table, length)
-        for of, place in zip(kinds, places, strict=True)
+        encode_kind(tf.gather(texts, place), table, length)
+        for encode_kind, place in zip(kinds, places, strict=True)
     ]
     return tf.dynamic_stitch(places, codes)
 
 
 def decode(codes: tf.Tensor, *, alphabet: str) -> tf.Tensor:
-    """Returns texts that have these codes, `[batch]`.
+    """Decodes character codes to texts, `[batch]`.
 
     Args:
         codes: `[batch, length]`, as `encode` returns them.
-        alphabet: the same.
+        alphabet: the alphabet that `encode` used.
     """
     characters = tf.constant(["", *alphabet, _REPLACEMENT])
     return tf.strings.reduce_join(
@@ -67,7 +67,7 @@ def decode(codes: tf.Tensor, *, alphabet: str) -> tf.Tensor:
     )
 
 
-def _of_bytes(texts, table, length):
+def _encode_bytes(texts, table, length):
     known = np.full(256, table[-1])
     known[: min(128, len(table))] = table[:128]
     texts = tf.strings.substr(texts, 0, length)
@@ -80,7 +80,7 @@ def _of_bytes(texts, table, length):
     return codes.to_tensor(0, shape=[None, length])
 
 
-def _of_points(texts, table, length):
+def _encode_points(texts, table, length):
     points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
     codes = tf.ragged.map_flat_values(
         lambda point: tf.gather(
@@ -93,7 +93,7 @@ def _of_points(texts, table, length):
 
 @functools.cache
 def _table(alphabet):
-    """Returns the code of each code point, to one past the last it knows."""
+    """Returns codes by code point; the last entry is the unknown code."""
     codes = {character: i for i, character in enumerate(alphabet, 1)}
     known = {
         point: codes[chr(point).lower()]

@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, 2009).
 
-Read from the official *binary* archive or its unpacked folder, which hold no
-pickle; otherwise, if allowed, fetched by TensorFlow Datasets.
+Read from the official *binary* archive or its unpacked folder, which contain no
+pickle; without them downloaded by TensorFlow Datasets, if that is allowed.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ _CROP = augment.Crop(pad=4, flip=True)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """How the official binary files are laid out, and what is in them."""
+    """Layout and content of the official binary files."""
 
     name: str
     folder: str
@@ -36,7 +36,7 @@ class _Layout:
 
     @property
     def numbers(self):
-        """The classes, where no file names them."""
+        """Class numbers as names, for data without a file of names."""
         return tuple(map(str, range(self.classes)))
 
 
@@ -71,7 +71,7 @@ def load_cifar10(
     settings: config.Data | None = None,
 ) -> Dataset:
     """Loads CIFAR-10: 32×32 RGB images of 10 classes."""
-    del settings  # Nothing to choose.
+    del settings  # There is nothing to choose.
     return _load(_CIFAR10, data_dir, download)
 
 
@@ -95,7 +95,7 @@ def _load(layout, data_dir, download):
         raise errors.DataError(
             f"No {layout.archive} and no folder {layout.folder} in "
             f"--data_dir={data_dir!r}. Name the folder that holds one, or let "
-            "TensorFlow Datasets fetch the data with --download."
+            "TensorFlow Datasets download the data with --download."
         )
     counts = {"train": len(train), "test": len(test)}
     note = f"{len(train):,} training and {len(test):,} test images"
@@ -113,7 +113,7 @@ def _load(layout, data_dir, download):
 
 
 def _find(layout, data_dir):
-    """Returns the files by name as functions that read them, or None."""
+    """Returns functions that read the files, by name; None without files."""
     if not data_dir:
         return None
     root = pathlib.Path(data_dir)
@@ -138,8 +138,8 @@ def _folder_files(folder):
 def _archive_files(archive):
     files = {}
     try:
-        # To the end first: that is where gzip keeps its checksum, and tarfile
-        # stops before it.
+        # Decompress everything first: gzip has its checksum at the end, and
+        # tarfile does not read that far.
         content = archive.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
@@ -187,14 +187,15 @@ def _records(layout, name, content):
     if len(content) % size:
         raise errors.DataError(
             f"{name} must hold whole records of {size:,} bytes. "
-            f"Received: {len(content):,} bytes, which end within a record."
+            f"Received: {len(content):,} bytes; the last record is incomplete."
         )
     table = np.frombuffer(content, np.uint8).reshape(-1, size)
     labels = table[:, layout.label_bytes - 1].astype(np.int32)
     if labels.max() >= layout.classes:
         raise errors.DataError(
             f"{name}, record {int(labels.argmax()):,}: a label must be below "
-            f"{layout.classes}. Received: {labels.max()}. Is it {layout.name}?"
+            f"{layout.classes}. Received: {labels.max()}. Check that the files "
+            f"are those of {layout.name}."
         )
     planes = table[:, layout.label_bytes :].reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels

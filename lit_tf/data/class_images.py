@@ -1,4 +1,4 @@
-"""Images of classes as a data set: what their layouts have in common."""
+"""Images with classes as a data set: code that the layouts share."""
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,47 +22,49 @@ def dataset(
     test: np.ndarray,
     classes: Sequence[str],
     key: Mapping[str, Any],
-    beside: pathlib.Path,
+    folder: pathlib.Path,
 ) -> Dataset:
-    """Returns images and their classes as a data set, decoded where need be.
+    """Returns images and their classes as a data set; decodes them if needed.
 
     Args:
-        name: the data set's.
-        settings: the images' size.
-        images: of each a name for messages, and its file or what is in it; read
-            once or not at all.
-        labels: of each, from 0.
-        test: whether each is to test on, `[images]`.
-        classes: their names.
-        key: all that the images depend on.
-        beside: a folder, beside whose files the pixels are kept.
+        name: the data set's name.
+        settings: the size of the images.
+        images: pairs of a name for messages and a path or open file; iterated
+            over at most once.
+        labels: class number of each image, from 0.
+        test: whether each image is in the test split, `[images]`.
+        classes: names of the classes.
+        key: everything that the images depend on.
+        folder: the folder of the original files; the pixels are stored next to
+            them.
 
     Raises:
-        DataError: there are fewer than two classes, or no images to train or to
-            test on; or as `decoded.decode`.
+        DataError: if there are fewer than two classes, no training or no test
+            images; and as `decoded.decode`.
     """
     if len(classes) < 2:
         raise errors.DataError(
-            f"There must be two classes at least in {beside}/. Received: "
+            f"There must be at least two classes in {folder}/. Received: "
             f"{', '.join(classes) or 'none'}."
         )
     pixels = decoded.decode(
-        (decoded.Picture(name, file, np.zeros(0)) for name, file in images),
+        (decoded.ImageFile(name, file, np.zeros(0)) for name, file in images),
         count=len(labels),
         key=key,
-        beside=beside,
+        folder=folder,
         size=settings.image_size,
         crop=settings.crop_size,
     )
-    found = Split(pixels.pixels, np.array(labels, np.int32)[pixels.places])
-    test = np.asarray(test)[pixels.places]
-    if test.all() or not test.any():
+    everything = Split(pixels.pixels, np.array(labels, np.int32)[pixels.places])
+    is_test = np.asarray(test)[pixels.places]
+    if is_test.all() or not is_test.any():
         raise errors.DataError(
-            f"There must be images to train and to test on in {beside}/. "
-            f"Received: {np.sum(~test)} and {np.sum(test)}."
+            "There must be at least one training image and one test image in "
+            f"{folder}/. Received: {np.sum(~is_test)} and {np.sum(is_test)}."
         )
     train, test = (
-        found.take(np.flatnonzero(chosen)) for chosen in (~test, test)
+        everything.take(np.flatnonzero(chosen))
+        for chosen in (~is_test, is_test)
     )
     notes = [
         f"{len(train):,} training and {len(test):,} test images of "
@@ -70,24 +72,28 @@ def dataset(
         f"decoded in {pixels.folder}/",
     ]
     if pixels.broken:
-        notes.insert(1, f"broken and passed over: {pixels.broken:,}")
+        notes.insert(1, f"broken and skipped: {pixels.broken:,}")
     return Dataset(
         name=name,
         train=train,
         test=test,
         classes=tuple(classes),
-        stem=statistics.of(train),
+        stem=statistics.mean_and_std(train),
         crop=CROP,
         note="; ".join(notes),
     )
 
 
 def source(load) -> Source:
-    """Returns the entry of `DATASETS` that a loader makes."""
+    """Returns an entry of `DATASETS`.
+
+    Args:
+        load: the loader, as in `Source.load`.
+    """
     return Source(
         load=load,
         input_shape=lambda settings: (*[settings.image_size] * 2, 3),
-        # Only the files tell.
+        # The classes and the statistics are known from the files alone.
         classes=lambda _: (),
         stem=lambda _: {},
         crop=CROP,

@@ -1,8 +1,8 @@
-"""What a data set is: known beforehand, and arrays once loaded.
+"""Data sets: `Source` before loading, `Dataset` and its splits afterwards.
 
-Its task says what is learned of it. "classes": an example's class; its label is
-a number from 0. "images": to make of a picture one of other attributes; its
-label is 0 or 1 for each attribute, in float32.
+There are two tasks. "classes" is classification: a label is a class number from
+0. "images" is image-to-image translation of attributes: a label is 0 or 1 for
+each attribute, in float32.
 """
 
 import dataclasses
@@ -20,15 +20,17 @@ from lit_tf.data.rows import Rows
 Groups = tuple[tuple[str, ...], ...]
 
 _DEFAULTS = config.Data()
-_BLOCK = 8192  # Examples that are hashed at a time.
+_BLOCK = 8192  # Examples hashed at a time.
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Examples: inputs `[examples, ...]` as stored, and labels.
+    """Inputs and labels of some examples.
 
-    Those are `[examples]` of task "classes", of "images"
-    `[examples, attributes]`.
+    Args:
+        inputs: `[examples, ...]`, as stored.
+        labels: `[examples]` for task "classes", `[examples, attributes]` for
+            task "images".
     """
 
     inputs: np.ndarray | Rows
@@ -38,30 +40,28 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """Returns the examples at the indices, in their order."""
+        """Returns the examples at the indices, in the order of the indices."""
         return Split(self.inputs.take(indices, 0), self.labels[indices])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A data set, and the form it gives to a model.
+    """A loaded data set.
 
     Args:
-        name: its name in `DATASETS`.
-        train: what is trained on.
-        test: read once, at the end.
-        validation: set apart from the training examples, or None.
-        classes: their names, by label; or those of the attributes, by column.
-        stem: what a model's stem is built from beside the shape of an example,
-            by name. Of images, the `mean` and `std` of each channel, in raw
-            units; of texts, the `alphabet`; of pictures that become others,
-            the names of the `attributes`.
-        crop: how a training batch is varied.
-        note: a word for the user, such as that the files are not the official
-            ones.
-        task: "classes", whose labels are class numbers `[examples]`, or
-            "images": pictures become pictures, labels are their attributes
-            `[examples, attributes]`, 0 or 1 in float32, named by `classes`.
+        name: the name in `DATASETS`.
+        train: the training examples.
+        test: the test examples; read once, at the end of a run.
+        validation: examples split off the training ones; None for none.
+        classes: names of the classes by label; for task "images" names of the
+            attributes by column.
+        stem: further arguments of a model's stem, by name: for classes of
+            images `mean` and `std` of each channel in raw units; for texts
+            `alphabet`; for task "images" `attributes`, their names.
+        crop: the augmentation of training batches.
+        note: information for the user, such as that the files are not the
+            official ones; "" for none.
+        task: "classes" or "images".
         exclusive: groups of attributes of which a target has exactly one.
     """
 
@@ -78,7 +78,7 @@ class Dataset:
 
     @property
     def form(self) -> dict:
-        """The arguments that a model's builder needs."""
+        """Arguments for a model's builder: shape, classes, stem arguments."""
         return {
             "input_shape": self.train.inputs.shape[1:],
             "classes": len(self.classes),
@@ -87,7 +87,7 @@ class Dataset:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash of every example, in training order, test included."""
+        """Hash of all examples of all splits, in their order."""
         digest = hashlib.sha256()
         for split in (self.train, self.validation, self.test):
             for array in (split.inputs, split.labels) if split else ():
@@ -99,19 +99,20 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """An entry of `DATASETS`: a loader, and what is known without its files.
+    """An entry of `DATASETS`: a loader, and facts known without the files.
 
     Args:
-        load: (data_dir, download, settings) → a `Dataset` whose validation is
-            still None.
-        input_shape: settings → the shape of one example.
-        classes: settings → `Dataset.classes`, or numbers in the place of names
-            that are in the files; () where only those tell how many there are.
-        stem: settings → `Dataset.stem`.
-        crop: how a training batch is varied.
+        load: function of (data_dir, download, settings) that returns a
+            `Dataset` without validation split.
+        input_shape: function of the settings that returns an example's shape.
+        classes: function of the settings that returns `Dataset.classes`, with
+            numbers instead of names that are in the files; () if the number of
+            classes is known from the files alone.
+        stem: function of the settings that returns `Dataset.stem`.
+        crop: the augmentation of training batches.
         task: "classes" or "images".
-        exclusive: settings → `Dataset.exclusive`.
-        resized: whether images of any size are made to be `image_size`.
+        exclusive: function of the settings that returns `Dataset.exclusive`.
+        resized: whether images of any size are resized to `image_size`.
     """
 
     load: Callable[[str, bool, config.Data], Dataset]
@@ -124,19 +125,19 @@ class Source:
     resized: bool = False
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
-        """Returns the arguments that a model's builder needs.
+        """Returns the arguments for a model's builder without loading files.
 
-        Those of `Dataset.form`, of what these settings would load.
+        They equal `Dataset.form` of the data set that `settings` would load.
 
         Raises:
-            SettingsError: only the data set's files tell how many classes it
-                has.
+            SettingsError: if the number of classes is known from the data
+                set's files alone.
         """
         classes = self.classes(settings)
         if not classes:
             raise errors.SettingsError(
                 "`dataset` must be one whose classes are known without its "
-                "files. Received: one of which only the files tell."
+                "files. Received: one whose classes only the files name."
             )
         return {
             "input_shape": self.input_shape(settings),
@@ -152,13 +153,13 @@ class Source:
         seed: int,
         settings: config.Data = _DEFAULTS,
     ) -> Dataset:
-        """Returns random bytes and labels in this form, to train on.
+        """Returns random training examples in the form of this data set.
 
         Args:
-            name: what the data set calls itself.
-            examples: how many; there are none to test on.
-            seed: of bytes and labels.
-            settings: of what would be loaded.
+            name: the name of the returned data set.
+            examples: number of training examples; the test split is empty.
+            seed: seed of bytes and labels.
+            settings: settings of the data set that is imitated.
 
         Raises:
             SettingsError: as `form`.

@@ -1,7 +1,7 @@
-"""Pictures as pixels in a file: decoded once, and remembered by their facts.
+"""Decoded images in a file: decoded once, then found by their key.
 
-A square is cut out of the centre and resized, as torchvision's `CenterCrop` and
-`Resize` do with a picture of Pillow's.
+A square is cropped from the centre and resized, as torchvision's `CenterCrop`
+and `Resize` do with a Pillow image.
 """
 
 import concurrent.futures
@@ -20,19 +20,19 @@ from lit_tf import errors
 from lit_tf.data import derived_files, rows
 from lit_tf.utils import atomic_files
 
-_FORMAT = 1  # To be raised when what is kept changes its meaning.
-_BLOCK = 512  # Pictures in memory at a time.
-_BROKEN = 0.01  # Above this fraction something else is wrong.
+_FORMAT = 1  # Increase it when the meaning of the stored files changes.
+_BLOCK = 512  # Images in memory at a time.
+_BROKEN = 0.01  # A larger fraction of broken images has another cause.
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
-    """One that is to be decoded.
+class ImageFile:
+    """An image to decode.
 
     Args:
-        name: for messages.
-        file: its path, or what is in it.
-        values: of its attributes, `[attributes]`, 0 or 1.
+        name: the name for messages.
+        file: the path, or an open file.
+        values: values of the attributes, `[attributes]`, 0 or 1.
     """
 
     name: str
@@ -42,14 +42,14 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """The pictures that could be read.
+    """The images that could be decoded.
 
     Args:
-        pixels: `[pictures, size, size, 3]`, RGB, uint8.
-        labels: `[pictures, attributes]`, 0 or 1, uint8.
-        places: of each among all that were given, `[pictures]`.
-        broken: how many could not be read.
-        folder: where they are.
+        pixels: `[images, size, size, 3]`, RGB, uint8.
+        labels: values of the attributes, `[images, attributes]`, 0 or 1, uint8.
+        places: position of each image in the input order, `[images]`.
+        broken: number of images that could not be decoded.
+        folder: the folder that holds them.
     """
 
     pixels: rows.Rows
@@ -60,63 +60,64 @@ class Decoded:
 
 
 def decode(
-    pictures: Iterable[Picture],
+    images: Iterable[ImageFile],
     *,
     count: int,
     key: Mapping[str, Any],
-    beside: pathlib.Path,
+    folder: pathlib.Path,
     size: int,
     crop: int,
 ) -> Decoded:
-    """Returns the pixels of pictures, decoded where nobody had yet.
+    """Returns decoded images; decodes them unless an earlier call did.
 
     Args:
-        pictures: read once or not at all.
-        count: how many there are.
-        key: all that they depend on.
-        beside: a folder, beside whose files they are kept.
-        size: the side in pixels of what is returned.
-        crop: the side in pixels of the square that is cut out first; 0, and of
-            a picture that is smaller, its largest square.
+        images: the images; iterated over at most once.
+        count: the number of images.
+        key: everything that the images depend on.
+        folder: the folder of the original files; the pixels are stored next to
+            them.
+        size: side of a returned image in pixels.
+        crop: side in pixels of the square that is cropped before resizing. If
+            it is 0 or larger than the image, the largest square is cropped.
 
     Raises:
-        DataError: more than one in a hundred is broken, or there is no room.
+        DataError: if more than one image in a hundred is broken, or the disk
+            has no room.
     """
 
-    def read(folder, facts):
-        places = np.load(folder / "places.npy", allow_pickle=False)
+    def read(place, facts):
+        places = np.load(place / "places.npy", allow_pickle=False)
         shape = (len(places), size, size, 3)
         return Decoded(
-            pixels=derived_files.map_rows(folder / "pixels.bin", shape),
-            labels=np.load(folder / "labels.npy", allow_pickle=False),
+            pixels=derived_files.map_rows(place / "pixels.bin", shape),
+            labels=np.load(place / "labels.npy", allow_pickle=False),
             places=places,
             broken=facts["broken"],
-            folder=folder,
+            folder=place,
         )
 
+    # Another name would not find what earlier versions stored.
     return derived_files.load_or_create(
         "pictures",
         {**key, "format": _FORMAT, "size": size, "crop": crop},
-        source=beside,
+        source=folder,
         read=read,
-        write=functools.partial(_write, pictures, count, size, crop),
+        write=functools.partial(_write, images, count, size, crop),
     )
 
 
-def _write(pictures, count, size, crop, folder):
-    print(
-        f"decoding {count:,} pictures once, to {folder.parent}/ …", flush=True
-    )
+def _write(images, count, size, crop, folder):
+    print(f"decoding {count:,} images once, to {folder.parent}/ …", flush=True)
 
-    def attempt(picture):
+    def attempt(image):
         try:
-            return _pixels(picture.file, size, crop)
-        except Exception as error:  # Whatever a broken file provokes.
+            return _pixels(image.file, size, crop)
+        except Exception as error:  # Broken files raise many kinds of errors.
             return error
 
     labels, places, broken = [], [], []
-    numbered = enumerate(pictures)
-    # Pillow decodes and resizes without Python's lock: threads are enough.
+    numbered = enumerate(images)
+    # Pillow releases Python's lock to decode and resize: threads suffice.
     with (
         (folder / "pixels.bin").open("wb") as file,
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -124,13 +125,13 @@ def _write(pictures, count, size, crop, folder):
         length = count * size * size * 3
         atomic_files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):
-            found = pool.map(attempt, (picture for _, picture in block))
-            for (place, picture), pixels in zip(block, found, strict=True):
+            results = pool.map(attempt, (image for _, image in block))
+            for (place, image), pixels in zip(block, results, strict=True):
                 if isinstance(pixels, Exception):
-                    broken.append((picture.name, pixels))
+                    broken.append((image.name, pixels))
                     continue
                 file.write(pixels)
-                labels.append(picture.values)
+                labels.append(image.values)
                 places.append(place)
         file.truncate()
         file.flush()
@@ -138,7 +139,7 @@ def _write(pictures, count, size, crop, folder):
     if len(broken) > _BROKEN * count:
         name, reason = broken[0]
         raise errors.DataError(
-            f"{len(broken):,} of {count:,} pictures cannot be decoded, more "
+            f"{len(broken):,} of {count:,} images cannot be decoded, more "
             f"than {_BROKEN:.0%}. The first: {name} ({errors.line(reason)})."
         )
     np.save(folder / "labels.npy", np.array(labels, np.uint8))
@@ -152,13 +153,13 @@ def _pixels(file, size, crop):
     side = min(image.size)
     side = min(crop or side, side)
     left, top = (round((length - side) / 2) for length in image.size)
-    # Cut out first: `resize` with a box would look beyond its borders.
+    # Crop first: `resize` with a box would read pixels outside it.
     square = image.crop((left, top, left + side, top + side))
     return square.resize((size, size), Image.Resampling.BILINEAR).tobytes()
 
 
 def _rgb(image):
-    if image.mode.startswith("I;16"):  # `convert` would take most for white.
+    if image.mode.startswith("I;16"):  # `convert` would clip most to white.
         deep = np.asarray(image) >> 8
         image = Image.fromarray(deep.astype(np.uint8))
     return image.convert("RGB")

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: real data that needs no download."""
+"""scikit-learn's handwritten digits: real images without a download."""
 
 import numpy as np
 
@@ -16,10 +16,14 @@ def load(
 ) -> Dataset:
     """Loads 1,797 grey 8×8 images of 0 … 16 (UCI, Alpaydin & Kaynak, 1998).
 
-    They come without a split. Every fifth is a test image, so that each of the
-    writers, who follow one another, is in train and in test.
+    They have no official split. Every fifth image is a test image: the images
+    are ordered by writer, so that each writer is in both splits.
+
+    Args:
+        data_dir: not used; scikit-learn contains the images.
+        download: not used.
+        settings: not used.
     """
-    # Nothing to look for, nothing to fetch, nothing to choose.
     del data_dir, download, settings
     from sklearn import datasets
 
@@ -42,6 +46,6 @@ SOURCE = Source(
     input_shape=lambda _: (8, 8, 1),
     classes=lambda _: tuple("0123456789"),
     stem=lambda _: _STEM,
-    # Their ink fills the image: shifting it would cut it off.
+    # The digits fill the image: a shift would cut parts off.
     crop=augment.Crop(),
 )

@@ -1,6 +1,6 @@
-"""Texts as codes in a file: made once of a table, and remembered by its hash.
+"""Encoded texts in a file: encoded once, then found by the table's hash.
 
-There is one for each table, alphabet and length (see `kept`).
+There is one file for each table, alphabet and text length.
 """
 
 import dataclasses
@@ -14,18 +14,18 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.data import characters, derived_files, rows, tables
 
-_FORMAT = 1  # To be raised when what is kept changes its meaning.
+_FORMAT = 1  # Increase it when the meaning of the stored files changes.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """A table's codes, its labels, and what was noticed.
+    """The encoded texts of a table.
 
     Args:
         codes: `[rows, length]`, uint8.
-        labels: `[rows]`, from 0.
-        replaced: bytes that were no UTF-8.
-        folder: where they are.
+        labels: class numbers, `[rows]`, from 0.
+        replaced: number of bytes that were not valid UTF-8.
+        folder: the folder that holds the files.
     """
 
     codes: rows.Rows
@@ -37,16 +37,16 @@ class Encoded:
 def encode(
     table: tables.Table, *, alphabet: str, length: int, classes: int | None
 ) -> Encoded:
-    """Returns a table's codes, read from it where nobody had yet.
+    """Returns a table's codes; encodes the table unless an earlier call did.
 
     Args:
-        table: labels and texts.
-        alphabet: of `characters.encode`.
-        length: of an encoded text.
-        classes: the largest label, or None for any.
+        table: the table of labels and texts.
+        alphabet: the alphabet of `characters.encode`.
+        length: the length of an encoded text in characters.
+        classes: the largest label allowed in the table; None for any.
 
     Raises:
-        DataError: the table is empty or damaged, or there is no room.
+        DataError: if the table is empty or damaged, or the disk has no room.
     """
     key = {
         "format": _FORMAT,
@@ -88,7 +88,7 @@ def _write(table, key, folder):
         for some in tables.read(
             table, classes=key["classes"], replaced=replaced
         ):
-            # What lies behind the cut need not become a tensor.
+            # Cut long texts here, so that the tensors stay small.
             texts = [text[: key["length"]] for text in some.texts]
             file.write(encode(tf.constant(texts)).numpy())
             labels.append(np.array(some.labels, np.int32))

@@ -1,12 +1,12 @@
-"""Anybody's own pictures, and a list of their attributes."""
+"""The user's own images with a list of their attributes."""
 
 from lit_tf import config, errors
-from lit_tf.data import images, listings
+from lit_tf.data import attribute_images, held_out, image_files, listings
 from lit_tf.data.dataset import Dataset
 
 _LIST = "attributes.csv"
 _FOLDER = "images"
-_HABIT = images.Habit(name="image_folder")
+_DEFAULTS = attribute_images.Defaults(name="image_folder")
 
 
 def load(
@@ -14,28 +14,35 @@ def load(
     download: bool = False,
     settings: config.Data | None = None,
 ) -> Dataset:
-    """Loads the pictures of an attributes.csv, in images/ or beside it.
+    """Loads the images listed in attributes.csv, from images/ or next to it.
 
-    A tenth of them, at most 1,999, is to test on: always the same ones of a
-    list as long.
+    A tenth of the images, at most 1,999, is the test split (`held_out.draw`).
+
+    Args:
+        data_dir: the folder with the list and the images.
+        download: not used.
+        settings: the attributes, and the size of the images.
+
+    Raises:
+        DataError: if the list or images are missing or damaged.
     """
-    del download  # They are nobody else's.
+    del download  # The user's own files cannot be downloaded.
     settings = settings or config.Data(dataset="image_folder")
-    root = images.root(data_dir)
+    root = image_files.data_folder(data_dir)
     if root is None or not (root / _LIST).is_file():
         raise errors.DataError(
             f"No {_LIST} in --data_dir={data_dir!r}. Name the folder that "
-            f"holds it and the pictures, in {_FOLDER}/ or beside it; "
-            "--download cannot fetch your own."
+            f"holds it and the images, in {_FOLDER}/ or next to it; "
+            "--download cannot fetch your own images."
         )
     listing = listings.read_csv(root / _LIST)
     inner = root / _FOLDER
-    found = images.collection(
+    collected = attribute_images.collection(
         listing,
         inner if inner.is_dir() else root,
-        test=images.drawn(len(listing.names)),
+        test=held_out.draw(len(listing.names)),
     )
-    return images.dataset(_HABIT, settings, found)
+    return attribute_images.dataset(_DEFAULTS, settings, collected)
 
 
-SOURCE = images.source(_HABIT, load)
+SOURCE = attribute_images.source(_DEFAULTS, load)

@@ -1,4 +1,4 @@
-"""Lists of pictures and their attributes, in the layouts that people have."""
+"""Readers of files that list images and their attributes."""
 
 import csv
 import dataclasses
@@ -15,13 +15,13 @@ _TEST = {"0": False, "1": False, "2": True}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What a file says of pictures.
+    """Names and attributes of images, read from a file.
 
     Args:
         source: the file.
-        names: of the pictures, in its order.
-        attributes: their names, in its order.
-        values: `[pictures, attributes]`, 0 or 1, uint8.
+        names: names of the images, in the file's order.
+        attributes: names of the attributes, in the file's order.
+        values: `[images, attributes]`, 0 or 1, uint8.
     """
 
     source: pathlib.Path
@@ -31,12 +31,12 @@ class Listing:
 
 
 def read_csv(path: pathlib.Path) -> Listing:
-    """Reads commas between values: a header, then a row a picture.
+    """Reads a CSV file: a header, then one row for each image.
 
-    The first column is the name of a picture; every other is an attribute.
+    The first column is the image's name; each other column is an attribute.
 
     Raises:
-        DataError: the file is not like that; the message names the line.
+        DataError: if the file has another form; the message names the line.
     """
     with _opened(path) as file:
         reader = csv.reader(file, skipinitialspace=True)
@@ -51,10 +51,12 @@ def read_csv(path: pathlib.Path) -> Listing:
 
 
 def read_celeba(path: pathlib.Path) -> Listing:
-    """Reads blanks between values: a count, the attributes, a row a picture.
+    """Reads CelebA's list: number of rows, attributes, one row for each image.
+
+    Values are separated by blanks.
 
     Raises:
-        DataError: the file is not like that; the message names the line.
+        DataError: if the file has another form; the message names the line.
     """
     with _opened(path) as file:
         count, header = file.readline().strip(), file.readline().split()
@@ -62,26 +64,26 @@ def read_celeba(path: pathlib.Path) -> Listing:
     rows = len(listing.names)
     if not count.isdecimal() or int(count) != rows:
         raise errors.DataError(
-            f"{path.name}, line 1: it must be the number of rows, {rows}. "
+            f"{path.name}, line 1: must be the number of rows, {rows}. "
             f"Received: {count[:40]!r}."
         )
     return listing
 
 
 def read_partition(path: pathlib.Path, names: Iterable[str]) -> np.ndarray:
-    """Reads which pictures are to test on: a row each, its name and 0, 1 or 2.
+    """Reads CelebA's partition: rows of an image's name and 0, 1 or 2.
 
-    0 is to train on, 1 to validate on, 2 to test on.
+    0 is training, 1 validation, 2 test.
 
     Args:
         path: the file.
-        names: of the pictures.
+        names: names of the images.
 
     Returns:
-        Whether each of them is to test on, `[pictures]`.
+        Whether each image is in the test split, `[images]`.
 
     Raises:
-        DataError: a row is not like that, or there is none of a picture.
+        DataError: if a row has another form, or an image has no row.
     """
     parts = {}
     with _opened(path) as file:
@@ -95,8 +97,8 @@ def read_partition(path: pathlib.Path, names: Iterable[str]) -> np.ndarray:
     missing = [name for name in names if name not in parts]
     if missing:
         raise errors.DataError(
-            f"{path.name} must have a row of every picture. Received: none of "
-            f"{len(missing):,}, the first {missing[0]}."
+            f"{path.name} must have a row for every image. Received: no row "
+            f"for {len(missing):,} images, the first {missing[0]}."
         )
     return np.array([parts[name] for name in names])
 
@@ -106,23 +108,23 @@ def _opened(path):
 
 
 def _lines(file, *, start):
-    """Yields the number and the words of each line that has any."""
+    """Yields the number and the words of each line that is not blank."""
     for line, text in enumerate(file, start):
         if words := text.split():
             yield line, words
 
 
 def _listing(path, attributes, rows):
-    """Returns a checked listing of rows, (line, [name, value, ...])."""
+    """Checks rows of (line, [name, value, ...]) and returns their listing."""
     if not attributes or not all(attributes):
         raise errors.DataError(
-            f"{path.name}: its header must name one attribute or more. "
+            f"{path.name}: the header must name at least one attribute. "
             f"Received: {', '.join(attributes)[:80]!r}."
         )
     if len(set(attributes)) < len(attributes):
         twice = max(attributes, key=attributes.count)
         raise errors.DataError(
-            f"{path.name}: its header must name an attribute once. Received: "
+            f"{path.name}: the header must name each attribute once. Received: "
             f"{twice} again."
         )
     names, values = {}, bytearray()
@@ -130,8 +132,8 @@ def _listing(path, attributes, rows):
         if len(words) != len(attributes):
             raise errors.DataError(
                 f"{path.name}, line {line}: a row must have a name and "
-                f"{len(attributes)} values, as the header has attributes. "
-                f"Received: {len(words)} values."
+                f"{len(attributes)} values, one for each attribute in the "
+                f"header. Received: {len(words)} values."
             )
         try:
             values += bytes(map(_VALUES.__getitem__, words))
@@ -143,11 +145,11 @@ def _listing(path, attributes, rows):
             ) from None
         if names.setdefault(name, line) != line:
             raise errors.DataError(
-                f"{path.name}, line {line}: a picture must have one row. "
+                f"{path.name}, line {line}: an image must have one row. "
                 f"Received: {name}, of line {names[name]}, again."
             )
     if not names:
-        raise errors.DataError(f"{path} lists no pictures.")
+        raise errors.DataError(f"{path} lists no images.")
     return Listing(
         source=path,
         names=tuple(names),

@@ -1,21 +1,21 @@
-"""Normalisations by name or by numbers: what a stem subtracts and divides by.
+"""Normalization of images by name or by numbers: mean and standard deviation.
 
-Published weights say it of pixels divided by 255, as PyTorch's transforms do;
-our stems take raw pixels, so that everything here ends in raw units.
+Published weights state them for pixels divided by 255, as PyTorch's transforms
+do. The stems of `lit_tf` take raw pixels: results here are in raw units.
 """
 
 from collections.abc import Sequence
 
 from lit_tf import config, data, errors
 
-# name → mean and std of each channel, of pixels divided by 255.
+# Mean and std of each channel, for pixels divided by 255.
 NORMALIZATIONS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 
 
 def names() -> tuple[str, ...]:
-    """Returns the names that `resolve` knows."""
+    """Returns the names that `resolve` accepts."""
     images = [name for name in data.DATASETS if "mean" in _stem(name)]
     return ("none", *NORMALIZATIONS, *images)
 
@@ -24,15 +24,15 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
     """Returns the `mean` and `std` of each channel, in raw units.
 
     Args:
-        text: "none" (pixels enter as they are), a name of `NORMALIZATIONS`, a
-            data set (its own), or numbers with commas between them: the mean
-            of each channel, then the standard deviation of each, of pixels
-            divided by 255.
-        channels: of the images.
+        text: "none" (pixels are unchanged), a name in `NORMALIZATIONS`, the
+            name of a data set (its own normalization), or numbers separated by
+            commas: the means of all channels, then their standard deviations,
+            for pixels divided by 255.
+        channels: number of channels of the images.
 
     Raises:
-        SettingsError: it is no name and no such numbers, or of another number
-            of channels.
+        SettingsError: if the text is neither a name nor such numbers, or the
+            number of channels differs.
     """
     if text == "none":
         return {"mean": (0.0,) * channels, "std": (1.0,) * channels}
@@ -45,8 +45,8 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
     if not len(mean) == len(std) == channels:
         raise errors.SettingsError(
             f"`normalization` must give {channels} means and {channels} "
-            f"standard deviations, one a channel. Received: {text!r}, with "
-            f"{len(mean)} and {len(std)}."
+            "standard deviations, one for each channel. Received: "
+            f"{text!r}, with {len(mean)} and {len(std)}."
         )
     return {"mean": mean, "std": std}
 
@@ -65,15 +65,14 @@ def _numbers(text):
     except ValueError:
         known = errors.unknown("normalization", text, names())
         raise errors.SettingsError(
-            f"{known} Or a mean, then a standard deviation of each channel, "
-            "with commas between them."
+            f"{known} Or give the mean of each channel, then the standard "
+            "deviation of each, separated by commas."
         ) from None
     half = len(values) // 2
     mean, std = values[:half], values[half:]
     if not all(0 <= m <= 1 for m in mean) or not all(0 < s <= 1 for s in std):
         raise errors.SettingsError(
             "`normalization` takes means in [0, 1], then standard deviations "
-            "in (0, 1], of pixels divided by 255. Received: "
-            f"{text!r}."
+            f"in (0, 1], for pixels divided by 255. Received: {text!r}."
         )
     return mean, std

@@ -1,4 +1,4 @@
-"""Texts and their classes: Amazon Reviews (Zhang et al., 2015), or your own."""
+"""Texts with classes: Amazon Reviews (Zhang et al., 2015), or own tables."""
 
 import dataclasses
 
@@ -13,13 +13,13 @@ _STEM = {"alphabet": characters.ALPHABET}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """Where the official files are, and what is in them.
+    """Location and content of the official files.
 
     Args:
-        name: of the data set.
-        folder: of its tables, and of their archive.
-        classes: their names; () where the tables tell how many there are.
-        official: rows to train and to test on; () where there are none.
+        name: the data set's name.
+        folder: name of the folder of the tables, and of their archive.
+        classes: names of the classes; () if they are read from the tables.
+        official: official numbers of training and of test rows; () for none.
     """
 
     name: str
@@ -33,11 +33,20 @@ class _Layout:
         download: bool = False,
         settings: config.Data | None = None,
     ) -> Dataset:
-        """Loads train.csv and test.csv as codes, encoded once."""
-        del download  # TensorFlow Datasets has none of these.
+        """Loads train.csv and test.csv; encodes them unless done before.
+
+        Args:
+            data_dir: the folder or the archive with the tables.
+            download: not used.
+            settings: the length of texts.
+
+        Raises:
+            DataError: if a table is missing or damaged.
+        """
+        del download  # TensorFlow Datasets has no such tables.
         settings = settings or config.Data(dataset=self.name)
-        found = tables.find(data_dir, self.folder) if data_dir else None
-        if found is None:
+        pair = tables.find(data_dir, self.folder) if data_dir else None
+        if pair is None:
             archive = f", no {self.folder}.tar.gz" if self.folder else ""
             raise errors.DataError(
                 f"No train.csv and test.csv{archive} in "
@@ -46,9 +55,9 @@ class _Layout:
             )
         how = {"alphabet": characters.ALPHABET, "length": settings.text_length}
         known = len(self.classes) or None
-        train = encoded.encode(found[0], classes=known, **how)
+        train = encoded.encode(pair[0], classes=known, **how)
         classes = self.classes or _classes(train.labels)
-        test = encoded.encode(found[1], classes=len(classes), **how)
+        test = encoded.encode(pair[1], classes=len(classes), **how)
         return Dataset(
             name=self.name,
             train=Split(train.codes, train.labels),
@@ -68,19 +77,20 @@ class _Layout:
         replaced = train.replaced + test.replaced
         if replaced:
             note += (
-                f"; {replaced:,} bytes that are no UTF-8 were taken for "
-                "unknown characters"
+                f"; {replaced:,} bytes that are not valid UTF-8 were replaced "
+                "by unknown characters"
             )
         return f"{note}; encoded in {train.folder.parent}/"
 
 
 def _classes(labels):
-    """Returns the names of the classes that a training table has."""
+    """Returns the names of the classes in a training table."""
     counts = np.bincount(labels)
     if not counts.all():
         raise errors.DataError(
             f"train.csv must have rows of every class from 1 to {len(counts)}, "
-            f"its largest label. Received: none of {int(counts.argmin()) + 1}."
+            "its largest label. Received: no rows of class "
+            f"{int(counts.argmin()) + 1}."
         )
     return tuple(str(i) for i in range(1, len(counts) + 1))
 

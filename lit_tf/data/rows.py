@@ -1,4 +1,4 @@
-"""Rows of a file: read when they are asked for, and not kept."""
+"""Rows of a file that are read on demand and not kept in memory."""
 
 import mmap
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 
 class Rows:
-    """Looks like an array `[rows, ...]`, and is one only piece by piece.
+    """An array-like `[rows, ...]` that reads its rows from a file.
 
-    The file is mapped into memory, and what was read of it is given back at
-    once: however large it is, and whatever is read, it takes no room.
+    The file is mapped into memory. Pages are released after every read, so that
+    memory use does not grow with the file or with the number of reads.
 
     Args:
-        file: all rows, mapped.
-        index: which of them, in which order; None for all.
+        file: all rows, as a memory map.
+        index: numbers of the rows to use, in order; None for all.
     """
 
     nbytes = 0  # In memory.
@@ -31,19 +31,22 @@ class Rows:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Reads rows: one, a slice, or those at an array of indices."""
+        """Reads one row, a slice of rows, or rows at an array of indices."""
         places = key if self._index is None else self._index[key]
-        found = np.array(self._file[places])
-        if len(self):  # The pages stay in the system's cache, not in ours.
+        result = np.array(self._file[places])
+        if len(self):  # The pages stay in the system's page cache.
             self._file._mmap.madvise(mmap.MADV_DONTNEED)
-        return found
+        return result
 
     def take(self, indices: np.ndarray, axis: int = 0) -> "Rows":
-        """Returns the rows at the indices, unread.
+        """Returns the rows at the indices, without reading them.
 
         Args:
-            indices: of these rows.
-            axis: 0; rows are all there is to choose.
+            indices: positions in these rows.
+            axis: must be 0; only rows can be selected.
+
+        Raises:
+            ValueError: if `axis` is not 0.
         """
         if axis:
             raise ValueError(f"`axis` must be 0. Received: axis={axis}.")

@@ -1,7 +1,7 @@
-"""Tables of texts: CSV, as published, compressed or in an archive.
+"""Tables of texts: CSV files, plain, compressed or in an archive.
 
-A row is a label from 1 and one or more columns of text, in quotes; a quote
-within a text is doubled, and a line's end is written as a backslash and an n.
+A row is a label from 1 and one or more columns of text in quotes. A quote
+within a text is doubled. A line break is written as a backslash and an n.
 """
 
 import codecs
@@ -23,20 +23,21 @@ _OPENERS = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 _BATCH = 1024
 _PIECE = 2**20
-# A quote that is never closed must not read a whole file into memory.
+# A missing closing quote must not read a whole file into memory.
 _LONGEST = 100_000_000
-_LARGEST = 1_000_000  # A label, where nobody says how many classes there are.
+_LARGEST = 1_000_000  # Largest label if the number of classes is unknown.
 _DAMAGES = (zlib.error, lzma.LZMAError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table that was found.
+    """A table of labels and texts.
 
     Args:
         name: `train.csv` or `test.csv`.
-        source: the file that holds it.
-        archived: whether that is an archive, in whatever folder it is there.
+        source: the file that contains the table.
+        archived: whether `source` is an archive. The table may be in any of its
+            folders.
     """
 
     name: str
@@ -45,23 +46,23 @@ class Table:
 
     @property
     def digest(self) -> str:
-        """A hash of the file that holds it."""
+        """SHA-256 of the file that contains the table."""
         with self.source.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[io.BufferedIOBase]:
-        """Opens the table's bytes, whatever they are packed in.
+        """Opens the table's uncompressed bytes.
 
         Raises:
-            DataError: the file is damaged or cut off, which may be known only
-                at its end; or an archive does not hold the table.
+            DataError: if the file is damaged or truncated, which may be raised
+                only at its end; or if an archive does not contain the table.
         """
         try:
             if self.archived:
                 with tarfile.open(self.source) as archive:
                     yield self._extracted(archive)
-                    # Whatever packs it has a checksum at the very end.
+                    # Compressed archives have a checksum at the very end.
                     while archive.fileobj.read(_PIECE):
                         pass
             else:
@@ -83,25 +84,25 @@ class Table:
 
 @dataclasses.dataclass
 class Rows:
-    """Some rows of a table: labels from 0, and texts."""
+    """A batch of rows: labels from 0, and texts."""
 
     labels: list[int] = dataclasses.field(default_factory=list)
     texts: list[str] = dataclasses.field(default_factory=list)
 
 
 def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
-    """Returns the training and the test table of a folder or an archive.
+    """Finds the training and the test table.
 
     Args:
-        data_dir: a folder that holds them, their folder or its archive; or an
-            archive.
-        folder: the name of their own folder, and of its archive.
+        data_dir: an archive; or a folder that contains the tables, their own
+            folder, or its archive.
+        folder: name of the tables' own folder, and of its archive; "" for none.
 
     Returns:
-        None where there is neither.
+        Both tables, or None if there is neither.
 
     Raises:
-        DataError: `data_dir` does not exist, or holds one of the two alone.
+        DataError: if `data_dir` does not exist or contains one table alone.
     """
     root = pathlib.Path(data_dir)
     if not root.exists():
@@ -125,18 +126,19 @@ def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
 def read(
     table: Table, *, classes: int | None, replaced: list[int]
 ) -> Iterator[Rows]:
-    """Reads a table, a thousand rows at a time.
+    """Reads a table, about a thousand rows at a time.
 
-    Bytes that are no UTF-8 become replacement characters.
+    Bytes that are not valid UTF-8 become replacement characters.
 
     Args:
-        table: what is read.
-        classes: the largest label, or None for any.
-        replaced: the first number of it is raised by the bytes that were.
+        table: the table.
+        classes: the largest label allowed; None for any.
+        replaced: a counter: its first entry grows by the number of replaced
+            bytes.
 
     Raises:
-        DataError: the file is damaged, or a row is not as it should be; the
-            message names its line.
+        DataError: if the file is damaged or a row has another form; the message
+            names the line.
     """
 
     def replace(error):
@@ -173,7 +175,7 @@ def _batches(table, lines, classes):
     except csv.Error as error:
         raise errors.DataError(
             f"{table.name}, line {before + 1}: every quote must be closed, and "
-            f"one within a text doubled ({error})."
+            f"a quote within a text must be doubled ({error})."
         ) from None
     except _RowError as error:
         raise errors.DataError(
@@ -190,7 +192,7 @@ class _RowError(ValueError):
 def _checked(row, classes):
     if len(row) < 2:
         raise _RowError(
-            "a row must have a label and a text at least. Received: one column."
+            "a row must have at least a label and a text. Received: one column."
         )
     try:
         label = int(row[0])

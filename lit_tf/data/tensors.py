@@ -1,4 +1,4 @@
-"""Anybody's own `tf.data.Dataset`, as a data set."""
+"""The user's own `tf.data.Dataset` objects as a data set."""
 
 from collections.abc import Sequence
 
@@ -23,24 +23,25 @@ def collected(
 ) -> Dataset:
     """Reads `tf.data.Dataset`s into memory, for `experiment.compress`.
 
-    A run that is to be resumed bit by bit, on however many replicas, chooses
-    its examples by number, which a stream cannot give.
+    They are not read as streams: a run that can be resumed exactly, on any
+    number of replicas, selects its examples by number.
 
     Args:
-        train: of single examples, (input, class number from 0); finite.
-        test: likewise, read once, at the end.
-        validation: likewise; by default none.
-        classes: their names, by number; by default the numbers.
-        name: what the data set is called in reports.
-        crop: how a training batch of images is varied.
+        train: the training examples: finite, not batched, each a pair of an
+            input and a class number from 0.
+        test: the test examples, in the same form; read once, at the end.
+        validation: the validation examples, in the same form; None for none.
+        classes: names of the classes, by number; the numbers by default.
+        name: the data set's name in reports.
+        crop: the augmentation of training batches of images; none by default.
 
     Raises:
-        DataError: examples are not of one shape, labels are no class numbers,
-            or a split is empty.
+        DataError: if examples differ in shape, labels are not class numbers, or
+            a split is empty.
     """
     splits = {
-        which: _split(which, dataset)
-        for which, dataset in (
+        part: _split(part, dataset)
+        for part, dataset in (
             ("train", train),
             ("test", test),
             ("validation", validation),
@@ -51,25 +52,25 @@ def collected(
     names = tuple(classes) or tuple(map(str, range(count)))
     if not 2 <= count <= len(names):
         raise errors.DataError(
-            "There must be two classes at least, and a name for each. "
+            "There must be at least two classes, and a name for each. "
             f"Received: labels up to {count - 1}, and {len(names)} names."
         )
     shapes = {split.inputs.shape[1:] for split in splits.values()}
     if len(shapes) > 1:
         raise errors.DataError(
-            "Inputs must be of one shape in every split. Received: "
+            "Inputs of all splits must have one shape. Received: "
             f"{' and '.join(map(str, sorted(shapes)))}."
         )
     return Dataset(
         name=name,
         **splits,
         classes=names,
-        stem=statistics.of(splits["train"]),
+        stem=statistics.mean_and_std(splits["train"]),
         crop=crop,
     )
 
 
-def _split(which, dataset):
+def _split(part, dataset):
     inputs, labels = [], []
     try:
         for example, label in dataset.as_numpy_iterator():
@@ -78,13 +79,13 @@ def _split(which, dataset):
         inputs, labels = np.stack(inputs), np.array(labels)
     except (TypeError, ValueError) as error:
         raise errors.DataError(
-            f"`{which}` must be of examples (input, label), all of one shape "
-            f"and unbatched ({errors.line(error)})."
+            f"`{part}` must hold unbatched examples (input, label) of one "
+            f"shape ({errors.line(error)})."
         ) from error
-    whole = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
-    if not whole or labels.min() < 0:
+    integers = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
+    if not integers or labels.min() < 0:
         raise errors.DataError(
-            f"Labels of `{which}` must be whole numbers from 0. Received: "
+            f"Labels of `{part}` must be whole numbers from 0. Received: "
             f"{labels.dtype} of shape {labels.shape[1:]}."
         )
     return Split(inputs, labels.astype(np.int32))

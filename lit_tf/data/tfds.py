@@ -1,4 +1,4 @@
-"""TensorFlow Datasets: what is fetched, and any of them by name."""
+"""TensorFlow Datasets: downloads, and image classes under `tfds:` names."""
 
 import difflib
 import functools
@@ -8,29 +8,29 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, images
+from lit_tf.data import class_images, held_out
 from lit_tf.data.dataset import Source
 
 PREFIX = "tfds:"
-# Where examples to test on may be, the first that is there.
+# Possible test splits; the first that exists is used.
 _TEST = ("test", "validation")
 
 
 def prepared(name: str, data_dir: str, *, download: bool):
-    """Returns the builder of a data set whose files are there.
+    """Returns the builder of a data set whose files are ready.
 
     Args:
-        name: as TensorFlow Datasets knows it, perhaps with a configuration and
-            a version: `beans`, `imagenet_resized/32x32:0.1.0`.
-        data_dir: where it keeps its files; "" for its own place.
-        download: whether they may be fetched.
+        name: the name in TensorFlow Datasets, optionally with a configuration
+            and a version: `beans`, `imagenet_resized/32x32:0.1.0`.
+        data_dir: the folder for the files; "" for TensorFlow Datasets' default.
+        download: whether files may be downloaded.
 
     Returns:
         A `tfds.core.DatasetBuilder`.
 
     Raises:
-        SettingsError: there is none of that name.
-        DataError: its files are not there, or cannot be fetched.
+        SettingsError: if there is no data set of that name.
+        DataError: if the files are missing or cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -42,7 +42,7 @@ def prepared(name: str, data_dir: str, *, download: bool):
         raise errors.SettingsError(
             f"TensorFlow Datasets has no {name!r}. The nearest is {near}."
         ) from None
-    except Exception as error:  # A configuration or a version, or the spelling.
+    except Exception as error:  # A bad configuration, version or spelling.
         raise errors.SettingsError(
             f"TensorFlow Datasets does not know {name!r}: "
             f"{str(error).splitlines()[0]}"
@@ -52,20 +52,25 @@ def prepared(name: str, data_dir: str, *, download: bool):
     if not download:
         raise errors.DataError(
             f"{name} is not in {builder.data_dir}/. Let TensorFlow Datasets "
-            "fetch it with --download, or name the folder that holds it with "
-            "--data_dir."
+            "download it with --download, or name the folder that holds it "
+            "with --data_dir."
         )
     try:
         builder.download_and_prepare()
-    except Exception as error:  # Whatever the network or the disk provokes.
+    except Exception as error:  # Many kinds, by the network or the disk.
         raise errors.DataError(
-            f"TensorFlow Datasets could not fetch {name}: {errors.line(error)}"
+            f"TensorFlow Datasets could not download {name}: "
+            f"{errors.line(error)}"
         ) from error
     return builder
 
 
 def source(name: str) -> Source:
-    """Returns a data set of images and classes, `tfds:` before its name."""
+    """Returns the source of images with classes from TensorFlow Datasets.
+
+    Args:
+        name: `tfds:` and the name in TensorFlow Datasets.
+    """
     return class_images.source(functools.partial(_load, name))
 
 
@@ -81,8 +86,8 @@ def _load(name, data_dir="", download=False, settings=None):
         test += [part != "train"] * len(some)
     if min(labels, default=0) < 0:
         raise errors.DataError(
-            f"{name} must tell the class of every image. Received: images of "
-            f"{parts[-1]} without."
+            f"{name} must have a class for every image. Received: images of "
+            f"split {parts[-1]} without class."
         )
     return class_images.dataset(
         name,
@@ -93,37 +98,39 @@ def _load(name, data_dir="", download=False, settings=None):
             for number, (image, _) in enumerate(_rows(builder, part, columns))
         ),
         labels=labels,
-        test=np.array(test) if any(test) else images.drawn(len(labels)),
+        test=np.array(test) if any(test) else held_out.draw(len(labels)),
         classes=builder.info.features[columns[1]].names,
         key={"tfds": builder.info.full_name, "counts": len(labels)},
-        beside=pathlib.Path(builder.data_dir),
+        folder=pathlib.Path(builder.data_dir),
     )
 
 
 def _columns(name, info):
-    """Returns the names of the features that are the image and its class."""
+    """Returns the names of the image feature and of the class feature."""
     import tensorflow_datasets as tfds
 
-    named, found = info.supervised_keys or ("image", "label"), []
+    named, columns = info.supervised_keys or ("image", "label"), []
     for kind in (tfds.features.Image, tfds.features.ClassLabel):
         names = [k for k, f in info.features.items() if isinstance(f, kind)]
-        found.append([k for k in names if k in named] or names)
-    if [len(names) for names in found] != [1, 1] or "train" not in info.splits:
+        columns.append([k for k in names if k in named] or names)
+    counts = [len(names) for names in columns]
+    if counts != [1, 1] or "train" not in info.splits:
         raise errors.DataError(
-            f"{name} must have one image and one class an example, and a split "
-            f"train. Received: {', '.join(sorted(info.features))}; and of "
-            f"splits {', '.join(info.splits)}."
+            f"{name} must have one image and one class in each example, and a "
+            f"split train. Received: features "
+            f"{', '.join(sorted(info.features))}; splits "
+            f"{', '.join(info.splits)}."
         )
-    return [key for (key,) in found]
+    return [key for (key,) in columns]
 
 
 def _rows(builder, part, columns):
-    """Yields each image of a split, as it is encoded, and its class."""
+    """Yields each image of a split, still encoded, and its class number."""
     import tensorflow_datasets as tfds
 
     image, label = columns
-    only = tfds.decode.PartialDecoding(
+    decoders = tfds.decode.PartialDecoding(
         {image: True, label: True}, decoders={image: tfds.decode.SkipDecoding()}
     )
-    for row in tfds.as_numpy(builder.as_dataset(split=part, decoders=only)):
+    for row in tfds.as_numpy(builder.as_dataset(split=part, decoders=decoders)):
         yield row[image], int(row[label])

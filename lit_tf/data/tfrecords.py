@@ -1,4 +1,4 @@
-"""Anybody's own images in TFRecord files."""
+"""The user's own images with classes in TFRecord files."""
 
 import io
 import pathlib
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.data import class_images, derived_files, images
+from lit_tf.data import class_images, derived_files, held_out, image_files
 from lit_tf.data.dataset import Dataset
 
 _NAME = "tfrecords"
@@ -24,28 +24,34 @@ def load(
 ) -> Dataset:
     """Loads `train*.tfrecord` and `test*.tfrecord` files.
 
-    Each record is a `tf.train.Example` of two features: `image`, an encoded
+    Each record is a `tf.train.Example` with two features: `image`, an encoded
     image (JPEG, PNG, …) as one byte string, and `label`, a whole number from 0.
-    A `classes.txt` beside them may name the classes, a line each. Without files
-    to test on a tenth of the images, at most 1,999, is set apart. Of each image
-    the largest square in the middle is resized to `image_size`, in RGB.
+    A file `classes.txt` in the same folder may name the classes, one on each
+    line. Without test files a tenth of the images, at most 1,999, is the test
+    split (`held_out.draw`). The largest centred square of each image is resized
+    to `image_size`, in RGB.
+
+    Args:
+        data_dir: the folder with the files.
+        download: not used.
+        settings: the size of the images.
 
     Raises:
-        DataError: there are no such files, a record is not like that, or images
-            cannot be decoded.
+        DataError: if there are no such files, a record has another form, or
+            images cannot be decoded.
     """
-    del download  # They are nobody else's.
+    del download  # The user's own files cannot be downloaded.
     settings = settings or config.Data(dataset=_NAME)
-    root = images.root(data_dir)
-    files = found(root) if root else []
+    root = image_files.data_folder(data_dir)
+    files = training_files(root) if root else []
     if not files:
         raise errors.DataError(
             f"No train*.tfrecord in --data_dir={data_dir!r}. Name the folder "
-            "that holds them, and test*.tfrecord."
+            "that holds train*.tfrecord and, optionally, test*.tfrecord."
         )
-    later = sorted(root.glob("test*.tfrecord*"))
+    test_files = sorted(root.glob("test*.tfrecord*"))
     labels, counts = [], []
-    for file in (*files, *later):
+    for file in (*files, *test_files):
         some = [int(label) for _, label in _records(file, "label")]
         labels += some
         counts.append(len(some))
@@ -54,28 +60,28 @@ def load(
             f"A label in {root}/ must be a whole number from 0. Received: "
             f"{min(labels)}."
         )
-    trained = sum(counts[: len(files)])
-    test = np.arange(len(labels)) >= trained
-    if not later:
-        test = images.drawn(len(labels))
+    training_count = sum(counts[: len(files)])
+    test = np.arange(len(labels)) >= training_count
+    if not test_files:
+        test = held_out.draw(len(labels))
     return class_images.dataset(
         _NAME,
         settings,
-        _images((*files, *later)),
+        _images((*files, *test_files)),
         labels=labels,
         test=test,
         classes=_classes(root, labels),
         key={
             "records": derived_files.fingerprint(
-                (file.name, file) for file in (*files, *later)
+                (file.name, file) for file in (*files, *test_files)
             )
         },
-        beside=root,
+        folder=root,
     )
 
 
-def found(root: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files to train on in a folder."""
+def training_files(root: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files of training examples in a folder, sorted."""
     return sorted(root.glob("train*.tfrecord*"))
 
 
@@ -97,8 +103,8 @@ def _records(file, name):
     except tf.errors.OpError as error:
         raise errors.DataError(
             f"{file.name}, near record {number or 1}: {errors.line(error)}. A "
-            "record is a tf.train.Example of an `image`, encoded, and a "
-            "`label`."
+            "record must be a tf.train.Example of `image`, an encoded image, "
+            "and `label`."
         ) from None
 
 
@@ -112,7 +118,7 @@ def _classes(root, labels):
     if len(names) < count:
         raise errors.DataError(
             f"{file} must name every class. Received: {len(names)} names, and "
-            f"a label {count - 1}."
+            f"label {count - 1}."
         )
     return names
 

@@ -1,4 +1,4 @@
-"""What every entry of `DATASETS` must answer to."""
+"""The contract of every entry of `DATASETS`."""
 
 import csv
 import dataclasses
@@ -12,8 +12,8 @@ from lit_tf import config, data, errors, models
 from lit_tf.data import augment
 
 SMALL = {"text_length": 64, "image_size": 8}
-# Files of 30 examples, by name. Images: the bytes of a record's labels, below
-# which classes. Texts: the classes.
+# Files of 30 examples, by name. Images: names of the files, and the number of
+# classes for each label byte. Texts: the number of classes.
 CIFAR10 = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
 IMAGES = {
     "cifar10": (CIFAR10, [10]),
@@ -38,8 +38,8 @@ def write_texts(folder, classes):
         (folder / file).write_text("".join(rows))
 
 
-def write_pictures(folder, place):
-    """Writes 30 pictures; returns rows of their names and attributes."""
+def write_attribute_images(folder, place):
+    """Writes 30 images; returns rows of their names and attributes."""
     random = np.random.default_rng(0)
     (folder / place).mkdir()
     rows = []
@@ -53,14 +53,14 @@ def write_pictures(folder, place):
 def write_celeba(folder):
     lines = [
         " ".join([name, *(f"{2 * value - 1}" for value in values)])
-        for name, *values in write_pictures(folder, "img_align_celeba")
+        for name, *values in write_attribute_images(folder, "img_align_celeba")
     ]
     header = ["30", " ".join(ATTRIBUTES)]
     (folder / "list_attr_celeba.txt").write_text("\n".join(header + lines))
 
 
 def write_image_folder(folder):
-    rows = [("file", *ATTRIBUTES), *write_pictures(folder, "images")]
+    rows = [("file", *ATTRIBUTES), *write_attribute_images(folder, "images")]
     with (folder / "attributes.csv").open("w") as file:
         csv.writer(file).writerows(rows)
 
@@ -93,7 +93,7 @@ def write_tfrecords(folder):
 
 
 def record(**features):
-    """Returns an example of byte strings and whole numbers, serialised."""
+    """Returns a serialised `tf.train.Example` of bytes and integers."""
     kinds = {
         bytes: lambda v: tf.train.Feature(
             bytes_list=tf.train.BytesList(value=v)
@@ -111,18 +111,18 @@ OWN = {
     "npz": write_npz,
     "tfrecords": write_tfrecords,
 }
-PICTURES = {"celeba": write_celeba, "image_folder": write_image_folder}
+ATTRIBUTE_IMAGES = {"celeba": write_celeba, "image_folder": write_image_folder}
 
 
 @pytest.fixture(params=sorted(data.DATASETS))
 def load(request, tmp_path):
-    """A function: settings → the data set, tiny where it is not ours."""
+    """A function of settings that loads the data set from tiny files."""
     if request.param in IMAGES:
         write_images(tmp_path, *IMAGES[request.param])
     elif request.param in TEXTS:
         write_texts(tmp_path, TEXTS[request.param])
-    elif request.param in PICTURES:
-        PICTURES[request.param](tmp_path)
+    elif request.param in ATTRIBUTE_IMAGES:
+        ATTRIBUTE_IMAGES[request.param](tmp_path)
     elif request.param in OWN:
         OWN[request.param](tmp_path)
 
@@ -135,7 +135,7 @@ def load(request, tmp_path):
 
 
 def rows(*splits):
-    """Returns the examples of some splits, whatever their order."""
+    """Returns the examples of some splits, sorted."""
     return sorted(
         (example.tobytes(), label.tobytes())
         for split in splits
@@ -143,12 +143,12 @@ def rows(*splits):
     )
 
 
-def test_a_data_set_bears_the_name_it_is_asked_for_by(load):
+def test_a_data_set_has_the_name_of_its_entry(load):
     assert load().name == load.name
 
 
 def check_labels(split, dataset):
-    """Checks that labels are what they are of the data set's task."""
+    """Checks that labels have the form of the data set's task."""
     if dataset.task == "images":
         assert split.labels.dtype == np.float32
         assert split.labels.shape == (len(split), len(dataset.classes))
@@ -160,7 +160,7 @@ def check_labels(split, dataset):
         assert split.labels.max() < len(dataset.classes)
 
 
-def test_a_data_set_is_bytes_and_labels_as_stored(load):
+def test_inputs_are_bytes_and_labels_have_the_form_of_the_task(load):
     loaded = load()
     for split in (loaded.train, loaded.validation, loaded.test):
         assert split.inputs.dtype == np.uint8
@@ -168,11 +168,11 @@ def test_a_data_set_is_bytes_and_labels_as_stored(load):
         check_labels(split, loaded)
 
 
-def test_noise_has_the_form_of_what_would_be_loaded(load):
+def test_noise_has_the_form_of_the_loaded_data_set(load):
     source = data.DATASETS[load.name]
     settings = config.Data(dataset=load.name, **SMALL)
     if not source.classes(settings):
-        pytest.skip("only its files tell the classes")
+        pytest.skip("its classes are known from its files alone")
     noise, loaded = (
         source.noise(load.name, examples=20, seed=0, settings=settings),
         load(),
@@ -183,11 +183,11 @@ def test_noise_has_the_form_of_what_would_be_loaded(load):
         assert getattr(noise, name) == getattr(loaded, name)
 
 
-def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
+def test_a_model_built_from_the_form_accepts_the_inputs(load):
     loaded = load()
     inputs, labels = loaded.train.inputs[:3], loaded.train.labels[:3]
     shape = (3, len(loaded.classes))
-    if loaded.task == "images":  # They become pictures.
+    if loaded.task == "images":  # The outputs are images.
         inputs, shape = (augment.unit(inputs).numpy(), labels), inputs.shape
     families = [
         family
@@ -197,39 +197,39 @@ def test_a_model_can_be_built_of_a_data_sets_form_and_reads_it(load):
     assert families
     for family in families:
         model = models.get(family.NAMES[0])(**loaded.form)
-        answers = model(inputs, training=False).numpy()
-        assert answers.shape == shape
-        assert np.isfinite(answers).all()
+        outputs = model(inputs, training=False).numpy()
+        assert outputs.shape == shape
+        assert np.isfinite(outputs).all()
 
 
-def test_the_form_is_known_before_anything_is_loaded(load):
+def test_the_form_is_known_before_loading(load):
     source = data.DATASETS[load.name]
     settings = config.Data(dataset=load.name, **SMALL)
     if not source.classes(settings):
-        with pytest.raises(errors.SettingsError, match="only the files"):
+        with pytest.raises(errors.SettingsError, match="only the files name"):
             source.form(settings)
     else:
         assert source.form(settings) == load().form
 
 
-def test_validation_examples_are_set_apart_from_training_ones(load):
+def test_validation_examples_are_split_off_the_training_examples(load):
     whole = load(validation_fraction=0)
     split = load(validation_fraction=0.2)
     assert rows(split.train, split.validation) == rows(whole.train)
     assert len(split.validation) == round(0.2 * len(whole.train))
 
 
-def test_without_a_fraction_nothing_validates(load):
+def test_without_a_validation_fraction_there_is_no_validation_split(load):
     assert load(validation_fraction=0).validation is None
 
 
-def test_the_split_seed_alone_chooses_the_validation_examples(load):
+def test_the_split_seed_decides_the_validation_examples(load):
     one, again, other = (load(split_seed=seed) for seed in (1, 1, 2))
     assert one.fingerprint == again.fingerprint != other.fingerprint
     assert rows(one.validation) != rows(other.validation)
 
 
-def test_the_test_split_is_the_same_whatever_validates(load):
+def test_the_test_split_does_not_depend_on_the_validation_split(load):
     tests = [
         load(validation_fraction=fraction, split_seed=seed).test
         for fraction, seed in ((0, 0), (0.3, 0), (0.3, 1))
@@ -240,7 +240,7 @@ def test_the_test_split_is_the_same_whatever_validates(load):
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_the_fingerprint_sees_a_single_byte(load, part):
+def test_the_fingerprint_changes_with_a_single_byte(load, part):
     loaded = load()
     split = getattr(loaded, part)
     inputs = np.array(split.inputs[:])
@@ -253,6 +253,6 @@ def test_the_fingerprint_sees_a_single_byte(load, part):
     assert changed.fingerprint != loaded.fingerprint
 
 
-def test_an_unknown_data_set_is_told_the_nearest():
+def test_the_message_for_an_unknown_data_set_names_the_nearest():
     with pytest.raises(ValueError, match="Unknown data set 'digts'.*digits.$"):
         data.load(config.Data(dataset="digts"))

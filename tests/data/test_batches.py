@@ -1,4 +1,4 @@
-"""Batches: the order, the variation, and that both survive a resume."""
+"""Order and augmentation of batches, also after a resumption."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ CROP = augment.Crop(pad=2, flip=True)
 
 
 def numbered(examples):
-    """Returns a split whose labels are 0, 1, 2, … and whose images differ."""
+    """Returns a split with labels 0, 1, 2, … and different images."""
     images = np.random.default_rng(0).integers(0, 256, (examples, 5, 5, 3))
     return Split(images.astype(np.uint8), np.arange(examples, dtype=np.int32))
 
@@ -47,7 +47,7 @@ def test_an_epoch_visits_every_example_once():
         assert sorted(epoch) == list(range(11))
 
 
-def test_every_epoch_and_every_seed_has_an_order_of_its_own():
+def test_every_epoch_and_every_seed_has_a_different_order():
     split = numbered(11)
     orders = {
         tuple(epoch)
@@ -64,7 +64,7 @@ def test_the_order_does_not_depend_on_batch_size_or_length():
     np.testing.assert_array_equal(short, long[:22])
 
 
-def test_the_last_batch_of_an_epoch_is_the_rest():
+def test_the_last_batch_of_an_epoch_has_the_remaining_examples():
     split = numbered(11)
     sizes = [len(labels) for _, labels in read(split, epochs=2)]
     assert sizes == [4, 4, 3] * 2
@@ -72,25 +72,25 @@ def test_the_last_batch_of_an_epoch_is_the_rest():
     assert batches.steps_per_epoch(split, 11) == 1
 
 
-def test_a_resumed_run_reads_the_tail_of_an_undisturbed_one():
+def test_a_resumed_run_reads_the_tail_of_an_uninterrupted_run():
     split = numbered(11)
     whole = read(split, epochs=2, seed=5)
     for step in range(7):
         tail = read(split, epochs=2, seed=5, first_step=step)
         assert len(tail) == 6 - step
-        for then, now in zip(whole[step:], tail, strict=True):
-            np.testing.assert_array_equal(then[0], now[0])
-            np.testing.assert_array_equal(then[1], now[1])
+        for before, after in zip(whole[step:], tail, strict=True):
+            np.testing.assert_array_equal(before[0], after[0])
+            np.testing.assert_array_equal(before[1], after[1])
 
 
-def test_an_unvaried_batch_holds_images_beside_their_labels():
+def test_each_image_of_a_batch_has_its_own_label():
     split = numbered(11)
     for images, labels in read(split, crop=augment.Crop()):
         np.testing.assert_array_equal(images, split.inputs[labels])
         assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
 
 
-def test_an_examples_variation_does_not_depend_on_its_batch():
+def test_the_augmentation_of_an_example_does_not_depend_on_the_batch_size():
     split = numbered(11)
     one, other = (
         images_by_label(read(split, batch_size=size)) for size in (3, 8)
@@ -100,30 +100,30 @@ def test_an_examples_variation_does_not_depend_on_its_batch():
         np.testing.assert_array_equal(image, other[label])
 
 
-def test_an_example_varies_from_epoch_to_epoch_and_seed_to_seed():
+def test_the_augmentation_of_an_example_changes_with_epoch_and_seed():
     split = numbered(11)
     batches_read = read(split, epochs=2)
     first = images_by_label(batches_read[:3])
-    for varied in (batches_read[3:], read(split, seed=1)):
-        varied = images_by_label(varied)
-        same = sum(np.array_equal(first[k], varied[k]) for k in first)
-        assert same <= 2  # Of 11, at 50 variations each.
+    for others in (batches_read[3:], read(split, seed=1)):
+        others = images_by_label(others)
+        same = sum(np.array_equal(first[k], others[k]) for k in first)
+        assert same <= 2  # Of 11 images with 50 possible augmentations each.
 
 
-def test_every_place_and_side_is_drawn_about_equally_often():
+def test_every_shift_and_flip_is_drawn_about_equally_often():
     marked = np.zeros((4096, 3, 3, 1), np.uint8)
     marked[:, 1, 1], marked[:, 1, 2] = 2, 1
     split = Split(marked, np.arange(4096, dtype=np.int32))
     images = np.concatenate(
         [b for b, _ in read(split, batch_size=512, crop=augment.Crop(1, True))]
     )
-    # The centre's new place and the side its neighbour is on, where in sight.
+    # The new place of the centre, and the side of its neighbour.
     place = np.argmax(images.reshape(-1, 9) == 2, axis=1)
     counts = np.bincount(place, minlength=9)
     assert np.all(np.abs(counts - 4096 / 9) < 5 * np.sqrt(4096 / 9))
     middle = images[place == 4]
-    mirrored = np.count_nonzero(middle[:, 1, 0])
-    assert abs(mirrored / len(middle) - 0.5) < 2.5 / np.sqrt(len(middle))
+    flipped = np.count_nonzero(middle[:, 1, 0])
+    assert abs(flipped / len(middle) - 0.5) < 2.5 / np.sqrt(len(middle))
 
 
 def test_every_example_comes_first_about_equally_often():
@@ -132,7 +132,7 @@ def test_every_example_comes_first_about_equally_often():
     assert np.all(np.abs(counts - 100) < 5 * np.sqrt(75))
 
 
-def test_evaluation_reads_a_split_in_its_own_order_unvaried():
+def test_evaluation_reads_a_split_in_order_without_augmentation():
     split = numbered(11)
     read_once = list(batches.evaluation(split, batch_size=4))
     assert [len(labels) for _, labels in read_once] == [4, 4, 3]
@@ -141,42 +141,42 @@ def test_evaluation_reads_a_split_in_its_own_order_unvaried():
     np.testing.assert_array_equal(labels, split.labels)
 
 
-def test_rows_of_a_file_are_read_as_those_in_memory_are(tmp_path):
+def test_rows_of_a_file_and_arrays_in_memory_give_equal_batches(tmp_path):
     split = numbered(11)
     split.inputs.tofile(tmp_path / "rows.bin")
     file = np.memmap(tmp_path / "rows.bin", np.uint8, "r", shape=(11, 5, 5, 3))
     mapped = Split(rows.Rows(file), split.labels)
     some = np.array([9, 2, 3, 10, 0, 7])
-    for ours, theirs in (
+    for in_file, in_memory in (
         (mapped, split),
         (mapped.take(some), split.take(some)),
     ):
-        for one, other in (
-            (read(ours, epochs=2), read(theirs, epochs=2)),
+        for actual, expected in (
+            (read(in_file, epochs=2), read(in_memory, epochs=2)),
             (
-                list(batches.evaluation(ours, batch_size=4)),
-                list(batches.evaluation(theirs, batch_size=4)),
+                list(batches.evaluation(in_file, batch_size=4)),
+                list(batches.evaluation(in_memory, batch_size=4)),
             ),
         ):
-            assert len(one) == len(other)
-            for got, wanted in zip(one, other, strict=True):
-                np.testing.assert_array_equal(got[0], wanted[0])
-                np.testing.assert_array_equal(got[1], wanted[1])
+            assert len(actual) == len(expected)
+            for one, other in zip(actual, expected, strict=True):
+                np.testing.assert_array_equal(one[0], other[0])
+                np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_an_epoch_of_whole_batches_leaves_out_the_rest():
+def test_an_epoch_of_whole_batches_drops_the_remaining_examples():
     split = numbered(11)
     whole = read(split, epochs=3, whole=True)
     assert [len(labels) for _, labels in whole] == [4, 4] * 3
     seen = np.concatenate([labels for _, labels in whole]).reshape(3, 8)
-    wanted = order(split, epochs=3).reshape(3, 11)[:, :8]
-    np.testing.assert_array_equal(seen, wanted)
+    expected = order(split, epochs=3).reshape(3, 11)[:, :8]
+    np.testing.assert_array_equal(seen, expected)
     assert batches.steps_per_epoch(split, 4, whole=True) == 2
 
 
-def test_fewer_examples_than_a_whole_batch_are_one_short_batch():
-    (short,) = read(numbered(3), whole=True)
-    assert sorted(short[1]) == [0, 1, 2]
+def test_fewer_examples_than_a_batch_give_one_small_batch():
+    (small,) = read(numbered(3), whole=True)
+    assert sorted(small[1]) == [0, 1, 2]
     assert batches.steps_per_epoch(numbered(3), 4, whole=True) == 1
 
 

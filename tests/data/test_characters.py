@@ -1,4 +1,4 @@
-"""Texts become codes by one table, whatever bytes they are made of."""
+"""Encoding of texts as character codes, for any bytes."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,13 @@ def codes(*texts, length=8):
 
 
 def by_hand(text, length):
-    """Returns codes as the published code has them, a character at a time."""
+    """Returns codes as the published code computes them, in plain Python."""
     known = {c: i for i, c in enumerate(characters.ALPHABET, 1)}
     row = [known.get(c, UNKNOWN) for c in text.lower()][:length]
     return row + [PAD] * (length - len(row))
 
 
-def test_there_are_69_codes_as_the_published_weights_have():
+def test_there_are_69_codes_as_in_the_published_weights():
     assert len(set(characters.ALPHABET)) == 67
     assert characters.count(characters.ALPHABET) == 69
 
@@ -35,7 +35,7 @@ def test_characters_are_numbered_as_in_the_published_code():
     )
 
 
-def test_capitals_count_as_their_small_letters():
+def test_upper_and_lower_case_letters_have_the_same_codes():
     assert (codes("Great KEYS") == codes("great keys")).all()
 
 
@@ -46,19 +46,19 @@ def test_capitals_count_as_their_small_letters():
         pytest.param("ok 👍🏽 🎉!", id="emoji"),
         pytest.param("很好的书 good", id="CJK"),
         pytest.param("ΣΊΣΥΦΟΣ straße", id="other capitals"),
-        pytest.param("5 \N{KELVIN SIGN}elvin", id="a capital far away"),
-        pytest.param("a\x00b\tc\nd\\e@f", id="what no alphabet has"),
-        pytest.param("", id="nothing"),
+        pytest.param("5 \N{KELVIN SIGN}elvin", id="a capital outside ASCII"),
+        pytest.param("a\x00b\tc\nd\\e@f", id="characters outside the alphabet"),
+        pytest.param("", id="empty text"),
         pytest.param("e\N{COMBINING ACUTE ACCENT}x", id="a combining accent"),
     ],
 )
-def test_a_character_is_one_code_however_many_bytes_it_has(text):
+def test_a_character_is_one_code_regardless_of_its_bytes(text):
     np.testing.assert_array_equal(codes(text, length=20)[0], by_hand(text, 20))
 
 
-def test_all_characters_of_the_plane_are_as_pythons_lower_case_has_them():
+def test_the_lower_case_of_every_character_is_that_of_python():
     points = [p for p in range(0x10000) if not 0xD800 <= p < 0xE000]
-    points.remove(ord("İ"))  # Whose small letter is two characters.
+    points.remove(ord("İ"))  # Its lower case is two characters.
     text = "".join(map(chr, points))
     np.testing.assert_array_equal(
         codes(text, length=len(text))[0], by_hand(text, len(text))
@@ -73,7 +73,7 @@ def test_texts_are_cut_and_padded():
     np.testing.assert_array_equal(many_bytes, [[UNKNOWN] * 4])
 
 
-def test_bytes_that_are_no_text_are_unknown():
+def test_invalid_bytes_are_unknown_characters():
     rows = codes(b"a\xffb", b"a\xe2\x82b", b"\x80\x80c", b"\xe2\xc3d")
     np.testing.assert_array_equal(
         rows[:, :3],
@@ -86,38 +86,40 @@ def test_bytes_that_are_no_text_are_unknown():
     )
 
 
-def test_a_batch_of_all_kinds_comes_back_in_its_order():
+def test_codes_of_a_mixed_batch_are_in_the_order_of_its_texts():
     texts = ["plain", "", "naïve", "Plain", "🙂", "x" * 30]
     np.testing.assert_array_equal(
         codes(*texts, length=6), [by_hand(text, 6) for text in texts]
     )
-    none = characters.encode(
+    empty = characters.encode(
         tf.constant([], tf.string), alphabet="abc", length=6
     )
-    assert none.shape == (0, 6)
+    assert empty.shape == (0, 6)
 
 
-def test_bytes_that_are_replaced_are_as_python_replaces_them():
+def test_invalid_bytes_are_replaced_as_python_replaces_them():
     random = np.random.default_rng(0)
     for _ in range(300):
         text = random.integers(0, 256, random.integers(1, 12)).astype(np.uint8)
         text = text.tobytes() + b"end"
-        wanted = by_hand(text.decode("utf-8", "replace"), 16)
-        np.testing.assert_array_equal(codes(text, length=16)[0], wanted)
+        expected = by_hand(text.decode("utf-8", "replace"), 16)
+        np.testing.assert_array_equal(codes(text, length=16)[0], expected)
 
 
-def test_a_huge_text_is_read_no_further_than_it_counts():
+def test_a_huge_text_is_cut_before_it_is_decoded():
     np.testing.assert_array_equal(codes("é" * 10**7), [[UNKNOWN] * 8])
 
 
 def test_a_decoded_text_has_the_same_codes():
-    given = np.random.default_rng(0).integers(1, 69, (5, 30)).astype(np.uint8)
-    given[0, 7:], given[1] = PAD, PAD
-    texts = characters.decode(given, alphabet=characters.ALPHABET)
-    np.testing.assert_array_equal(codes(*texts.numpy(), length=30), given)
+    random = np.random.default_rng(0)
+    expected = random.integers(1, 69, (5, 30)).astype(np.uint8)
+    expected[0, 7:], expected[1] = PAD, PAD
+    texts = characters.decode(expected, alphabet=characters.ALPHABET)
+    actual = codes(*texts.numpy(), length=30)
+    np.testing.assert_array_equal(actual, expected)
 
 
-def test_the_layer_has_the_table_and_takes_what_is_no_code_as_unknown():
+def test_the_layer_uses_the_table_and_reads_invalid_codes_as_unknown():
     layer = layers.Characters(characters.ALPHABET, 8)
     text = tf.constant(["Ab ☕"])
     np.testing.assert_array_equal(layer.encode(text), codes("Ab ☕"))
@@ -128,7 +130,7 @@ def test_the_layer_has_the_table_and_takes_what_is_no_code_as_unknown():
     assert result.dtype == tf.int32
 
 
-def test_any_alphabet_has_codes_of_its_own():
+def test_any_alphabet_can_be_encoded():
     rows = characters.encode(
         tf.constant(["ДА нет", b"\xd0z"]), alphabet="адентÿ", length=7
     )

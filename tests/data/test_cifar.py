@@ -1,4 +1,4 @@
-"""CIFAR from tiny archives in the official binary layout, and damaged ones."""
+"""CIFAR from tiny files in the official binary layout, and damaged files."""
 
 import dataclasses
 import shutil
@@ -14,14 +14,14 @@ from lit_tf.data import cifar
 
 @dataclasses.dataclass(frozen=True)
 class Official:
-    """What the documentation of the binary version says of a data set."""
+    """The layout as documented on the data set's page."""
 
     load: object
     folder: str
     archive: str
     train: tuple[str, ...]
     test: str
-    names: dict[str, tuple[str, ...]]  # By file, the last one's are learned.
+    names: dict[str, tuple[str, ...]]  # By file; the last names the classes.
 
     @property
     def classes(self):
@@ -57,7 +57,7 @@ both = pytest.mark.parametrize(
 
 
 def write(official, parent, examples=4):
-    """Writes the folder with so many random records a file; returns it."""
+    """Writes random records to each file; returns the folder."""
     folder = parent / official.folder
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def write(official, parent, examples=4):
 
 
 def pack(official, parent):
-    """Writes the archive and nothing beside it; returns its path."""
+    """Writes the archive alone; returns its path."""
     folder = write(official, parent)
     with tarfile.open(parent / official.archive, "w:gz") as tar:
         tar.add(folder, official.folder)
@@ -81,7 +81,7 @@ def pack(official, parent):
 
 
 def refusal(official, data_dir, **settings):
-    """Returns the one line that loading from there is refused with."""
+    """Returns the error message, which must be one line."""
     with pytest.raises(errors.DataError) as error:
         official.load(str(data_dir), **settings)
     (line,) = str(error.value).splitlines()
@@ -89,7 +89,7 @@ def refusal(official, data_dir, **settings):
 
 
 @both
-def test_folder_and_archive_hold_the_same_examples(official, tmp_path):
+def test_folder_and_archive_give_equal_data_sets(official, tmp_path):
     folder = write(official, tmp_path / "folder")
     archive = pack(official, tmp_path / "archive")
     bare = shutil.copytree(folder, tmp_path / "another name")
@@ -125,7 +125,7 @@ def test_training_files_are_read_in_their_order(tmp_path):
     assert labels.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_fewer_images_than_the_official_ones_are_noted(tmp_path):
+def test_a_note_says_that_images_are_not_the_official_ones(tmp_path):
     folder = write(CIFAR10, tmp_path)
     (folder / "data_batch_3.bin").unlink()
     assert CIFAR10.load(str(tmp_path)).note == (
@@ -133,12 +133,12 @@ def test_fewer_images_than_the_official_ones_are_noted(tmp_path):
     )
 
 
-def test_without_its_names_file_a_class_is_a_number(tmp_path):
+def test_without_a_file_of_names_classes_are_named_by_number(tmp_path):
     (write(CIFAR10, tmp_path) / "batches.meta.txt").unlink()
     assert CIFAR10.load(str(tmp_path)).classes == tuple("0123456789")
 
 
-def test_a_names_file_of_another_length_is_refused(tmp_path):
+def test_a_file_with_too_few_names_is_refused(tmp_path):
     names = write(CIFAR10, tmp_path) / "batches.meta.txt"
     names.write_text("cat\ndog\n")
     assert "batches.meta.txt" in refusal(CIFAR10, tmp_path)
@@ -146,19 +146,19 @@ def test_a_names_file_of_another_length_is_refused(tmp_path):
 
 @both
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "message"),
     [
         (lambda record: b"", "is empty."),
-        (lambda record: bytes(record + 1), "end within a record"),
+        (lambda record: bytes(record + 1), "last record is incomplete"),
         (lambda record: b"\xff" * record, "a label must be below"),
     ],
     ids=["empty", "partial record", "label too large"],
 )
-def test_a_damaged_file_is_named(official, content, wanted, tmp_path):
+def test_a_damaged_file_is_named(official, content, message, tmp_path):
     file = write(official, tmp_path) / official.test
     file.write_bytes(content(official.record))
-    results = refusal(official, tmp_path)
-    assert results.startswith(official.test) and wanted in results
+    line = refusal(official, tmp_path)
+    assert line.startswith(official.test) and message in line
 
 
 @both
@@ -173,10 +173,10 @@ def test_missing_files_are_named(official, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kept", [0, 10, 1000, 30_000])
-def test_a_truncated_archive_is_refused(kept, tmp_path):
+@pytest.mark.parametrize("size", [0, 10, 1000, 30_000])
+def test_a_truncated_archive_is_refused(size, tmp_path):
     archive = pack(CIFAR10, tmp_path)
-    archive.write_bytes(archive.read_bytes()[:kept])
+    archive.write_bytes(archive.read_bytes()[:size])
     assert "is not a complete tar archive" in refusal(CIFAR10, tmp_path)
 
 
@@ -188,29 +188,29 @@ def test_an_archive_with_a_flipped_bit_is_refused(tmp_path):
     assert str(archive) in refusal(CIFAR10, tmp_path)
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"no archive at all" * 99)
-    results = refusal(CIFAR10, tmp_path / "photo.png")
-    assert "photo.png is not a complete tar archive" in results
+    line = refusal(CIFAR10, tmp_path / "photo.png")
+    assert "photo.png is not a complete tar archive" in line
 
 
 @both
 @pytest.mark.parametrize("folder", ["", "empty"])
 def test_without_files_both_flags_are_named(official, folder, tmp_path):
     (tmp_path / "empty").mkdir()
-    results = refusal(official, folder and tmp_path / folder)
+    line = refusal(official, folder and tmp_path / folder)
     for word in (official.archive, official.folder, "--data_dir", "--download"):
-        assert word in results
+        assert word in line
 
 
 @pytest.mark.parametrize("download", [False, True])
 def test_a_folder_that_does_not_exist_is_refused(download, tmp_path):
-    results = refusal(CIFAR10, tmp_path / "gone", download=download)
-    assert "gone' does not exist." in results
+    line = refusal(CIFAR10, tmp_path / "missing", download=download)
+    assert "missing' does not exist." in line
 
 
-def fetch_from(folder, monkeypatch):
-    # All of TensorFlow Datasets but the network.
+def download_from(folder, monkeypatch):
+    # Replaces nothing in TensorFlow Datasets except the network access.
     monkeypatch.setattr(
         tfds.download.DownloadManager,
         "download_and_extract",
@@ -219,33 +219,34 @@ def fetch_from(folder, monkeypatch):
 
 
 @both
-def test_what_is_fetched_is_what_is_read(official, tmp_path, monkeypatch):
+def test_downloaded_and_official_files_give_the_same_examples(
+    official, tmp_path, monkeypatch
+):
     write(official, tmp_path / "official")
     (tmp_path / "data").mkdir()
-    fetch_from(tmp_path / "official", monkeypatch)
-    fetched = official.load(str(tmp_path / "data"), download=True)
+    download_from(tmp_path / "official", monkeypatch)
+    downloaded = official.load(str(tmp_path / "data"), download=True)
     read = official.load(str(tmp_path / "official"))
-    for ours, theirs in (
-        (read.train, fetched.train),
-        (read.test, fetched.test),
+    for splits in (
+        (read.train, downloaded.train),
+        (read.test, downloaded.test),
     ):
-        # TensorFlow Datasets shuffles as it writes.
-        ours, theirs = (
+        # TensorFlow Datasets shuffles when it writes.
+        one, other = (
             sorted(zip(map(bytes, s.inputs), s.labels, strict=True))
-            for s in (ours, theirs)
+            for s in splits
         )
-        assert ours == theirs
-    kept = ("name", "classes", "note", "form", "crop")
-    for name in kept:
-        assert getattr(read, name) == getattr(fetched, name)
+        assert one == other
+    for name in ("name", "classes", "note", "form", "crop"):
+        assert getattr(read, name) == getattr(downloaded, name)
 
 
-def test_what_cannot_be_fetched_is_said_in_one_line(tmp_path, monkeypatch):
+def test_a_failed_download_gives_one_line(tmp_path, monkeypatch):
     def fail(self, url):
         raise OSError(f"{url} has a wrong checksum:\n* Expected: 1\n* Got: 2")
 
     monkeypatch.setattr(
         tfds.download.DownloadManager, "download_and_extract", fail
     )
-    results = refusal(CIFAR10, tmp_path, download=True)
-    assert "could not fetch cifar10" in results and "checksum" in results
+    line = refusal(CIFAR10, tmp_path, download=True)
+    assert "could not download cifar10" in line and "checksum" in line

@@ -1,4 +1,4 @@
-"""The handwritten digits: what they are and how they are split."""
+"""The handwritten digits: images, labels and split."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_every_fifth_image_is_a_test_image():
     np.testing.assert_array_equal(loaded.train.labels, labels[rest])
 
 
-def test_mean_and_deviation_are_those_of_the_training_images():
+def test_mean_and_standard_deviation_are_those_of_the_training_images():
     loaded = digits.load()
     assert loaded.stem["mean"] == pytest.approx(
         [loaded.train.inputs.mean()], abs=0.01
@@ -27,11 +27,11 @@ def test_mean_and_deviation_are_those_of_the_training_images():
     )
 
 
-def test_a_digit_is_never_mirrored():
+def test_a_digit_is_never_flipped():
     assert not digits.load().crop.flip
 
 
-def test_no_folder_is_looked_for():
+def test_the_data_folder_is_not_used():
     assert digits.load("nowhere", True).fingerprint == (
         digits.load().fingerprint
     )

@@ -1,4 +1,4 @@
-"""Batches of pictures: what each is to become, in every order of things."""
+"""Batches of images with target attributes."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, **settings):
 
 
 def attributed(examples):
-    """Returns a split of which each picture has attributes of its own."""
+    """Returns a split in which no two images have the same attributes."""
     shape = (examples, 5, 5, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     labels = np.arange(examples)[:, np.newaxis] >> np.arange(5) & 1
@@ -36,8 +36,8 @@ def numbers(attributes):
     return (attributes @ 2 ** np.arange(5)).astype(int)
 
 
-def moves(batches_read):
-    """Returns of each batch whose attributes each picture is to have."""
+def sources(batches_read):
+    """Returns, for each batch, the images whose attributes are the targets."""
     results = []
     for (_, target), labels in batches_read:
         places = {number: i for i, number in enumerate(numbers(labels))}
@@ -45,21 +45,19 @@ def moves(batches_read):
     return results
 
 
-def check_alike(one, other):
-    for got, wanted in zip(one, other, strict=True):
-        for ours, theirs in zip(
-            tf.nest.flatten(got), tf.nest.flatten(wanted), strict=True
-        ):
-            np.testing.assert_array_equal(ours, theirs)
+def assert_equal(actual, expected):
+    for batches_read in zip(actual, expected, strict=True):
+        for one, other in zip(*map(tf.nest.flatten, batches_read), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
-def test_pictures_are_from_minus_one_to_one_beside_their_attributes():
+def test_images_are_from_minus_one_to_one_and_have_their_own_attributes():
     split = attributed(11)
     some = read(split, crop=augment.Crop())
     assert len(some) == 3
     for (images, target), labels in some:
-        wanted = split.inputs[numbers(labels)] / 127.5 - 1
-        np.testing.assert_allclose(images, wanted, atol=1e-6)
+        expected = split.inputs[numbers(labels)] / 127.5 - 1
+        np.testing.assert_allclose(images, expected, atol=1e-6)
         assert images.dtype == target.dtype == labels.dtype == np.float32
 
 
@@ -67,19 +65,18 @@ def test_targets_are_the_attributes_of_the_batch_in_another_order():
     split = attributed(19)
     some = read(split, batch_size=8, epochs=6)
     assert [len(labels) for _, labels in some] == [8, 8, 3] * 6
-    found = moves(some)  # An attribute of another batch would be no place.
-    for places in found:
+    orders = sources(some)  # Fails for an attribute of another batch.
+    for places in orders:
         assert sorted(places) == [*range(len(places))]
-    long = [places for places in found if len(places) == 8]
-    assert len(set(long)) == len(long)  # Another order at every step.
-    assert len(set(found) - set(long)) > 1  # Also in short batches.
+    whole = [places for places in orders if len(places) == 8]
+    assert len(set(whole)) == len(whole)  # Another order at every step.
+    assert len(set(orders) - set(whole)) > 1  # Also in small batches.
 
 
-def test_the_task_changes_neither_order_nor_variation():
+def test_the_task_changes_neither_order_nor_augmentation():
     split = attributed(11)
-    plain, pictures = read(split, task="classes"), read(split)
     for (inputs, labels), ((images, _), same) in zip(
-        plain, pictures, strict=True
+        read(split, task="classes"), read(split), strict=True
     ):
         np.testing.assert_array_equal(labels, same)
         assert inputs.dtype == np.uint8
@@ -87,24 +84,25 @@ def test_the_task_changes_neither_order_nor_variation():
 
 
 def test_targets_are_the_same_after_a_resumption():
-    split, how = attributed(11), {"epochs": 2, "seed": 5}
-    undisturbed = read(split, **how)
+    split, settings = attributed(11), {"epochs": 2, "seed": 5}
+    uninterrupted = read(split, **settings)
     for step in range(6):
-        check_alike(read(split, **how, first_step=step), undisturbed[step:])
+        resumed = read(split, **settings, first_step=step)
+        assert_equal(resumed, uninterrupted[step:])
 
 
 def test_other_seeds_have_other_targets():
     split = attributed(16)
     one, other = (
-        moves(read(split, batch_size=16, seed=seed)) for seed in (0, 1)
+        sources(read(split, batch_size=16, seed=seed)) for seed in (0, 1)
     )
     assert one != other
 
 
 @pytest.mark.parametrize("replicas", [2, 3, 5])
-def test_replicas_pieces_of_pictures_and_targets_are_the_batch(replicas):
+def test_the_parts_of_all_replicas_together_are_the_batch(replicas):
     split = attributed(11)
-    pieces = [
+    parts = [
         read(
             split,
             share=batches.Share(first=first, replicas=replicas),
@@ -119,12 +117,12 @@ def test_replicas_pieces_of_pictures_and_targets_are_the_batch(replicas):
             ],
             np.concatenate([labels for _, labels in step]),
         )
-        for step in zip(*pieces, strict=True)
+        for step in zip(*parts, strict=True)
     ]
-    check_alike(together, read(split))
+    assert_equal(together, read(split))
 
 
-def test_evaluation_asks_for_the_same_targets_every_time():
+def test_targets_are_the_same_at_every_evaluation():
     split = attributed(19)
     once, again = (
         list(
@@ -134,8 +132,8 @@ def test_evaluation_asks_for_the_same_targets_every_time():
         )
         for _ in range(2)
     )
-    check_alike(once, again)
-    for places in moves(once):
+    assert_equal(once, again)
+    for places in sources(once):
         assert sorted(places) == [*range(len(places))]
         assert places != tuple(range(len(places)))
     labels = np.concatenate([labels for _, labels in once])

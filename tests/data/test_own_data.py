@@ -1,4 +1,4 @@
-"""Images and arrays of one's own: found, read, and refused by their fault."""
+"""The user's own images, arrays, records and streams."""
 
 import re
 
@@ -27,7 +27,7 @@ def load(folder, **settings):
     )
 
 
-def test_a_folder_a_class_with_a_split(tmp_path):
+def test_one_folder_per_class_in_train_and_test(tmp_path):
     for part, count in (("train", 3), ("test", 2)):
         images(tmp_path / part / "cat", count)
         images(tmp_path / part / "ant", count + 1, seed=1)
@@ -37,7 +37,7 @@ def test_a_folder_a_class_with_a_split(tmp_path):
     assert loaded.train.inputs.shape == (7, 8, 8, 3)
     assert list(loaded.train.labels) == [0] * 4 + [1] * 3
     assert list(loaded.test.labels) == [0] * 3 + [1] * 2
-    # Of one that is wider than high the middle.
+    # The largest centred square of a wide image.
     images(tmp_path / "square" / "a", 1, size=(8, 12))
     with Image.open(tmp_path / "square" / "a" / "0.png") as image:
         middle = np.asarray(image)[:, 2:10]
@@ -47,7 +47,7 @@ def test_a_folder_a_class_with_a_split(tmp_path):
     assert any(np.array_equal(middle, one) for one in both)
 
 
-def test_a_folder_a_class_without_a_split_keeps_a_tenth_to_test_on(tmp_path):
+def test_a_tenth_is_the_test_split_of_class_folders_without_split(tmp_path):
     for i in range(2):
         images(tmp_path / f"class_{i}", 10, seed=i)
     loaded = load(tmp_path)
@@ -58,7 +58,7 @@ def test_a_folder_a_class_without_a_split_keeps_a_tenth_to_test_on(tmp_path):
     np.testing.assert_allclose(loaded.stem["mean"], mean)
 
 
-def test_more_classes_than_a_byte_holds(tmp_path):
+def test_there_may_be_more_than_256_classes(tmp_path):
     for i in range(257):
         images(tmp_path / "train" / f"{i:03}", 1, size=(2, 2), seed=i)
     images(tmp_path / "test" / "256", 1, size=(2, 2))
@@ -66,42 +66,42 @@ def test_more_classes_than_a_byte_holds(tmp_path):
     assert list(loaded.test.labels) == [256]
 
 
-def test_what_images_cannot_be_is_refused(tmp_path):
+def test_invalid_folders_of_images_are_refused(tmp_path):
     images(tmp_path / "one" / "train" / "only", 3)
     images(tmp_path / "one" / "test" / "only", 3)
-    refused(tmp_path / "one", "two classes at least in .*Received: only")
+    refused(tmp_path / "one", "at least two classes in .*Received: only")
     for name in ("a", "b"):
         images(tmp_path / "two" / "train" / name, 3)
     images(tmp_path / "two" / "test" / "c", 3)
     refused(tmp_path / "two", "Received: c in .* alone")
     for name in ("a", "b"):
         images(tmp_path / "broken" / name, 3)
-    (tmp_path / "broken" / "b" / "3.png").write_bytes(b"no image")
-    refused(tmp_path / "broken", "1 of 7 pictures cannot be decoded")
+    (tmp_path / "broken" / "b" / "3.png").write_bytes(b"not an image")
+    refused(tmp_path / "broken", "1 of 7 images cannot be decoded")
     refused(tmp_path / "empty", "No folders of images", dataset="image_classes")
 
 
-def refused(folder, words, **settings):
+def refused(folder, message, **settings):
     folder.mkdir(exist_ok=True)
-    with pytest.raises(errors.DataError, match=words):
+    with pytest.raises(errors.DataError, match=message):
         load(folder, **settings)
 
 
 def arrays(path, **changed):
     random = np.random.default_rng(0)
-    held = {
+    contents = {
         "x_train": random.normal(size=(20, 5)),
         "y_train": np.arange(20) % 3,
         "x_test": random.normal(size=(6, 5)),
         "y_test": np.arange(6)[:, np.newaxis] % 3,
     }
-    held = {k: v for k, v in (held | changed).items() if v is not None}
-    np.savez(path, **held)
-    return held
+    contents = {k: v for k, v in (contents | changed).items() if v is not None}
+    np.savez(path, **contents)
+    return contents
 
 
-def test_arrays_are_read_as_they_are(tmp_path):
-    held = arrays(tmp_path / "mine.npz")
+def test_arrays_are_read_unchanged(tmp_path):
+    contents = arrays(tmp_path / "mine.npz")
     for place in (tmp_path, tmp_path / "mine.npz"):
         loaded = load(place)
         assert loaded.name == "npz" and loaded.form == {
@@ -109,49 +109,49 @@ def test_arrays_are_read_as_they_are(tmp_path):
             "classes": 3,
         }
         np.testing.assert_allclose(
-            loaded.train.inputs, held["x_train"], rtol=1e-6
+            loaded.train.inputs, contents["x_train"], rtol=1e-6
         )
         assert loaded.train.inputs.dtype == np.float32
         assert list(loaded.test.labels) == [0, 1, 2, 0, 1, 2]
 
 
-def test_how_images_vary_is_said_or_the_data_sets_own(tmp_path):
+def test_settings_override_the_augmentation_of_the_data_set(tmp_path):
     pixels = np.zeros((20, 4, 4, 3), np.uint8)
     arrays(tmp_path / "mine.npz", x_train=pixels, x_test=pixels[:6])
     for i in range(2):
         images(tmp_path / "folders" / f"class_{i}", 10, seed=i)
-    still, own = augment.Crop(), augment.Crop(flip=True)
-    for place, settings, wanted in (
-        ("mine.npz", {}, still),
+    none, flip = augment.Crop(), augment.Crop(flip=True)
+    for place, settings, expected in (
+        ("mine.npz", {}, none),
         ("mine.npz", {"pad": 4, "flip": "on"}, augment.Crop(pad=4, flip=True)),
-        ("folders", {}, own),
+        ("folders", {}, flip),
         ("folders", {"pad": 2}, augment.Crop(pad=2, flip=True)),
-        ("folders", {"pad": 0, "flip": "off"}, still),
+        ("folders", {"pad": 0, "flip": "off"}, none),
     ):
-        assert load(tmp_path / place, **settings).crop == wanted
+        assert load(tmp_path / place, **settings).crop == expected
     arrays(tmp_path / "rows.npz")
     for settings in ({"pad": 1}, {"flip": "off"}):
-        with pytest.raises(errors.SettingsError, match="npz has none"):
+        with pytest.raises(errors.SettingsError, match="npz has no images"):
             load(tmp_path / "rows.npz", **settings)
     with pytest.raises(errors.SettingsError, match="`pad` must be ≥ 0"):
         config.Data(pad=-2)
 
 
-def test_arrays_without_a_test_split_keep_a_tenth(tmp_path):
+def test_a_tenth_is_the_test_split_of_arrays_without_split(tmp_path):
     arrays(tmp_path / "mine.npz", x_test=None, y_test=None)
     loaded = load(tmp_path)
     assert (len(loaded.train), len(loaded.test)) == (18, 2)
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "message"),
     [
         ({"y_train": None}, "must hold y_train"),
         ({"x_train": np.zeros((19, 5))}, "19 of x_train, 20 of y_train"),
         ({"y_train": np.zeros(20)}, "whole numbers from 0"),
         ({"y_train": np.arange(20) - 1}, "whole numbers from 0"),
         ({"x_train": np.full((20, 5), np.nan)}, "must be finite"),
-        ({"x_test": np.zeros((6, 4))}, "inputs of one shape"),
+        ({"x_test": np.zeros((6, 4))}, "must have one shape"),
         (
             {"y_train": np.zeros(20, int), "y_test": np.zeros(6, int)},
             "two classes",
@@ -159,12 +159,12 @@ def test_arrays_without_a_test_split_keep_a_tenth(tmp_path):
         ({"x_train": np.array([{}] * 20, object)}, "cannot be read"),
     ],
 )
-def test_what_arrays_cannot_be_is_refused(tmp_path, changed, words):
+def test_invalid_arrays_are_refused(tmp_path, changed, message):
     arrays(tmp_path / "mine.npz", **changed)
-    refused(tmp_path, words)
+    refused(tmp_path, message)
 
 
-def test_a_damaged_file_of_arrays_is_refused(tmp_path):
+def test_a_truncated_npz_file_is_refused(tmp_path):
     arrays(tmp_path / "mine.npz")
     whole = (tmp_path / "mine.npz").read_bytes()
     (tmp_path / "mine.npz").write_bytes(whole[: len(whole) // 2])
@@ -181,21 +181,23 @@ def test_a_damaged_file_of_arrays_is_refused(tmp_path):
         (["a/1.png", "b/2.jpg"], "image_classes"),
     ],
 )
-def test_a_folder_tells_which_data_set_it_is(tmp_path, files, name):
+def test_the_files_of_a_folder_decide_the_data_set(tmp_path, files, name):
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     assert data.named(config.Data(), str(tmp_path)).dataset == name
 
 
-def test_without_a_folder_it_is_digits_and_a_name_stands(tmp_path):
+def test_digits_is_the_default_and_a_given_name_is_kept(tmp_path):
     assert data.named(config.Data()).dataset == "digits"
     settings = config.Data(dataset="cifar10")
     assert data.named(settings, str(tmp_path)) is settings
 
 
-def test_a_folder_that_tells_nothing_is_refused(tmp_path):
-    with pytest.raises(errors.DataError, match="Say it with --dataset"):
+def test_a_folder_of_unknown_files_is_refused(tmp_path):
+    with pytest.raises(
+        errors.DataError, match="Name the data set with --dataset"
+    ):
         data.named(config.Data(), str(tmp_path))
     missing = tmp_path / "missing"
     with pytest.raises(errors.DataError, match=re.escape(str(missing))):
@@ -226,7 +228,7 @@ def encoded(count, seed=0):
     return pixels, [tf.io.encode_png(image).numpy() for image in pixels]
 
 
-def test_records_are_images_and_labels(tmp_path):
+def test_tfrecords_of_images_and_labels_are_read(tmp_path):
     pixels, images = encoded(6)
     records(tmp_path / "train-0.tfrecord", images[:3], [0, 1, 0])
     records(tmp_path / "train-1.tfrecord", images[3:4], [1])
@@ -239,7 +241,7 @@ def test_records_are_images_and_labels(tmp_path):
     assert list(loaded.test.labels) == [1, 0]
 
 
-def test_what_records_cannot_be_is_refused(tmp_path):
+def test_invalid_tfrecords_are_refused(tmp_path):
     _, images = encoded(20)
     for name in ("labels", "names", "broken", "other", "cut"):
         (tmp_path / name).mkdir()
@@ -248,13 +250,15 @@ def test_what_records_cannot_be_is_refused(tmp_path):
     path = tmp_path / "names"
     records(path / "train.tfrecord", images, [0, 1, 2, 3] * 5)
     (path / "classes.txt").write_text("ant\n")
-    refused(path, "1 names, and a label 3")
+    refused(path, "1 names, and label 3")
     path = tmp_path / "broken"
-    records(path / "train.tfrecord", [b"none", *images[1:]], [0, 1] * 10)
+    records(
+        path / "train.tfrecord", [b"not an image", *images[1:]], [0, 1] * 10
+    )
     refused(path, "train.tfrecord, record 1 ")
     with tf.io.TFRecordWriter(str(tmp_path / "other/train.tfrecord")) as file:
         file.write(b"something else")
-    refused(tmp_path / "other", "A record is a tf.train.Example")
+    refused(tmp_path / "other", "A record must be a tf.train.Example")
     path = tmp_path / "cut" / "train.tfrecord"
     records(path, images, [0, 1] * 10)
     path.write_bytes(path.read_bytes()[:500])
@@ -265,7 +269,7 @@ def stream(inputs, labels):
     return tf.data.Dataset.from_tensor_slices((inputs, labels))
 
 
-def test_a_stream_of_ones_own_is_collected():
+def test_tf_data_datasets_are_collected():
     x = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
     y = np.arange(9) % 3
     loaded = data.collected(
@@ -277,22 +281,25 @@ def test_a_stream_of_ones_own_is_collected():
 
 
 @pytest.mark.parametrize(
-    ("train", "words"),
+    ("train", "message"),
     [
         (stream(np.zeros((4, 2)), np.zeros(4, int)), "two classes"),
         (stream(np.zeros((4, 2)), np.zeros(4)), "whole numbers from 0"),
-        (stream(np.zeros((4, 3)), np.arange(4)), "one shape in every split"),
-        (tf.data.Dataset.range(3), "examples .input, label."),
-        (stream(np.zeros((4, 2)), np.arange(4)).take(0), "`train` must be of"),
+        (
+            stream(np.zeros((4, 3)), np.arange(4)),
+            "all splits must have one shape",
+        ),
+        (tf.data.Dataset.range(3), "unbatched examples .input, label."),
+        (stream(np.zeros((4, 2)), np.arange(4)).take(0), "`train` must hold"),
     ],
 )
-def test_what_a_stream_cannot_be_is_refused(train, words):
+def test_invalid_tf_data_datasets_are_refused(train, message):
     test = stream(np.zeros((4, 2)), np.zeros(4, int))
-    with pytest.raises(errors.DataError, match=words):
+    with pytest.raises(errors.DataError, match=message):
         data.collected(train, test)
 
 
-def test_a_student_learns_from_what_was_collected(tmp_path, one_epoch):
+def test_a_student_is_trained_on_a_collected_data_set(tmp_path, one_epoch):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
     y = np.arange(40) % 3

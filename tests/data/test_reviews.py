@@ -1,4 +1,4 @@
-"""Tables of texts: read as published, checked, encoded once."""
+"""Tables of texts: reading, checks, encoding."""
 
 import gzip
 import io
@@ -62,7 +62,7 @@ def archive(path, folder, mode="w:gz"):
     return path
 
 
-def test_quotes_escapes_and_columns_are_read_as_published(tmp_path):
+def test_quotes_escapes_and_columns_are_read_as_in_the_published_code(tmp_path):
     loaded = load(write(tmp_path))
     check(loaded)
     assert loaded.classes == ("1", "2", "3")
@@ -80,7 +80,7 @@ def test_tables_may_be_compressed(tmp_path, ending):
 @pytest.mark.parametrize(
     ("name", "mode"), [("mine.tar.gz", "w:gz"), ("mine.tar.xz", "w:xz")]
 )
-def test_an_archive_is_read_in_place(tmp_path, name, mode):
+def test_an_archive_is_read_without_unpacking(tmp_path, name, mode):
     check(load(archive(tmp_path / name, write(tmp_path / "x"), mode)))
 
 
@@ -92,7 +92,7 @@ def test_an_archive_is_read_in_place(tmp_path, name, mode):
         ("amazon_polarity", "amazon_review_polarity_csv", 2),
     ],
 )
-def test_official_data_are_found_by_their_names(
+def test_official_files_are_found_by_their_names(
     tmp_path, name, folder, classes, packed
 ):
     rows = '"1","a","b"\n"2","c","d"\n'
@@ -118,7 +118,7 @@ def test_a_table_is_read_once(tmp_path, monkeypatch):
         load(tmp_path, text_length=LENGTH + 1)
 
 
-def test_a_table_that_changed_is_read_again(tmp_path):
+def test_a_changed_table_is_read_again(tmp_path):
     before = load(write(tmp_path)).fingerprint
     after = load(write(tmp_path, ROWS.replace("Pat", "Pit")))
     assert after.fingerprint != before
@@ -126,7 +126,7 @@ def test_a_table_that_changed_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["codes.bin", "labels.npy", "facts.json"])
-def test_what_was_kept_and_is_damaged_is_made_again(tmp_path, file):
+def test_damaged_encoded_files_are_encoded_again(tmp_path, file):
     write(tmp_path)
     load(tmp_path)
     for path in (tmp_path / "encoded").glob(f"*/{file}"):
@@ -134,7 +134,7 @@ def test_what_was_kept_and_is_damaged_is_made_again(tmp_path, file):
     check(load(tmp_path))
 
 
-def test_where_nothing_can_be_written_the_users_cache_keeps_it(
+def test_codes_of_a_read_only_folder_are_stored_in_the_users_cache(
     tmp_path, monkeypatch
 ):
     there = write(tmp_path / "data")
@@ -145,29 +145,29 @@ def test_where_nothing_can_be_written_the_users_cache_keeps_it(
     assert list((tmp_path / "cache/lit_tf/encoded").glob("*/codes.bin"))
 
 
-def test_bytes_that_are_no_utf8_are_replaced_counted_and_told(tmp_path):
+def test_invalid_utf8_is_replaced_counted_and_noted(tmp_path):
     bad = b'"1","a","b\xff\xe2\x82c"\n"2","\xc3\x28","d"\n'
     loaded = load(write(tmp_path, bad, ROWS.replace('"3"', '"2"')))
-    wanted = codes("a b\ufffd\ufffdc", "\ufffd( d")
-    np.testing.assert_array_equal(loaded.train.inputs[:], wanted)
-    results = "4 bytes that are no UTF-8"
-    assert results in loaded.note
-    assert results in load(tmp_path).note  # Also when they are not read again.
+    expected = codes("a b\ufffd\ufffdc", "\ufffd( d")
+    np.testing.assert_array_equal(loaded.train.inputs[:], expected)
+    note = "4 bytes that are not valid UTF-8"
+    assert note in loaded.note
+    assert note in load(tmp_path).note  # The second time from encoded files.
 
 
 def test_a_text_of_ten_megabytes_is_cut(tmp_path):
     huge = f'"1","","{"ab" * 5_000_000}"\n"2","x","y"\n'
     loaded = load(write(tmp_path, huge, huge))
-    wanted = codes(" " + "ab" * 50, "x y")
-    np.testing.assert_array_equal(loaded.train.inputs[:], wanted)
+    expected = codes(" " + "ab" * 50, "x y")
+    np.testing.assert_array_equal(loaded.train.inputs[:], expected)
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_text(tmp_path):
+def test_a_byte_order_mark_and_windows_line_ends_are_ignored(tmp_path):
     rows = b"\xef\xbb\xbf" + ROWS.replace("\n", "\r\n").encode()
     check(load(write(tmp_path, rows, rows)))
 
 
-def test_a_line_end_within_a_text_is_a_character_of_it(tmp_path):
+def test_a_line_break_within_a_text_is_one_character(tmp_path):
     rows = '"1","a","b\nc"\n"2","d","e"\n'
     loaded = load(write(tmp_path, rows, rows))
     np.testing.assert_array_equal(
@@ -180,7 +180,7 @@ def test_a_line_end_within_a_text_is_a_character_of_it(tmp_path):
     [
         (
             '"1","a","b"\n"2"\n',
-            "train.csv, line 2: a row must have a",
+            "train.csv, line 2: a row must have at least a",
         ),
         ('"1","a"\n"x","b"\n', "line 2: .* whole number from 1. Received: 'x'"),
         ('"1","a"\n"0","b"\n', "line 2: .* whole number from 1. Received: '0'"),
@@ -192,14 +192,14 @@ def test_a_line_end_within_a_text_is_a_character_of_it(tmp_path):
         ("\n\n", "train.csv in .* is empty"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path, rows, message):
+def test_the_message_for_an_invalid_row_names_the_line(tmp_path, rows, message):
     with pytest.raises(errors.DataError, match=message):
         load(write(tmp_path, rows))
     assert not list((tmp_path / "encoded").glob("*/codes.bin"))
 
 
 def test_a_class_without_a_row_is_named(tmp_path):
-    message = "rows of every class from 1 to 3.*none of 2"
+    message = "rows of every class from 1 to 3.*no rows of class 2"
     with pytest.raises(errors.DataError, match=message):
         load(write(tmp_path, '"1","a"\n"3","b"\n'))
 
@@ -211,7 +211,7 @@ def test_a_label_outside_the_official_classes_is_refused(tmp_path):
         load(tmp_path, "amazon_full")
 
 
-def test_a_test_table_of_more_classes_than_the_training_one_has_is_refused(
+def test_a_test_table_with_more_classes_than_the_training_table_is_refused(
     tmp_path,
 ):
     write(tmp_path, ROWS, ROWS + '"4","e","f"\n')
@@ -222,7 +222,7 @@ def test_a_test_table_of_more_classes_than_the_training_one_has_is_refused(
 
 @pytest.mark.parametrize("cut", [4, 60])
 @pytest.mark.parametrize("name", ["train.csv.gz", "train.csv.xz", "a.tar.gz"])
-def test_a_file_that_was_cut_off_is_refused(tmp_path, name, cut):
+def test_a_truncated_file_is_refused(tmp_path, name, cut):
     write(tmp_path / "x")
     place = tmp_path / name
     if name == "a.tar.gz":
@@ -245,7 +245,7 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, name, cut):
         (["train.csv"], "holds no test.csv"),
     ],
 )
-def test_a_table_that_is_missing_is_named(tmp_path, present, message):
+def test_a_missing_table_is_named(tmp_path, present, message):
     for name in present:
         (tmp_path / name).write_text(ROWS)
     with pytest.raises(errors.DataError, match=message):
@@ -255,14 +255,14 @@ def test_a_table_that_is_missing_is_named(tmp_path, present, message):
             load(archive(tmp_path / "a.tar.gz", tmp_path))
 
 
-def test_a_folder_that_is_missing_is_named(tmp_path):
-    with pytest.raises(errors.DataError, match="nowhere.* does not exist"):
-        load(tmp_path / "nowhere")
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(errors.DataError, match="missing.* does not exist"):
+        load(tmp_path / "missing")
     with pytest.raises(errors.DataError, match="no amazon_review_full_csv.tar"):
         load("", "amazon_full")
 
 
-def test_nothing_is_run_that_is_in_an_archive(tmp_path):
+def test_links_in_an_archive_are_not_followed(tmp_path):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as tar:
         link = tarfile.TarInfo("train.csv")

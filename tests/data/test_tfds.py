@@ -1,4 +1,4 @@
-"""Any data set of TensorFlow Datasets, by its name."""
+"""Data sets of TensorFlow Datasets by name."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from lit_tf import config, data, errors
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-def written(folder, splits, *, features=None, name="own_flowers"):
-    """Leaves a data set in a folder, as TensorFlow Datasets prepares it."""
+def write(folder, splits, *, features=None, name="own_flowers"):
+    """Writes a data set in the format of TensorFlow Datasets."""
     features = features or {
         "id": tfds.features.Text(),
         "picture": tfds.features.Image(),
@@ -45,13 +45,13 @@ def load(folder, name="tfds:own_flowers", **kwargs):
     return data.load(settings, data_dir=str(folder), **kwargs)
 
 
-def refused(words, folder, error=errors.DataError, **kwargs):
-    with pytest.raises(error, match=words):
+def refused(message, folder, error=errors.DataError, **kwargs):
+    with pytest.raises(error, match=message):
         load(folder, **kwargs)
 
 
-def middles(some):
-    """Returns pictures as they are cut, and their classes, in any order."""
+def centres(some):
+    """Returns the centred squares and classes of images, sorted."""
     return sorted(
         (row["picture"][:, 1:6].tobytes(), row["species"]) for row in some
     )
@@ -64,27 +64,27 @@ def pairs(split):
     )
 
 
-@pytest.mark.parametrize("later", ["test", "validation"])
-def test_a_data_set_is_read_by_its_name(later, tmp_path):
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_data_set_is_read_by_its_name(part, tmp_path):
     train, test = rows(4), rows(2, seed=1)
-    written(tmp_path, {"train": train, later: test})
+    write(tmp_path, {"train": train, part: test})
     loaded = load(tmp_path)
     assert loaded.name == "tfds:own_flowers"
     assert loaded.classes == ("rose", "tulip")
-    assert pairs(loaded.train) == middles(train)
-    assert pairs(loaded.test) == middles(test)
-    kept = load(tmp_path)
-    assert kept.fingerprint == loaded.fingerprint
-    np.testing.assert_array_equal(kept.train.inputs[:], loaded.train.inputs[:])
+    assert pairs(loaded.train) == centres(train)
+    assert pairs(loaded.test) == centres(test)
+    again = load(tmp_path)
+    assert again.fingerprint == loaded.fingerprint
+    np.testing.assert_array_equal(again.train.inputs[:], loaded.train.inputs[:])
 
 
-def test_without_a_split_to_test_on_a_tenth_is_set_apart(tmp_path):
-    written(tmp_path, {"train": rows(20)})
+def test_without_a_test_split_a_tenth_is_set_apart(tmp_path):
+    write(tmp_path, {"train": rows(20)})
     loaded = load(tmp_path)
     assert (len(loaded.train), len(loaded.test)) == (18, 2)
 
 
-def test_one_that_is_not_there_is_fetched_when_asked(tmp_path, monkeypatch):
+def test_a_missing_data_set_is_downloaded_if_allowed(tmp_path, monkeypatch):
     refused("beans is not in .*--download", tmp_path, name="tfds:beans")
 
     def fail(self, url):
@@ -94,7 +94,7 @@ def test_one_that_is_not_there_is_fetched_when_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(manager, "download_and_extract", fail)
     monkeypatch.setattr(manager, "download", fail)
     refused(
-        "could not fetch beans: .*checksum: . Expected",
+        "could not download beans: .*checksum: . Expected",
         tmp_path,
         name="tfds:beans",
         download=True,
@@ -102,7 +102,7 @@ def test_one_that_is_not_there_is_fetched_when_asked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("beens", "has no 'beens'. The nearest is beans"),
         ("mnist:9.9.9", "does not know 'mnist:9.9.9': .*9.9.9"),
@@ -110,15 +110,15 @@ def test_one_that_is_not_there_is_fetched_when_asked(tmp_path, monkeypatch):
         ("", "does not know ''"),
     ],
 )
-def test_a_name_that_is_none_is_refused_in_a_line(name, words, tmp_path):
-    with pytest.raises(errors.SettingsError, match=words) as caught:
+def test_an_unknown_name_is_refused_in_one_line(name, message, tmp_path):
+    with pytest.raises(errors.SettingsError, match=message) as caught:
         load(tmp_path, name=f"tfds:{name}")
     assert "\n" not in str(caught.value)
 
 
-def test_what_it_cannot_be_is_refused(tmp_path):
-    written(tmp_path / "a", {"test": rows(2)})
-    refused("a split train. Received: .*of splits test", tmp_path / "a")
+def test_a_data_set_of_another_form_is_refused(tmp_path):
+    write(tmp_path / "a", {"test": rows(2)})
+    refused("a split train. Received: .*; splits test", tmp_path / "a")
     picture, label = (
         tfds.features.Image(),
         tfds.features.ClassLabel(num_classes=2),
@@ -127,18 +127,20 @@ def test_what_it_cannot_be_is_refused(tmp_path):
         {"left": row["picture"], "right": row["picture"], "species": 0}
         for row in rows(2)
     ]
-    written(
+    write(
         tmp_path / "b",
         {"train": two},
         features={"left": picture, "right": picture, "species": label},
     )
-    refused("one image .*Received: left, right, species", tmp_path / "b")
-    none = [dict(row, species=-1) for row in rows(2)]
-    written(tmp_path / "c", {"train": rows(2), "test": none})
-    refused("the class of every image. .* of test without", tmp_path / "c")
+    refused(
+        "one image .*Received: features left, right, species", tmp_path / "b"
+    )
+    unlabelled = [dict(row, species=-1) for row in rows(2)]
+    write(tmp_path / "c", {"train": rows(2), "test": unlabelled})
+    refused("a class for every image. .* of split test without", tmp_path / "c")
 
 
-def test_of_two_images_the_one_called_image_is_read(tmp_path):
+def test_the_feature_named_image_is_read_if_there_are_two_images(tmp_path):
     some = [
         {"image": row["picture"], "mask": row["picture"][..., :1], "label": 1}
         for row in rows(3)
@@ -148,6 +150,6 @@ def test_of_two_images_the_one_called_image_is_read(tmp_path):
         "mask": tfds.features.Image(shape=(None, None, 1)),
         "label": tfds.features.ClassLabel(num_classes=2),
     }
-    written(tmp_path, {"train": some, "test": some}, features=features)
-    wanted = [{"picture": row["image"], "species": 1} for row in some]
-    assert pairs(load(tmp_path).train) == middles(wanted)
+    write(tmp_path, {"train": some, "test": some}, features=features)
+    expected = [{"picture": row["image"], "species": 1} for row in some]
+    assert pairs(load(tmp_path).train) == centres(expected)

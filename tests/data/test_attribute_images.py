@@ -1,4 +1,4 @@
-"""Pictures and their attributes: listed, checked, decoded once."""
+"""Images with attributes: lists, checks, decoding, download."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from lit_tf import config, data, errors
-from lit_tf.data import decoded, images
+from lit_tf.data import decoded, held_out
 
 NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young", "Smiling")
 HEADER = f"file,{','.join(NAMES)}"
@@ -27,7 +27,7 @@ def load(folder, name="image_folder", download=False, **settings):
 
 
 def refusal(folder, name="image_folder", error=errors.DataError, **settings):
-    """Returns the one line that loading from there is refused with."""
+    """Returns the error message, which must be one line."""
     with pytest.raises(error) as caught:
         load(folder, name, **settings)
     (line,) = str(caught.value).splitlines()
@@ -35,12 +35,12 @@ def refusal(folder, name="image_folder", error=errors.DataError, **settings):
 
 
 def pixels(i, shape=(9, 8)):
-    """Returns picture i: of one colour that tells which it is."""
+    """Returns image i, of one colour that identifies it."""
     return np.full((*shape, 3), [i, 255 - i, i % 7], np.uint8)
 
 
 def write(folder, count=20, place="images"):
-    """Writes pictures and their list; returns the list's path."""
+    """Writes images and their list; returns the list's path."""
     rows = [HEADER]
     for i in range(count):
         path = folder / place / f"{i}.png"
@@ -70,15 +70,15 @@ def write_celeba(folder, count=20, partition=None):
 
 
 def numbers(split):
-    """Returns which pictures a split has, by their colour."""
+    """Returns the numbers of a split's images, read from their colour."""
     return split.inputs[:][:, 4, 4, 0].tolist()
 
 
 def check_values(loaded, columns=range(6)):
-    """Checks that each picture has its own attributes."""
+    """Checks that each image has its own attributes."""
     for split in (loaded.train, loaded.test):
-        wanted = [[i >> b & 1 for b in columns] for i in numbers(split)]
-        np.testing.assert_array_equal(split.labels, wanted)
+        expected = [[i >> b & 1 for b in columns] for i in numbers(split)]
+        np.testing.assert_array_equal(split.labels, expected)
 
 
 def edit(path, old, new):
@@ -88,9 +88,7 @@ def edit(path, old, new):
 
 
 @pytest.mark.parametrize("place", ["images", "", "images/a/b"])
-def test_pictures_are_found_in_their_folder_or_beside_their_list(
-    tmp_path, place
-):
+def test_images_may_be_in_their_folder_or_next_to_their_list(tmp_path, place):
     source = write(tmp_path, place=place)
     if place == "images/a/b":
         lines = source.read_text().splitlines()
@@ -104,10 +102,10 @@ def test_pictures_are_found_in_their_folder_or_beside_their_list(
         ]
         assert loaded.classes == loaded.stem["attributes"] == NAMES
         assert (loaded.task, loaded.exclusive) == ("images", ())
-        assert "passed over" not in loaded.note
+        assert "skipped" not in loaded.note
 
 
-def test_chosen_attributes_are_columns_in_the_order_they_were_asked_for(
+def test_the_chosen_attributes_are_the_columns_in_the_chosen_order(
     tmp_path,
 ):
     write(tmp_path)
@@ -120,7 +118,7 @@ def test_chosen_attributes_are_columns_in_the_order_they_were_asked_for(
     assert loaded.exclusive == (("Male", "Young"),)
 
 
-def test_another_choice_of_attributes_decodes_nothing_again(
+def test_another_choice_of_attributes_does_not_decode_images_again(
     tmp_path, monkeypatch
 ):
     write(tmp_path)
@@ -130,7 +128,7 @@ def test_another_choice_of_attributes_decodes_nothing_again(
 
 
 @pytest.mark.parametrize("value", ["0", "-1"])
-def test_an_attribute_that_is_not_there_is_zero_or_minus_one(tmp_path, value):
+def test_an_absent_attribute_may_be_zero_or_minus_one(tmp_path, value):
     source = write(tmp_path)
     lines = source.read_text().splitlines()
     rows = [HEADER, *(line.replace(",0", f", {value}") for line in lines[1:])]
@@ -138,20 +136,20 @@ def test_an_attribute_that_is_not_there_is_zero_or_minus_one(tmp_path, value):
     check_values(load(tmp_path))
 
 
-def test_a_tenth_is_tested_on_and_always_the_same(tmp_path):
+def test_the_test_split_is_a_tenth_and_always_the_same(tmp_path):
     write(tmp_path)
     first, again = load(tmp_path), load(tmp_path, image_size=12)
     assert (len(first.train), len(first.test)) == (18, 2)
     assert numbers(first.test) == numbers(again.test)
 
 
-def test_of_a_long_list_the_published_pictures_are_tested_on():
-    # The published StarGAN, on its list of lines, under Python 3.
+def test_the_test_split_of_a_long_list_is_that_of_the_published_code():
+    # As the published StarGAN code does with its list of lines.
     lines = list(range(25_000))
     random.seed(1234)
     random.shuffle(lines)
     published = lines[:1999]
-    assert np.flatnonzero(images.drawn(25_000)).tolist() == sorted(published)
+    assert np.flatnonzero(held_out.draw(25_000)).tolist() == sorted(published)
 
 
 def test_celeba_is_read_as_published(tmp_path):
@@ -161,21 +159,21 @@ def test_celeba_is_read_as_published(tmp_path):
     assert loaded.exclusive == (NAMES[:3],)
     assert loaded.crop.flip
     assert len(loaded.train) == 14
-    # JPEG is not exact; the labels tell which pictures they are.
-    wanted = [[i >> b & 1 for b in range(5)] for i in range(14, 20)]
-    np.testing.assert_array_equal(loaded.test.labels, wanted)
+    # JPEG is not exact; the labels identify the images.
+    expected = [[i >> b & 1 for b in range(5)] for i in range(14, 20)]
+    np.testing.assert_array_equal(loaded.test.labels, expected)
     assert "not the official 202,599" in loaded.note
     assert "split by list_eval_partition.txt" in loaded.note
 
 
-def test_without_its_partition_celebas_test_pictures_are_drawn(tmp_path):
+def test_without_a_partition_the_test_images_of_celeba_are_drawn(tmp_path):
     write_celeba(tmp_path)
     loaded = load(tmp_path, "celeba")
     assert (len(loaded.train), len(loaded.test)) == (18, 2)
-    assert "the test pictures were drawn" in loaded.note
+    assert "test images were drawn, as there is no list_eval" in loaded.note
 
 
-def test_hair_colours_that_are_not_chosen_exclude_nothing(tmp_path):
+def test_hair_colours_that_are_not_chosen_form_no_group(tmp_path):
     write_celeba(tmp_path)
     two = load(tmp_path, "celeba", attributes=("Male", *NAMES[1:3]))
     assert two.exclusive == (NAMES[1:3],)
@@ -183,7 +181,7 @@ def test_hair_colours_that_are_not_chosen_exclude_nothing(tmp_path):
     assert one.exclusive == ()
 
 
-def test_a_centred_square_is_cut_out_and_resized(tmp_path):
+def test_a_centred_square_is_cropped_and_resized(tmp_path):
     write(tmp_path)
     shade = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     for i in range(20):
@@ -194,23 +192,23 @@ def test_a_centred_square_is_cut_out_and_resized(tmp_path):
         (25, (5, 0, 25, 20)),
     ):
         square = Image.fromarray(shade).crop(box)
-        wanted = np.asarray(square.resize((8, 8), Image.Resampling.BILINEAR))
-        found = load(tmp_path, crop_size=crop).train.inputs[0]
-        np.testing.assert_array_equal(found, wanted)
+        expected = np.asarray(square.resize((8, 8), Image.Resampling.BILINEAR))
+        actual = load(tmp_path, crop_size=crop).train.inputs[0]
+        np.testing.assert_array_equal(actual, expected)
 
 
-def test_celebas_square_is_of_178_pixels(tmp_path):
+def test_the_centred_square_of_celeba_has_178_pixels(tmp_path):
     write_celeba(tmp_path)
-    picture = np.zeros((300, 400, 3), np.uint8)
-    picture[61:239, 111:289] = 255
+    image = np.zeros((300, 400, 3), np.uint8)
+    image[61:239, 111:289] = 255
     for path in (tmp_path / "img_align_celeba").iterdir():
-        Image.fromarray(picture).save(path, quality=100)
+        Image.fromarray(image).save(path, quality=100)
     assert load(tmp_path, "celeba").train.inputs[0].min() > 250
     other = load(tmp_path, "celeba", crop_size=180).train.inputs[0]
     assert other.min() < 250
 
 
-def test_pictures_of_any_kind_become_rgb(tmp_path):
+def test_images_of_any_mode_become_rgb(tmp_path):
     write(tmp_path)
     grey = np.full((9, 9), 77, np.uint8)
     colour = Image.fromarray(np.full((9, 9, 3), [200, 100, 50], np.uint8))
@@ -234,71 +232,70 @@ def test_pictures_of_any_kind_become_rgb(tmp_path):
     with (tmp_path / "attributes.csv").open("a") as file:
         file.write("\n".join(rows))
     loaded = load(tmp_path)
-    found = np.concatenate([loaded.train.inputs[:], loaded.test.inputs[:]])
-    for name, (_, wanted) in kinds.items():
-        away = np.abs(found[:, 4, 4].astype(int) - wanted).max(axis=1).min()
-        assert away <= 3, name
+    images = np.concatenate([loaded.train.inputs[:], loaded.test.inputs[:]])
+    for name, (_, colour) in kinds.items():
+        difference = np.abs(images[:, 4, 4].astype(int) - colour).max(axis=1)
+        assert difference.min() <= 3, name
 
 
-def test_a_picture_is_turned_as_its_camera_says(tmp_path):
+def test_an_image_is_rotated_as_its_exif_orientation_says(tmp_path):
     write(tmp_path)
     upright = np.zeros((8, 8, 3), np.uint8)
     upright[:4] = 255
     exif = Image.Exif()
-    exif[0x0112] = 6  # It is to be turned by 90° clockwise.
+    exif[0x0112] = 6  # To be rotated by 90° clockwise.
     for i in range(20):
-        lying = Image.fromarray(np.rot90(upright))
-        lying.save(tmp_path / "images" / f"{i}.png", exif=exif)
-    found = load(tmp_path).train.inputs[0]
-    np.testing.assert_array_equal(found, upright)
+        rotated = Image.fromarray(np.rot90(upright))
+        rotated.save(tmp_path / "images" / f"{i}.png", exif=exif)
+    np.testing.assert_array_equal(load(tmp_path).train.inputs[0], upright)
 
 
-def broken(path):
+def truncate(path):
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def test_a_broken_picture_among_a_hundred_is_passed_over_and_told(tmp_path):
+def test_one_broken_image_in_a_hundred_is_skipped_and_noted(tmp_path):
     write(tmp_path, count=100)
-    broken(tmp_path / "images/3.png")
+    truncate(tmp_path / "images/3.png")
     for _ in range(2):
         loaded = load(tmp_path)
         check_values(loaded)
         assert len(loaded.train) + len(loaded.test) == 99
-        assert "broken and passed over: 1" in loaded.note
+        assert "broken and skipped: 1" in loaded.note
 
 
-def test_more_broken_pictures_are_refused_and_nothing_is_kept(tmp_path):
+def test_more_broken_images_are_refused_and_nothing_is_stored(tmp_path):
     write(tmp_path, count=100)
     for i in (3, 7):
-        broken(tmp_path / f"images/{i}.png")
-    results = refusal(tmp_path)
-    assert "2 of 100 pictures cannot be decoded, more than 1%" in results
-    assert "The first: 3.png (" in results
+        truncate(tmp_path / f"images/{i}.png")
+    line = refusal(tmp_path)
+    assert "2 of 100 images cannot be decoded, more than 1%" in line
+    assert "The first: 3.png (" in line
     assert not list((tmp_path / "encoded").glob("*/pixels.bin"))
 
 
-def test_decoding_says_that_it_happens_once(tmp_path, capsys):
+def test_a_line_announces_that_images_are_decoded_once(tmp_path, capsys):
     write(tmp_path)
     load(tmp_path)
     assert capsys.readouterr().out == (
-        f"decoding 20 pictures once, to {tmp_path}/encoded/ …\n"
+        f"decoding 20 images once, to {tmp_path}/encoded/ …\n"
     )
     load(tmp_path)
     assert capsys.readouterr().out == ""
 
 
-def test_few_pictures_are_in_memory_at_a_time(tmp_path, monkeypatch):
+def test_images_are_decoded_in_blocks(tmp_path, monkeypatch):
     write(tmp_path)
     monkeypatch.setattr(decoded, "_BLOCK", 3)
     check_values(load(tmp_path))
 
 
-@pytest.mark.parametrize("change", ["picture", "list", "size", "crop"])
-def test_what_has_changed_is_decoded_again(tmp_path, change):
+@pytest.mark.parametrize("change", ["image", "list", "size", "crop"])
+def test_a_change_of_images_list_or_size_decodes_again(tmp_path, change):
     source = write(tmp_path)
     load(tmp_path)
     settings = {}
-    if change == "picture":
+    if change == "image":
         Image.fromarray(pixels(200)).save(tmp_path / "images/19.png")
     elif change == "list":
         edit(source, "0.png,0", "0.png,1")
@@ -318,7 +315,7 @@ def test_what_has_changed_is_decoded_again(tmp_path, change):
         ("facts.json", lambda content: content[:-3]),
     ],
 )
-def test_what_was_kept_and_is_damaged_is_decoded_again(tmp_path, file, damage):
+def test_damaged_decoded_files_are_decoded_again(tmp_path, file, damage):
     write(tmp_path)
     load(tmp_path)
     for path in (tmp_path / "encoded").glob(f"*/{file}"):
@@ -326,7 +323,7 @@ def test_what_was_kept_and_is_damaged_is_decoded_again(tmp_path, file, damage):
     check_values(load(tmp_path))
 
 
-def test_a_disk_without_room_is_told_before_anything_is_decoded(
+def test_a_full_disk_is_reported_before_anything_is_decoded(
     tmp_path, monkeypatch
 ):
     write(tmp_path)
@@ -336,8 +333,8 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     monkeypatch.setattr(decoded, "_pixels", None)
-    results = refusal(tmp_path)
-    assert "encoded/ has no room for 3.8 kB (No space" in results
+    line = refusal(tmp_path)
+    assert "encoded/ has no room for 3.8 kB (No space" in line
 
 
 @pytest.mark.parametrize(
@@ -350,44 +347,46 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
         ),
     ],
 )
-def test_an_unknown_attribute_is_told_the_nearest(tmp_path, settings, message):
+def test_the_message_for_an_unknown_attribute_names_the_nearest(
+    tmp_path, settings, message
+):
     write(tmp_path)
-    results = refusal(tmp_path, error=errors.SettingsError, **settings)
-    assert results.startswith(message) and "The nearest is Male." in results
+    line = refusal(tmp_path, error=errors.SettingsError, **settings)
+    assert line.startswith(message) and "The nearest is Male." in line
     assert not (tmp_path / "encoded").exists()
 
 
-def test_pictures_that_are_not_there_are_counted_and_the_first_is_named(
+def test_missing_images_are_counted_and_the_first_is_named(
     tmp_path,
 ):
     write(tmp_path)
     for i in (3, 7):
         (tmp_path / f"images/{i}.png").unlink()
     assert refusal(tmp_path) == (
-        f"Every picture of attributes.csv must be in {tmp_path}/images/. "
+        f"Every image of attributes.csv must be in {tmp_path}/images/. "
         "Received: 2 missing, the first 3.png."
     )
 
 
-def test_pictures_that_are_not_listed_are_told(tmp_path):
+def test_images_that_are_not_listed_are_noted(tmp_path):
     write(tmp_path)
-    (tmp_path / "images/notes.txt").write_text("no picture")
+    (tmp_path / "images/notes.txt").write_text("not an image")
     for name in ("b.JPG", "a.png"):
         Image.fromarray(pixels(1)).save(tmp_path / "images" / name)
-    results = "not in attributes.csv and passed over: 2, the first a.png"
-    assert results in load(tmp_path).note
+    note = "not in attributes.csv and skipped: 2, the first a.png"
+    assert note in load(tmp_path).note
 
 
-def test_a_folder_without_pictures_is_named(tmp_path):
+def test_a_folder_without_images_is_named(tmp_path):
     write(tmp_path)
     for path in (tmp_path / "images").iterdir():
         path.unlink()
-    assert refusal(tmp_path) == f"{tmp_path}/images/ holds no pictures."
+    assert refusal(tmp_path) == f"{tmp_path}/images/ holds no images."
 
 
-def test_a_single_picture_cannot_be_split(tmp_path):
+def test_a_single_image_cannot_be_split(tmp_path):
     write(tmp_path, count=1)
-    assert "to train and to test on. Received: 0 and 1" in refusal(tmp_path)
+    assert "one test image. Received: 0 and 1" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -401,13 +400,13 @@ def test_a_single_picture_cannot_be_split(tmp_path):
             "line 3: Black_Hair must be 0, 1 or -1.*'2'",
         ),
         ("\n1.png,1,0", "\n1.png,1,", "line 3: Blond_Hair must be .*: ''"),
-        ("Smiling", "Male", "header must name an attribute once.*Male again"),
-        ("Smiling", "", "header must name one attribute or more"),
+        ("Smiling", "Male", "header must name each attribute once.*Male again"),
+        ("Smiling", "", "header must name at least one attribute"),
         ("\n1.png", "\n0.png", "line 3: .* one row. .*0.png, of line 2, again"),
-        (HEADER, "", "header must name one attribute or more. Received: ''"),
+        (HEADER, "", "header must name at least one attribute. Received: ''"),
     ],
 )
-def test_a_list_that_is_not_as_it_should_be_is_named_by_its_line(
+def test_the_message_for_an_invalid_list_names_the_line(
     tmp_path, old, new, message
 ):
     edit(write(tmp_path), old, new)
@@ -415,21 +414,21 @@ def test_a_list_that_is_not_as_it_should_be_is_named_by_its_line(
         load(tmp_path)
 
 
-def test_a_list_of_no_pictures_is_refused(tmp_path):
+def test_a_list_without_images_is_refused(tmp_path):
     write(tmp_path).write_text(HEADER)
-    assert refusal(tmp_path).endswith("attributes.csv lists no pictures.")
+    assert refusal(tmp_path).endswith("attributes.csv lists no images.")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("20 \n", "21 \n", "line 1: it must be the number of rows, 20.*'21'"),
-        ("20 \n", "x \n", "line 1: it must be the number of rows, 20.*'x'"),
+        ("20 \n", "21 \n", "line 1: must be the number of rows, 20.*'21'"),
+        ("20 \n", "x \n", "line 1: must be the number of rows, 20.*'x'"),
         ("Attribute_33", "", "line 3: .* and 39 values.* Received: 40 values"),
         ("000002.jpg  1", "000002.jpg  3", "line 4: Black_Hair must be 0, 1"),
     ],
 )
-def test_a_list_of_celeba_that_is_not_as_published_is_named_by_its_line(
+def test_the_message_for_an_invalid_list_of_celeba_names_the_line(
     tmp_path, old, new, message
 ):
     edit(write_celeba(tmp_path), old, new)
@@ -441,39 +440,39 @@ def test_a_list_of_celeba_that_is_not_as_published_is_named_by_its_line(
     ("old", "new", "message"),
     [
         ("jpg 2", "jpg 3", "line 20: .* 0, 1 or 2. Received: '000020.jpg 3'"),
-        ("000020.jpg 2", "", "of every picture. .*none of 1, the first 000020"),
+        ("000020.jpg 2", "", "for every image. .*no row for 1 .*first 000020"),
     ],
 )
-def test_a_partition_that_does_not_fit_is_refused(tmp_path, old, new, message):
+def test_an_invalid_partition_is_refused(tmp_path, old, new, message):
     write_celeba(tmp_path, partition="0" * 19 + "2")
     edit(tmp_path / "list_eval_partition.txt", old, new)
     with pytest.raises(errors.DataError, match=f"^list_eval.*{message}"):
         load(tmp_path, "celeba")
 
 
-def test_without_files_what_is_wanted_is_named(tmp_path):
-    results = refusal(tmp_path, "celeba")
+def test_without_files_the_expected_ones_are_named(tmp_path):
+    line = refusal(tmp_path, "celeba")
     for word in ("img_align_celeba/", "list_attr_celeba.txt", "--download"):
-        assert word in results
+        assert word in line
     assert refusal("", "celeba").startswith("No img_align_celeba/")
-    results = refusal(tmp_path)
+    line = refusal(tmp_path)
     for word in ("attributes.csv", "images/", "cannot fetch"):
-        assert word in results
+        assert word in line
     for name in ("celeba", "image_folder"):
-        results = refusal(tmp_path / "nowhere", name)
-        assert results == f"--data_dir='{tmp_path}/nowhere' is no folder."
+        line = refusal(tmp_path / "missing", name)
+        assert line == f"--data_dir='{tmp_path}/missing' is not a folder."
 
 
-@pytest.mark.parametrize("lacking", ["img_align_celeba", "list_attr_celeba"])
-def test_half_of_celeba_is_not_enough(tmp_path, lacking):
+@pytest.mark.parametrize("missing", ["img_align_celeba", "list_attr_celeba"])
+def test_celeba_needs_both_images_and_list(tmp_path, missing):
     write_celeba(tmp_path)
-    for path in tmp_path.glob(f"{lacking}*"):
+    for path in tmp_path.glob(f"{missing}*"):
         path.rename(tmp_path / "elsewhere")
-    assert f"holds no {lacking}" in refusal(tmp_path, "celeba", download=True)
+    assert f"holds no {missing}" in refusal(tmp_path, "celeba", download=True)
 
 
-def fetch_from(folder, monkeypatch):
-    # All of TensorFlow Datasets but the network.
+def download_from(folder, monkeypatch):
+    # Replaces nothing in TensorFlow Datasets except the network access.
     names = [f"{i + 1:06}.jpg" for i in range(20)]
     landmarks = folder / "landmarks.txt"
     landmarks.write_text(
@@ -502,47 +501,49 @@ def fetch_from(folder, monkeypatch):
     )
 
 
-def test_what_is_fetched_is_what_is_read(tmp_path, monkeypatch):
+def test_downloaded_and_official_files_give_the_same_examples(
+    tmp_path, monkeypatch
+):
     official = tmp_path / "official"
     source = write_celeba(official, partition="0" * 10 + "1" * 4 + "2" * 6)
-    # TensorFlow Datasets knows the official attributes, and no others.
+    # TensorFlow Datasets accepts the official attributes alone.
     known = tfds.builder("celeb_a", data_dir=tmp_path / "x").info.features
     columns = (*NAMES, *(n for n in known["attributes"] if n not in NAMES))
     edit(source, " ".join(FORTY), " ".join(columns))
     (tmp_path / "data").mkdir()
-    fetch_from(official, monkeypatch)
-    fetched = load(tmp_path / "data", "celeba", download=True)
+    download_from(official, monkeypatch)
+    downloaded = load(tmp_path / "data", "celeba", download=True)
     read = load(official, "celeba")
-    for ours, theirs in (
-        (read.train, fetched.train),
-        (read.test, fetched.test),
+    for splits in (
+        (read.train, downloaded.train),
+        (read.test, downloaded.test),
     ):
-        # TensorFlow Datasets shuffles as it writes.
-        ours, theirs = (
+        # TensorFlow Datasets shuffles when it writes.
+        one, other = (
             sorted(
                 (i.tobytes(), v.tobytes())
                 for i, v in zip(s.inputs, s.labels, strict=True)
             )
-            for s in (ours, theirs)
+            for s in splits
         )
-        assert ours == theirs
+        assert one == other
     for name in ("name", "classes", "form", "crop", "task", "exclusive"):
-        assert getattr(read, name) == getattr(fetched, name)
+        assert getattr(read, name) == getattr(downloaded, name)
     monkeypatch.setattr(decoded, "_pixels", None)
     again = load(tmp_path / "data", "celeba", download=True)
-    assert again.fingerprint == fetched.fingerprint
+    assert again.fingerprint == downloaded.fingerprint
 
 
-def test_what_cannot_be_fetched_is_said_in_one_line(tmp_path, monkeypatch):
+def test_a_failed_download_gives_one_line(tmp_path, monkeypatch):
     def fail(self, _):
         raise OSError("a wrong checksum:\n* Expected: 1\n* Got: 2")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
-    results = refusal(tmp_path, "celeba", download=True)
-    assert "could not fetch celeb_a" in results and "checksum" in results
+    line = refusal(tmp_path, "celeba", download=True)
+    assert "could not download celeb_a" in line and "checksum" in line
 
 
-def test_a_size_that_a_generator_cannot_halve_twice_is_refused(tmp_path):
+def test_a_size_that_is_not_a_multiple_of_4_is_refused(tmp_path):
     write(tmp_path)
     assert "must be a multiple of 4. Received: image_size=30" in refusal(
         tmp_path, error=errors.SettingsError, image_size=30
