@@ -19,7 +19,7 @@ TOPICS = (tuning, *compress.TOPICS)
 def _tune(line):
     wanted = flags_config.from_flags(settings.Tune, workdir="runs/tune")
     if flags_config.value("dry_run"):
-        print(runners.rehearse(wanted, "temperature", "alpha").read_text())
+        print(runners.dry_run(wanted, "temperature", "alpha").read_text())
         return
     if flags_config.value("print_commands"):
         # Nothing but commands on the standard output.

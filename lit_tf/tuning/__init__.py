@@ -1,1 +1,1 @@
-"""The paper's tuning: what `lit-tune` tries, in which order, and chooses."""
+"""Hyperparameter search in the paper's order: the steps of `lit-tune`."""

@@ -1,7 +1,7 @@
-"""TensorBoard's HParams tab over all trials: what varies, what is compared.
+"""Columns of TensorBoard's HParams tab over all trials of a search.
 
-Every phase of every trial says its settings and its metrics in its own logs;
-here stands what the table's columns are. Written without TensorFlow.
+Each phase of each trial writes its settings and metrics to its own logs. This
+module writes which settings and metrics the tab shows, without TensorFlow.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ from lit_tf.tuning.settings import NAMES, Tune
 from lit_tf.utils import atomic_files
 
 METRIC = "validation/accuracy"
-# TensorBoard reads files of such names.
+# TensorBoard reads only files whose names begin like this one.
 FILE = "events.out.tfevents.tune"
 
 
@@ -22,10 +22,11 @@ def write(settings: Tune, folder: pathlib.Path) -> None:
     """Writes the columns of the HParams tab of `tensorboard --logdir=FOLDER`.
 
     Args:
-        settings: of the search.
-        folder: its.
+        settings: the settings of the search.
+        folder: the folder of the search.
     """
-    # A domain is also a filter: it has what other stages go by, too.
+    # A domain is also a filter, so it includes the values that other stages
+    # use.
     domains = {
         name: sorted({*settings.grid(name), getattr(settings.loss, name)})
         for name in NAMES

@@ -1,4 +1,4 @@
-"""Runs trials, a process each, some at a time; none outlives the search."""
+"""Trials as processes, several at a time, which end with the search."""
 
 import collections
 import contextlib
@@ -14,28 +14,33 @@ from collections.abc import Callable, Iterator, Sequence
 from lit_tf import errors
 from lit_tf.tuning import trials
 
-# Asked of a trial's epochs so far: will it hardly win?
-Watch = Callable[[Sequence[trials.Epoch]], bool]
+# Takes the epochs of a trial so far and returns whether to stop the trial.
+ShouldStop = Callable[[Sequence[trials.Epoch]], bool]
 
 _POLL_SECONDS = 0.2
 _SIGNAL_OF_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG, in Linux's prctl.h.
 
 
 def run(
-    plan: Sequence[trials.Trial], *, parallel: int, watch: Watch | None = None
+    plan: Sequence[trials.Trial],
+    *,
+    parallel: int,
+    should_stop: ShouldStop | None = None,
 ) -> dict[trials.Trial, str]:
-    """Runs those trials that have not ended; a begun one goes on.
+    """Runs the trials that have not ended; an interrupted trial resumes.
 
     Args:
-        plan: the trials, in the order in which they begin.
-        parallel: so many at a time.
-        watch: stops a trial for good when it says so after an epoch.
+        plan: the trials, in the order in which they start.
+        parallel: the number of trials that run at the same time.
+        should_stop: a function that is called after each epoch of a trial and
+            returns whether to stop the trial for good; None to stop none.
 
     Returns:
-        Of each trial that failed, why.
+        The reason of each trial that failed.
 
     Raises:
-        SettingsError: a trial was refused by its settings, which others share.
+        SettingsError: `lit-compress` refused the settings of a trial. The
+            other trials share these settings.
     """
     waiting = collections.deque(one for one in plan if not one.ended)
     failures, seen = {}, collections.Counter()
@@ -51,10 +56,10 @@ def run(
                 if code is not None:
                     del running[trial]
                     _end(trial, code, failures)
-                elif watch is not None:
+                elif should_stop is not None:
                     epochs = trial.epochs()
                     new, seen[trial] = len(epochs) > seen[trial], len(epochs)
-                    if new and watch(epochs):
+                    if new and should_stop(epochs):
                         del running[trial]
                         _kill(process)
                         trial.prune(epochs[-1])
@@ -62,15 +67,15 @@ def run(
     return failures
 
 
-def rehearse(trial: trials.Trial, log: pathlib.Path) -> None:
-    """Tries a trial without running it (`lit-compress --dry_run`).
+def dry_run(trial: trials.Trial, log: pathlib.Path) -> None:
+    """Checks a trial without running it (`lit-compress --dry_run`).
 
     Args:
-        trial: which.
-        log: where what it says is kept: sizes, time, memory.
+        trial: the trial.
+        log: the file that the output is added to: sizes, time, memory.
 
     Raises:
-        SettingsError: it would be refused.
+        SettingsError: `lit-compress` refuses the settings.
         DataError: data or weights are missing or damaged.
     """
     with _children() as running:
@@ -78,11 +83,19 @@ def rehearse(trial: trials.Trial, log: pathlib.Path) -> None:
         code = running[trial].wait()
     if code:
         kind = errors.SettingsError if code == 2 else errors.DataError
-        raise kind(_why(code, log))
+        raise kind(_reason(code, log))
 
 
 def start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
-    """Starts a process that ends with this one, and adds to a log."""
+    """Starts a process that ends with this one.
+
+    Args:
+        command: the program and its arguments.
+        log: the file that the process's output is added to.
+
+    Returns:
+        The running process.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         return subprocess.Popen(
@@ -90,7 +103,7 @@ def start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for the search, which ends its trials itself.
+            # Ctrl-C goes to the search alone, which ends its trials itself.
             start_new_session=True,
             preexec_fn=_die_with_parent(os.getpid()),
         )
@@ -102,7 +115,7 @@ def _children() -> Iterator[dict[trials.Trial, subprocess.Popen]]:
     try:
         yield running
     finally:
-        # A run may be killed at any moment; it resumes.
+        # A run can be killed at any moment and resumed later.
         for process in running.values():
             _kill(process)
 
@@ -113,14 +126,17 @@ def _kill(process):
 
 
 def _die_with_parent(parent):
-    """Returns what a child does first, so that `kill -9` leaves no orphan."""
+    """Returns a function that a child calls first.
+
+    It makes the child end when its parent does, also by `kill -9`.
+    """
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl
 
     def arrange():
         prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
-        if os.getppid() != parent:  # It died before that was said.
+        if os.getppid() != parent:  # The parent ended before the call.
             os._exit(1)
 
     return arrange
@@ -130,16 +146,16 @@ def _end(trial, code, failures):
     if not code:
         print(f"{trial.name} {trial.ending}", flush=True)
         return
-    why = _why(code, trial.log)
+    why = _reason(code, trial.log)
     if code == errors.SettingsError.exit_code:
         raise errors.SettingsError(f"{trial.name} was refused. {why}")
     failures[trial] = f"failed: {why}"
     print(f"{trial.name} {failures[trial]}", file=sys.stderr, flush=True)
 
 
-def _why(code, log):
-    """Returns what a process that did not end well said last."""
+def _reason(code, log):
+    """Returns the last line of a failed process's log, and its exit code."""
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
+    printed = [line.strip() for line in lines if line.strip()]
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{said[-1] if said else 'It said nothing.'} ({how}, {log})"
+    return f"{printed[-1] if printed else 'It printed nothing.'} ({how}, {log})"

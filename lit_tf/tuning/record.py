@@ -1,4 +1,4 @@
-"""What a search leaves: `tune.json`, the table, and `tuned.flags`."""
+"""Files and table of a search: `tune.json` and `tuned.flags`."""
 
 import dataclasses
 import json
@@ -17,7 +17,13 @@ NOTE = "Chosen on the validation split; the test split was not read."
 
 
 def read(path: pathlib.Path) -> list[stages.Stage]:
-    """Returns the stages that were decided before, in their order.
+    """Reads the stages that were decided before, in their order.
+
+    Args:
+        path: `tune.json`; it need not exist.
+
+    Returns:
+        The decided stages; an empty list if there is no file.
 
     Raises:
         DataError: the file is damaged.
@@ -29,12 +35,12 @@ def read(path: pathlib.Path) -> list[stages.Stage]:
         return [_stage(**one) for one in known["stages"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise errors.DataError(
-            f"{path} is damaged; start afresh with --overwrite."
+            f"{path} is damaged. Start again with --overwrite."
         ) from None
 
 
 def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
-    """Writes the stages that are decided, with the scores of every value."""
+    """Writes the decided stages, with the scores of each value."""
     results = []
     for stage in decided:
         one = dataclasses.asdict(stage)
@@ -45,7 +51,7 @@ def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
 
 
 def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
-    """Returns what was chosen as flags, under how it was chosen."""
+    """Returns the chosen values as a flagfile, with the scores as comments."""
     lines = [
         "Chosen by:",
         "",
@@ -62,7 +68,7 @@ def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
 
 
 def table(decided: Sequence[stages.Stage]) -> str:
-    """Returns every value's score as a table, in Markdown."""
+    """Returns the score of each value as a Markdown table."""
     rows = [
         ("stage", "value", "validation accuracy", "seeds", ""),
         *(

@@ -1,4 +1,4 @@
-"""Who runs a stage's trials: this process, or whoever takes the commands."""
+"""Runners: a stage's trials run here, or their commands are printed."""
 
 import functools
 import pathlib
@@ -11,81 +11,91 @@ from lit_tf.tuning import processes, pruning, stages, trials
 from lit_tf.tuning.settings import NAMES, Tune, check
 from lit_tf.utils import atomic_files
 
-# Has those of a stage's trials run that have not ended, and returns of those
-# that failed why; None where others are to run them first.
+# Runs the trials of a stage that have not ended and returns the reason of each
+# failed trial; returns None if the user has to run the trials first.
 Runner = Callable[[Sequence[trials.Trial]], Mapping[trials.Trial, str] | None]
 
 
 def here(settings: Tune, *, parallel: int) -> Runner:
-    """Returns a runner that runs trials itself, so many at a time.
+    """Returns a runner that runs trials as processes of this machine.
+
+    Args:
+        settings: the settings of the search.
+        parallel: the number of trials that run at the same time.
 
     Raises:
-        SettingsError: that cannot be.
+        SettingsError: `parallel` is below 1, or trials need several machines.
     """
     errors.require(parallel >= 1, "`parallel` must be ≥ 1.", parallel=parallel)
     errors.require(
         settings.run.strategy != "multi_worker",
-        "`strategy` multi_worker wants a trial begun on every machine: "
-        "--print_commands prints the lines.",
+        "`strategy` must not be multi_worker, because each machine has to "
+        "start its own process. Use --print_commands to print the commands.",
         strategy=settings.run.strategy,
     )
-    if settings.prune:
-        pruning.optuna()  # Missed now rather than hours later.
     return functools.partial(_here, settings, parallel)
 
 
 def elsewhere(settings: Tune) -> Runner:
     """Returns a runner that prints the commands of trials that have not ended.
 
+    Args:
+        settings: the settings of the search.
+
     Raises:
-        SettingsError: that cannot be.
+        SettingsError: `prune` is on.
     """
     errors.require(
         not settings.prune,
-        "`prune` watches trials that lit-tune runs itself: it does not go with "
-        "--print_commands.",
+        "`prune` stops only trials that lit-tune runs itself. Pass either "
+        "--prune or --print_commands, not both.",
         prune=settings.prune,
     )
     return _elsewhere
 
 
-def rehearse(settings: Tune, *names: str) -> pathlib.Path:
-    """Tries the students of these stages without running anything.
+def dry_run(settings: Tune, *names: str) -> pathlib.Path:
+    """Checks the students of some stages without running their trials.
 
     Args:
-        settings: of the search.
-        *names: of the stages.
+        settings: the settings of the search.
+        *names: the names of the stages.
 
     Returns:
-        The file with what it said: sizes, time, memory.
+        The file with the output of the dry runs: sizes, time, memory.
 
     Raises:
-        SettingsError: it would be refused.
+        SettingsError: `lit-compress` refuses the settings.
         DataError: data or weights are missing or damaged.
     """
     check(settings)
     log = pathlib.Path(settings.session.workdir) / "rehearsal.txt"
     atomic_files.remove(log)
-    # Any values will do.
+    # The result does not depend on the values.
     chosen = {name: settings.grid(name)[0] for name in NAMES}
     firsts = [stages.planned(settings, name, chosen)[0] for name in names]
     for trial in {one.settings.student: one for one in firsts}.values():
-        processes.rehearse(trial, log)
+        processes.dry_run(trial, log)
     return log
 
 
 def _here(settings, parallel, plan):
     if plan[0].settings.student != settings.student and not _begun(plan):
-        # What is wrong is found before the small student's hours, not after.
-        print(f"{settings.student} is rehearsed", flush=True)
-        rehearse(settings, "alpha")
+        # An error of the large student is reported before the small student
+        # trains for hours.
+        print(f"dry run of {settings.student}", flush=True)
+        dry_run(settings, "alpha")
     if not settings.prune:
         return processes.run(plan, parallel=parallel)
-    # The first seed decides who goes on, so that a mean is over all seeds or is
-    # none.
+    # The other seeds run only for values whose first trial has finished: a
+    # value has a trial of each seed, or no mean.
     first = [one for one in plan if one.seed == settings.seeds[0]]
-    watch = functools.partial(_hopeless, first, settings.lit.epochs // 2)
-    failures = processes.run(first, parallel=parallel, watch=watch)
+    patience = settings.lit.epochs // 2
+    failures = processes.run(
+        first,
+        parallel=parallel,
+        should_stop=functools.partial(_should_stop, first, patience),
+    )
     whole = {one.value for one in first if one.accuracy is not None}
     rest = [one for one in plan if one not in first and one.value in whole]
     return failures | processes.run(rest, parallel=parallel)
@@ -95,9 +105,9 @@ def _begun(plan):
     return any(one.log.exists() for one in plan)
 
 
-def _hopeless(plan, patience, epochs):
+def _should_stop(plan, patience, epochs):
     finished = [one.epochs() for one in plan if one.accuracy is not None]
-    return pruning.hopeless(epochs, finished, patience=patience)
+    return pruning.should_stop(epochs, finished, patience=patience)
 
 
 def _elsewhere(plan):
@@ -107,8 +117,8 @@ def _elsewhere(plan):
     for one in waiting:
         print(shlex.join(one.command))
     print(
-        f"{len(waiting)} of {len(plan)} trials of {plan[0].stage} are to be "
-        "run; then the same command goes on.",
+        f"Run these {len(waiting)} of {len(plan)} trials of {plan[0].stage}, "
+        "then repeat this command to continue.",
         file=sys.stderr,
     )
     return None

@@ -1,4 +1,4 @@
-"""The search, in the paper's order: temperature, then alpha, then beta."""
+"""Search in the paper's order: temperature, then alpha, then beta."""
 
 from lit_tf.training import run_folder
 from lit_tf.tuning import hparams, record, runners, stages
@@ -9,22 +9,23 @@ from lit_tf.utils import atomic_files
 def tune(
     settings: Tune, run: runners.Runner, *, command: str = ""
 ) -> list[stages.Stage]:
-    """Takes a search from where it stands as far as its runner goes.
+    """Starts or resumes a search.
 
-    Where it ends it leaves `tuned.flags`. What a stage has chosen stands: the
-    next ones were run with it.
+    A finished search writes `tuned.flags`. A value that a stage has chosen is
+    not chosen again, because the next stages were run with it.
 
     Args:
-        settings: of the search.
-        run: has the trials of a stage run.
-        command: the command line, for the reader.
+        settings: the settings of the search.
+        run: a runner, which runs the trials of one stage.
+        command: the command line, which is recorded in the run folder.
 
     Returns:
-        The stages that are decided; all of them when the search is over.
+        The decided stages; all of them when the search is finished.
 
     Raises:
-        SettingsError: the settings cannot be, or are not those of the folder.
-        DataError: a stage has nothing to choose from.
+        SettingsError: the settings are invalid, or differ from those of the
+            search in the folder.
+        DataError: no value of a stage has a finished trial of each seed.
     """
     check(settings)
     with run_folder.opened(settings, command=command) as folder:

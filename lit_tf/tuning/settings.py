@@ -1,20 +1,28 @@
-"""What a search tries: frozen settings, their defaults and their checks."""
+"""Settings of a search: a frozen dataclass with defaults and checks."""
 
 import dataclasses
 from typing import Any
 
 from lit_tf import config, errors
 
-# What is searched for, in this order.
+# The settings that are searched for, in this order.
 NAMES = ("temperature", "alpha", "beta")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tune(config.Compress):
-    """A compression whose temperature, alpha and beta are searched for.
+    """Settings of a compression whose temperature, alpha and beta are searched.
 
-    All trials have its settings but those that are tried. Its own `alpha` and
-    `beta` are what the stages before theirs go by.
+    All trials share these settings, except those that the search varies. The
+    stages before the one of `alpha` use `loss.alpha`, and likewise for `beta`.
+
+    Args:
+        small_student: the student on which the temperature is chosen.
+        temperatures: the temperatures to try.
+        alphas: the values of alpha to try.
+        betas: the values of beta to try.
+        seeds: the seeds of each value; a value's score is their mean.
+        prune: whether to stop trials early by the median rule.
     """
 
     small_student: str = ""
@@ -30,7 +38,7 @@ class Tune(config.Compress):
             values = getattr(self, name)
             errors.require(
                 0 < len(set(values)) == len(values),
-                f"`{name}` must be one value or more, each once.",
+                f"`{name}` must list at least one value, each only once.",
                 **{name: values},
             )
         # Each group of settings checks itself.
@@ -46,7 +54,7 @@ class Tune(config.Compress):
 
 
 def trial_settings(settings: Tune, **changes: Any) -> config.Compress:
-    """Returns the compression that a search is about, with changes."""
+    """Returns the settings of one trial: those of the search, with changes."""
     shared = {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(config.Compress)
@@ -55,32 +63,36 @@ def trial_settings(settings: Tune, **changes: Any) -> config.Compress:
 
 
 def check(settings: Tune) -> None:
-    """Raises `SettingsError` unless there is all that a search needs."""
+    """Checks that a search can start.
+
+    Raises:
+        SettingsError: a setting that the search needs is missing or invalid.
+    """
     errors.require(
         bool(settings.teacher_weights),
-        "`teacher_weights` must name the teacher, which all trials share. "
-        "lit-teach trains one.",
+        "`teacher_weights` must name the teacher's file, because all trials "
+        "share one teacher. lit-teach trains one.",
         teacher_weights=settings.teacher_weights,
     )
     errors.require(
         settings.method == "lit",
-        "`method` must be lit: the search is for LIT's settings.",
+        "`method` must be lit, because the search varies LIT's settings.",
         method=settings.method,
     )
     errors.require(
         bool(settings.small_student),
-        "`small_student` must name the student that the temperature is chosen "
-        "on, such as resnet8; the student itself will do where it is small.",
+        "`small_student` must name the student on which the temperature is "
+        "chosen, such as resnet8. A small student may be named here too.",
         small_student=settings.small_student,
     )
     errors.require(
         settings.data.validation_fraction > 0,
-        "`validation_fraction` must be above 0: a search chooses on the "
-        "validation split.",
+        "`validation_fraction` must be above 0, because a search chooses on "
+        "the validation split.",
         validation_fraction=settings.data.validation_fraction,
     )
 
 
 def number(value: float) -> str:
-    """Returns a value as it is read in a name: all its digits, no ".0"."""
+    """Formats a value for names of folders: all digits, without ".0"."""
     return str(value).removesuffix(".0")

@@ -1,7 +1,7 @@
-"""The stages of a search: what each tries, and which value it chooses.
+"""Stages of a search: the trials of each, and the value that it chooses.
 
-The paper's order (section 4): temperature first, on a small student; then alpha
-with that temperature; then beta with both.
+The order is the paper's (section 4): first the temperature, on a small student;
+then alpha, with that temperature; then beta, with both.
 """
 
 import dataclasses
@@ -13,13 +13,19 @@ from lit_tf import errors
 from lit_tf.tuning import trials
 from lit_tf.tuning.settings import NAMES, Tune, number, trial_settings
 
-# Accuracies are float32: what differs by less is rounding.
+# Accuracies are float32, so that smaller differences are rounding errors.
 _DIGITS = 6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What came of one trial: an accuracy, or why there is none."""
+    """Result of one trial.
+
+    Args:
+        seed: the seed of the trial.
+        validation_accuracy: the best one, a fraction; None without a result.
+        note: the reason why there is no accuracy; "" otherwise.
+    """
 
     seed: int
     validation_accuracy: float | None = None
@@ -28,7 +34,12 @@ class Tried:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Value:
-    """What came of one value: a trial a seed."""
+    """Results of one value.
+
+    Args:
+        value: the value.
+        tried: the result of each seed's trial.
+    """
 
     value: float
     tried: tuple[Tried, ...]
@@ -41,20 +52,28 @@ class Value:
 
     @property
     def mean(self) -> float | None:
-        """The value's score; None unless every seed's trial has finished."""
+        """The mean accuracy; None unless each seed's trial has finished."""
         whole = len(self.accuracies) == len(self.tried)
         return statistics.fmean(self.accuracies) if whole else None
 
     @property
     def deviation(self) -> float | None:
-        """The seeds' standard deviation (n − 1), where there are several."""
+        """The standard deviation over seeds (n − 1); None for a single seed."""
         several = self.mean is not None and len(self.tried) > 1
         return statistics.stdev(self.accuracies) if several else None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a stage tried, with what, and what it chose."""
+    """A decided stage.
+
+    Args:
+        name: "temperature", "alpha" or "beta".
+        student: the student's architecture.
+        fixed: the values of the two other settings.
+        values: the results of each value.
+        chosen: the value with the best score.
+    """
 
     name: str
     student: str
@@ -66,12 +85,12 @@ class Stage:
 def planned(
     settings: Tune, name: str, chosen: Mapping[str, float]
 ) -> list[trials.Trial]:
-    """Returns the trials of a stage, all of a seed before those of the next.
+    """Returns the trials of a stage: all of the first seed, then the next.
 
     Args:
-        settings: of the search.
-        name: of the stage.
-        chosen: the values of the stages before it, by name.
+        settings: the settings of the search.
+        name: the name of the stage.
+        chosen: the values that the stages before it chose, by name.
     """
     return [
         _trial(settings, name, value, seed, chosen)
@@ -86,19 +105,23 @@ def decide(
     chosen: Mapping[str, float],
     failures: Mapping[trials.Trial, str],
 ) -> Stage:
-    """Chooses among a stage's values by what lies in their folders.
+    """Chooses the value of a stage from the reports in the run folders.
 
-    The best mean over the seeds; of equals the first in its list. A value that
-    lacks the trial of a seed is not chosen.
+    The value with the best mean over the seeds is chosen; among equal means,
+    the first in the list. A value is not chosen if the trial of one of its
+    seeds has not finished.
 
     Args:
-        settings: of the search.
-        name: of the stage.
-        chosen: the values of the stages before it, by name.
-        failures: why trials have failed.
+        settings: the settings of the search.
+        name: the name of the stage.
+        chosen: the values that the stages before it chose, by name.
+        failures: the reason of each trial that failed.
+
+    Returns:
+        The decided stage.
 
     Raises:
-        DataError: no value has a trial of every seed.
+        DataError: no value has a finished trial of each seed.
     """
     plan = planned(settings, name, chosen)
     values = tuple(
@@ -113,8 +136,8 @@ def decide(
     whole = [one for one in values if one.mean is not None]
     if not whole:
         raise errors.DataError(
-            f"No {name} can be chosen: of none have all trials finished. "
-            f"{_first(failures)}The same command tries again."
+            f"No {name} can be chosen, because no value has a finished trial "
+            f"of each seed. {_first(failures)}Repeat the command to try again."
         )
     loss = plan[0].settings.loss
     return Stage(
@@ -122,7 +145,7 @@ def decide(
         student=plan[0].settings.student,
         fixed={k: getattr(loss, k) for k in NAMES if k != name},
         values=values,
-        # Of equals `max` takes the first.
+        # Among equal values `max` returns the first.
         chosen=max(whole, key=lambda one: round(one.mean, _DIGITS)).value,
     )
 
@@ -132,7 +155,7 @@ def _trial(settings, name, value, seed, chosen):
     session = settings.session
     cache = session.teacher_cache_dir
     if settings.frozen.teacher_cache == "disk":
-        cache = session.cache_dir  # All trials ask one teacher.
+        cache = session.cache_dir  # All trials share one teacher.
     place = _place(settings, name, value, chosen)
     return trials.Trial(
         stage=name,
@@ -142,7 +165,7 @@ def _trial(settings, name, value, seed, chosen):
             student=student,
             loss=dataclasses.replace(settings.loss, **{**chosen, name: value}),
             run=dataclasses.replace(settings.run, seed=seed),
-            # It is for the student that is trained with what was chosen.
+            # Only the student trained with the chosen values reads it.
             read_test=False,
             session=dataclasses.replace(
                 session,
@@ -157,10 +180,10 @@ def _trial(settings, name, value, seed, chosen):
 
 
 def _place(settings, name, value, chosen):
-    """Returns the folder of a value's runs.
+    """Returns the name of the folder of a value's runs.
 
-    It is that of the stage before where that has run the very same: the value
-    that it went by, on the same student.
+    It is a folder of the stage before if that stage has run the same trials:
+    with this value as its fixed one, on the same student.
     """
     index = NAMES.index(name)
     if index and value == getattr(settings.loss, name):

@@ -1,6 +1,7 @@
-"""A trial: an ordinary run of `lit-compress`, and what its folder says of it.
+"""Trials: runs of `lit-compress`, whose folders record their results.
 
-The run folders are the only record of what has been run, by whomever it was.
+The run folders are the only record of the trials that have run, so that it does
+not matter on which machine a trial ran.
 """
 
 import dataclasses
@@ -20,7 +21,13 @@ _ACCURACY = "validation/accuracy"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """Where a trial stood at the end of an epoch."""
+    """State of a trial at the end of an epoch.
+
+    Args:
+        phase: "lit" or "fine_tune".
+        epoch: the epoch of the phase, from 1.
+        accuracy: the accuracy on the validation split, a fraction.
+    """
 
     phase: str
     epoch: int
@@ -29,12 +36,13 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One value of what a stage chooses, under one seed.
+    """One value of a stage with one seed.
 
     Args:
-        stage: what is chosen, such as "temperature".
-        value: the one that is tried.
-        settings: of the run, whose folder may be that of an earlier stage.
+        stage: the name of the stage, such as "temperature".
+        value: the value that the trial tries.
+        settings: the settings of the run. Its folder may belong to an earlier
+            stage.
     """
 
     stage: str
@@ -43,24 +51,26 @@ class Trial:
 
     @property
     def seed(self) -> int:
-        """The seed of its run."""
+        """The seed of the run."""
         return self.settings.run.seed
 
     @property
     def name(self) -> str:
-        """Its folder, within that of the search."""
+        """The run folder, relative to the folder of the search."""
         return "/".join(self.folder.parts[-2:])
 
     @property
     def folder(self) -> pathlib.Path:
-        """Its run folder."""
+        """The run folder."""
         return pathlib.Path(self.settings.session.workdir)
 
     @property
     def command(self) -> list[str]:
-        """The command line that runs it: what is not a default, and the three.
+        """The command line of the run.
 
-        A recipe's flags are written out, so that it stays what it is.
+        It has the flags that differ from their defaults, and always
+        --temperature, --alpha and --beta. The flags of a recipe are written
+        out, so that a later change of the recipe does not change the trial.
         """
         default = flatten.flatten(config.Compress())
         return [
@@ -74,20 +84,20 @@ class Trial:
 
     @property
     def log(self) -> pathlib.Path:
-        """What it printed."""
+        """The file with the output of the run."""
         return self.folder / "log.txt"
 
     @property
     def ended(self) -> bool:
-        """Whether it is finished, or was stopped for good."""
+        """Whether the trial has finished or was stopped for good."""
         return self.accuracy is not None or self.pruned is not None
 
     @property
     def accuracy(self) -> float | None:
-        """Its best on validation, a fraction; None before it is finished.
+        """The best validation accuracy, a fraction; None before the end.
 
         Raises:
-            DataError: the report is damaged, or knows of no validation.
+            DataError: the report is damaged, or has no validation accuracy.
         """
         report = self.folder / "report.json"
         if not report.is_file():
@@ -97,16 +107,16 @@ class Trial:
             return float(results["student"]["best"]["validation_accuracy"])
         except (OSError, ValueError, KeyError, TypeError):
             raise errors.DataError(
-                f"{report} has no validation accuracy of a best student: it is "
-                "damaged, or of another kind of model."
+                f"{report} has no validation accuracy of a best student. The "
+                "file is damaged, or its model is not a classifier."
             ) from None
 
     @property
     def pruned(self) -> Epoch | None:
-        """After which epoch it was stopped for good, if it was.
+        """The epoch after which the trial was stopped for good; None if not.
 
         Raises:
-            DataError: what says so is damaged.
+            DataError: the file that records it is damaged.
         """
         if not self._mark.is_file():
             return None
@@ -114,12 +124,12 @@ class Trial:
             return Epoch(**json.loads(self._mark.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             raise errors.DataError(
-                f"{self._mark} is damaged. Remove it, and the trial goes on."
+                f"{self._mark} is damaged. Remove it to resume the trial."
             ) from None
 
     @property
     def ending(self) -> str:
-        """How it ended, in words; "not run" where it did not."""
+        """How the trial ended, in words; "not run" if it has not ended."""
         if self.accuracy is not None:
             return f"finished: {self.accuracy:.2%} on validation"
         where = self.pruned
@@ -131,12 +141,12 @@ class Trial:
         )
 
     def prune(self, epoch: Epoch) -> None:
-        """Writes down that it was stopped for good after an epoch."""
+        """Records that the trial was stopped for good after an epoch."""
         atomic_files.write_json(self._mark, dataclasses.asdict(epoch))
 
     def epochs(self) -> list[Epoch]:
-        """Returns how it did on validation, epoch by epoch of both phases."""
-        # Without the last line, if that is just being written.
+        """Returns the validation accuracy after each epoch of both phases."""
+        # `read` skips a last line that is still being written.
         rows = curves.read(self.folder / "metrics.jsonl")
         return [
             Epoch(phase=r["phase"], epoch=r["epoch"], accuracy=r[_ACCURACY])

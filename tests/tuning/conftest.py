@@ -1,4 +1,4 @@
-"""Searches whose trials are played: by a function, or by a small program."""
+"""Searches with simulated trials: by a function or by a small program."""
 
 import json
 import sys
@@ -9,9 +9,10 @@ from lit_tf import config
 from lit_tf.tuning import settings, trials
 from lit_tf.utils import atomic_files
 
-# Plays lit-compress: does what `plays.json` says of its run folder (accuracies
-# of epochs, seconds after each; what it says last, and its exit code), and
-# notes when it begins and ends, with its arguments and its process id.
+# Stands in for lit-compress. For each run folder `plays.json` gives the
+# accuracies of the epochs, the seconds to wait after each, the last line to
+# print and the exit code. The program records when it begins and ends, with its
+# arguments and its process id.
 _PROGRAM = """
 import json, os, pathlib, sys, time
 
@@ -42,15 +43,15 @@ with (folder / "metrics.jsonl").open("a") as file:
 if "code" in play:
     print(play["says"])
     sys.exit(play["code"])
-told = {"student": {"best": {"validation_accuracy": max(curve)}}}
-(folder / "report.json").write_text(json.dumps(told))
+report = {"student": {"best": {"validation_accuracy": max(curve)}}}
+(folder / "report.json").write_text(json.dumps(report))
 note("ends")
 """
 
 
 @pytest.fixture
 def wanted(tmp_path):
-    """A function: settings of a search in `tmp_path/tune`, some otherwise."""
+    """A function: changes → settings of a search in `tmp_path/tune`."""
 
     def make(**changed):
         session = {"workdir": str(tmp_path / "tune")}
@@ -71,10 +72,10 @@ def wanted(tmp_path):
 
 @pytest.fixture
 def played():
-    """A function: scores by trial → a runner that plays them.
+    """A function: scores by trial → a runner that records these scores.
 
-    A trial that is in the scores with a sentence fails with it; one that is not
-    in them has 0.5. The runner's `ran` are the trials that it ran.
+    A trial whose score is a sentence fails with this sentence. A trial without
+    a score gets 0.5. The runner's `ran` lists the trials that it ran.
     """
 
     def make(scores):
@@ -100,7 +101,7 @@ def played():
 
 
 class Program:
-    """A program in the place of `lit-compress`, in a folder of its own."""
+    """A program that stands in for `lit-compress`, in its own folder."""
 
     def __init__(self, place):
         place.mkdir()
@@ -110,24 +111,24 @@ class Program:
         self.plays({})
 
     def plays(self, plays):
-        """Says what trials are to do, by name."""
+        """Sets what trials do, by the trial's name."""
         atomic_files.write_json(self._place / "plays.json", plays)
 
     def notes(self, what="begins"):
-        """Returns what trials noted when they began, or ended."""
+        """Returns the records that trials wrote when they began or ended."""
         notes = self._place / "notes"
         text = notes.read_text() if notes.is_file() else ""
         rows = [json.loads(line) for line in text.split("\n")[:-1]]
         return [row for row in rows if what in ("", row["what"])]
 
     def names(self):
-        """Returns the trials that began, in their order."""
+        """Returns the names of the trials that began, in order."""
         return [row["name"] for row in self.notes()]
 
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """The program that plays `lit-compress` in this test."""
+    """The program that stands in for `lit-compress` in this test."""
     found = Program(tmp_path / "program")
     command = (sys.executable, str(found.script))
     monkeypatch.setattr(trials, "PROGRAM", command)

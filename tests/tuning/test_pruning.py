@@ -1,8 +1,7 @@
-"""Trials that will hardly win are stopped, and only they."""
+"""The median rule stops the trials that it should, and no others."""
 
 import dataclasses
 import pathlib
-import sys
 
 import pytest
 
@@ -12,7 +11,7 @@ from lit_tf.tuning import pruning, runners, search, trials
 LIT = dataclasses.replace(config.LIT, epochs=4, milestones=())
 RISING = [0.5, 0.6, 0.7, 0.8]
 LOW = [0.1, 0.2, 0.3, 0.4]
-# Time to be looked at, after two epochs for as long as it takes.
+# The trial waits after its second epoch until the search stops it.
 STUCK = {"epochs": LOW, "seconds": [0.5, 60, 0, 0]}
 SLOW = [0.3] * 4
 
@@ -24,42 +23,59 @@ def epochs(accuracies):
     ]
 
 
-def hopeless(accuracies, *finished, patience=0):
+def should_stop(accuracies, *finished, patience=0):
     others = [epochs(one) for one in finished]
-    return pruning.hopeless(epochs(accuracies), others, patience=patience)
+    return pruning.should_stop(epochs(accuracies), others, patience=patience)
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "verdict"),
+    ("accuracies", "expected"),
     [
         ([0.1], True),
-        # The median of 0.5 and 0.3 is 0.4.
+        # The median of 0.5 and 0.3 is 0.4; an accuracy equal to it passes.
         ([0.39], True),
+        ([0.4], False),
         ([0.41], False),
-        # The best so far is what counts, at the same epoch.
+        # The trial's best accuracy so far is compared with the median at its
+        # latest epoch: 0.5 after two epochs.
         ([0.55, 0.1], False),
         ([0.41, 0.1], True),
     ],
 )
-def test_a_trial_below_the_median_at_its_epoch_is_hopeless(accuracies, verdict):
-    assert hopeless(accuracies, [0.5, 0.6, 0.9], [0.3, 0.4, 0.9]) is verdict
+def test_a_trial_below_the_median_at_its_epoch_is_stopped(accuracies, expected):
+    finished = [0.5, 0.6, 0.9], [0.3, 0.4, 0.9]
+    assert should_stop(accuracies, *finished) is expected
 
 
-def test_one_finished_trial_is_no_measure():
-    assert not hopeless([0.0], RISING)
-    assert hopeless([0.0], RISING, RISING)
+def test_the_median_of_an_odd_number_of_trials_is_the_middle_one():
+    finished = [0.1], [0.9], [0.4]
+    assert should_stop([0.39], *finished)
+    assert not should_stop([0.4], *finished)
 
 
-def test_nothing_is_said_too_early():
-    assert not hopeless([0.0], RISING, RISING, patience=2)
-    assert hopeless([0.0, 0.0], RISING, RISING, patience=2)
+def test_only_trials_that_reached_the_epoch_enter_the_median():
+    finished = [0.9], [0.5, 0.5], [0.5, 0.3]
+    assert should_stop([0.1, 0.39], *finished)
+    assert not should_stop([0.1, 0.41], *finished)
+    assert not should_stop([0.0, 0.0, 0.0], *finished)
+
+
+def test_no_trial_is_stopped_before_two_have_finished():
+    assert not should_stop([0.0])
+    assert not should_stop([0.0], RISING)
+    assert should_stop([0.0], RISING, RISING)
+
+
+def test_no_trial_is_stopped_before_the_patience_is_over():
+    assert not should_stop([0.0], RISING, RISING, patience=2)
+    assert should_stop([0.0, 0.0], RISING, RISING, patience=2)
 
 
 @pytest.fixture
 def pruned(wanted, program):
-    """A function: plays → the stages of a search that prunes, one stage long.
+    """A function: plays → the stages of a search that prunes in its first one.
 
-    The third temperature would not end by itself.
+    The trial of the third temperature does not end by itself.
     """
 
     def make(plays=None, seeds=(0, 1), **changed):
@@ -86,10 +102,12 @@ def pruned(wanted, program):
     return make
 
 
-def test_a_hopeless_trial_is_stopped_and_named(pruned, wanted, program, capsys):
+def test_a_trial_below_the_median_is_stopped_and_named(
+    pruned, wanted, program, capsys
+):
     (stage, *_) = pruned()
     first, second = stage.values[2].tried
-    # Half of phase lit has passed before it is looked at.
+    # No trial is stopped in the first half of phase lit.
     assert first.note == "pruned after epoch 2 of phase lit, at 20.00%"
     assert second.note == "not run"
     assert stage.values[2].mean is None
@@ -99,7 +117,7 @@ def test_a_hopeless_trial_is_stopped_and_named(pruned, wanted, program, capsys):
     ended = [row["name"] for row in program.notes("ends")]
     assert "temperature=3/seed=0" not in ended
     assert "temperature=3/seed=1" not in program.names()
-    # The first seed decides who goes on to the others.
+    # Only values whose first seed has finished run the other seeds.
     assert program.names()[3:5] == [
         "temperature=1/seed=1",
         "temperature=2/seed=1",
@@ -108,7 +126,7 @@ def test_a_hopeless_trial_is_stopped_and_named(pruned, wanted, program, capsys):
     assert "seed 0 pruned after epoch 2 of phase lit" in flags
 
 
-def test_a_pruned_trial_stays_so(pruned, wanted, program):
+def test_a_pruned_trial_is_not_run_again(pruned, wanted, program):
     before = pruned()
     place = pathlib.Path(wanted().session.workdir)
     (place / "tune.json").unlink()
@@ -117,26 +135,19 @@ def test_a_pruned_trial_stays_so(pruned, wanted, program):
     assert len(program.names()) == count
 
 
-def test_a_trial_that_keeps_up_is_not_stopped(pruned):
+def test_a_trial_above_the_median_is_not_stopped(pruned):
     ahead = {"epochs": [0.9] * 4, "seconds": SLOW}
     (stage, *_) = pruned({"temperature=3/seed=0": ahead}, seeds=(0,))
     assert stage.chosen == 3.0
 
 
-def test_seeds_but_the_first_are_never_stopped(pruned):
+def test_only_trials_of_the_first_seed_are_stopped(pruned):
     low = {"epochs": LOW, "seconds": SLOW}
     plays = {f"temperature={t}/seed=1": low for t in (1, 2)}
     (stage, *_) = pruned(plays)
     assert [one.mean for one in stage.values[:2]] == [pytest.approx(0.6)] * 2
 
 
-def test_without_optuna_there_is_a_sentence(wanted, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    settings = wanted(prune=True)
-    with pytest.raises(errors.SettingsError, match=r"lit_tf\[tune\]"):
-        runners.here(settings, parallel=1)
-
-
-def test_commands_for_others_are_not_pruned(wanted):
+def test_printed_commands_are_not_pruned(wanted):
     with pytest.raises(errors.SettingsError, match="print_commands"):
         runners.elsewhere(wanted(prune=True))

@@ -1,4 +1,4 @@
-"""Who runs trials: processes that end with the search, or whoever is asked."""
+"""Runners start trials as processes, or print their commands."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from lit_tf import errors
 from lit_tf.tuning import runners, search, stages
 
-# lit-tune, with a program in the place of lit-compress.
+# lit-tune, with another program instead of lit-compress.
 _TUNE = """
 import sys
 from lit_tf.tuning import trials
@@ -66,7 +66,7 @@ def test_a_search_runs_its_trials_as_processes(wanted, program):
     decided = tuned(wanted())
     assert [one.chosen for one in decided] == [6.0, 0.9, 0.25]
     assert decided[0].values[1].mean == 0.9
-    # The first is the student's rehearsal.
+    # The first one is the dry run of the student.
     flags = [row["flags"] for row in program.notes()]
     assert "--dry_run" in flags[0] and len(flags) == 7
     assert flags[-1]["--temperature"] == "6.0"
@@ -77,7 +77,9 @@ def test_a_search_runs_its_trials_as_processes(wanted, program):
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 3])
-def test_so_many_run_at_a_time(parallel, wanted, program):
+def test_as_many_trials_as_asked_for_run_at_the_same_time(
+    parallel, wanted, program
+):
     settings = wanted(temperatures=(1.0, 2.0, 3.0, 4.0), student="resnet8")
     names = [one.name for one in first_stage(settings)]
     program.plays({name: {"seconds": [0.5]} for name in names})
@@ -89,7 +91,7 @@ def test_so_many_run_at_a_time(parallel, wanted, program):
     assert (now, most) == (0, parallel)
 
 
-def test_a_trial_that_fails_is_named_and_others_go_on(wanted, program, capsys):
+def test_a_failed_trial_is_named_and_the_others_run(wanted, program, capsys):
     failing = {"code": 1, "says": "lit-compress: no room.\n\n"}
     program.plays({"temperature=2/seed=0": failing})
     decided = tuned(wanted())
@@ -99,7 +101,7 @@ def test_a_trial_that_fails_is_named_and_others_go_on(wanted, program, capsys):
     assert "exit code 1" in said and "seed=0/log.txt" in said
 
 
-def test_what_the_settings_refuse_ends_the_search(wanted, program):
+def test_refused_settings_end_the_search(wanted, program):
     program.plays(
         {
             "temperature=2/seed=0": {"code": 2, "says": "Unknown student."},
@@ -114,7 +116,7 @@ def test_what_the_settings_refuse_ends_the_search(wanted, program):
     assert not alive(pid)
 
 
-def test_the_students_fault_is_found_before_the_small_ones_hours(
+def test_an_error_of_the_student_comes_before_the_small_student_trains(
     wanted, program
 ):
     script = program.script.read_text()
@@ -126,7 +128,7 @@ def test_the_students_fault_is_found_before_the_small_ones_hours(
     (row,) = program.notes()
     # The student is the default.
     assert "--dry_run" in row["flags"] and "--student" not in row["flags"]
-    # The folder is nobody's yet.
+    # The folder does not belong to a search yet.
     program.script.write_text(script)
     assert len(tuned(wanted(student="resnet14"))) == 3
 
@@ -139,7 +141,7 @@ def _start(program, tmp_path):
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        # A shell that starts something behind itself has it ignore SIGINT.
+        # A process that a shell starts in the background ignores SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
@@ -158,7 +160,7 @@ def test_no_trial_outlives_its_search(how, tmp_path, program):
         assert process.returncode == 130
         assert said.startswith("lit--c: interrupted.")
         assert said.count("\n") == 1
-    # The same line goes on.
+    # The same command resumes the search.
     program.plays({})
     line = [sys.executable, "-c", _TUNE, program.script, *FLAGS]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
@@ -192,16 +194,18 @@ def test_commands_are_printed_stage_by_stage(tmp_path, program):
     assert (tmp_path / "a folder" / "tune" / "tuned.flags").is_file()
 
 
-def test_commands_that_others_have_run_are_not_printed(wanted, program, capsys):
+def test_commands_that_have_run_elsewhere_are_not_printed(
+    wanted, program, capsys
+):
     plan = first_stage(wanted())
 
-    def told_elsewhere():
+    def print_commands():
         return search.tune(wanted(), runners.elsewhere(wanted()))
 
-    assert told_elsewhere() == []
+    assert print_commands() == []
     assert len(capsys.readouterr().out.splitlines()) == 2
     subprocess.run(plan[0].command, check=True, capture_output=True)
-    assert told_elsewhere() == []
+    assert print_commands() == []
     results = capsys.readouterr()
     assert results.out == f"{shlex.join(plan[1].command)}\n"
     assert "1 of 2 trials of temperature" in results.err
@@ -218,7 +222,7 @@ def test_a_damaged_report_is_named(wanted, program):
             tuned(settings)
 
 
-def test_two_searches_in_one_folder_are_one_too_many(wanted, program):
+def test_a_second_search_in_the_same_folder_is_refused(wanted, program):
     seen = []
 
     def run(plan):

@@ -1,4 +1,4 @@
-"""Temperature, then alpha, then beta: what is tried with what, and chosen."""
+"""A search tries temperature, then alpha, then beta, and chooses one each."""
 
 import json
 import pathlib
@@ -45,7 +45,9 @@ def test_temperature_comes_first_then_alpha_with_it_then_beta(wanted, played):
     assert chosen(decided) == {"temperature": 6.0, "alpha": 0.1, "beta": 0.5}
 
 
-def test_trials_share_all_but_what_is_tried_and_read_no_test(wanted, played):
+def test_trials_share_the_other_settings_and_do_not_read_the_test_split(
+    wanted, played
+):
     run = played({})
     wished = wanted(seeds=(3, 4), min_teacher_accuracy=0.25)
     search.tune(wished, run)
@@ -79,7 +81,9 @@ def test_seeds_are_averaged(wanted, played):
 
 @pytest.mark.parametrize("rounding", [0.0, 3e-8])
 @pytest.mark.parametrize("order", [(2.0, 6.0), (6.0, 2.0)])
-def test_of_equals_the_first_is_chosen(order, rounding, wanted, played):
+def test_among_equal_means_the_first_value_is_chosen(
+    order, rounding, wanted, played
+):
     scores = {f"temperature={order[1]:g}/seed=0": 0.5 + rounding}
     decided = search.tune(wanted(temperatures=order), played(scores))
     assert decided[0].chosen == order[0]
@@ -93,7 +97,7 @@ def test_a_value_that_lacks_a_seed_is_not_chosen(wanted, played):
     assert decided[1].values[0].tried[1].note == "failed: it broke"
 
 
-def test_a_stage_of_which_nothing_finished_ends_the_search(wanted, played):
+def test_a_stage_without_a_finished_trial_ends_the_search(wanted, played):
     broken = dict.fromkeys(
         ("alpha=0.1/seed=0", "alpha=0.9/seed=0"), "failed: no room."
     )
@@ -106,7 +110,7 @@ def test_a_stage_of_which_nothing_finished_ends_the_search(wanted, played):
     assert [one.stage for one in again.ran] == ["alpha"] * 2 + ["beta"] * 2
 
 
-def test_an_interrupted_search_goes_on_where_it_was(wanted, played):
+def test_an_interrupted_search_resumes_where_it_stopped(wanted, played):
     first = played(SCORES)
 
     def interrupted(plan):
@@ -127,7 +131,7 @@ def test_an_interrupted_search_goes_on_where_it_was(wanted, played):
     assert not third.ran
 
 
-def test_what_was_chosen_stands(wanted, played):
+def test_a_chosen_value_is_not_chosen_again(wanted, played):
     def two_stages(plan):
         return None if plan[0].stage == "beta" else played(SCORES)(plan)
 
@@ -139,7 +143,7 @@ def test_what_was_chosen_stands(wanted, played):
     assert chosen(decided)["temperature"] == 6.0
 
 
-def test_what_an_earlier_stage_has_run_is_not_run_again(wanted, played):
+def test_a_trial_that_an_earlier_stage_ran_is_not_run_again(wanted, played):
     run = played(SCORES | {"beta=0.25/seed=0": 0.1})
     decided = search.tune(wanted(betas=(0.25, 0.75)), run)
     assert [one.name for one in run.ran][4:] == ["beta=0.25/seed=0"]
@@ -148,7 +152,9 @@ def test_what_an_earlier_stage_has_run_is_not_run_again(wanted, played):
     assert decided[2].chosen == 0.75
 
 
-def test_the_small_students_trials_are_not_the_students(wanted, played):
+def test_trials_of_the_small_student_do_not_count_for_the_student(
+    wanted, played
+):
     run = played({})
     search.tune(wanted(alphas=(0.95,), betas=(0.25,)), run)
     assert [one.name for one in run.ran][2:] == [
@@ -157,7 +163,7 @@ def test_the_small_students_trials_are_not_the_students(wanted, played):
     ]
 
 
-def test_a_student_that_is_small_itself_shares_its_trials(wanted, played):
+def test_a_student_that_is_the_small_one_reuses_its_trials(wanted, played):
     run = played({})
     settings = wanted(student="resnet8", alphas=(0.95, 0.5), betas=(0.75,))
     search.tune(settings, run)
@@ -184,7 +190,7 @@ def test_a_folder_of_another_command_is_refused(wanted, played):
         search.tune(wanted(), played({}))
 
 
-def test_overwrite_starts_afresh_and_removes_nothing_else(wanted, played):
+def test_overwrite_starts_again_and_removes_no_other_files(wanted, played):
     search.tune(wanted(), played({}))
     place = pathlib.Path(wanted().session.workdir)
     (place / "notes.txt").write_text("mine")
@@ -198,7 +204,7 @@ def test_overwrite_starts_afresh_and_removes_nothing_else(wanted, played):
     assert (place / "notes.txt").read_text() == "mine"
 
 
-def test_the_flags_say_how_they_were_chosen(wanted, played):
+def test_the_flagfile_states_how_its_values_were_chosen(wanted, played):
     search.tune(wanted(), played(SCORES), command="lit-tune --x='a\nb'")
     file = pathlib.Path(wanted().session.workdir, "tuned.flags")
     lines = file.read_text().splitlines()
@@ -215,7 +221,7 @@ def test_the_flags_say_how_they_were_chosen(wanted, played):
     assert "# | temperature (resnet8) | 6 | 90.00 % | 1 | chosen |" in cells
 
 
-def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
+def test_tensorboard_knows_the_settings_and_the_metric(wanted, played):
     search.tune(wanted(), played({}))
     events = event_accumulator.EventAccumulator(wanted().session.workdir)
     events.Reload()
@@ -230,7 +236,8 @@ def test_tensorboard_knows_what_varies_and_what_is_compared(wanted, played):
         ]
         for one in results.hparam_infos
     }
-    # What stages go by is shown too, or their trials would be filtered out.
+    # Values that other stages use are listed too, or the tab would hide their
+    # trials.
     assert domains == {
         "temperature": [2.0, 6.0],
         "alpha": [0.1, 0.9, 0.95],

@@ -1,4 +1,4 @@
-"""lit-tune as a user meets it: one real search, and what is refused."""
+"""lit-tune as a command: one real search, and the requests it refuses."""
 
 import json
 import subprocess
@@ -29,11 +29,12 @@ _SETTINGS = """
 import json
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command, compress
-from lit_tf import config, flat
+from lit_tf import config
+from lit_tf.config import flatten
 
 def show(_):
     settings = flags_config.from_flags(config.Compress)
-    print(json.dumps(flat.flatten(settings)))
+    print(json.dumps(flatten.flatten(settings)))
 
 command.run(show, "", compress.TOPICS)
 """
@@ -47,7 +48,7 @@ def run(*arguments, cwd):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder in which a search has run, and what it printed."""
+    """A folder in which a search has run, and the output of the search."""
     found = tmp_path_factory.mktemp("place")
     teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
     teacher.save(found / "teacher.keras")
@@ -56,7 +57,7 @@ def place(tmp_path_factory):
     return found, done.stdout
 
 
-def test_a_search_leaves_flags_that_lit_compress_takes(place):
+def test_a_search_writes_flags_that_lit_compress_accepts(place):
     folder, said = place
     line = ("--recipe=quickstart", "--flagfile=runs/tune/tuned.flags")
     settings = json.loads(run("-c", _SETTINGS, *line, cwd=folder).stdout)
@@ -70,9 +71,9 @@ def test_a_search_leaves_flags_that_lit_compress_takes(place):
     assert "--flagfile=runs/tune/tuned.flags" in said
 
 
-def test_its_trials_are_runs_that_do_not_read_the_test(place):
+def test_trials_are_runs_that_do_not_read_the_test_split(place):
     tune = place[0] / "runs" / "tune"
-    # What alpha and beta need not run again they take from before.
+    # The stages of alpha and beta reuse trials of the stage before.
     names = sorted(
         str(one.parent.relative_to(tune)) for one in tune.rglob("report.json")
     )
@@ -111,23 +112,23 @@ def test_tensorboard_shows_every_trial_by_its_settings(place):
 REFUSED = {
     "--teacher_weights=": "`teacher_weights` must name the teacher",
     "--small_student=": "`small_student` must name the student",
-    "--method=kd": "`method` must be lit: the search is for LIT's settings.",
+    "--method=kd": "`method` must be lit, because the search varies LIT's",
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
     "--temperatures=": "--temperatures=",
     "--alphas=0.5,1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
-    "--betas=0.5,0.50": "`betas` must be one value or more, each once.",
+    "--betas=0.5,0.50": "`betas` must list at least one value, each only once.",
     "--betas=x": "not numbers with commas between them",
     "--seeds=-1": "`seed` must be in [0, 2³¹).",
     "--seeds=0.5": "not numbers with commas between them",
     "--parallel=0": "`parallel` must be ≥ 1. Received: parallel=0.",
     "--strategy=multi_worker": "--print_commands",
-    "--prune --print_commands": "`prune` watches trials",
+    "--prune --print_commands": "`prune` stops only trials",
 }
 
 
 @pytest.mark.parametrize("flags", REFUSED)
-def test_what_cannot_be_is_refused_before_anything_starts(flags, tmp_path):
+def test_an_invalid_request_is_refused_before_anything_starts(flags, tmp_path):
     done = run("-m", "lit_tf.launch.tune", *FLAGS, *flags.split(), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lit-tune: ")
@@ -135,7 +136,7 @@ def test_what_cannot_be_is_refused_before_anything_starts(flags, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_of_it_needs_tensorflow(tmp_path):
+def test_a_search_does_not_import_tensorflow(tmp_path):
     line = [*FLAGS, "--print_commands"]
     script = (
         "import atexit, os, sys\n"
@@ -147,10 +148,10 @@ def test_nothing_of_it_needs_tensorflow(tmp_path):
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
 
 
-def test_a_student_that_is_unknown_is_named(place):
+def test_an_unknown_student_is_named(place):
     folder = place[0]
     line = ("-m", "lit_tf.launch.tune", *FLAGS, "--student=resnet21")
     done = run(*line, "--workdir=other", cwd=folder)
-    assert done.returncode == 2 and done.stdout == "resnet21 is rehearsed\n"
+    assert done.returncode == 2 and done.stdout == "dry run of resnet21\n"
     assert "6n + 2 (8, 14, 20, …). Received: res" in done.stderr
     assert done.stderr.count("\n") == 1
