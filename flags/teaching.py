@@ -1,9 +1,9 @@
 """Flags of the teacher and of phase `teach`."""
 
 from absl import flags
-from lit_tf.flags import _phase
 
 from lit_tf import config
+from lit_tf.flags import _phase
 
 flags.DEFINE_string(
     "teacher",

@@ -2,11 +2,10 @@
 
 import pathlib
 
+from lit_tf.benchmark.settings import Settings
 from lit_tf.flags import architecture, benchmarking
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
-
-from lit_tf.benchmark.settings import Settings
 from lit_tf.utils import atomic_files
 
 ABOUT = "times phase lit, what it consists of, and keras.distillation on it."

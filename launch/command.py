@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 from absl import app, flags, logging
-from lit_tf.flags import papers
 
 from lit_tf import errors
+from lit_tf.flags import papers
 
 _KEPT = " What was saved before is kept, and the same command goes on from it."
 # Keras walks through a graph by recursion, a level or more a layer.

@@ -1,5 +1,6 @@
 """lit-compress: a deep network in, a shallower one out."""
 
+from lit_tf import config
 from lit_tf.flags import (
     adversarial,
     architecture,
@@ -19,8 +20,6 @@ from lit_tf.flags import (
 )
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
-
-from lit_tf import config
 
 ABOUT = "trains a shallow student from a deep teacher and proves it as good."
 TOPICS = (

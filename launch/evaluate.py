@@ -14,7 +14,6 @@ from lit_tf.flags import (
 )
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
-
 from lit_tf.utils import atomic_files
 
 ABOUT = "reads the test split and prints how good a saved model is on it."

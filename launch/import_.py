@@ -1,10 +1,9 @@
 """lit-import: somebody else's weights as a model of ours."""
 
+from lit_tf import config
 from lit_tf.flags import architecture, code, importing, pictures, texts
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
-
-from lit_tf import config
 
 ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
 TOPICS = (importing, architecture, texts, pictures, code)

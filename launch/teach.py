@@ -1,6 +1,8 @@
 """lit-teach: trains a teacher."""
 
 from absl import flags
+
+from lit_tf import config
 from lit_tf.flags import (
     adversarial,
     architecture,
@@ -15,8 +17,6 @@ from lit_tf.flags import (
 )
 from lit_tf.flags import config as flags_config
 from lit_tf.launch import command
-
-from lit_tf import config
 
 ABOUT = "trains a teacher for lit-compress --teacher_weights."
 TOPICS = (

@@ -6,7 +6,6 @@ import sys
 from lit_tf.flags import config as flags_config
 from lit_tf.flags import tuning
 from lit_tf.launch import command, compress
-
 from lit_tf.tuning import record, runners, search, settings
 
 ABOUT = (

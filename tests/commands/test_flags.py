@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-from lit_tf.launch import command
 
 from lit_tf import config, data, models
 from lit_tf.config import flatten
+from lit_tf.launch import command
 from lit_tf.training import run_folder
 
 _SHOW = """

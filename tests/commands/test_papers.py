@@ -4,6 +4,7 @@ import itertools
 import pathlib
 
 import pytest
+
 from lit_tf.flags import papers
 from lit_tf.launch import command
 

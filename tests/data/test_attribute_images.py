@@ -13,6 +13,7 @@ from lit_tf import config, data, errors
 from lit_tf.data import decoded, held_out
 
 NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young", "Smiling")
+ALL_COLUMNS = range(len(NAMES))
 HEADER = f"file,{','.join(NAMES)}"
 FORTY = (*NAMES, *(f"Attribute_{i}" for i in range(34)))
 
@@ -74,7 +75,7 @@ def numbers(split):
     return split.inputs[:][:, 4, 4, 0].tolist()
 
 
-def check_values(loaded, columns=range(6)):
+def check_values(loaded, columns=ALL_COLUMNS):
     """Checks that each image has its own attributes."""
     for split in (loaded.train, loaded.test):
         expected = [[i >> b & 1 for b in columns] for i in numbers(split)]
