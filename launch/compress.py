@@ -44,7 +44,7 @@ TOPICS = (
 def _compress(line):
     settings = flags_config.from_flags(config.Compress)
     if flags_config.value("dry_run"):
-        command.load("experiment.dry_run").rehearse(settings)
+        command.load("experiment.dry_run").dry_run(settings)
     else:
         command.load("experiment.run").compress(settings, command=line)
 

@@ -60,9 +60,8 @@ class Bench:
 
         Their steps would disturb one another: take one of them.
         """
-        auxiliary_models = build.auxiliary_models(self.config, self.dataset)
-        pair = build.freeze(self.config, *self.pair(), self.dataset)
-        stages = build.stages(pair, self.dataset, auxiliary_models)
+        pair = build.start(self.config, *self.pair(), self.dataset)
+        stages = build.training_stages(pair, self.dataset, {})
         return {stage.name: stage.trainer for stage in stages}
 
     @functools.cached_property
@@ -116,7 +115,7 @@ def _jit_compile(settings):
 
 def _dataset(settings, compression):
     if settings.data == "real":
-        return build.dataset(compression)
+        return build.load_dataset(compression.data, compression.session)
     return data.source(settings.dataset).noise(
         settings.dataset,
         examples=max(_EXAMPLES, _BATCHES * settings.batch_size),

@@ -118,8 +118,15 @@ def _sections(bench):
 
 
 def _student_step(bench):
-    alone = dataclasses.replace(bench.config, teacher=bench.config.student)
-    return _step(bench, build.teaching(alone, bench.dataset), "teach")
+    settings = bench.config
+    trainer = build.teacher_trainer(
+        settings.student,
+        bench.dataset,
+        architecture=settings.architecture,
+        adversarial=settings.adversarial,
+        compute=settings.run,
+    )
+    return _step(bench, trainer, "teach")
 
 
 def _lit_step(bench):

@@ -1,16 +1,17 @@
-"""From settings to what is trained: the data, the models, the trainers."""
+"""Data, models and stages, built from their own groups of settings."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 
-from lit_tf import data, models
-from lit_tf.config import Compress, Teach, methods
+from lit_tf import config, data, models
+from lit_tf.config import Architecture, Compress, Teach, methods
 from lit_tf.data import batches
-from lit_tf.experiment import report, saved_models, tasks
-from lit_tf.methods import trainer
-from lit_tf.methods.stages import Pair, Stage, check, describe_training
+from lit_tf.experiment import saved_models
+from lit_tf.experiment.tasks import TASKS
+from lit_tf.methods import stages, trainer
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
@@ -18,224 +19,257 @@ from lit_tf.teacher import cache, cached_outputs, frozen
 from lit_tf.training import devices
 
 
-def resolved(
-    config: Teach | Compress,
-) -> Teach | Compress:
-    """Returns settings that leave nothing open about the data.
+def complete(settings: Teach | Compress) -> Teach | Compress:
+    """Returns settings with the data set named and the image size chosen.
 
-    As `saved.fitted` has it, for the teacher that is named.
+    See `saved_models.complete_data`, which reads the teacher's file, if any.
     """
-    model = getattr(config, "teacher_weights", "")
-    settings = saved_models.fitted(config.data, config.session, model)
-    return dataclasses.replace(config, data=settings)
+    teacher = getattr(settings, "teacher_weights", "")
+    completed = saved_models.complete_data(
+        settings.data, settings.session, teacher
+    )
+    return dataclasses.replace(settings, data=completed)
 
 
-def dataset(config: Teach | Compress) -> data.Dataset:
-    """Loads the data set, and says what it is if it has a word to say.
+def check_names(settings: Compress) -> None:
+    """Refuses unknown architectures before anything is loaded.
 
     Raises:
-        DataError: its files are missing or damaged.
+        SettingsError: teacher or student is not a known architecture.
+    """
+    models.get(settings.student, **settings.architecture.options)
+    # A teacher that is read from a file has its own width.
+    models.get(settings.teacher)
+
+
+def load_dataset(
+    settings: config.Data, session: config.Session
+) -> data.Dataset:
+    """Loads the data set and prints its note, if any.
+
+    Raises:
+        DataError: the files are missing or damaged.
         SettingsError: a split would be empty.
     """
-    loaded = data.load(
-        config.data,
-        data_dir=config.session.data_dir,
-        download=config.session.download,
+    dataset = data.load(
+        settings, data_dir=session.data_dir, download=session.download
     )
-    if loaded.note:
-        print(f"{loaded.name}: {loaded.note}", flush=True)
-    return loaded
+    if dataset.note:
+        print(f"{dataset.name}: {dataset.note}", flush=True)
+    return dataset
+
+
+def new_model(
+    name: str,
+    form: Mapping[str, Any],
+    architecture: Architecture,
+    compute: config.Run,
+) -> SectionedModel:
+    """Builds an architecture with the run's seed, policy and strategy.
+
+    Args:
+        name: the architecture, such as "resnet20".
+        form: shapes and stem arguments of the data (`Dataset.form`).
+        architecture: width and cardinality.
+        compute: seed, dtype policy and strategy.
+    """
+    with devices.strategy(compute.strategy).scope():
+        # The seed is set here and not once per process, so that the weights do
+        # not depend on what a resumed process skipped.
+        keras.utils.set_random_seed(compute.seed)
+        model = models.get(name, **architecture.options)(**form)
+        return _under_policy(model, compute)
 
 
 def pair(
-    config: Compress,
-    loaded: data.Dataset,
+    settings: Compress,
+    dataset: data.Dataset,
     blocks: Sequence[int] | None = None,
 ) -> tuple[SectionedModel, SectionedModel]:
-    """Returns the teacher, in float32, and the student-to-be.
+    """Returns the teacher, in float32, and the new student.
 
-    The teacher is the one that was named, or one that is yet to be taught.
+    Without `teacher_weights` the teacher is new, and yet to be trained.
 
     Args:
-        config: the settings.
-        loaded: the data.
-        blocks: of each section, how many the student keeps, where that was
-            found before and is not to be found anew: a latency is never
-            measured twice alike.
+        settings: the settings of the compression.
+        dataset: the data set.
+        blocks: the blocks that the student keeps in each section, when an
+            earlier process of this run chose them; None to choose them now. A
+            latency is never measured twice alike.
 
     Raises:
-        SettingsError: they do not line up, or the teacher is of other data.
+        SettingsError: teacher, student and data do not fit each other.
         DataError: the teacher's file is missing or damaged.
     """
-    if blocks and config.shrink.compression:
-        config = dataclasses.replace(
-            config,
-            shrink=dataclasses.replace(
-                config.shrink, compression=0.0, keep=tuple(blocks)
-            ),
+    if settings.teacher_weights:
+        teacher = saved_models.load_teacher(
+            settings.teacher_weights,
+            dataset,
+            name=settings.teacher,
+            architecture=settings.architecture,
+            cuts=settings.shrink.cuts,
         )
-    if config.teacher_weights:
-        teacher = saved_models.teacher(config, loaded)
     else:
-        options = config.architecture.options
-        teacher = models.get(config.teacher, **options)(**loaded.form)
-    with devices.strategy(config.run.strategy).scope():
-        student = _student(config, loaded, teacher)
-    tasks.TASKS[loaded.task].check(config, loaded)
-    check(config, teacher, student)
+        options = settings.architecture.options
+        teacher = models.get(settings.teacher, **options)(**dataset.form)
+    student = _new_student(settings, dataset, teacher, blocks)
+    TASKS[dataset.task].check(settings, dataset)
+    stages.check(settings, teacher, student)
     return teacher, student
 
 
-def shown(
-    config: Compress,
-    teacher: SectionedModel,
-    student: SectionedModel,
-) -> str:
-    """Returns the parts of both, and what becomes of them in phase lit."""
-    ends, sections = describe_training(config)
-    return report.sections(teacher, student, ends=ends, sections=sections)
-
-
-def teaching(config: Teach | Compress, loaded: data.Dataset) -> trainer.Trainer:
-    """Returns the trainer of phase `teach`, on a new teacher."""
-    with devices.strategy(config.run.strategy).scope():
-        model = _build(config.teacher, loaded.form, config)
-        task = tasks.TASKS[loaded.task]
-        task.check(config, loaded)
-        auxiliary_models = _new_auxiliary_models(config, loaded)
-        return task.teaching(config, model, auxiliary_models)
-
-
-def auxiliary_models(
-    config: Compress, loaded: data.Dataset, taught: str = ""
-) -> dict[str, keras.Model]:
-    """Returns what lies beside the teacher, by name (see `tasks`).
+def teacher_trainer(
+    name: str,
+    dataset: data.Dataset,
+    *,
+    architecture: Architecture,
+    adversarial: config.Adversarial,
+    compute: config.Run,
+) -> trainer.Trainer:
+    """Returns the trainer of phase `teach`, with a new teacher.
 
     Args:
-        config: the settings.
-        loaded: the data.
-        taught: the folder in which the teacher was taught, "" where the
-            settings name it.
+        name: the architecture of the teacher.
+        dataset: the data set.
+        architecture: width and cardinality.
+        adversarial: settings of a generator's training.
+        compute: seed, dtype policy and strategy.
+    """
+    task = TASKS[dataset.task]
+    model = new_model(name, dataset.form, architecture, compute)
+    auxiliary_models = new_auxiliary_models(dataset, adversarial, compute)
+    with devices.strategy(compute.strategy).scope():
+        return task.teacher_trainer(
+            model, auxiliary_models, adversarial, seed=compute.seed
+        )
+
+
+def new_auxiliary_models(
+    dataset: data.Dataset,
+    adversarial: config.Adversarial,
+    compute: config.Run,
+) -> dict[str, keras.Model]:
+    """Returns new models that are trained with a teacher, by name."""
+    with devices.strategy(compute.strategy).scope():
+        keras.utils.set_random_seed(compute.seed)
+        task = TASKS[dataset.task]
+        return task.new_auxiliary_models(dataset, adversarial)
+
+
+def load_auxiliary_models(
+    dataset: data.Dataset, compute: config.Run, *, path: str, near: str
+) -> dict[str, keras.Model]:
+    """Loads the models that belong to a teacher, such as a discriminator.
+
+    Args:
+        dataset: the data set; fixes their shapes.
+        compute: the strategy.
+        path: the file, as the settings name it; "" to look near the teacher.
+        near: the teacher's file or run folder.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: a file is missing or damaged.
     """
-    named, near = config.discriminator_weights, taught or config.teacher_weights
-    if not named and not near:
-        return _new_auxiliary_models(config, loaded)
-    with devices.strategy(config.run.strategy).scope():
-        task = tasks.TASKS[loaded.task]
-        return task.auxiliary_models(loaded, named=named, near=near)
+    with devices.strategy(compute.strategy).scope():
+        task = TASKS[dataset.task]
+        return task.load_auxiliary_models(dataset, path=path, near=near)
 
 
-def freeze(
-    config: Compress,
+def start(
+    settings: Compress,
     teacher: SectionedModel,
     student: SectionedModel,
-    loaded: data.Dataset,
-) -> Pair:
-    """Freezes a taught teacher: a pair that a method can start from."""
-    with devices.strategy(config.run.strategy).scope():
-        dtype = frozen.dtype_for(student, config.frozen.teacher_dtype)
-        twin = frozen.freeze(teacher, dtype)
-    phase = config.lit
-    return Pair(
-        config=config,
+    dataset: data.Dataset,
+) -> stages.Pair:
+    """Freezes a trained teacher and returns the pair that a method trains."""
+    compute = settings.run
+    with devices.strategy(compute.strategy).scope():
+        dtype = frozen.dtype_for(student, settings.frozen.teacher_dtype)
+        frozen_teacher = frozen.freeze(teacher, dtype)
+    steps = batches.steps_per_epoch(dataset.train, settings.lit.batch_size)
+    return stages.Pair(
+        settings=settings,
         teacher=teacher,
         student=student,
-        frozen=twin,
+        frozen=frozen_teacher,
         copy=lambda model: sectioned_model.with_policy(
-            model, config.run.dtype, sync_batch_norm=config.run.sync_batch_norm
+            model, compute.dtype, sync_batch_norm=compute.sync_batch_norm
         ),
-        another=lambda: _student(config, loaded, teacher),
-        steps=phase.total(
-            batches.steps_per_epoch(loaded.train, phase.batch_size)
-        ),
+        new_student=lambda: _new_student(settings, dataset, teacher),
+        steps=settings.lit.total(steps),
     )
 
 
-def stages(
-    pair: Pair,
-    loaded: data.Dataset,
+def training_stages(
+    pair: stages.Pair,
+    dataset: data.Dataset,
     auxiliary_models: Mapping[str, keras.Model],
-) -> Iterator[Stage]:
-    """Yields who trains the student, under the run's strategy.
+) -> Iterator[stages.Stage]:
+    """Yields the stages that train the student, under the run's strategy.
 
-    Each is to be trained before the next is asked for.
+    Train each stage before the next is requested.
     """
-    strategy = devices.strategy(pair.config.run.strategy)
+    strategy = devices.strategy(pair.settings.run.strategy)
     with strategy.scope():
-        running = tasks.TASKS[loaded.task].stages(pair, auxiliary_models)
+        remaining = TASKS[dataset.task].stages(pair, auxiliary_models)
     while True:
         with strategy.scope():
-            stage = next(running, None)
+            stage = next(remaining, None)
         if stage is None:
             return
         yield stage
 
 
-def answers(pair: Pair, loaded: data.Dataset) -> cached_outputs.Answers | None:
-    """Returns the teacher's answers where they are to be kept, else None.
-
-    Raises:
-        DataError: there is no room for them.
-    """
-    if pair.config.frozen.teacher_cache == "off":
-        return None
-    return cache_of(pair, loaded).open()
-
-
-def cache_of(pair: Pair, loaded: data.Dataset) -> cache.Cache:
-    """Returns what keeps the answers of a pair's teacher."""
+def teacher_cache(pair: stages.Pair, dataset: data.Dataset) -> cache.Cache:
+    """Returns the cache of the outputs of a pair's teacher."""
     return cache.Cache(
         pair.teacher,
         pair.frozen,
-        loaded,
-        pair.config,
-        representations=methods.get(pair.config.method).compares,
+        dataset,
+        pair.settings,
+        representations=methods.get(pair.settings.method).compares,
     )
 
 
-def _new_auxiliary_models(config, loaded):
-    with devices.strategy(config.run.strategy).scope():
-        keras.utils.set_random_seed(config.run.seed)
-        return tasks.TASKS[loaded.task].new(config, loaded)
+def cached(
+    pair: stages.Pair, dataset: data.Dataset
+) -> cached_outputs.Answers | None:
+    """Returns the teacher's cached outputs; None without a cache.
+
+    Raises:
+        DataError: there is not enough room for them.
+    """
+    if pair.settings.frozen.teacher_cache == "off":
+        return None
+    return teacher_cache(pair, dataset).open()
 
 
-def _form(loaded, teacher):
-    # A teacher from elsewhere may normalise otherwise than the data set does;
-    # the student's stem is a copy of its.
-    return loaded.form | sectioned_model.normalization(teacher)
+def _new_student(settings, dataset, teacher, blocks=None):
+    """Returns a new student: an architecture by name, or a shrunk teacher."""
+    compute, shrinking = settings.run, settings.shrink
+    if not shrinking.asked:
+        # A teacher from elsewhere may normalise differently from the data
+        # set. The student's stem is a copy of the teacher's.
+        form = dataset.form | sectioned_model.normalization(teacher)
+        return new_model(settings.student, form, settings.architecture, compute)
+    keep, compression = shrinking.keep, shrinking.compression
+    if blocks and compression:
+        keep, compression = tuple(blocks), 0.0
+    with devices.strategy(compute.strategy).scope():
+        keras.utils.set_random_seed(compute.seed)
+        student = shrink(
+            teacher,
+            keep=keep,
+            compression=compression,
+            of=shrinking.compression_of,
+        )
+        return _under_policy(student, compute)
 
 
-def _student(config, loaded, teacher):
-    """Returns a new student: the named one, or what is left of the teacher."""
-    if not config.shrink.asked:
-        return _build(config.student, _form(loaded, teacher), config)
-    keras.utils.set_random_seed(config.run.seed)
-    asked = config.shrink
-    student = shrink(
-        teacher,
-        keep=asked.keep,
-        compression=asked.compression,
-        of=asked.compression_of,
-    )
-    return _under_policy(student, config.run)
-
-
-def _build(name, form, config):
-    run = config.run
-    # Seeded here, and not once at the start, so that the weights do not depend
-    # on what a resumed process did or did not do before.
-    keras.utils.set_random_seed(run.seed)
-    model = models.get(name, **config.architecture.options)(**form)
-    return _under_policy(model, run)
-
-
-def _under_policy(model, run):
-    # What is made is float32 and synchronises nothing.
-    if run.dtype == "float32" and not run.sync_batch_norm:
+def _under_policy(model, compute):
+    # New models are float32 and synchronise nothing.
+    if compute.dtype == "float32" and not compute.sync_batch_norm:
         return model
     return sectioned_model.with_policy(
-        model, run.dtype, sync_batch_norm=run.sync_batch_norm
+        model, compute.dtype, sync_batch_norm=compute.sync_batch_norm
     )

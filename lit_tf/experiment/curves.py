@@ -1,4 +1,4 @@
-"""The curves of a run, drawn from its `metrics.jsonl`."""
+"""Curves of a run, drawn from its `metrics.jsonl`."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ from lit_tf.utils import atomic_files
 
 
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the rows of a `metrics.jsonl`, without lines that are damaged."""
+    """Returns the rows of a `metrics.jsonl`; damaged lines are skipped."""
     rows = []
     for line in path.read_text().splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError):
@@ -18,24 +18,25 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
     return rows
 
 
-def curves(
+def draw(
     metrics: pathlib.Path,
     path: pathlib.Path,
-    shown: Mapping[str, str],
+    labels: Mapping[str, str],
     *,
     teacher: float | None,
 ) -> None:
-    """Draws metrics and penalties against epochs, phase after phase.
+    """Draws metrics and penalties over the epochs of all phases.
 
     Args:
-        metrics: a run's `metrics.jsonl`.
-        path: the PNG to write.
-        shown: tags of the metrics beside the penalties, and their names.
-        teacher: its validation accuracy, a dashed line; None for none.
+        metrics: the run's `metrics.jsonl`.
+        path: the PNG file to write.
+        labels: labels of the metrics in the left panel, by tag.
+        teacher: the teacher's validation accuracy, drawn as a dashed line;
+            None for no line.
     """
     from matplotlib import figure
 
-    # The last row of an epoch is the one written at its end.
+    # An epoch may have several rows; the last one was written at its end.
     rows = {(r["phase"], r["epoch"]): r for r in read(metrics)}
     epochs = range(1, len(rows) + 1)
     rows = list(rows.values())
@@ -44,11 +45,11 @@ def curves(
     panels = 2 if tags else 1
     sheet = figure.Figure(figsize=(5 * panels, 3.6), layout="constrained")
     metric, *penalty = sheet.subplots(1, panels, squeeze=False)[0]
-    for tag, label in shown.items():
+    for tag, label in labels.items():
         metric.plot(epochs, _series(rows, tag), label=label)
     if teacher is not None:
         metric.axhline(teacher, ls="--", color="grey", label="teacher")
-    metric.set(xlabel="epoch", ylabel=next(iter(shown)))
+    metric.set(xlabel="epoch", ylabel=next(iter(labels)))
     for axes in penalty:
         _penalties(axes, epochs, rows, tags)
     for axes in (metric, *penalty):

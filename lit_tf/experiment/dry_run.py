@@ -1,6 +1,5 @@
-"""A dry run: checks settings and models, and measures a step of each phase."""
+"""Dry run: builds and checks a compression and measures a step per phase."""
 
-import functools
 import itertools
 import math
 import statistics
@@ -10,106 +9,125 @@ from typing import Any
 import keras
 import numpy as np
 
-from lit_tf import data, errors, models
-from lit_tf.config import Compress, Phase, Run
-from lit_tf.data import batches
-from lit_tf.experiment import build, tasks
-from lit_tf.methods import trainer
-from lit_tf.methods.stages import Stage
+from lit_tf import errors
+from lit_tf.config import Compress
+from lit_tf.experiment import build, run
+from lit_tf.methods import stages
 from lit_tf.sections import cost
-from lit_tf.teacher import cached_outputs
 from lit_tf.training import devices, fit, multi_worker, optimizers
+from lit_tf.training.schedule import Schedule
 from lit_tf.utils import text_format
 
-_STEPS = 4  # The first of which compiles, which is counted once.
+_STEPS = 4  # The first one compiles; compiling is counted once.
 
 
-def rehearse(config: Compress) -> dict[str, Any]:
-    """Builds all of a compression, measures a step of each phase and tells.
+def dry_run(settings: Compress) -> dict[str, Any]:
+    """Builds everything that a compression needs and measures a few steps.
 
     Shapes, dtypes and weights are checked, and the teacher's accuracy on one
-    batch. What is trained for the measurement is thrown away; nothing is
-    written, and the run folder is not looked at.
+    batch. The trained weights are discarded; nothing is written, and the run
+    folder is not read. (`lit-benchmark --memory` measures memory.)
 
     Args:
-        config: the settings.
+        settings: the settings.
 
     Returns:
-        `teacher_accuracy` on a batch, `cache_seconds` to fill the teacher's
-        cache, and of each of the `phases` its `steps`, `step_seconds` and
-        `seconds`.
+        `teacher_accuracy` on a batch, None for a new teacher; `cache_seconds`
+        to fill the teacher's cache; and for each of the `phases` its `epochs`,
+        `steps` per epoch, `step_seconds`, `batch_size` and `seconds`.
 
     Raises:
         SettingsError: the run would be refused.
         DataError: data or weights are missing, damaged or not finite.
     """
-    with multi_worker.in_step(build.resolved(config)) as config:
-        return _rehearse(config)
+    with multi_worker.in_step(build.complete(settings)) as settings:
+        return _dry_run(settings)
 
 
-def _rehearse(config):
-    models.get(config.student, **config.architecture.options)
-    # One that is read from a file has its own width.
-    models.get(config.teacher)
-    dataset = build.dataset(config)
-    teacher, student = build.pair(config, dataset)
+def _dry_run(settings):
+    build.check_names(settings)
+    dataset = build.load_dataset(settings.data, settings.session)
+    teacher, student = build.pair(settings, dataset)
     _check_weights(teacher)
     print(
         f"{teacher.name} → {student.name} on {dataset.name}\n\n"
-        f"{build.shown(config, teacher, student)}\n\n"
-        f"{_parameters(teacher)}\n{_parameters(student)}\n{_dtypes(student)}",
+        f"{run.describe(settings, teacher, student)}\n\n"
+        f"{_costs(teacher)}\n{_costs(student)}\n{_dtypes(student)}",
         flush=True,
     )
-    results = {"teacher_accuracy": None, "phases": {}}
-    auxiliary_models = build.auxiliary_models(config, dataset)
-    pair = build.freeze(config, teacher, student, dataset)
-    stages = build.stages(pair, dataset, auxiliary_models)
-    if config.teacher_weights:
+    auxiliary_models = _auxiliary_models(settings, dataset)
+    pair = build.start(settings, teacher, student, dataset)
+    remaining = build.training_stages(pair, dataset, auxiliary_models)
+    results = {"teacher_accuracy": None, "cache_seconds": 0.0, "phases": {}}
+    if settings.teacher_weights:
         results["teacher_accuracy"] = _validate_teacher(
             pair, dataset, auxiliary_models
         )
     else:
-        first = build.teaching(config, dataset)
-        first = Stage(name="teach", phase="teach", trainer=first)
-        stages = itertools.chain([first], stages)
-    answers = None
-    results["cache_seconds"] = 0.0
-    if config.frozen.teacher_cache != "off":
-        store = build.cache_of(pair, dataset)
-        answers, results["cache_seconds"] = store.rehearse()
-    for stage in stages:
-        model, settings = stage.trainer, getattr(config, stage.phase)
-        results["phases"][stage.name] = _measured(
-            model,
+        remaining = itertools.chain([_teach(settings, dataset)], remaining)
+    cached = None
+    if settings.frozen.teacher_cache != "off":
+        cache = build.teacher_cache(pair, dataset)
+        cached, results["cache_seconds"] = cache.rehearse()
+    for stage in remaining:
+        schedule = Schedule(
+            stage.trainer,
             dataset,
-            settings,
-            config.run,
-            fit.read_by(model, answers),
+            getattr(settings, stage.phase),
+            cached=fit.outputs_read_by(stage.trainer, cached),
+        )
+        results["phases"][stage.name] = _measure(
+            stage.trainer, schedule, settings.run
         )
     print(f"\n{_table(results['phases'])}\n")
     seconds = sum(phase["seconds"] for phase in results["phases"].values())
     seconds += results["cache_seconds"]
     print(
         f"time      about {text_format.duration(seconds)} on this machine, and "
-        "the report\nNothing was trained, and the run folder not touched."
+        "the report\nNothing was trained, and the run folder was not touched."
     )
     return results
+
+
+def _teach(settings, dataset):
+    """Returns the stage of phase `teach`."""
+    model = build.teacher_trainer(
+        settings.teacher,
+        dataset,
+        architecture=settings.architecture,
+        adversarial=settings.adversarial,
+        compute=settings.run,
+    )
+    return stages.Stage(name="teach", phase="teach", trainer=model)
+
+
+def _auxiliary_models(settings, dataset):
+    """Returns the teacher's auxiliary models, new ones for a new teacher."""
+    path, near = settings.discriminator_weights, settings.teacher_weights
+    if path or near:
+        return build.load_auxiliary_models(
+            dataset, settings.run, path=path, near=near
+        )
+    return build.new_auxiliary_models(
+        dataset, settings.adversarial, settings.run
+    )
 
 
 def _check_weights(teacher):
     for variable in teacher.variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             raise errors.DataError(
-                f"The teacher's weights must be finite. {variable.path} is not."
+                "The teacher's weights must be finite. Not finite: "
+                f"{variable.path}."
             )
 
 
-def _parameters(model):
+def _costs(model):
     counted = cost.count_flops(model)
     note = cost.note(counted.uncounted)
     return (
         f"{model.name}: {cost.parameters(model):,} parameters, depth "
-        f"{cost.depth(model)}, {counted.flops / 1e6:,.1f} M FLOPs an example"
+        f"{cost.depth(model)}, {counted.flops / 1e6:,.1f} M FLOPs per example"
         + (f"\n{note}" if note else "")
     )
 
@@ -120,7 +138,7 @@ def _dtypes(model):
         for layer in model._flatten_layers(include_self=False)
         if not isinstance(layer, keras.Model)
     ]
-    # What the policy is for are the layers that have most to compute.
+    # A policy matters most to the layers that compute most: those of a kernel.
     kernels = {x.compute_dtype for x in layers if hasattr(x, "kernel")}
     variables = {variable.dtype for variable in model.variables}
     kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
@@ -132,16 +150,11 @@ def _dtypes(model):
 
 def _validate_teacher(pair, dataset, auxiliary_models):
     split = dataset.validation or dataset.train
-    batch = split.take(np.arange(min(pair.config.lit.batch_size, len(split))))
-    task = tasks.TASKS[dataset.task]
-    accuracy = task.validate_teacher(
-        pair.frozen, batch, dataset, auxiliary_models
+    count = min(pair.settings.lit.batch_size, len(split))
+    batch = split.take(np.arange(count))
+    return run.validate_teacher(
+        pair, batch, dataset, auxiliary_models, where=f"a batch of {count}"
     )
-    print(
-        f"teacher   {accuracy:.2%}{task.ACCURACY} on a batch of {len(batch)}",
-        flush=True,
-    )
-    return accuracy
 
 
 class _Clock(keras.callbacks.Callback):
@@ -164,39 +177,17 @@ class _Clock(keras.callbacks.Callback):
         self.test.append(time.perf_counter() - self._began)
 
 
-def _measured(
-    model: trainer.Trainer,
-    dataset: data.Dataset,
-    settings: Phase,
-    run: Run,
-    answered: cached_outputs.Answers,
-) -> dict[str, Any]:
-    """Takes a few steps of a phase and tells how long all of it will take."""
-    strategy = model.distribute_strategy
-    with strategy.scope():
+def _measure(model, schedule, compute) -> dict[str, Any]:
+    """Runs a few steps of a phase and estimates the time of all of it."""
+    with schedule.strategy.scope():
         model.compile(
-            optimizers.of(settings),
-            jit_compile=devices.jit_compile(run.jit_compile),
+            optimizers.of(schedule.phase),
+            jit_compile=devices.jit_compile(compute.jit_compile),
         )
-    batch_size = settings.batch_size * model.batches
-    whole = model.batches > 1
-    steps = batches.steps_per_epoch(dataset.train, batch_size, whole=whole)
-    total = settings.total(steps)
     clock = _Clock()
-    training = functools.partial(
-        batches.training,
-        dataset.train,
-        batch_size=batch_size,
-        # Enough of them, however few steps make one.
-        epochs=_STEPS,
-        seed=run.seed,
-        crop=dataset.crop,
-        task=dataset.task,
-        whole=whole,
-        views=answered.train,
-    )
     model.fit(
-        batches.distribute(training, strategy),
+        # As many epochs as steps: an epoch may have a single step.
+        schedule.training(epochs=_STEPS, seed=compute.seed),
         steps_per_epoch=_STEPS,
         callbacks=[clock],
         verbose=0,
@@ -204,30 +195,24 @@ def _measured(
     )
     step = statistics.median(clock.train[1:])
     evaluating, compiling = 0.0, clock.train[0] - step
-    if dataset.validation is not None:
-        many = batches.steps_per_epoch(dataset.validation, settings.batch_size)
-        reading = functools.partial(
-            batches.evaluation,
-            dataset.validation,
-            batch_size=settings.batch_size,
-            task=dataset.task,
-            views=answered.validation,
-        )
-        for _ in range(2):  # There may be but one batch, which compiles.
+    if schedule.validation_steps is not None:
+        for _ in range(2):  # There may be one batch only, and it compiles.
             model.evaluate(
-                batches.distribute(reading, strategy),
-                steps=min(_STEPS // 2, many),
+                schedule.validation(),
+                steps=min(_STEPS // 2, schedule.validation_steps),
                 callbacks=[clock],
                 verbose=0,
             )
-        each = statistics.median(clock.test[1:])
-        evaluating, compiling = many * each, compiling + clock.test[0] - each
-    epochs = total / steps
+        batch = statistics.median(clock.test[1:])
+        evaluating = schedule.validation_steps * batch
+        compiling += clock.test[0] - batch
+    total = schedule.total_steps
+    epochs = total / schedule.steps_per_epoch
     return {
         "epochs": epochs,
-        "steps": steps,
+        "steps": schedule.steps_per_epoch,
         "step_seconds": step,
-        "batch_size": min(batch_size, len(dataset.train)),
+        "batch_size": schedule.largest_batch,
         "seconds": total * step
         + math.ceil(epochs) * evaluating
         + bool(total) * compiling,

@@ -1,4 +1,4 @@
-"""What a student costs, beside its teacher, both exported the same way."""
+"""Costs of teacher and student, both exported in the same way."""
 
 import pathlib
 import tempfile
@@ -10,7 +10,7 @@ from lit_tf.interop.saved_model import served, write
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
-CHECKED = 64  # Examples that an export is checked with.
+CHECKED = 64  # Examples on which an export is checked.
 
 
 def of_teacher(
@@ -18,11 +18,11 @@ def of_teacher(
     dataset: data.Dataset,
     saved_model: pathlib.Path,
 ) -> dict[str, Any]:
-    """Exports a teacher and returns what it costs.
+    """Exports a teacher and returns its costs.
 
     Args:
-        teacher: float32.
-        dataset: whose training examples the export is checked with.
+        teacher: the teacher, float32.
+        dataset: the data set whose training examples check the export.
         saved_model: the folder to write.
     """
     write(teacher, saved_model, dataset.train.inputs[:CHECKED])
@@ -35,17 +35,17 @@ def of_student(
     dataset: data.Dataset,
     saved_model: pathlib.Path,
 ) -> dict[str, Any]:
-    """Exports a student and sets its costs beside its teacher's.
+    """Exports a student and compares its costs with those of its teacher.
 
     Args:
-        teacher: float32.
-        student: likewise.
-        dataset: whose training examples the exports are checked with.
+        teacher: the teacher, float32.
+        student: the student, float32.
+        dataset: the data set whose training examples check the exports.
         saved_model: the folder to write.
 
     Returns:
-        Of the report: `teacher`, `student`, `compression`, `latency_threads`,
-        `export_max_difference`.
+        Entries of the report: `teacher`, `student`, `compression`,
+        `latency_threads`, `export_max_difference`.
     """
     checked = dataset.train.inputs[:CHECKED]
     gap = write(student, saved_model, checked)

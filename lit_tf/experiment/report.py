@@ -1,4 +1,4 @@
-"""What a run has to say for itself: `report.json`, `report.md`, the table."""
+"""Report of a run: costs, tables, `report.md` and `report.json`."""
 
 import json
 import os
@@ -17,16 +17,17 @@ from lit_tf.utils import atomic_files, text_format
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
-    ("changes that succeed", "attribute_accuracy", "{:.2%}".format),
+    ("successful changes", "attribute_accuracy", "{:.2%}".format),
     ("FID", "fid", "{:.2f}".format),
     ("Inception score", "inception_score", "{:.2f}".format),
     ("depth", "depth", "{:,}".format),
     ("parameters", "parameters", "{:,}".format),
-    ("FLOPs an example", "flops", lambda n: f"{n / 1e6:,.2f} M"),
+    ("FLOPs per example", "flops", lambda n: f"{n / 1e6:,.2f} M"),
     ("SavedModel", "saved_model_bytes", lambda n: f"{n / 1024:,.0f} KiB"),
     ("latency, batch 1", "latency_ms", "{:.2f} ms".format),
 )
-# What the student has less of, by its name in the report's `compression`.
+# Costs whose ratio teacher ÷ student is reported, and the ratio's name in the
+# report's `compression`.
 _RATIOS = {
     "depth": "depth",
     "parameters": "parameters",
@@ -37,7 +38,7 @@ _RATIOS = {
 
 
 def costs(model: SectionedModel, saved_model: pathlib.Path) -> dict[str, Any]:
-    """Returns what a model costs, but for its latency."""
+    """Returns the costs of a model, except its latency."""
     counted = cost.count_flops(model)
     costs = {
         "model": model.name,
@@ -60,12 +61,12 @@ def _uncounted(*costs):
 def compression(
     teacher: Mapping[str, Any], student: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Returns teacher ÷ student of every cost, by name."""
+    """Returns the ratio teacher ÷ student of every cost, by name."""
     return {name: teacher[key] / student[key] for key, name in _RATIOS.items()}
 
 
 def hardware() -> dict[str, Any]:
-    """Names the machine: processor, cores this process may use, GPUs."""
+    """Returns the processor, the cores this process may use, and the GPUs."""
     processor = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.is_file():
@@ -86,15 +87,15 @@ def table(
     student: Mapping[str, Any],
     ratios: Mapping[str, float],
 ) -> str:
-    """Returns teacher and student side by side, as a Markdown table."""
+    """Returns a Markdown table of teacher and student, side by side."""
     rows = [("", f"teacher {teacher['model']}", f"student {student['model']}")]
     for label, key, form in _ROWS:
         if key not in student:
             continue
-        ours = form(student[key])
+        value = form(student[key])
         if key in _RATIOS:
-            ours += f" ({ratios[_RATIOS[key]]:.2f}× less)"
-        rows.append((label, form(teacher[key]), ours))
+            value += f" ({ratios[_RATIOS[key]]:.2f}× less)"
+        rows.append((label, form(teacher[key]), value))
     return text_format.table(rows)
 
 
@@ -105,13 +106,13 @@ def sections(
     ends: str,
     sections: str,
 ) -> str:
-    """Returns the parts of both, what flows between and what is trained.
+    """Returns a table of the parts of both models and their training.
 
     Args:
-        teacher: K sections.
-        student: likewise.
-        ends: what becomes of stem and head in phase lit, in words.
-        sections: what becomes of the sections.
+        teacher: the teacher, K sections.
+        student: the student, K sections.
+        ends: the training of stem and head in phase lit, in words.
+        sections: the training of the sections in phase lit, in words.
     """
     rows = [("part", "output", "teacher", "student", "phase lit")]
     names = [f"section {k}" for k in range(1, len(student.sections) + 1)]
@@ -119,7 +120,7 @@ def sections(
         (model.stem, *model.sections, model.head)
         for model in (teacher, student)
     ]
-    for name, theirs, ours, fate in zip(
+    for name, teacher_part, student_part, training in zip(
         ("stem", *names, "head"),
         *parts,
         (ends, *[sections] * len(names), ends),
@@ -127,33 +128,36 @@ def sections(
     ):
         shapes = {
             "×".join(map(str, model.output_shape[1:])): None
-            for model in (theirs, ours)
+            for model in (teacher_part, student_part)
         }
-        counts = (f"{cost.parameters(model):,}" for model in (theirs, ours))
-        rows.append((name, " → ".join(shapes), *counts, fate))
+        counts = (
+            f"{cost.parameters(model):,}"
+            for model in (teacher_part, student_part)
+        )
+        rows.append((name, " → ".join(shapes), *counts, training))
     return text_format.table(rows)
 
 
-def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
-    """Returns a compression's report for people, as Markdown.
+def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """Returns the report of a compression as Markdown.
 
     Args:
-        report: as `report.json` has it.
-        said: lines on how good the student is.
+        report: the report, as in `report.json`.
+        lines: the lines on the quality of the student.
     """
     wall, machine = report["wall_seconds"], report["hardware"]
-    lines = [
+    page = [
         f"# {report['teacher']['model']} → {report['student']['model']} "
         f"on {report['data']['name']}",
         "",
         table(report["teacher"], report["student"], report["compression"]),
         "",
-        *said,
+        *lines,
         "",
-        "FLOPs are 2 × multiply-adds. Latency is the median of the SavedModels "
-        f"called in turn, {report['latency_threads']} threads. The "
-        "SavedModel's answers differ from the student's by at most "
-        f"{report['export_max_difference']:.1e} (a logit; of pictures a byte).",
+        "FLOPs are 2 × multiply-adds. Latency is a median; the SavedModels "
+        f"take turns, with {report['latency_threads']} threads. The outputs of "
+        "the SavedModel differ from those of the student by at most "
+        f"{report['export_max_difference']:.1e} (logits; bytes of an image).",
         "",
         *_uncounted(report["teacher"], report["student"]),
         _budget(report["settings"]["method"], report["budget"]),
@@ -167,8 +171,8 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         + ".",
         "",
         f"Data: {report['data']['note'] or report['data']['name']}; "
-        f"{report['data']['train']:,} train, "
-        f"{report['data']['validation']:,} validate. "
+        f"{report['data']['train']:,} examples to train on, "
+        f"{report['data']['validation']:,} to validate on. "
         f"{report['teacher']['validation_note']}",
         "",
         "![Curves](curves.png)",
@@ -177,45 +181,45 @@ def text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         report["command"],
         "```",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(page) + "\n"
 
 
 def _budget(method, budget):
     return (
         f"Method {method}. Training took {budget['examples']:,} examples, "
         f"{budget['flops'] / 1e12:,.2f} TFLOPs (2 × multiply-adds, the "
-        "teacher's answers among them) and "
+        "teacher's included) and "
         f"{text_format.duration(budget['seconds'])}."
     )
 
 
-def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
-    """Returns a teacher's report for people, as Markdown.
+def teacher_text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """Returns the report of a teacher as Markdown.
 
     Args:
-        report: as `report.json` has it.
-        said: lines on how good it is.
+        report: the report, as in `report.json`.
+        lines: the lines on the quality of the teacher.
     """
     teacher = report["teacher"]
     rows = [("", f"teacher {teacher['model']}")]
     if teacher["validation_accuracy"] is not None:
-        word = (
-            f"{teacher['validation_accuracy']:.2%} (epoch {teacher['epoch']})"
+        accuracy = f"{teacher['validation_accuracy']:.2%}"
+        rows.append(
+            ("validation accuracy", f"{accuracy} (epoch {teacher['epoch']})")
         )
-        rows.append(("validation accuracy", word))
     rows += [
         (label, form(teacher[key]))
         for label, key, form in _ROWS
         if teacher.get(key) is not None
     ]
     spent = text_format.duration(report["wall_seconds"]["teach"])
-    lines = [
+    page = [
         f"# {teacher['model']} on {report['data']['name']}",
         "",
         text_format.table(rows),
         "",
-        *said,
-        *[""] * bool(said),
+        *lines,
+        *[""] * bool(lines),
         *_uncounted(teacher),
         f"Time: {spent}. One seed ({report['settings']['seed']}).",
         "",
@@ -223,39 +227,43 @@ def teacher_text(report: Mapping[str, Any], said: Sequence[str]) -> str:
         report["command"],
         "```",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(page) + "\n"
 
 
-def leave(
+def write(
     folder: run_folder.RunFolder, results: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
-    """Writes a report for people and one for programs, and prints the first.
+    """Writes `report.md` and `report.json`, and prints the former.
 
-    The JSON comes last: it is what says that the run is finished.
+    The JSON is written last: a run folder that holds it is finished.
 
     Args:
         folder: the run folder.
-        told: the report.
-        text: the same for people.
+        results: the report.
+        text: the report as Markdown.
 
     Returns:
-        The report as `report.json` has it.
+        The report as read back from `report.json`.
     """
     atomic_files.write_text(folder.report_text, text)
     atomic_files.write_json(folder.report, results)
-    print(f"\n{folder.report_text.read_text()}\nLeft in {folder.path}/")
+    print(f"\n{folder.report_text.read_text()}\nWritten to {folder.path}/")
     return json.loads(folder.report.read_text())
 
 
 def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
-    """Prints the report of a finished run again, and returns it."""
+    """Prints and returns the report of a finished run.
+
+    Raises:
+        DataError: a file of the report is missing or damaged.
+    """
     try:
         text = folder.report_text.read_text()
         results = json.loads(folder.report.read_text())
     except (OSError, ValueError):
         raise errors.DataError(
             f"The report in {folder.path} is damaged. Remove "
-            f"{folder.report.name}, and the same command writes it again."
+            f"{folder.report.name}; the same command then writes it again."
         ) from None
     print(f"{folder.path} is finished; --overwrite starts afresh.\n")
     print(text)

@@ -1,12 +1,14 @@
-"""What can be done with a saved model: judge it, export it, learn from it."""
+"""Saved models: evaluate them, export them, load them as teachers."""
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from lit_tf import data, errors, models
-from lit_tf.config import Compress, Data, Session
-from lit_tf.experiment import export_report, tasks
+from lit_tf.config import Architecture, Data, Session
+from lit_tf.experiment import export_report
+from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
 from lit_tf.sections import compatibility, sectioned_model, shrink, softmax
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -25,42 +27,42 @@ def evaluate(
     teacher_weights: str = "",
     discriminator_weights: str = "",
 ) -> dict[str, Any]:
-    """Reads the test split and returns how good a saved model is on it.
+    """Evaluates a saved model on the test split.
 
     Args:
-        path: a `.keras` file, a run folder or, of a classifier, a SavedModel
+        path: a `.keras` file, a run folder or, for a classifier, a SavedModel
             that `lit-export` wrote.
-        settings: which data set.
-        session: where it is; by which features pictures are judged.
-        teacher_weights: the model that it is compared with; "" for none.
-        discriminator_weights: what judges a generator's pictures; "" for what
-            lies beside its teacher, or beside itself.
+        settings: the settings of the data.
+        session: the folder of the data, and the feature extractors.
+        teacher_weights: the model to compare with; "" for none.
+        discriminator_weights: the discriminator that evaluates a generator;
+            "" for the one in the folder of its teacher, or in its own.
 
     Returns:
-        What the data set's task judges by (`tasks`): `test_accuracy`, a
-        fraction, or of a generator `attribute_accuracy` and more; with the
-        number of `test_examples`, the `model` and the `dataset`.
+        The metrics of the data set's task: `test_accuracy`, a fraction, or for
+        a generator `attribute_accuracy` and more; also the number of
+        `test_examples`, the `model` and the `dataset`.
 
     Raises:
-        SettingsError: the model was made for other inputs or classes.
+        SettingsError: the model has other inputs or classes.
         DataError: the model or the data are missing or damaged.
     """
-    settings = fitted(settings, session, path)
-    if (pathlib.Path(path) / "saved_model.pb").is_file():
+    settings = complete_data(settings, session, path)
+    if _is_saved_model(path):
         model = saved_model.read(path)
     else:
-        model = sectioned_model.load(_found(path, *_MODELS))
+        model = sectioned_model.load(_find(path, *_MODELS))
     dataset = _dataset(settings, session)
     compatibility.check_form(model, dataset.name, dataset.form)
     models = {"student": model}
     if teacher_weights:
-        teacher = sectioned_model.load(_found(teacher_weights, *_TEACHERS))
+        teacher = sectioned_model.load(_find(teacher_weights, *_TEACHERS))
         models = {"teacher": teacher, **models}
-    task = tasks.TASKS[dataset.task]
-    auxiliary_models = task.auxiliary_models(
-        dataset, named=discriminator_weights, near=teacher_weights or path
+    task = TASKS[dataset.task]
+    auxiliary_models = task.load_auxiliary_models(
+        dataset, path=discriminator_weights, near=teacher_weights or path
     )
-    judged = task.evaluate(
+    results = task.evaluate(
         models,
         dataset,
         session,
@@ -68,8 +70,8 @@ def evaluate(
         exported="student" if teacher_weights else "",
     )
     return {
-        **judged.pop("roles")["student"],
-        **judged,
+        **results.pop("roles")["student"],
+        **results,
         "test_examples": len(dataset.test),
         "dataset": dataset.name,
         "model": str(path),
@@ -84,26 +86,26 @@ def to_saved_model(
     *,
     overwrite: bool = False,
 ) -> float:
-    """Writes a saved model as a SavedModel, checked on real examples.
+    """Exports a saved model as a SavedModel and checks it on real examples.
 
     Args:
         path: a `.keras` file or a run folder.
         output: the folder to write.
-        settings: whose training examples it is checked on.
-        session: where they are.
-        overwrite: whether a SavedModel that stands at `output` may be replaced.
+        settings: the data set whose training examples check the export.
+        session: the folder of the data.
+        overwrite: whether an existing SavedModel at `output` is replaced.
 
     Returns:
-        The largest difference, as `export.write` has it.
+        The largest difference of outputs (see `saved_model.write`).
 
     Raises:
-        DataError: something stands at `output`, or the answers differ.
-        SettingsError: the model was made for other inputs or classes.
+        DataError: `output` exists, or the outputs differ.
+        SettingsError: the model has other inputs or classes.
     """
-    settings = fitted(settings, session, path)
+    settings = complete_data(settings, session, path)
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
-    model = sectioned_model.load(_found(path, *_MODELS))
+    model = sectioned_model.load(_find(path, *_MODELS))
     dataset = _dataset(settings, session)
     compatibility.check_form(model, dataset.name, dataset.form)
     return saved_model.write(
@@ -111,63 +113,78 @@ def to_saved_model(
     )
 
 
-def teacher(config: Compress, dataset: data.Dataset) -> SectionedModel:
-    """Returns the teacher that `teacher_weights` names, in float32.
+def load_teacher(
+    path: str,
+    dataset: data.Dataset,
+    *,
+    name: str,
+    architecture: Architecture,
+    cuts: Sequence[str] = (),
+) -> SectionedModel:
+    """Loads a trained teacher, in float32 and cut into sections.
+
+    Args:
+        path: a `.keras` file, a run folder, or a `.weights.h5` file of the
+            architecture `name`.
+        dataset: the data set that the teacher must fit.
+        name: the architecture of a `.weights.h5` file.
+        architecture: its width and cardinality.
+        cuts: the names of the tensors at which to cut; chosen when empty.
 
     Raises:
-        SettingsError: it has other inputs or classes, or cannot be cut into
-            sections.
-        DataError: its file is missing or damaged.
+        SettingsError: the teacher has other inputs or classes, or cannot be
+            cut into sections.
+        DataError: the file is missing or damaged.
     """
-    path = _found(config.teacher_weights, *_TEACHERS)
-    print(f"teacher   from {path}", flush=True)
-    if path.suffix == ".h5":
-        options = config.architecture.options
-        teacher = models.get(config.teacher, **options)(**dataset.form)
-        sectioned_model.load_weights(teacher, path)
+    file = _find(path, *_TEACHERS)
+    print(f"teacher   from {file}", flush=True)
+    if file.suffix == ".h5":
+        teacher = models.get(name, **architecture.options)(**dataset.form)
+        sectioned_model.load_weights(teacher, file)
         return teacher
-    teacher = sectioned_model.load(path)
+    teacher = sectioned_model.load(file)
     compatibility.check_form(teacher, dataset.name, dataset.form)
     if sectioned_model.computes_in(teacher) != {"float32"}:
         teacher = sectioned_model.with_policy(teacher, "float32")
-    cut = isinstance(teacher, SectionedModel)
-    if not cut or config.shrink.cuts:
-        teacher = shrink.with_sections(
-            softmax.logits(teacher), config.shrink.cuts
-        )
+    if cuts or not isinstance(teacher, SectionedModel):
+        teacher = shrink.with_sections(softmax.logits(teacher), cuts)
     return teacher
 
 
-def fitted(settings: Data, session: Session, path: str) -> Data:
-    """Returns settings of the data that leave nothing open.
+def complete_data(settings: Data, session: Session, model: str) -> Data:
+    """Returns settings that name the data set and the image size.
 
-    The data set is named (`data.named`). Images of your own are resized to what
-    a model reads, where the settings do not say otherwise.
+    Images of a data set of your own are resized to the size that a model
+    reads, unless `image_size` is given.
 
     Args:
-        settings: of the data.
-        session: where they are.
-        path: the model, as it is named; "" for none.
+        settings: the settings of the data.
+        session: the folder of the data.
+        model: the model's file or run folder; "" for none.
 
     Raises:
-        DataError: what is in the data folder tells nothing, or the model's file
-            is missing or damaged.
+        DataError: the kind of data set cannot be told from its folder, or the
+            model's file is missing or damaged.
     """
     settings = data.named(settings, session.data_dir)
-    chosen = settings.image_size != Data.image_size
-    if chosen or not path or not data.source(settings.dataset).resized:
+    given = settings.image_size != Data.image_size
+    if given or not model or not data.source(settings.dataset).resized:
         return settings
-    if (pathlib.Path(path) / "saved_model.pb").is_file():
-        model = saved_model.read(path)
+    if _is_saved_model(model):
+        loaded = saved_model.read(model)
     else:
-        model = _found(path, *_MODELS, *_TEACHERS)
-        if model.suffix == ".h5":  # It tells no shape.
+        file = _find(model, *_MODELS, *_TEACHERS)
+        if file.suffix == ".h5":  # A file of weights holds no input shape.
             return settings
-        model = sectioned_model.load(model)
-    height = model.inputs[0].shape[1]
+        loaded = sectioned_model.load(file)
+    height = loaded.inputs[0].shape[1]
     return dataclasses.replace(
         settings, image_size=height or settings.image_size
     )
+
+
+def _is_saved_model(path):
+    return (pathlib.Path(path) / "saved_model.pb").is_file()
 
 
 def _dataset(settings, session):
@@ -186,12 +203,13 @@ def _check_target(target, overwrite):
         "saved_model.pb" in content and content <= _SAVED_MODEL
     ):
         raise errors.DataError(
-            f"{target} is no SavedModel, and --overwrite replaces nothing else."
+            f"{target} is not a SavedModel. --overwrite replaces only a "
+            "SavedModel."
         )
 
 
-def _found(path, *names):
-    """Returns the file itself or, of a run folder, the first that is there."""
+def _find(path, *names):
+    """Returns a file itself, or the first of `names` in a run folder."""
     path = pathlib.Path(path)
     if not path.is_dir():
         return path

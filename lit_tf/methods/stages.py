@@ -1,8 +1,8 @@
-"""What trains a student: LIT, and what it is measured against.
+"""Stages of every method: LIT and its baselines.
 
 Every method has the same two phases, `lit` and `fine_tune`, with their
-schedules, so that two methods have the same budget unless somebody changes it.
-What differs is who trains in them; each method is read off below.
+schedules, so two methods have equal budgets unless a setting changes that. The
+functions below say which trainer each method uses in them.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from lit_tf import config, errors, outputs
-from lit_tf.config import methods
+from lit_tf import errors
+from lit_tf.config import Compress, methods
 from lit_tf.methods import (
     distill,
     fitnets,
@@ -20,18 +20,19 @@ from lit_tf.methods import (
     supervised,
     trainer,
 )
+from lit_tf.outputs import Outputs
 from lit_tf.sections import compatibility, cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A trainer and the phase that it trains in.
+    """A trainer and the phase in which it trains.
 
     Args:
-        name: of checkpoints and logs.
-        phase: "lit" or "fine_tune", whose settings hold.
-        trainer: who trains.
+        name: the name of its checkpoint and its logs.
+        phase: "lit" or "fine_tune": the phase whose settings apply.
+        trainer: the trainer.
     """
 
     name: str
@@ -41,36 +42,43 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pair:
-    """What a method starts from.
+    """The models and settings from which a method starts.
 
     Args:
-        config: the settings.
-        teacher: K sections, float32.
-        student: K sections, new, under the run's policy.
-        frozen: the teacher's twin.
-        copy: makes a copy, under the run's policy, of a model with its weights.
-        another: makes one more student as new as `student`.
-        steps: of phase lit.
+        settings: the settings of the compression.
+        teacher: the teacher, K sections, float32.
+        student: the new student, K sections, under the run's dtype policy.
+        frozen: the frozen teacher; None to create one for each trainer.
+        copy: a function: model → its copy under the run's dtype policy, with
+            the same weights.
+        new_student: a function without arguments that builds one more student
+            with the initial weights of `student`.
+        steps: training steps of phase lit.
     """
 
-    config: config.Compress
+    settings: Compress
     teacher: SectionedModel
     student: SectionedModel
     frozen: keras.Model | None
     copy: Callable[[SectionedModel], SectionedModel]
-    another: Callable[[], SectionedModel]
+    new_student: Callable[[], SectionedModel]
     steps: int
 
 
+def method_stages(pair: Pair) -> Iterator[Stage]:
+    """Yields the stages of the method that the settings name."""
+    return methods.get(pair.settings.method).load()(pair)
+
+
 def check(
-    settings: config.Compress,
+    settings: Compress,
     teacher: SectionedModel,
     student: SectionedModel,
 ) -> None:
-    """Checks that a method can train such a student from such a teacher.
+    """Checks that the method can train this student from this teacher.
 
     Raises:
-        SettingsError: it cannot; the message says why.
+        SettingsError: teacher and student do not fit each other or the method.
     """
     method = methods.get(settings.method)
     shapes = "any"
@@ -84,8 +92,8 @@ def check(
     )
     if settings.method == "born_again" and _shape(teacher) != _shape(student):
         raise errors.SettingsError(
-            "A born-again student has its teacher's shape. Received: teacher "
-            f"{teacher.name}, student {student.name}."
+            "A born-again student must have the shape of its teacher. "
+            f"Received: teacher {teacher.name}, student {student.name}."
         )
     if settings.init == "teacher_blocks":
         compatibility.check_blocks(teacher, student)
@@ -93,8 +101,8 @@ def check(
         _to_prune(settings, teacher, student)
 
 
-def describe_training(settings: config.Compress) -> tuple[str, str]:
-    """Returns what becomes of the ends and of the sections in phase lit."""
+def describe_training(settings: Compress) -> tuple[str, str]:
+    """Describes the training of the ends and of the sections in phase lit."""
     method = methods.get(settings.method)
     ends = method.ends if settings.copy_ends else "new, trained"
     if settings.init == "teacher_blocks":
@@ -103,80 +111,74 @@ def describe_training(settings: config.Compress) -> tuple[str, str]:
 
 
 def lit_trainer(
-    pair: Pair, *, kinds: outputs.Outputs | None = None, **how
+    pair: Pair, *, outputs: Outputs | None = None, **changes
 ) -> lit.LIT:
-    """Returns LIT as the settings have it.
+    """Returns the `LIT` trainer that the settings describe.
 
     Args:
-        pair: what it starts from.
-        kinds: what L_KD is made of, if not of classes.
-        **how: arguments of `LIT`, instead of what the settings say.
+        pair: teacher and student.
+        outputs: the kind of output; classes when None.
+        **changes: arguments of `LIT` that replace those of the settings.
     """
-    loss, settings = pair.config.loss, pair.config
-    beta = loss.beta
-    if loss.falling_beta:
-        beta = _falling(loss.beta, pair.steps)
-    return lit.LIT(
-        pair.teacher,
-        pair.student,
-        **{
-            "beta": beta,
-            "penalty": loss.penalty,
-            "section_input": loss.section_input,
-            "connector": loss.connector,
-            "teacher_probability": _falling(1.0, pair.steps),
-            "copy_ends": settings.copy_ends,
-            "seed": settings.run.seed,
-            "outputs": kinds,
-            "frozen": pair.frozen,
-            **_kd(pair),
-        }
-        | how,
-    )
+    settings, loss = pair.settings, pair.settings.loss
+    beta = _falling(loss.beta, pair.steps) if loss.falling_beta else loss.beta
+    arguments = {
+        "beta": beta,
+        "penalty": loss.penalty,
+        "section_input": loss.section_input,
+        "connector": loss.connector,
+        "teacher_probability": _falling(1.0, pair.steps),
+        "copy_ends": settings.copy_ends,
+        "seed": settings.run.seed,
+        "outputs": outputs,
+        "frozen": pair.frozen,
+        **_kd_arguments(pair),
+    }
+    return lit.LIT(pair.teacher, pair.student, **arguments | changes)
 
 
-def start(pair: Pair) -> None:
-    """Gives a student what it is to start with of its teacher's weights."""
-    if pair.config.init == "teacher_blocks":
+def copy_initial_weights(pair: Pair) -> None:
+    """Copies the teacher's blocks and ends to the student, as settings say."""
+    if pair.settings.init == "teacher_blocks":
         compatibility.copy_blocks(pair.teacher, pair.student)
-    if pair.config.copy_ends:
+    if pair.settings.copy_ends:
         compatibility.copy_ends(pair.teacher, pair.student)
 
 
 def lit_stages(pair: Pair) -> Iterator[Stage]:
-    """Sections learn representations, then the whole student from answers."""
-    start(pair)
+    """LIT: sections learn representations; then the whole student, by KD."""
+    copy_initial_weights(pair)
     yield Stage(name="lit", phase="lit", trainer=lit_trainer(pair))
-    if not pair.config.no_fine_tune:
+    if not pair.settings.no_fine_tune:
         yield _distilled(pair, "fine_tune")
 
 
 def scratch_stages(pair: Pair) -> Iterator[Stage]:
-    """Labels alone, and nothing of the teacher."""
+    """Labels alone, from random weights."""
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
 def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
     """Labels alone, from the teacher's stem and head."""
-    start(pair)
+    copy_initial_weights(pair)
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
 def kd_stages(pair: Pair) -> Iterator[Stage]:
     """KD (Hinton et al., 2015) of the whole student."""
-    start(pair)
+    copy_initial_weights(pair)
     yield _distilled(pair, "lit")
     yield _distilled(pair, "fine_tune")
 
 
 def hint_stages(pair: Pair) -> Iterator[Stage]:
     """FitNets (Romero et al., 2015): a hint in phase lit, then KD."""
-    start(pair)
+    copy_initial_weights(pair)
     first = fitnets.Hint(
         pair.teacher,
         pair.student,
-        penalty=pair.config.loss.penalty,
-        copy_ends=pair.config.copy_ends,
+        penalty=pair.settings.loss.penalty,
+        copy_ends=pair.settings.copy_ends,
         frozen=pair.frozen,
     )
     yield Stage(name="lit", phase="lit", trainer=first)
@@ -184,32 +186,32 @@ def hint_stages(pair: Pair) -> Iterator[Stage]:
 
 
 def multi_hint_stages(pair: Pair) -> Iterator[Stage]:
-    """L on the student's own stream, the ends too; then KD."""
+    """L on the student's own stream, ends trained; then KD."""
     first = lit_trainer(pair, section_input="student", copy_ends=False)
     yield Stage(name="lit", phase="lit", trainer=first)
     yield _distilled(pair, "fine_tune")
 
 
 def born_again_stages(pair: Pair) -> Iterator[Stage]:
-    """Born-again networks (Furlanello et al., 2018): KD by one's like."""
-    for generation in range(1, pair.config.baselines.generations + 1):
-        start(pair)
+    """Born-again networks (Furlanello et al., 2018): KD from an equal shape."""
+    for generation in range(1, pair.settings.baselines.generations + 1):
+        copy_initial_weights(pair)
         suffix = f"_{generation}" if generation > 1 else ""
         yield _distilled(pair, "lit", suffix)
         yield _distilled(pair, "fine_tune", suffix)
         pair = dataclasses.replace(
-            pair, teacher=pair.student, student=pair.another(), frozen=None
+            pair, teacher=pair.student, student=pair.new_student(), frozen=None
         )
 
 
 def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
-    """Network slimming (Liu et al., 2017) of the teacher, to what is asked."""
-    baselines = pair.config.baselines
+    """Network slimming (Liu et al., 2017) of the teacher."""
+    baselines = pair.settings.baselines
     slim = network_slimming.Slim(
         pair.copy(pair.teacher), sparsity=baselines.sparsity
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
-    fraction = _to_prune(pair.config, slim.student, pair.student)
+    fraction = _to_prune(pair.settings, slim.student, pair.student)
     kept = network_slimming.choose(
         network_slimming.cuts(slim.student), fraction
     )
@@ -220,10 +222,10 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
 
 
 def _to_prune(settings, model, student):
-    """Returns the fraction of a model's channels that is to go.
+    """Returns the fraction of a model's channels to prune.
 
     Raises:
-        SettingsError: none can, or too few.
+        SettingsError: no channel can be pruned, or too few.
     """
     fraction = settings.baselines.pruned_channels
     if fraction:
@@ -241,15 +243,15 @@ def _distilled(pair, phase, suffix=""):
     model = distill.Distill(
         pair.teacher,
         pair.student,
-        teacher_dtype=pair.config.frozen.teacher_dtype,
+        teacher_dtype=pair.settings.frozen.teacher_dtype,
         frozen=pair.frozen,
-        **_kd(pair),
+        **_kd_arguments(pair),
     )
     return Stage(name=phase + suffix, phase=phase, trainer=model)
 
 
-def _kd(pair):
-    loss = pair.config.loss
+def _kd_arguments(pair):
+    loss = pair.settings.loss
     return {"alpha": loss.alpha, "temperature": loss.temperature}
 
 

@@ -1,7 +1,6 @@
-"""One phase of training, from wherever it stands to its end."""
+"""One phase of training, from its last checkpoint to its end."""
 
 import dataclasses
-import functools
 import math
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,7 +10,6 @@ import keras
 import numpy as np
 
 from lit_tf import config, data
-from lit_tf.data import batches
 from lit_tf.methods import trainer
 from lit_tf.teacher import cached_outputs
 from lit_tf.training import (
@@ -23,14 +21,22 @@ from lit_tf.training import (
     run_folder,
 )
 from lit_tf.training.checkpoint import Checkpoint, Position
+from lit_tf.training.schedule import Schedule
 
-# Of the phase's name, its logs, position, data, session and steps.
+# (phase name, logs, position, data set, session, total steps) → callbacks that
+# show examples of the phase.
 ExtraCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Student:
-    """A student at an epoch: its variables, and how it did on validation."""
+    """A student after some epoch.
+
+    Args:
+        variables: the values of its variables, in the model's order.
+        epoch: the epoch, counted from 1.
+        validation_accuracy: its accuracy on validation; None without a split.
+    """
 
     variables: list[np.ndarray]
     epoch: int
@@ -39,82 +45,91 @@ class Student:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a phase leaves: its last and its best student, and the time."""
+    """The result of a phase.
+
+    Args:
+        last: the student after the last epoch.
+        best: the student with the best validation accuracy; None without a
+            validation split.
+        seconds: training time, over all sessions, validation included.
+    """
 
     last: Student
     best: Student | None
     seconds: float
 
 
-def read_by(
-    model: trainer.Trainer, answers: cached_outputs.Answers | None
+def outputs_read_by(
+    model: trainer.Trainer, cached: cached_outputs.Answers | None
 ) -> cached_outputs.Answers:
     """Returns the cached teacher outputs that a trainer reads.
 
     Args:
         model: the trainer.
-        answers: everything that is cached; None without a cache.
+        cached: all cached outputs; None without a cache.
     """
-    if answers is None or model.teacher is None:
+    if cached is None or model.teacher is None:
         return cached_outputs.Answers()
     if model.reads_representations:
-        return answers
-    alone = {
-        name: one and dataclasses.replace(one, representations={})
-        for name, one in vars(answers).items()
+        return cached
+    logits_only = {
+        name: split and dataclasses.replace(split, representations={})
+        for name, split in vars(cached).items()
     }
-    return cached_outputs.Answers(**alone)
+    return cached_outputs.Answers(**logits_only)
 
 
-def run(
+def run_phase(
     name: str,
     model: trainer.Trainer,
     dataset: data.Dataset,
-    settings: config.Phase,
-    workdir: run_folder.RunFolder,
+    phase: config.Phase,
+    folder: run_folder.RunFolder,
     *,
-    how: config.Run,
+    compute: config.Run,
     session: config.Session,
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
-    answers: cached_outputs.Answers | None = None,
+    cached: cached_outputs.Answers | None = None,
 ) -> Outcome:
-    """Trains through a phase, resuming it where an earlier process left it.
+    """Trains through a phase and resumes it where an earlier process stopped.
 
     Args:
-        name: "teach", "lit" or "fine_tune"; names checkpoint and logs.
-        model: the trainer, made under the run's strategy, not yet compiled.
-        dataset: its training and, when there is one, its validation split.
-        settings: the phase's.
-        workdir: the run folder.
-        how: seed and compiler.
+        name: the phase's name, such as "lit"; names checkpoint and logs.
+        model: the trainer, created under the run's strategy, not compiled.
+        dataset: the data set; its validation split may be None.
+        phase: the phase's settings.
+        folder: the run folder.
+        compute: seed, strategy and compiler.
         session: how often to save and to log.
         hparams: the run's settings, for TensorBoard.
-        watchers: makes what shows the phase's examples (see `tasks`).
-        teacher_accuracy: on validation, the line to reach.
-        answers: the teacher's, where they are kept.
+        extra_callbacks: creates the callbacks that show examples.
+        teacher_accuracy: the teacher's validation accuracy, drawn as a
+            reference line; None for no line.
+        cached: the teacher's cached outputs; None without a cache.
 
     Returns:
-        The phase's outcome; `model` holds the last student.
+        The outcome; `model` holds the last student.
 
     Raises:
-        NonFiniteLossError: a loss stopped being a number.
+        NonFiniteLossError: a loss became infinite or not a number.
         DataError: the checkpoint in the folder is damaged.
     """
-    strategy = model.distribute_strategy
-    several = how.strategy == "multi_worker"
+    schedule = Schedule(
+        model, dataset, phase, cached=outputs_read_by(model, cached)
+    )
 
-    # 1. The trainer as a new phase has it: fresh optimiser, fresh metrics.
-    with strategy.scope():
+    # 1. A new phase: fresh optimiser, fresh metrics.
+    with schedule.strategy.scope():
         model.compile(
-            optimizers.of(settings),
-            jit_compile=devices.jit_compile(how.jit_compile),
-            steps_per_execution=how.steps_per_execution,
+            optimizers.of(phase),
+            jit_compile=devices.jit_compile(compute.jit_compile),
+            steps_per_execution=compute.steps_per_execution,
         )
 
-    # 2. The moment of the last checkpoint: variables, slots, loss scale, best.
-    checkpoint = Checkpoint(workdir.checkpoints / f"{name}.npz", model)
+    # 2. The last checkpoint: variables, slots, loss scale, best student.
+    checkpoint = Checkpoint(folder.checkpoints / f"{name}.npz", model)
     position = checkpoint.restore()
     new = position is None
     position = position or Position()
@@ -122,40 +137,68 @@ def run(
         print(f"{name:<9} finished earlier")
         return _outcome(model, checkpoint, position)
 
-    # 3. The logs as they were at that moment: what came after it is cut off.
-    logs = metric_logs.Logs(workdir, name)
-    batch_size = settings.batch_size * model.batches
-    # Of several batches a step, the last would each be next to nothing.
-    whole = model.batches > 1
-    steps = batches.steps_per_epoch(dataset.train, batch_size, whole=whole)
-    total = settings.total(steps)
+    # 3. The logs at that checkpoint: what was written after it is cut off.
+    logs = metric_logs.Logs(folder, name)
     if new:
         logs.begin(hparams)
     else:
         logs.cut_back(position.logs)
-        epoch, step = divmod(position.step, steps)
+        epoch, step = divmod(position.step, schedule.steps_per_epoch)
         print(f"{name:<9} resumes after epoch {epoch}, step {step}")
 
-    # 4. The callbacks, in this order: who counts, who objects, who tells, and
-    #    last who saves.
-    meter = progress.Meter(batch_size, len(dataset.train))
-    reference = {}
-    if teacher_accuracy is not None:
-        reference["validation/accuracy"] = teacher_accuracy
+    # 4. Callbacks. A new phase has a checkpoint before its first step.
     saver = callbacks.Saver(
         checkpoint,
         position,
         logs,
-        steps=steps,
-        # Saving reads what every worker has, at one step: no clock decides it.
-        every_minutes=0 if several else session.checkpoint_minutes,
+        steps=schedule.steps_per_epoch,
+        # With several workers, saving reads the variables of all of them at
+        # the same step, so the clock of one must not decide.
+        every_minutes=0
+        if compute.strategy == "multi_worker"
+        else session.checkpoint_minutes,
         every_steps=session.checkpoint_steps,
     )
-    everyone = [
+    watching = _callbacks(
+        name, schedule, position, logs, session, teacher_accuracy
+    )
+    watching += extra_callbacks(
+        name, logs, position, dataset, session, schedule.total_steps
+    )
+    if new:
+        saver.save()
+
+    # 5. Train from the next step on, then mark the phase as done.
+    _fit(
+        model,
+        schedule,
+        position,
+        callbacks=[*watching, saver],
+        # Each phase has its own order of examples.
+        seed=(compute.seed + zlib.crc32(name.encode())) % 2**31,
+        steps_per_execution=compute.steps_per_execution,
+    )
+    position.done = True
+    saver.save()
+    logs.close()
+    return _outcome(model, checkpoint, position)
+
+
+def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
+    """Returns the callbacks of every phase but the saver, which comes last.
+
+    Order matters: position, NaN check, then logging.
+    """
+    steps, total = schedule.steps_per_epoch, schedule.total_steps
+    meter = progress.Meter(schedule.batch_size, len(schedule.dataset.train))
+    reference = {}
+    if teacher_accuracy is not None:
+        reference["validation/accuracy"] = teacher_accuracy
+    return [
         callbacks.Track(position, steps, total),
         callbacks.StopWhenNotFinite(name, position),
         meter,
-        callbacks.Rate(settings, position, steps),
+        callbacks.Rate(schedule.phase, position, steps),
         callbacks.Recorder(
             logs,
             position,
@@ -170,76 +213,39 @@ def run(
             reference=teacher_accuracy,
             meter=meter,
         ),
-        *extra_callbacks(name, logs, position, dataset, session, total),
-        saver,
     ]
 
-    # 5. A new phase has a checkpoint before its first step.
-    if new:
-        saver.save()
 
-    # 6. The data from the very next step on; first what is left of an epoch
-    #    that was broken off, then the epochs that follow.
-    answered = read_by(model, answers)
-    validation, validation_steps = None, None
-    if dataset.validation is not None:
-        validation = batches.distribute(
-            functools.partial(
-                batches.evaluation,
-                dataset.validation,
-                batch_size=settings.batch_size,
-                task=dataset.task,
-                views=answered.validation,
-            ),
-            strategy,
-        )
-        validation_steps = batches.steps_per_epoch(
-            dataset.validation, settings.batch_size
-        )
+def _fit(model, schedule, position, *, callbacks, seed, steps_per_execution):
+    """Calls `fit` until the phase's last step.
 
-    def fit(until: int) -> None:
-        remaining = functools.partial(
-            batches.training,
-            dataset.train,
-            batch_size=batch_size,
-            epochs=until,
-            # Each phase has an order of its own.
-            seed=(how.seed + zlib.crc32(name.encode())) % 2**31,
-            crop=dataset.crop,
-            task=dataset.task,
-            first_step=position.step,
-            last_step=total,
-            whole=whole,
-            views=answered.train,
-        )
+    Keras runs whole executions. An execution that does not end with the epoch
+    would reach into the next one; then each epoch needs a `fit` of its own. So
+    does an epoch that was interrupted, and one within which the phase ends.
+    """
+    steps, total = schedule.steps_per_epoch, schedule.total_steps
+    validation = schedule.validation()
+    aligned = steps % steps_per_execution == 0
+    while position.step < total:
+        epoch, within = divmod(position.step, steps)
+        whole_epochs = total // steps if aligned and not within else 0
+        until = max(whole_epochs, epoch + 1)
         model.fit(
-            batches.distribute(remaining, strategy),
-            initial_epoch=position.step // steps,
-            epochs=until,
-            steps_per_epoch=min(
-                steps - position.step % steps, total - position.step
+            schedule.training(
+                epochs=until,
+                seed=seed,
+                first_step=position.step,
+                last_step=total,
             ),
+            initial_epoch=epoch,
+            epochs=until,
+            steps_per_epoch=min(steps - within, total - position.step),
             validation_data=validation,
-            validation_steps=validation_steps,
-            callbacks=everyone,
+            validation_steps=schedule.validation_steps,
+            callbacks=callbacks,
             verbose=0,
             shuffle=False,
         )
-
-    # Keras runs whole executions: one that does not end with the epoch would
-    # reach into the next, so then each epoch has a `fit` of its own. So has one
-    # that was begun, and one that the phase ends within.
-    ends = steps % how.steps_per_execution == 0
-    while position.step < total:
-        epoch, begun = divmod(position.step, steps)
-        together = total // steps if ends and not begun else 0
-        fit(until=max(together, epoch + 1))
-
-    # 7. The phase is over, and says so to whoever comes later.
-    position.done = True
-    saver.save()
-    logs.close()
-    return _outcome(model, checkpoint, position)
 
 
 def _outcome(model, checkpoint, position):

@@ -80,7 +80,7 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
     file = tmp_path / "teacher.keras"
     sectioned_model.save(teacher, file)
     written, seen = file.read_bytes(), []
-    run = fit.run
+    run = fit.run_phase
 
     def watched(name, model, *arguments, **settings):
         close(model.teacher.get_weights(), teacher.get_weights(), 0.0)
@@ -89,7 +89,7 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
         seen.append(name)
         return outcome
 
-    monkeypatch.setattr(fit, "run", watched)
+    monkeypatch.setattr(fit, "run_phase", watched)
     phase = config.Phase(
         epochs=1, batch_size=256, learning_rate=0.05, weight_decay=1e-4
     )

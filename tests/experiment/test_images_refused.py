@@ -11,7 +11,7 @@ import pytest
 import lit_tf
 from lit_tf import config, errors, models
 from lit_tf.experiment import dry_run, saved_models
-from lit_tf.experiment.build import auxiliary_models, dataset
+from lit_tf.experiment.build import load_auxiliary_models, load_dataset
 from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
 
@@ -59,16 +59,16 @@ def refusal(chosen, kind=errors.SettingsError, run=compress):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+@pytest.mark.parametrize("run", [compress, dry_run.dry_run])
 def test_a_teacher_without_a_discriminator_is_told_how_to_name_one(
     settings, taught, tmp_path, run
 ):
     shutil.copy(taught / "teacher.keras", tmp_path)
     chosen = settings(teacher_weights=str(tmp_path / "teacher.keras"))
     assert refusal(chosen, errors.DataError, run) == (
-        "A generator is fine-tuned and judged by its teacher's discriminator, "
-        f"and {tmp_path} holds no discriminator.keras. Name it with "
-        "--discriminator_weights."
+        "A generator is fine-tuned and evaluated with its teacher's "
+        f"discriminator, and {tmp_path} holds no discriminator.keras. Name the "
+        "file with --discriminator_weights."
     )
 
 
@@ -82,7 +82,12 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
             tmp_path / "discriminator" / "discriminator.keras"
         ),
     )
-    found = auxiliary_models(chosen, dataset(chosen))
+    found = load_auxiliary_models(
+        load_dataset(chosen.data, chosen.session),
+        chosen.run,
+        path=chosen.discriminator_weights,
+        near=chosen.teacher_weights,
+    )
     wanted = lit_tf.load(taught / "discriminator.keras").get_weights()
     for one, other in zip(
         found["discriminator"].get_weights(), wanted, strict=True
@@ -93,9 +98,12 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
 @pytest.mark.parametrize(
     ("model", "received"),
     [
-        (lambda: rival(input_shape=(16, 16, 3)), "(16, 16, 3) and (3,)"),
-        (lambda: rival(classes=5), "(8, 8, 3) and (5,)"),
-        (lambda: build(), "(8, 8, 3) and (8, 8, 3)"),
+        (
+            lambda: rival(input_shape=(16, 16, 3)),
+            "(16, 16, 3) and returns (3,)",
+        ),
+        (lambda: rival(classes=5), "(8, 8, 3) and returns (5,)"),
+        (lambda: build(), "(8, 8, 3) and returns (8, 8, 3)"),
     ],
 )
 def test_a_discriminator_of_other_pictures_is_refused(
@@ -105,8 +113,8 @@ def test_a_discriminator_of_other_pictures_is_refused(
     model().save(path)
     results = refusal(settings(discriminator_weights=str(path)))
     assert results == (
-        "A discriminator must be of pictures (8, 8, 3) and 3 attributes. "
-        f"Received: {path} of {received}."
+        "The discriminator must take images (8, 8, 3) and return 3 attributes. "
+        f"Received: {path}, which takes {received}."
     )
 
 
@@ -130,26 +138,26 @@ def test_a_generator_has_no_method_that_wants_labels_or_logits(
     settings, method
 ):
     assert refusal(settings(method=method)) == (
-        "`method` must be lit where pictures become pictures: the others need "
-        "labels, or a teacher's logits. (From scratch: lit-teach.) Received: "
-        f"method={method!r}."
+        "`method` must be lit for image translation: the other methods need "
+        "labels or a teacher's logits. (To train from scratch, use lit-teach.) "
+        f"Received: method={method!r}."
     )
 
 
-@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+@pytest.mark.parametrize("run", [compress, dry_run.dry_run])
 @pytest.mark.parametrize("weights", [None, ""])
 def test_answers_to_pictures_are_not_kept(settings, tmp_path, run, weights):
     changed = {} if weights is None else {"teacher_weights": weights}
     chosen = settings(frozen=config.Frozen(teacher_cache="memory"), **changed)
     assert refusal(chosen, run=run) == (
-        "`teacher_cache` must be off where pictures become pictures: their "
-        "targets change with every batch. Received: teacher_cache='memory'."
+        "`teacher_cache` must be off for image translation: the target "
+        "attributes change with every batch. Received: teacher_cache='memory'."
     )
     # Before anything is trained, the teacher included.
     assert not (tmp_path / "run" / "teacher").exists()
 
 
-@pytest.mark.parametrize("run", [compress, dry_run.rehearse])
+@pytest.mark.parametrize("run", [compress, dry_run.dry_run])
 def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
     settings, tmp_path, run
 ):
@@ -222,7 +230,7 @@ def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
 def test_a_dry_run_tells_of_every_phase_and_writes_nothing(
     generators, tmp_path, capsys
 ):
-    results = dry_run.rehearse(
+    results = dry_run.dry_run(
         generators(tmp_path / "run", discriminator="trained")
     )
     assert list(results["phases"]) == ["teach", "lit", "fine_tune"]

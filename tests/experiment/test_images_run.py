@@ -35,7 +35,7 @@ def fixed(generators, taught, tmp_path_factory):
         teacher_weights=str(taught[0]),
         fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
     )
-    make, made = build.stages, {}
+    make, made = build.training_stages, {}
 
     def making(*given):
         for stage in make(*given):
@@ -43,7 +43,7 @@ def fixed(generators, taught, tmp_path_factory):
             yield stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "stages", making)
+        patch.setattr(build, "training_stages", making)
         report = run.compress(chosen, command="lit-compress --x")
     return workdir, report, made
 

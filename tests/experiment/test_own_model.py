@@ -12,7 +12,6 @@ from home_made import residual_rows
 
 import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment import saved_models
 from lit_tf.experiment.run import build, compress, fit
 from lit_tf.sections import cost
 
@@ -80,7 +79,9 @@ def test_a_model_of_ones_own_is_compressed(own, tmp_path):
     assert cost.flops(student) == results["student"]["flops"]
     # Logits came of the softmax, and the rescaling stayed in the stem.
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
-    teacher = saved_models.teacher(own(model), build.dataset(own(model)))
+    chosen = own(model)
+    dataset = build.load_dataset(chosen.data, chosen.session)
+    teacher, _ = build.pair(chosen, dataset)
     np.testing.assert_allclose(
         keras.ops.softmax(teacher(x)), model(x), rtol=1e-5, atol=1e-6
     )
@@ -102,7 +103,7 @@ def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "run", interrupted)
+        patched.setattr(fit, "run_phase", interrupted)
         with pytest.raises(KeyboardInterrupt):
             compress(settings)
     chosen = json.loads((folder / "config.json").read_text())["blocks"]

@@ -295,7 +295,7 @@ def test_nothing_but_a_saved_model_is_ever_replaced(
     (tmp_path / "thesis" / "notes").mkdir(parents=True)
     (tmp_path / "thesis" / "thesis.tex").write_text("precious")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.DataError, match="is no SavedModel"):
+    with pytest.raises(errors.DataError, match="is not a SavedModel"):
         saved_models.to_saved_model(
             workdir, output, config.Data(), overwrite=True
         )
@@ -306,7 +306,13 @@ def test_a_run_folders_teacher_is_its_teacher(run, tmp_path, capsys):
     workdir, _ = run
     settings = _config(tmp_path, teacher_weights=str(workdir))
     dataset = data.load(settings.data)
-    assert saved_models.teacher(settings, dataset).name == "resnet14"
+    teacher = saved_models.load_teacher(
+        settings.teacher_weights,
+        dataset,
+        name=settings.teacher,
+        architecture=settings.architecture,
+    )
+    assert teacher.name == "resnet14"
     assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
 
 

@@ -184,7 +184,7 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
 
 
 def test_a_dry_run_tells_what_a_run_of_texts_needs(folder, tmp_path, capsys):
-    results = dry_run.rehearse(settings(folder, tmp_path / "none"))
+    results = dry_run.dry_run(settings(folder, tmp_path / "none"))
     assert results["phases"].keys() == {"teach", "lit", "fine_tune"}
     assert not (tmp_path / "none").exists()
     assert "vdcnn9_tiny: " in capsys.readouterr().out

@@ -77,7 +77,9 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
     def read(*_, **__):
         raise AssertionError("The test split was read.")
 
-    monkeypatch.setattr("lit_tf.experiment.tasks.classes.evaluate", read)
+    monkeypatch.setattr(
+        "lit_tf.experiment.tasks.classification.Classification.evaluate", read
+    )
     results = compress(settings(tmp_path, no_fine_tune=True, read_test=False))
     assert list(results["budget"]["phases"]) == ["lit"]
     assert results["student"]["last_phase"] == "lit"
@@ -90,7 +92,7 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
 def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
     whole, _ = ran("network_slimming")
     chosen = settings(tmp_path, "network_slimming")
-    run, names = fit.run, []
+    run, names = fit.run_phase, []
 
     def halting(name, *arguments, **named):
         if names:
@@ -99,7 +101,7 @@ def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
         return run(name, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "run", halting)
+        patch.setattr(fit, "run_phase", halting)
         with pytest.raises(KeyboardInterrupt):
             compress(chosen)
     compress(chosen)

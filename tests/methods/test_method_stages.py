@@ -27,9 +27,9 @@ TRAINERS = {
 
 def stages(chosen):
     """Returns a pair, and its stages, none of which is trained."""
-    dataset = build.dataset(chosen)
-    pair = build.freeze(chosen, *build.pair(chosen, dataset), dataset)
-    return pair, list(build.stages(pair, dataset, {}))
+    dataset = build.load_dataset(chosen.data, chosen.session)
+    pair = build.start(chosen, *build.pair(chosen, dataset), dataset)
+    return pair, list(build.training_stages(pair, dataset, {}))
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
 def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
     baselines = config.Baselines(pruned_channels=0.25)
     chosen = settings(tmp_path, "network_slimming")
-    dataset = build.dataset(chosen)
+    dataset = build.load_dataset(chosen.data, chosen.session)
     teacher, _ = build.pair(chosen, dataset)
     # No cut leaves as little as one of a single channel has.
     student = models.get("resnet8", width=1)(**dataset.form)

@@ -59,15 +59,15 @@ def opened(model, digits, folder, **changes):
     """Returns the answers that a cache gives, and what it is made of."""
     wanted = dataclasses.replace(settings(folder), **changes)
     pair = stages.Pair(
-        config=wanted,
+        settings=wanted,
         teacher=model.teacher,
         student=model.student,
         frozen=model.frozen,
         copy=None,
-        another=None,
+        new_student=None,
         steps=0,
     )
-    return build.answers(pair, digits)
+    return build.cached(pair, digits)
 
 
 def read(digits, views, *, epochs=2 * VIEWS, seed=3):
@@ -346,7 +346,7 @@ def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
 
 
 def test_a_dry_run_tells_of_the_cache_and_writes_nothing(tmp_path, capsys):
-    results = dry_run.rehearse(settings(tmp_path))
+    results = dry_run.dry_run(settings(tmp_path))
     printed = capsys.readouterr().out
     assert "1 view of 1,293 examples to train on and 1 view of 144" in printed
     assert results["cache_seconds"] > 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config, data, models
-from lit_tf.experiment.tasks import classes
+from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import lit, supervised
 from lit_tf.training import fit, run_folder
 
@@ -32,16 +32,16 @@ def run(trainer, digits, folder, **how):
     with run_folder.opened(
         config.Teach(session=config.Session(workdir=str(folder)))
     ) as opened:
-        outcome = fit.run(
+        outcome = fit.run_phase(
             "teach",
             trainer,
             digits,
             SHORT,
             opened,
-            how=config.Run(**how),
+            compute=config.Run(**how),
             session=config.Session(log_steps=LOG_STEPS),
             hparams={},
-            extra_callbacks=classes.extra_callbacks,
+            extra_callbacks=TASKS["classes"].extra_callbacks,
         )
         rows = opened.metrics.read_text().splitlines()
     return outcome, [json.loads(row) for row in rows]

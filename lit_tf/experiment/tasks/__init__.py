@@ -1,9 +1,13 @@
-"""What is learned: classes, or images. A line in `TASKS` each, by name.
+"""Tasks by name: classification and image translation.
 
-A data set names its task (`Dataset.task`). The task's module knows what is
-trained for it, what is watched meanwhile, and what proves a student as good.
+Adding a task is a module with a `Task` and a line in `TASKS`.
 """
 
-from lit_tf.experiment.tasks import classes, images
+from lit_tf.experiment.tasks.classification import Classification
+from lit_tf.experiment.tasks.image_translation import ImageTranslation
+from lit_tf.experiment.tasks.task import Task
 
-TASKS = {"classes": classes, "images": images}
+TASKS: dict[str, Task] = {
+    "classes": Classification(),
+    "images": ImageTranslation(),
+}

@@ -1,0 +1,105 @@
+"""Classification: trainers, callbacks, evaluation and report."""
+
+from lit_tf.evaluation import classification
+from lit_tf.experiment.tasks.task import Task
+from lit_tf.methods import supervised
+from lit_tf.methods.stages import method_stages
+from lit_tf.teacher.frozen import output_alone
+from lit_tf.training import text_samples
+
+
+class Classification(Task):
+    """Classes are learned from labels and from a teacher's logits."""
+
+    curves = {
+        "accuracy": "student, train",
+        "validation/accuracy": "student, validation",
+    }
+
+    def teacher_trainer(self, model, auxiliary_models, settings, *, seed):
+        return supervised.Teach(model)
+
+    def stages(self, pair, auxiliary_models):
+        return method_stages(pair)
+
+    def extra_callbacks(self, phase, logs, position, dataset, session, total):
+        return [text_samples.Readings(logs, position, dataset)]
+
+    def teacher_accuracy(self, frozen, split, dataset, auxiliary_models):
+        predicted = classification.predictions(output_alone(frozen), split)
+        return classification.accuracy(predicted, split.labels)
+
+    def evaluate(
+        self,
+        models,
+        dataset,
+        session,
+        auxiliary_models,
+        *,
+        exported="",
+        folder=None,
+    ):
+        """Reads the test split and returns accuracies.
+
+        Returns:
+            `roles`, with the `test_accuracy` of each model; for the exported
+            role also `agreement` and `difference` (see
+            `classification.paired_difference`).
+        """
+        labels = dataset.test.labels
+        predicted = {
+            role: classification.predictions(model, dataset.test)
+            for role, model in models.items()
+        }
+        results = {
+            "roles": {
+                role: {
+                    "test_accuracy": classification.accuracy(classes, labels)
+                }
+                for role, classes in predicted.items()
+            }
+        }
+        if exported:
+            paired = classification.paired_difference(
+                predicted["teacher"], predicted[exported], labels
+            )
+            results["agreement"] = paired.pop("agreement")
+            results["difference"] = paired
+        return results
+
+    def report_lines(self, report):
+        if "student" not in report:
+            return []
+        student, paired = report["student"], report["difference"]
+        lines = [
+            f"Student − teacher on the {report['data']['test']:,} test "
+            f"examples: {100 * paired['difference']:+.2f} points, 95 % "
+            f"interval [{100 * paired['low']:+.2f}, "
+            f"{100 * paired['high']:+.2f}] (paired); they agree on "
+            f"{report['agreement']:.2%}. One seed "
+            f"({report['settings']['seed']}).",
+            "",
+            f"| student | epoch of {student['last_phase']} | validation | test "
+            "|",
+            "|---|---|---|---|",
+        ]
+        for which in ("last", "best"):
+            if student[which] is not None:
+                exported = which == student["exported"]
+                lines.append(_row(which, student[which], exported=exported))
+        return [
+            *lines,
+            "",
+            "Chosen on validation; the test split was read once, after the "
+            "last phase.",
+        ]
+
+
+def _row(which, student, *, exported):
+    validation = student["validation_accuracy"]
+    return (
+        f"| {which}{' (exported)' * exported} "
+        f"| {student['epoch']} "
+        f"| {'—' if validation is None else f'{validation:.2%}'} "
+        f"| {student['test_accuracy']:.2%} |"
+    )

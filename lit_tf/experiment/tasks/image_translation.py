@@ -1,0 +1,248 @@
+"""Image translation: trainers, callbacks, evaluation and report of generators.
+
+The paper's section on StarGAN: there are no labels and no logits, so phase
+`lit` minimises penalties alone (β = 0), and phase `fine_tune` is adversarial.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from lit_tf import errors, outputs
+from lit_tf.config import Compress
+from lit_tf.evaluation import generators
+from lit_tf.experiment.tasks.task import Task
+from lit_tf.methods import stages, stargan
+from lit_tf.models.stargan import discriminator
+from lit_tf.sections import sectioned_model
+from lit_tf.teacher.frozen import output_alone
+from lit_tf.training import image_samples
+from lit_tf.utils import text_format
+
+_NAME = "discriminator"
+_VALIDATED = 256  # Images on which a teacher is checked before training.
+
+
+class ImageTranslation(Task):
+    """A generator changes attributes of an image; it has a discriminator."""
+
+    accuracy_of = " of the changes succeed according to the discriminator"
+    curves = {
+        "g_rec": "reconstruction",
+        "kd": "student − teacher, images",
+        "validation/kd": "the same, validation",
+    }
+
+    def check(self, settings, dataset):
+        generators.seen_by(settings.session)
+        if not isinstance(settings, Compress):
+            return
+        errors.require(
+            settings.method == "lit",
+            "`method` must be lit for image translation: the other methods "
+            "need labels or a teacher's logits. (To train from scratch, use "
+            "lit-teach.)",
+            method=settings.method,
+        )
+        errors.require(
+            settings.frozen.teacher_cache == "off",
+            "`teacher_cache` must be off for image translation: the target "
+            "attributes change with every batch.",
+            teacher_cache=settings.frozen.teacher_cache,
+        )
+        path, near = settings.discriminator_weights, settings.teacher_weights
+        if path or near:
+            self.load_auxiliary_models(dataset, path=path, near=near)
+        else:
+            self.new_auxiliary_models(dataset, settings.adversarial)
+
+    def teacher_trainer(self, model, auxiliary_models, settings, *, seed):
+        return stargan.Adversarial(
+            model,
+            auxiliary_models[_NAME],
+            trained=True,
+            seed=seed,
+            **_loss_weights(settings),
+        )
+
+    def stages(self, pair, auxiliary_models):
+        stages.copy_initial_weights(pair)
+        yield stages.Stage(
+            name="lit",
+            phase="lit",
+            trainer=stages.lit_trainer(pair, outputs=outputs.Images()),
+        )
+        settings = pair.settings
+        if settings.no_fine_tune:
+            return
+        yield stages.Stage(
+            name="fine_tune",
+            phase="fine_tune",
+            trainer=stargan.Adversarial(
+                pair.student,
+                auxiliary_models[_NAME],
+                trained=settings.discriminator == "trained",
+                teacher=pair.teacher,
+                frozen=pair.frozen,
+                seed=settings.run.seed,
+                **_loss_weights(settings.adversarial),
+            ),
+        )
+
+    def new_auxiliary_models(self, dataset, settings):
+        """Returns the new discriminator.
+
+        Raises:
+            SettingsError: the discriminator is too deep for the image size.
+        """
+        model = discriminator(
+            input_shape=dataset.form["input_shape"],
+            classes=len(dataset.classes),
+            width=settings.discriminator_width,
+            depth=settings.discriminator_depth,
+        )
+        return {_NAME: model}
+
+    def load_auxiliary_models(self, dataset, *, path, near):
+        path = pathlib.Path(path) if path else _find_discriminator(near)
+        model = sectioned_model.load(path)
+        image, count = dataset.form["input_shape"], len(dataset.classes)
+        shapes = [t.shape[1:] for t in (*model.inputs, *model.outputs)]
+        expected = (tuple(image), (count,))
+        if len(shapes) != 3 or (shapes[0], shapes[2]) != expected:
+            raise errors.SettingsError(
+                f"The discriminator must take images {tuple(image)} and "
+                f"return {count} attributes. Received: {path}, which takes "
+                f"{shapes[0]} and returns {shapes[-1]}."
+            )
+        return {_NAME: model}
+
+    def extra_callbacks(self, phase, logs, position, dataset, session, total):
+        return [
+            image_samples.Samples(
+                phase,
+                logs,
+                position,
+                dataset,
+                pathlib.Path(session.workdir) / "samples",
+                every=session.sample_steps,
+                total=total,
+            )
+        ]
+
+    def teacher_accuracy(self, frozen, split, dataset, auxiliary_models):
+        results = generators.evaluate(
+            {"teacher": output_alone(frozen)},
+            split.take(np.arange(min(_VALIDATED, len(split)))),
+            dataset.classes,
+            dataset.exclusive,
+            discriminator=auxiliary_models[_NAME],
+        )
+        return results["roles"]["teacher"]["attribute_accuracy"]
+
+    def evaluate(
+        self,
+        models,
+        dataset,
+        session,
+        auxiliary_models,
+        *,
+        exported="",
+        folder=None,
+    ):
+        """Reads the test split, evaluates generators and writes a grid.
+
+        Returns:
+            `roles`, the results of each model; `judged`, the number of images
+            and the feature extractor (see `generators.evaluate`).
+        """
+        results = generators.evaluate(
+            models,
+            dataset.test,
+            dataset.classes,
+            dataset.exclusive,
+            discriminator=auxiliary_models[_NAME],
+            reference="teacher" if "teacher" in models else "",
+            seen=generators.seen_by(session),
+            real=dataset.train,
+        )
+        if folder is not None:
+            image = image_samples.grid(
+                models, dataset.test, dataset.classes, dataset.exclusive
+            )
+            image_samples.write(folder.samples / "test.png", image)
+        return {"roles": results.pop("roles"), "judged": results}
+
+    def report_lines(self, report):
+        if "judged" not in report:
+            return []
+        judged = report["judged"]
+        roles = {r: report[r] for r in ("teacher", "student") if r in report}
+        attributes = report["teacher"]["attributes"]
+        rows = [("changed into", *roles)]
+        for name in attributes:
+            each = (f"{one['attributes'][name]:.2%}" for one in roles.values())
+            rows.append((name, *each))
+        said = (
+            f"Evaluated on {judged['pictures']:,} images per generator: the "
+            f"test split, with each of {len(attributes)} attributes changed "
+            "in turn. A change succeeds when the teacher's discriminator "
+            "finds the attribute that was asked for. In the original images "
+            f"it finds {judged['discriminator_accuracy']:.2%} of the "
+            "attributes correctly."
+        )
+        if "features" in judged:
+            said += (
+                " FID and Inception score use the features of "
+                f"{judged['features']}; FID compares with "
+                f"{judged['real_pictures']:,} training images. Compare them "
+                "only with scores by the same network and the same numbers "
+                "of images."
+            )
+        return [
+            *_likeness(report),
+            said,
+            "",
+            text_format.table(rows),
+            "",
+            "Below: a test image, then the image with each attribute changed "
+            f"({', '.join(roles)}).",
+            "",
+            "![Samples](samples/test.png)",
+        ]
+
+
+def _find_discriminator(near):
+    """Returns the discriminator's file in the run folder of a generator."""
+    folder = pathlib.Path(near)
+    folder = folder if folder.is_dir() else folder.parent
+    # The run of a student holds the run of its teacher.
+    for place in (folder / "teacher", folder):
+        if (place / f"{_NAME}.keras").is_file():
+            return place / f"{_NAME}.keras"
+    raise errors.DataError(
+        "A generator is fine-tuned and evaluated with its teacher's "
+        f"discriminator, and {folder} holds no {_NAME}.keras. Name the file "
+        "with --discriminator_weights."
+    )
+
+
+def _likeness(report):
+    if "student" not in report:
+        return []
+    likeness = report["student"]["likeness"]
+    psnr = "∞" if likeness["psnr"] is None else f"{likeness['psnr']:.2f}"
+    said = (
+        "Student against teacher, image by image: L1 "
+        f"{likeness['l1']:.4f}, PSNR {psnr} dB, SSIM {likeness['ssim']:.4f}. "
+        "This is the last student: no single number chooses a generator. One "
+        f"seed ({report['settings']['seed']})."
+    )
+    return [said, ""]
+
+
+def _loss_weights(settings):
+    names = ("discriminator_steps", "lambda_cls", "lambda_rec", "lambda_gp")
+    values = dataclasses.asdict(settings)
+    return {name: values[name] for name in names}

@@ -1,0 +1,149 @@
+"""The base class of tasks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from lit_tf import data
+from lit_tf.config import Adversarial, Compress, Session, Teach
+from lit_tf.methods import trainer
+from lit_tf.methods.stages import Pair, Stage
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.training import metric_logs, run_folder
+from lit_tf.training.checkpoint import Position
+
+
+class Task:
+    """What a data set is learned for: its trainers, its metrics, its report.
+
+    A data set names its task (`Dataset.task`), and `TASKS` maps the name to an
+    instance. The defaults are those of a task without auxiliary models.
+
+    Attributes:
+        accuracy_of: what an accuracy counts, as printed after the percentage;
+            "" for classification accuracy.
+        curves: the metrics that `curves.png` draws, tag → label.
+    """
+
+    accuracy_of = ""
+    curves: Mapping[str, str] = {}
+
+    def check(self, settings: Teach | Compress, dataset: data.Dataset) -> None:
+        """Refuses settings whose fault would appear only late in the run.
+
+        Raises:
+            SettingsError: the settings do not fit the task.
+            DataError: an auxiliary model is missing or damaged.
+        """
+
+    def teacher_trainer(
+        self,
+        model: SectionedModel,
+        auxiliary_models: Mapping[str, keras.Model],
+        settings: Adversarial,
+        *,
+        seed: int,
+    ) -> trainer.Trainer:
+        """Returns the trainer of phase `teach`.
+
+        Args:
+            model: the new teacher.
+            auxiliary_models: models that are trained with it, by name.
+            settings: settings of adversarial training.
+            seed: the run's seed.
+        """
+        raise NotImplementedError
+
+    def stages(
+        self, pair: Pair, auxiliary_models: Mapping[str, keras.Model]
+    ) -> Iterator[Stage]:
+        """Yields the stages that train a student.
+
+        Args:
+            pair: teacher and student.
+            auxiliary_models: models that belong to the teacher, by name.
+        """
+        raise NotImplementedError
+
+    def new_auxiliary_models(
+        self, dataset: data.Dataset, settings: Adversarial
+    ) -> dict[str, keras.Model]:
+        """Returns new models that are trained with a teacher, by name."""
+        return {}
+
+    def load_auxiliary_models(
+        self, dataset: data.Dataset, *, path: str, near: str
+    ) -> dict[str, keras.Model]:
+        """Loads the models that belong to a trained model, by name.
+
+        Args:
+            dataset: the data set; fixes their shapes.
+            path: the file of the model; "" to look near the trained model.
+            near: the trained model's file or its run folder.
+
+        Raises:
+            DataError: a file is missing or damaged.
+            SettingsError: the model has other inputs or outputs.
+        """
+        return {}
+
+    def extra_callbacks(
+        self,
+        phase: str,
+        logs: metric_logs.Logs,
+        position: Position,
+        dataset: data.Dataset,
+        session: Session,
+        total: int,
+    ) -> Sequence[keras.callbacks.Callback]:
+        """Returns callbacks that show examples while a phase runs.
+
+        Args:
+            phase: the phase's name.
+            logs: the phase's logs.
+            position: the phase's position, updated as it runs.
+            dataset: the data set.
+            session: the run folder and how often to write.
+            total: steps of the phase.
+        """
+        return []
+
+    def teacher_accuracy(
+        self,
+        frozen: keras.Model,
+        split: data.Split,
+        dataset: data.Dataset,
+        auxiliary_models: Mapping[str, keras.Model],
+    ) -> float:
+        """Returns the accuracy of a frozen teacher on a split, a fraction."""
+        raise NotImplementedError
+
+    def evaluate(
+        self,
+        models: Mapping[str, keras.Model],
+        dataset: data.Dataset,
+        session: Session,
+        auxiliary_models: Mapping[str, keras.Model],
+        *,
+        exported: str = "",
+        folder: run_folder.RunFolder | None = None,
+    ) -> dict[str, Any]:
+        """Reads the test split and evaluates models on it.
+
+        Args:
+            models: float32 models by role, such as "teacher" and "best".
+            dataset: the data set whose test split is read.
+            session: the feature extractors of generators.
+            auxiliary_models: models that belong to the teacher, by name.
+            exported: the role that is compared with "teacher"; "" for none.
+            folder: the run folder, for image grids; None to write none.
+
+        Returns:
+            Entries of the report; `roles` holds the results of each role.
+        """
+        raise NotImplementedError
+
+    def report_lines(self, report: Mapping[str, Any]) -> list[str]:
+        """Returns the lines of `report.md` on the quality of a student."""
+        raise NotImplementedError

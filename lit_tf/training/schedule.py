@@ -1,0 +1,125 @@
+"""Steps and batches of one phase."""
+
+import functools
+
+import tensorflow as tf
+
+from lit_tf.config import Phase
+from lit_tf.data import Dataset, batches
+from lit_tf.methods import trainer
+from lit_tf.teacher import cached_outputs
+
+# A batched dataset, distributed to the replicas of a strategy.
+Batches = tf.data.Dataset | tf.distribute.DistributedDataset
+
+
+class Schedule:
+    """Sizes, steps and batches of a phase: one answer for fit, dry run, budget.
+
+    Args:
+        model: the trainer; its strategy receives the batches.
+        dataset: the data set.
+        phase: the phase's settings.
+        cached: the teacher's cached outputs that the trainer reads; None when
+            the teacher runs in every step.
+
+    Attributes:
+        batch_size: examples per training step, over all replicas.
+        steps_per_epoch: training steps per epoch.
+        total_steps: training steps of the phase.
+        validation_steps: batches of the validation split; None without one.
+    """
+
+    def __init__(
+        self,
+        model: trainer.Trainer,
+        dataset: Dataset,
+        phase: Phase,
+        *,
+        cached: cached_outputs.Answers | None = None,
+    ):
+        self.phase = phase
+        self.dataset = dataset
+        self.strategy = model.distribute_strategy
+        self.batch_size = phase.batch_size * model.batches
+        # A step of several batches must not receive a short last one: each of
+        # its batches would then hold next to nothing.
+        self._whole = model.batches > 1
+        self._cached = cached or cached_outputs.Answers()
+        self.steps_per_epoch = batches.steps_per_epoch(
+            dataset.train, self.batch_size, whole=self._whole
+        )
+        self.total_steps = phase.total(self.steps_per_epoch)
+        self.validation_steps = None
+        if dataset.validation is not None:
+            self.validation_steps = batches.steps_per_epoch(
+                dataset.validation, phase.batch_size
+            )
+
+    @property
+    def largest_batch(self) -> int:
+        """Examples in the largest training batch."""
+        return min(self.batch_size, len(self.dataset.train))
+
+    @property
+    def examples(self) -> int:
+        """Training examples that the whole phase reads."""
+        epochs, rest = divmod(self.total_steps, self.steps_per_epoch)
+        per_epoch = len(self.dataset.train)
+        if self._whole:
+            per_epoch = self.steps_per_epoch * self.batch_size
+        return epochs * per_epoch + rest * self.batch_size
+
+    def first_batch(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns one training batch, not distributed: (inputs, labels)."""
+        return next(iter(self._training(epochs=1, seed=0)()))
+
+    def training(
+        self,
+        *,
+        epochs: int,
+        seed: int,
+        first_step: int = 0,
+        last_step: int | None = None,
+    ) -> Batches:
+        """Returns shuffled and augmented training batches, distributed.
+
+        Args:
+            epochs: the epoch, counted from 1, at whose end the batches end.
+            seed: seed of order and augmentation.
+            first_step: step of the first batch, counted from 0 at epoch 0.
+            last_step: step before which the batches end, if that is before
+                the end of the epoch.
+        """
+        make = self._training(
+            epochs=epochs,
+            seed=seed,
+            first_step=first_step,
+            last_step=last_step,
+        )
+        return batches.distribute(make, self.strategy)
+
+    def validation(self) -> Batches | None:
+        """Returns the validation batches, distributed; None without a split."""
+        if self.dataset.validation is None:
+            return None
+        make = functools.partial(
+            batches.evaluation,
+            self.dataset.validation,
+            batch_size=self.phase.batch_size,
+            task=self.dataset.task,
+            views=self._cached.validation,
+        )
+        return batches.distribute(make, self.strategy)
+
+    def _training(self, **which):
+        return functools.partial(
+            batches.training,
+            self.dataset.train,
+            batch_size=self.batch_size,
+            crop=self.dataset.crop,
+            task=self.dataset.task,
+            whole=self._whole,
+            views=self._cached.train,
+            **which,
+        )
