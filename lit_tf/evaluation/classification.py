@@ -13,51 +13,63 @@ from lit_tf.data import Split
 def predictions(
     model: keras.Model, split: Split, *, batch_size: int = 256
 ) -> np.ndarray:
-    """Returns the class that a model gives each example, `[examples]`."""
-    form = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
-    answer = tf.function(
+    """Computes the predicted class of each example.
+
+    Args:
+        model: a classifier, inputs → logits or probabilities.
+        split: the examples.
+        batch_size: number of examples of a batch.
+
+    Returns:
+        Class numbers, `[examples]`.
+    """
+    spec = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
+    predict = tf.function(
         lambda x: tf.argmax(model(x, training=False), axis=-1),
-        input_signature=[form],
+        input_signature=[spec],
     )
     parts = [
-        answer(tf.constant(split.inputs[i : i + batch_size])).numpy()
+        predict(tf.constant(split.inputs[i : i + batch_size])).numpy()
         for i in range(0, len(split), batch_size)
     ]
     return np.concatenate(parts)
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the fraction of examples whose class is right."""
+    """Returns the fraction of examples whose predicted class is correct."""
     return float(np.mean(predicted == labels))
 
 
 def paired_difference(
     teacher: np.ndarray, student: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """Compares two models on the same examples.
+    """Compares the accuracies of two models on the same examples.
 
     The 95 % interval is the adjusted Wald interval for paired proportions
-    (Bonett & Price, 2012): half an imagined disagreement more each way, twice,
-    so that it does not vanish when the two never differ.
+    (Bonett & Price, 2012). It adds one disagreement in each direction, so that
+    the interval has a width even if the models never differ.
 
     Args:
-        teacher: `[examples]`, predicted classes.
-        student: the same.
-        labels: `[examples]`.
+        teacher: classes that the teacher predicts, `[examples]`.
+        student: classes that the student predicts, `[examples]`.
+        labels: true classes, `[examples]`.
 
     Returns:
-        `agreement`, the fraction of examples on which both say the same class,
-        and `difference`, student − teacher accuracy, with `low` and `high`.
+        `agreement`, the fraction of examples with equal predictions;
+        `difference`, student minus teacher accuracy; `low` and `high`, the ends
+        of the interval of the difference.
     """
-    right_teacher, right_student = teacher == labels, student == labels
+    teacher_correct, student_correct = teacher == labels, student == labels
     count = len(labels)
-    gained = (np.sum(right_student & ~right_teacher) + 1) / (count + 2)
-    lost = (np.sum(right_teacher & ~right_student) + 1) / (count + 2)
+    gained = (np.sum(student_correct & ~teacher_correct) + 1) / (count + 2)
+    lost = (np.sum(teacher_correct & ~student_correct) + 1) / (count + 2)
     spread = math.sqrt((gained + lost - (gained - lost) ** 2) / (count + 2))
     middle = gained - lost
     return {
         "agreement": float(np.mean(teacher == student)),
-        "difference": float(np.mean(right_student) - np.mean(right_teacher)),
+        "difference": float(
+            np.mean(student_correct) - np.mean(teacher_correct)
+        ),
         "low": float(max(-1.0, middle - 1.96 * spread)),
         "high": float(min(1.0, middle + 1.96 * spread)),
     }

@@ -1,4 +1,4 @@
-"""What turns pictures into features, by which sets of pictures are judged."""
+"""Networks that extract the features of images for FID and Inception score."""
 
 import dataclasses
 import os
@@ -13,11 +13,12 @@ from lit_tf import errors
 from lit_tf.sections import sectioned_model, softmax
 
 
-class Seen(NamedTuple):
-    """What a network sees in a batch of pictures.
+class Features(NamedTuple):
+    """Features and class probabilities of a batch of images, float32.
 
-    `features` are `[batch, width]`; `probabilities` are `[batch, classes]`, or
-    None where the network knows no classes. Both are float32.
+    Args:
+        features: `[batch, width]`.
+        probabilities: `[batch, classes]`; None if the network has no classes.
     """
 
     features: tf.Tensor
@@ -25,62 +26,68 @@ class Seen(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Features:
-    """A network that sees features in pictures.
+class FeatureExtractor:
+    """A network that extracts features of images.
 
-    Attributes:
-        name: what a figure must state: figures compare under one name only.
-        width: how many features a picture has.
-        classes: how many classes the network knows; 0 where it knows none.
-        look: pictures → `Seen`, without the check of a call.
+    Args:
+        name: the name to state with every figure. Figures are comparable only
+            under the same name.
+        width: number of features of an image.
+        classes: number of classes of the network; 0 for none.
+        extract: function of images that returns `Features`, without the check
+            of a call.
     """
 
     name: str
     width: int
     classes: int
-    look: Callable[[tf.Tensor], Seen]
+    extract: Callable[[tf.Tensor], Features]
 
-    def __call__(self, pictures: tf.Tensor) -> Seen:
-        """Looks at pictures, `[batch, height, width, 3]` in [−1, 1], floating.
+    def __call__(self, images: tf.Tensor) -> Features:
+        """Extracts the features of images.
+
+        Args:
+            images: `[batch, height, width, 3]` in [−1, 1], floating point.
 
         Raises:
-            ValueError: they have another shape or type.
+            ValueError: if the images have another shape or type.
         """
-        pictures = tf.convert_to_tensor(pictures)
-        shape, dtype = pictures.shape, pictures.dtype
+        images = tf.convert_to_tensor(images)
+        shape, dtype = images.shape, images.dtype
         if shape.rank != 4 or shape[3] != 3 or not dtype.is_floating:
             raise ValueError(
-                "Features are seen in floating pictures [batch, height, width, "
-                f"3] in [−1, 1]. Received: {dtype.name}, shape {shape}."
+                "A feature extractor needs floating-point images [batch, "
+                "height, width, 3] in [−1, 1]. Received: "
+                f"{dtype.name}, shape {shape}."
             )
-        return self.look(tf.cast(pictures, tf.float32))
+        return self.extract(tf.cast(images, tf.float32))
 
 
 def inception(
     weights: str | os.PathLike = "", *, download: bool = False
-) -> Features:
-    """Returns the 2048 pooled features and 1000 classes of Keras's InceptionV3.
+) -> FeatureExtractor:
+    """Returns Keras's InceptionV3: 2048 pooled features and 1000 classes.
 
-    Its weights are not those of the first FID and Inception score (a graph of
-    TensorFlow's of 2015, with 1008 classes): what is measured with it compares
-    with what else is measured with it, and not with published values. Pictures
-    are resized to 299 × 299 as `of_model` says.
+    Its weights differ from those of the first FID and Inception score (a
+    TensorFlow graph of 2015 with 1008 classes). Compare its figures with other
+    figures from the same weights, not with published values. Images are resized
+    to 299 × 299 as in `from_model_file`.
 
     Args:
         weights: a file of weights (`.weights.h5`, or the `.h5` that Keras
-            publishes) or of a whole InceptionV3 (`.keras`, `.h5`), with its
-            1000 classes; it is preferred to a download.
-        download: whether Keras may fetch its ImageNet weights (96 MB).
+            publishes) or of a whole InceptionV3 with its 1000 classes
+            (`.keras`, `.h5`). If given, nothing is downloaded.
+        download: whether Keras may download its ImageNet weights (96 MB).
 
     Raises:
-        SettingsError: neither is given.
-        DataError: the file is missing, damaged or of another network, or the
-            download failed.
+        SettingsError: if neither is given.
+        DataError: if the file is missing, damaged or of another network, or
+            the download fails.
     """
     errors.require(
         bool(weights) or download,
-        "InceptionV3 needs a file of weights (--inception_weights) or leave to "
-        "fetch them (--download_inception).",
+        "InceptionV3 needs a file of weights (--inception_weights) or "
+        "permission to download them (--download_inception).",
         inception_weights=str(weights),
         download_inception=download,
     )
@@ -90,30 +97,33 @@ def inception(
     else:
         network = _downloaded()
     name = pathlib.Path(weights).name if weights else "imagenet"
-    # Keras's `inception_v3.preprocess_input` takes pixels to [−1, 1], where
-    # pictures are already. The last Dense layer is given the pool.
-    return _features(network, f"InceptionV3 pool (weights {name}", lambda x: x)
+    # Images are in [−1, 1] already, the range to which Keras's
+    # `inception_v3.preprocess_input` scales pixels. The input of the last Dense
+    # layer is the pooled features.
+    return _extractor(network, f"InceptionV3 pool (weights {name}", lambda x: x)
 
 
-def of_model(path: str | os.PathLike) -> Features:
-    """Returns the features of anybody's classifier of images.
+def from_model_file(path: str | os.PathLike) -> FeatureExtractor:
+    """Returns a feature extractor from a user's image classifier.
 
-    They are what its last Dense layer is given, also in a nested model, or its
-    output if it has none; averaged over the axes of space, if any. Its output
-    is its probabilities if it comes from a softmax, and their logits if it
-    comes from a Dense layer without activation.
+    The features are the input of the model's last Dense layer, also in a nested
+    model, or the model's output if it has no Dense layer. They are averaged
+    over spatial axes, if any. The probabilities are the model's output if it
+    ends in a softmax. If the output comes from a Dense layer without
+    activation, it is taken as logits.
 
-    The model is given raw pixels, from 0 to 255, as all classifiers of `lit_tf`
-    take them, of the size it is built for: resized bilinearly, without aliasing
-    where they shrink (Parmar et al., 2022). The grey that a model of one
-    channel gets is the mean of the three.
+    The model receives raw pixels, 0 to 255, like all classifiers of `lit_tf`,
+    in the size that it is built for. They are resized bilinearly, with
+    antialiasing when the size shrinks (Parmar et al., 2022). A model of one
+    channel receives the mean of the three channels.
 
     Args:
         path: a `.keras` or `.h5` file of a functional or sequential model.
 
     Raises:
-        DataError: the file is missing, damaged, or not a model.
-        SettingsError: the model is not one of one image and one output.
+        DataError: if the file is missing, damaged, or not a model.
+        SettingsError: if the model does not have one image input and one
+            output.
     """
     model = sectioned_model.load(path)
     inputs = getattr(model, "inputs", None) or []
@@ -121,22 +131,30 @@ def of_model(path: str | os.PathLike) -> Features:
     shape = inputs[0].shape if len(inputs) == 1 else ()
     errors.require(
         len(shape) == 4 and shape[3] in (1, 3) and len(outputs) == 1,
-        f"What sees features must be a functional model of one input, [batch, "
+        f"A feature extractor must be a functional model of one input, [batch, "
         f"height, width, 1 or 3], and one output; {path} is not.",
         inputs=[tensor.shape for tensor in inputs],
         outputs=[tensor.shape for tensor in outputs],
     )
 
-    def pixels(pictures):
+    def to_pixels(images):
         if shape[3] == 1:
-            pictures = tf.reduce_mean(pictures, axis=3, keepdims=True)
-        return 127.5 * (pictures + 1)
+            images = tf.reduce_mean(images, axis=3, keepdims=True)
+        return 127.5 * (images + 1)
 
     file = pathlib.Path(path).name
-    return _features(model, f"features of {model.name} (file {file}", pixels)
+    name = f"features of {model.name} (file {file}"
+    return _extractor(model, name, to_pixels)
 
 
-def _features(model, name, scaled):
+def _extractor(model, name, to_inputs):
+    """Returns a feature extractor.
+
+    Args:
+        model: the network.
+        name: the beginning of the extractor's name.
+        to_inputs: function that scales images in [−1, 1] for the network.
+    """
     (start,), (output,) = model.inputs, model.outputs
     before = _before_dense(output)
     probabilities = _probabilities(model, before)
@@ -144,25 +162,30 @@ def _features(model, name, scaled):
     if len(features.shape) > 2:
         space = list(range(1, len(features.shape) - 1))
         features = keras.ops.mean(features, axis=space)
-    seen = [features] if probabilities is None else [features, probabilities]
-    network = keras.Model(start, seen)
-    # Its signature is the network's, so that no size of pictures or of a batch
-    # traces it again.
-    ask = tf.function(
+    outputs = [features] if probabilities is None else [features, probabilities]
+    network = keras.Model(start, outputs)
+    # The signature leaves the sizes open where the network does, so that other
+    # sizes of images or batches do not trace it again.
+    run = tf.function(
         lambda inputs: tf.nest.flatten(network(inputs, training=False)),
         input_signature=[tf.TensorSpec(start.shape, start.dtype)],
         autograph=False,
     )
-    return Features(
+    return FeatureExtractor(
         f"{name}, {sectioned_model.fingerprint(model)})",
         features.shape[-1],
         0 if probabilities is None else probabilities.shape[-1],
-        lambda pictures: Seen(*ask(_fitted(scaled(pictures), start))),
+        lambda images: Features(*run(_resized(to_inputs(images), start))),
     )
 
 
 def _probabilities(model, before):
-    """Returns those of the classes, `[batch, classes]`, None if unknown."""
+    """Returns the class probabilities, `[batch, classes]`; None if unknown.
+
+    Args:
+        model: the network.
+        before: the input of its last Dense layer; None without such a layer.
+    """
     (output,) = model.outputs
     if len(output.shape) != 2 or output.shape[-1] == 1:
         return None
@@ -171,15 +194,18 @@ def _probabilities(model, before):
         return output
     activation = getattr(softmax.last(model), "activation", None)
     linear = activation in (None, keras.activations.linear)
-    # Without a Dense layer they would be features, not logits.
+    # Without a Dense layer the outputs are features, not logits.
     return keras.ops.softmax(output) if linear and before is not None else None
 
 
 def _before_dense(tensor):
-    """Returns what the last Dense layer on the way to a tensor is given.
+    """Returns the input of the last Dense layer on the path to a tensor.
 
-    The way goes back through operations of one input, and into nested models.
-    None if it ends before a Dense layer.
+    The search goes back through operations of one input and into nested models.
+
+    Returns:
+        The input, or None if another operation with several inputs, or the
+        model's input, comes first.
     """
     while True:
         operation, index, at = tensor._keras_history
@@ -192,17 +218,17 @@ def _before_dense(tensor):
         if getattr(operation, "outputs", None):
             inner = _before_dense(operation.outputs[at])
             if inner is not None:
-                # Keras would number it, as it did those in the file.
+                # A name from Keras's counter could equal one in the file.
                 name = f"{operation.name}_before_dense"
                 return keras.Model(operation.inputs, inner, name=name)(tensor)
 
 
-def _fitted(inputs, start):
-    """Returns inputs of the size and the type that a network starts with."""
-    now = tuple(inputs.shape[1:3])
-    size = tuple(a or b for a, b in zip(start.shape[1:3], now, strict=True))
-    if size != now:
-        shrinks = size[0] < now[0] or size[1] < now[1]
+def _resized(inputs, start):
+    """Returns inputs in the size and type of a network's input tensor."""
+    current = tuple(inputs.shape[1:3])
+    size = tuple(a or b for a, b in zip(start.shape[1:3], current, strict=True))
+    if size != current:
+        shrinks = size[0] < current[0] or size[1] < current[1]
         inputs = tf.image.resize(inputs, size, antialias=shrinks)
     if tf.as_dtype(start.dtype).is_integer:
         inputs = tf.round(inputs)  # A cast alone would round down.
@@ -217,7 +243,7 @@ def _load(network, path):
         network.set_weights(whole.get_weights())
     except ValueError as error:
         raise errors.DataError(
-            f"{path} is no InceptionV3 of 1000 classes "
+            f"{path} is not an InceptionV3 of 1000 classes "
             f"({errors.line(error)[:200]})."
         ) from error
 
@@ -225,9 +251,9 @@ def _load(network, path):
 def _downloaded():
     try:
         return keras.applications.InceptionV3(weights="imagenet")
-    except Exception as error:  # Keras raises whatever the network provokes.
+    except Exception as error:  # Network failures raise many kinds of errors.
         raise errors.DataError(
-            "The weights of InceptionV3 could not be fetched "
-            f"({errors.line(error)[:200]}). A file of them can be given by "
+            "The weights of InceptionV3 could not be downloaded "
+            f"({errors.line(error)[:200]}). Pass a file of them with "
             "--inception_weights."
         ) from error

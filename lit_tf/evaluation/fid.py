@@ -1,8 +1,8 @@
-"""The Fréchet distance of two sets of pictures, from their features.
+"""Fréchet distance between two sets of images, from their features.
 
-"FID" (Heusel et al., 2017, section 3, equation 6) is this distance where the
-features are those of Inception (`features.inception`). It is biased by the
-number of pictures: compare only distances of equally many.
+With the features of Inception (`feature_extractors.inception`) the distance is
+called FID (Heusel et al., 2017, section 3, equation 6). It is biased by the
+number of images: compare only distances of equal numbers of images.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from lit_tf import errors
 
 
 class Statistics:
-    """The mean and the covariance of features, in one pass over them.
+    """Mean and covariance of features, accumulated batch by batch.
 
     Each batch is centred on its own mean before it is added (Chan, Golub &
-    LeVeque, 1979), so that features far from 0 lose no digits. Everything is
-    kept in float64: 34 MB for the 2048 features of Inception.
+    LeVeque, 1979), so that features far from 0 keep their precision. The
+    statistics are float64: 34 MB for the 2048 features of Inception.
     """
 
     def __init__(self):
@@ -30,8 +30,8 @@ class Statistics:
             features: `[batch, d]`, of any floating type.
 
         Raises:
-            ValueError: they are not a matrix, not of the width of those before
-                them, or not finite.
+            ValueError: if the features are not a matrix, differ in width from
+                earlier features, or are not finite.
         """
         features = np.asarray(features, np.float64)
         if features.ndim != 2:
@@ -54,7 +54,7 @@ class Statistics:
         """The mean of the features, `[d]`, float64.
 
         Raises:
-            DataError: there are no examples.
+            DataError: if there are no examples.
         """
         self._require(1)
         return self._mean.copy()
@@ -64,7 +64,7 @@ class Statistics:
         """The unbiased covariance (over n − 1), `[d, d]`, float64.
 
         Raises:
-            DataError: there are fewer than 2 examples.
+            DataError: if there are fewer than 2 examples.
         """
         self._require(2)
         return self._scatter / (self.count - 1)
@@ -75,7 +75,7 @@ class Statistics:
             self._scatter = np.zeros_like(scatter)
         if mean.shape != self._mean.shape:
             raise ValueError(
-                "Features must all be of one width. Received: "
+                "All features must have one width. Received: "
                 f"{len(mean)} after {len(self._mean)}."
             )
         total = self.count + count
@@ -88,16 +88,17 @@ class Statistics:
     def _require(self, least):
         if self.count < least:
             raise errors.DataError(
-                f"Statistics need {least} or more examples. Received: "
+                f"Statistics need at least {least} examples. Received: "
                 f"{self.count}."
             )
 
 
 def distance(a: Statistics, b: Statistics) -> float:
-    """Computes the Fréchet distance of the Gaussians that fit two sets.
+    """Computes the Fréchet distance of the Gaussians fitted to two sets.
 
     |μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), the squared 2-Wasserstein distance
-    (Dowson & Landau, 1982); symmetric, and in the features' unit, squared.
+    (Dowson & Landau, 1982). It is symmetric; its unit is the squared unit of
+    the features.
 
     Args:
         a: statistics of 2 or more examples. Fewer examples than features are
@@ -108,27 +109,27 @@ def distance(a: Statistics, b: Statistics) -> float:
         The distance, 0 or more; 0 up to rounding where the two are equal.
 
     Raises:
-        DataError: one has fewer than 2 examples.
-        ValueError: the features are of different widths.
+        DataError: if one set has fewer than 2 examples.
+        ValueError: if the widths of the features differ.
     """
     first, second = a.covariance, b.covariance
     if first.shape != second.shape:
         raise ValueError(
-            "Features must be of one width. Received: "
+            "Both sets of features must have one width. Received: "
             f"{len(first)} and {len(second)}."
         )
     between = a.mean - b.mean
-    # With Σ = F Fᵀ, the eigenvalues of Σ₁ Σ₂ that are not 0 are the squared
-    # singular values of F₁ᵀ F₂: a trace of real numbers ≥ 0. A general matrix
-    # root would be slower, and complex by its rounding where Σ is singular.
+    # With Σ = F Fᵀ, the nonzero eigenvalues of Σ₁ Σ₂ are the squared singular
+    # values of F₁ᵀ F₂: the trace is a sum of real numbers ≥ 0. A general matrix
+    # root is slower, and rounding makes it complex where Σ is singular.
     overlap = scipy.linalg.svdvals(_factor(first).T @ _factor(second))
     traces = np.trace(first) + np.trace(second) - 2 * np.sum(overlap)
     return float(max(0.0, between @ between + traces))
 
 
 def _factor(covariance):
-    """Returns F, `[d, rank]`, of which F Fᵀ is the covariance."""
+    """Returns F, `[d, rank]`, with F Fᵀ equal to the covariance."""
     values, vectors = scipy.linalg.eigh(covariance)
-    # What is below is rounding, of which a root would make 1e-8 from 1e-16.
-    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
-    return vectors[:, kept] * np.sqrt(values[kept])
+    # Smaller values are rounding errors. The root would turn 1e-16 into 1e-8.
+    positive = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    return vectors[:, positive] * np.sqrt(values[positive])

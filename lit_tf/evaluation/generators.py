@@ -1,6 +1,6 @@
-"""Generators on pictures and targets: are they obeyed, and whom are they like?
+"""Evaluation of generators: attribute accuracy, similarity, FID, IS.
 
-Whatever a generator makes is judged as it is made, and then forgotten.
+Generated images are evaluated batch by batch and not stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,24 +20,32 @@ from lit_tf.evaluation import (
 )
 
 _BATCH = 64
-_REAL = 10_000  # Real pictures that FID compares with, at most.
+_REAL = 10_000  # Largest number of real images for FID.
 
 
-def seen_by(session: config.Session) -> feature_extractors.Features | None:
-    """Returns the features in which pictures are judged, None for none.
+def feature_extractor(
+    session: config.Session,
+) -> feature_extractors.FeatureExtractor | None:
+    """Returns the feature extractor for FID and Inception score.
+
+    Args:
+        session: `feature_model`, `inception_weights` and `download_inception`.
+
+    Returns:
+        None if the settings name no network.
 
     Raises:
-        SettingsError: two networks are named.
-        DataError: a network's file is missing or damaged.
+        SettingsError: if the settings name two networks.
+        DataError: if the network's file is missing or damaged.
     """
     inception = session.inception_weights or session.download_inception
     errors.require(
         not (inception and session.feature_model),
-        "`feature_model` and InceptionV3 cannot both judge.",
+        "Pass either `feature_model` or InceptionV3 weights, not both.",
         feature_model=session.feature_model,
     )
     if session.feature_model:
-        return feature_extractors.of_model(session.feature_model)
+        return feature_extractors.from_model_file(session.feature_model)
     if inception:
         return feature_extractors.inception(
             session.inception_weights, download=session.download_inception
@@ -53,116 +61,138 @@ def evaluate(
     *,
     discriminator: keras.Model,
     reference: str = "",
-    seen: feature_extractors.Features | None = None,
+    extractor: feature_extractors.FeatureExtractor | None = None,
     real: data.Split | None = None,
 ) -> dict[str, Any]:
-    """Lets generators change every attribute of every picture, and judges.
+    """Evaluates generators on every image with every attribute changed.
 
     Args:
         models: generators by role.
-        split: pictures and their attributes.
-        names: of the attributes.
-        exclusive: groups of them of which a target has exactly one.
-        discriminator: images → [sources, logits of the attributes].
-        reference: the role whom the others are compared with, "" for nobody.
-        seen: the features of FID and Inception score; None for neither.
-        real: pictures that FID compares with.
+        split: images and their attributes.
+        names: names of the attributes.
+        exclusive: groups of attributes of which a target has exactly one.
+        discriminator: the discriminator, images → [sources, logits of the
+            attributes].
+        reference: the role that the other roles are compared with; "" for no
+            comparison.
+        extractor: the feature extractor for FID and Inception score; None to
+            omit both.
+        real: real images that FID compares with.
 
     Returns:
-        `pictures`, how many were made by each; `discriminator_accuracy`, in how
-        many the discriminator finds an attribute as it really is; of each role
-        in `roles`: `attribute_accuracy`, in how many of the pictures that had
-        to change it finds the changed attribute as it was asked for, also by
-        attribute in `attributes`; `likeness` to the reference, whose `psnr` is
-        None where all pictures are the same; `fid` and `inception_score`. With
-        features their name in `features`, and the number of `real_pictures`.
+        A dictionary as in a report:
+        `pictures`: number of images that each generator made.
+        `discriminator_accuracy`: fraction of the attributes of original images
+            that the discriminator predicts correctly.
+        `roles`: results of each role.
+            `attribute_accuracy`: fraction of the generated images with a
+                changed target in which the discriminator finds the changed
+                attribute as requested.
+            `attributes`: the same for each attribute.
+            `likeness`: similarity to the reference. Its `psnr` is None if all
+                images are equal.
+            `fid`, `inception_score`: with an extractor alone.
+        `features`: name of the extractor; with an extractor alone.
+        `real_pictures`: number of real images; with an extractor alone.
     """
-    results = {role: _Told() for role in models}
-    asked = {role: _asked(model) for role, model in models.items()}
-    made, known = 0, 0.0
-    obeyed = {role: np.zeros(len(names)) for role in models}
-    changed = np.zeros(len(names))
+    results = {role: _Results(len(names)) for role in models}
+    generators = {role: _compiled(model) for role, model in models.items()}
+    generated, discriminated = 0, 0.0
+    changes = np.zeros(len(names))  # Targets that differ from the label.
     for images, labels in _batches(split):
         logits = discriminator(images, training=False)[1].numpy()
-        known += np.sum((logits > 0) == (labels > 0.5)) / len(names)
+        discriminated += np.sum((logits > 0) == (labels > 0.5)) / len(names)
         for i, target in enumerate(targets.each(labels, names, exclusive)):
-            made += len(target)
-            moved = (target != labels).any(axis=1)
-            changed[i] += moved.sum()
-            pictures = {
-                role: ask(images, tf.constant(target))
-                for role, ask in asked.items()
+            generated += len(target)
+            changed = (target != labels).any(axis=1)
+            changes[i] += changed.sum()
+            outputs = {
+                role: generate(images, tf.constant(target))
+                for role, generate in generators.items()
             }
-            for role, some in pictures.items():
-                logits = discriminator(some, training=False)[1].numpy()
-                right = (logits[:, i] > 0) == (target[:, i] > 0.5)
-                obeyed[role][i] += np.sum(right & moved)
+            for role, output in outputs.items():
+                logits = discriminator(output, training=False)[1].numpy()
+                correct = (logits[:, i] > 0) == (target[:, i] > 0.5)
+                results[role].correct[i] += np.sum(correct & changed)
                 if role != reference:
-                    results[role].like(pictures.get(reference), some)
-                if seen is not None:
-                    results[role].look(seen(some))
-    facts = {
-        "pictures": made,
-        "discriminator_accuracy": known / len(split),
-        "roles": {},
+                    results[role].compare(outputs.get(reference), output)
+                if extractor is not None:
+                    results[role].add_features(extractor(output))
+    report = {
+        "pictures": generated,
+        "discriminator_accuracy": discriminated / len(split),
+        "roles": {r: one.report(names, changes) for r, one in results.items()},
     }
-    for role, one in results.items():
-        right = obeyed[role] / np.maximum(changed, 1)
-        facts["roles"][role] = {
-            "attribute_accuracy": float(obeyed[role].sum() / changed.sum()),
-            "attributes": dict(zip(names, map(float, right), strict=True)),
-        }
-        if one.likeness.count:
-            like = one.likeness.values
-            # JSON has no infinity.
-            like["psnr"] = like["psnr"] if like["l2"] else None
-            facts["roles"][role]["likeness"] = like
-    if seen is None:
-        return facts
-    statistics, count = _statistics(real, seen)
+    if extractor is None:
+        return report
+    statistics, count = _real_statistics(real, extractor)
     for role, one in results.items():
         distance = fid.distance(statistics, one.statistics)
-        facts["roles"][role]["fid"] = distance
+        report["roles"][role]["fid"] = distance
         if one.score.count:
-            facts["roles"][role]["inception_score"] = one.score.value
-    return facts | {"features": seen.name, "real_pictures": count}
+            report["roles"][role]["inception_score"] = one.score.value
+    return report | {"features": extractor.name, "real_pictures": count}
 
 
-class _Told:
-    """What is known of one generator so far."""
+class _Results:
+    """Results of one generator, accumulated batch by batch.
 
-    def __init__(self):
-        self.likeness = image_similarity.Likeness()
+    Args:
+        attributes: number of attributes.
+    """
+
+    def __init__(self, attributes):
+        self.correct = np.zeros(attributes)
+        self.similarity = image_similarity.Similarity()
         self.statistics = fid.Statistics()
         self.score = inception_score.InceptionScore()
 
-    def like(self, reference, pictures):
+    def compare(self, reference, images):
         if reference is not None:
-            self.likeness.update(reference, pictures)
+            self.similarity.update(reference, images)
 
-    def look(self, seen):
-        self.statistics.update(seen.features.numpy())
-        if seen.probabilities is not None:
-            self.score.update(seen.probabilities.numpy())
+    def add_features(self, extracted):
+        self.statistics.update(extracted.features.numpy())
+        if extracted.probabilities is not None:
+            self.score.update(extracted.probabilities.numpy())
+
+    def report(self, names, changes):
+        """Returns the accuracies and the similarity as in a report.
+
+        Args:
+            names: names of the attributes.
+            changes: number of changed targets by attribute, `[attributes]`.
+        """
+        rates = self.correct / np.maximum(changes, 1)
+        report = {
+            "attribute_accuracy": float(self.correct.sum() / changes.sum()),
+            "attributes": dict(zip(names, map(float, rates), strict=True)),
+        }
+        if self.similarity.count:
+            values = self.similarity.values
+            # JSON has no infinity.
+            values["psnr"] = values["psnr"] if values["l2"] else None
+            report["likeness"] = values
+        return report
 
 
 def _batches(split):
     for start in range(0, len(split), _BATCH):
-        here = slice(start, start + _BATCH)
-        images = tf.constant(split.inputs[here])
-        yield augment.unit(images), split.labels[here]
+        place = slice(start, start + _BATCH)
+        images = tf.constant(split.inputs[place])
+        yield augment.unit(images), split.labels[place]
 
 
-def _statistics(split, seen):
-    """Returns what real pictures are like, and how many they were."""
+def _real_statistics(split, extractor):
+    """Returns the feature statistics of real images, and their number."""
     statistics = fid.Statistics()
     some = split.take(np.arange(min(len(split), _REAL)))
     for images, _ in _batches(some):
-        statistics.update(seen(images).features.numpy())
+        statistics.update(extractor(images).features.numpy())
     return statistics, len(some)
 
 
-def _asked(model):
+def _compiled(model):
     return tf.function(
         lambda images, target: model((images, target), training=False),
         reduce_retracing=True,

@@ -1,1 +1,1 @@
-"""Models and weights from elsewhere, and exported models."""
+"""Import of models and weights, and export of models."""

@@ -1,7 +1,7 @@
-"""Checkpoints from elsewhere: a file → arrays by name.
+"""Readers of checkpoint files: PyTorch, safetensors and NumPy.
 
-Nothing in a file is ever executed. PyTorch and safetensors are an extra: their
-libraries are imported when such a file is read, and not before.
+Code in a file is never executed. PyTorch and safetensors are optional
+dependencies: they are imported only when such a file is read.
 """
 
 import os
@@ -15,32 +15,35 @@ import numpy as np
 
 from lit_tf import errors
 
-# What a training script calls the weights among the other things it saves.
+# Names under which training scripts save the weights among other things.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
-# PyTorch's DataParallel puts it in front of every name.
+# PyTorch's DataParallel puts this prefix before every name.
 _PREFIX = "module."
-# A counter of BatchNorm that nothing computes with.
+# BatchNorm's counter of batches, which inference does not use.
 _COUNTER = "num_batches_tracked"
-# What `torch.load` says of a pickle that asks for more than tensors.
+# Messages of `torch.load` for a pickle with more than tensors.
 _CODE = re.compile(
     "GLOBAL|unrecognized function|Can only (create|build)|must be .+ to load"
 )
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads a checkpoint's arrays, as float32, by the names it gives them.
+    """Reads a checkpoint's weights.
 
-    The weights may be nested under `state_dict` and the like, and every name
-    may start with `module.`; both are taken off. BatchNorm's counters are left
-    out.
+    The weights may be nested under a name such as `state_dict`, and every name
+    may start with `module.`; both are removed. BatchNorm's counters of batches
+    are omitted.
 
     Args:
-        path: a file with one of the endings in `READERS`.
+        path: a file with one of the suffixes in `READERS`.
+
+    Returns:
+        Float32 arrays by name.
 
     Raises:
-        SettingsError: its ending is another.
-        DataError: it is missing, damaged, no checkpoint or wants to run code,
-            or the library that reads it is not installed.
+        SettingsError: if the suffix is another.
+        DataError: if the file is missing, damaged, not a checkpoint or contains
+            code, or the library that reads it is not installed.
     """
     path = pathlib.Path(path)
     if path.suffix not in READERS:
@@ -51,7 +54,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise errors.DataError(f"There is no checkpoint {path}.")
     arrays = READERS[path.suffix](path)
     if not arrays:
-        raise errors.DataError(f"{path} holds no weights by name.")
+        raise errors.DataError(f"{path} holds no named weights.")
     if all(name.startswith(_PREFIX) for name in arrays):
         arrays = {k.removeprefix(_PREFIX): v for k, v in arrays.items()}
     return {
@@ -66,21 +69,21 @@ def _read_torch(path):
     with path.open("rb") as file:
         start = file.read(2)
     if start[:1] == b"\x80" and start > b"\x80\x02":
-        # PyTorch's own pickles are of protocol 2, and it can read no later one.
+        # PyTorch writes protocol 2 and cannot read later ones safely.
         raise errors.DataError(
-            f"{path} is a bare pickle, which could run code, and was not read."
+            f"{path} is a plain pickle, which could run code. It was not read."
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # On this machine, whatever device it was saved on.
+            # The file may come from a device that this machine lacks.
             content = torch.load(path, map_location="cpu", weights_only=True)
         return _floats(torch, _unnested(content))
-    except Exception as error:  # PyTorch raises whatever the damage provokes.
+    except Exception as error:  # Damaged files raise many kinds of errors.
         if _CODE.search(str(error)):
             raise errors.DataError(
-                f"{path} holds more than weights: it wants to run code, which "
-                "was not run. Save its state_dict alone."
+                f"{path} holds more than weights: it contains code, which was "
+                "not run. Save its state_dict alone."
             ) from error
         raise _damaged(path, "PyTorch") from error
 
@@ -88,33 +91,33 @@ def _read_torch(path):
 def _read_safetensors(path):
     torch = _torch(path)
     try:
-        # Through PyTorch: NumPy knows no bfloat16.
+        # Through PyTorch: NumPy has no bfloat16.
         from safetensors.torch import load_file
     except ImportError as error:
         raise _missing(path, "safetensors") from error
     try:
         return _floats(torch, load_file(path))
-    except Exception as error:  # A class of its own, or one of PyTorch's.
+    except Exception as error:  # Damaged files raise many kinds of errors.
         raise _damaged(path, "safetensors") from error
 
 
 def _read_npz(path):
     if not zipfile.is_zipfile(path):
-        # NumPy would take it for a pickle.
+        # NumPy would read it as a pickle.
         raise _damaged(path, "npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             return {k: v.astype(np.float32) for k, v in file.items()}
-    except Exception as error:  # NumPy raises whatever the damage provokes.
+    except Exception as error:  # Damaged files raise many kinds of errors.
         if "allow_pickle" in str(error):
             raise errors.DataError(
-                f"{path} holds Python objects, which could run code and were "
+                f"{path} holds Python objects, which could run code. They were "
                 "not read."
             ) from error
         raise _damaged(path, "npz") from error
 
 
-# A file's ending → what reads it: path → arrays by name, as they are.
+# Readers by suffix: functions of a path that return arrays by name.
 READERS = {
     ".pt": _read_torch,
     ".pth": _read_torch,
@@ -131,7 +134,7 @@ def _torch(path):
         raise _missing(path, "PyTorch") from error
     major, minor = map(int, torch.__version__.split(".")[:2])
     if (major, minor) < (2, 6):
-        # CVE-2025-32434: with an older one `weights_only` can run code.
+        # CVE-2025-32434: `weights_only` of older versions can run code.
         raise errors.DataError(
             f"Reading {path} safely needs PyTorch 2.6 or newer. Received: "
             f"{torch.__version__}."
@@ -140,7 +143,7 @@ def _torch(path):
 
 
 def _unnested(content):
-    """Returns the weights of what a training script saved."""
+    """Returns the weights from the content of a checkpoint."""
     for name in _NESTS:
         if isinstance(content.get(name), Mapping):
             return _unnested(content[name])
@@ -163,6 +166,6 @@ def _missing(path, library):
 
 def _damaged(path, kind):
     return errors.DataError(
-        f"{path} is not a whole {kind} checkpoint of weights: it was cut off, "
-        "or is of another format."
+        f"{path} is not a complete {kind} checkpoint of weights: it was cut "
+        "off or has another format."
     )

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: a checkpoint or a Keras file → a model of ours."""
+"""Import of a checkpoint or a Keras file as a `.keras` model with logits."""
 
 import hashlib
 import pathlib
@@ -28,31 +28,32 @@ def import_model(
     normalization: str = "",
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Writes somebody else's weights as a model, raw inputs → logits.
+    """Imports a model from a file: raw inputs → logits, in float32.
 
-    A final softmax is taken off. What is written computes in float32.
+    A final softmax is removed.
 
     Args:
-        source: a checkpoint (`weights.READERS`) or a Keras model.
-        output: the `.keras` file to write.
-        settings: the data set whose inputs and classes the model has, and how
-            it is read; its files are not needed.
-        model: the architecture of a checkpoint; a Keras model has its own.
-        architecture: what it is built with, beside its depth.
-        normalization: what the model was trained behind, as
-            `normalizations.resolve` takes it. It goes into the stem. A Keras
-            model needs none if it takes raw inputs, a model of texts ever.
-        overwrite: whether a file that stands at `output` may be replaced.
+        source: path of a checkpoint (`checkpoint_files.READERS`) or of a Keras
+            model.
+        output: path of the `.keras` file to write.
+        settings: the data set that the model's inputs and classes match; its
+            files are not needed.
+        model: name of a checkpoint's architecture; "" for a Keras model.
+        architecture: options of the architecture besides its depth.
+        normalization: the normalization that the model was trained with, as
+            `normalization.resolve` takes it. It becomes part of the stem. ""
+            for texts, and for Keras models that take raw inputs.
+        overwrite: whether an existing file at `output` may be replaced.
 
     Returns:
-        The `model`'s name, its `parameters`, how many `arrays` they were read
-        from, the `normalization`, and whether a `softmax` was taken off.
+        `model`, its name; `parameters`, their number; `arrays`, the number of
+        variables; the `normalization`; and `softmax`, whether one was removed.
 
     Raises:
-        SettingsError: a setting cannot be, or the model has other inputs or
-            classes than the data set.
-        DataError: the source is missing, damaged, wants to run code or does
-            not fit; its answers are no logits; or something stands at `output`.
+        SettingsError: if settings are invalid, or the model's inputs or classes
+            differ from the data set's.
+        DataError: if the source is missing, damaged, contains code or does not
+            fit; its outputs are not logits; or `output` exists.
     """
     path, target = pathlib.Path(source), pathlib.Path(output)
     settings = data.named(settings)
@@ -65,13 +66,15 @@ def import_model(
         form |= resolve(normalization, form["input_shape"][-1])
     _check_target(target, overwrite)
     if path.suffix in _KERAS:
-        found = _from_keras(path, form, front=normalization != "none")
+        source_model = _from_keras(
+            path, form, normalize=normalization != "none"
+        )
     else:
         builder = models.get(model, **architecture.options)
-        found = _from_checkpoint(path, builder(**form))
-    logits = softmax.logits(found)
+        source_model = _from_checkpoint(path, builder(**form))
+    logits = softmax.logits(source_model)
     compatibility.check_form(logits, dataset, form)
-    _check_answers(logits, path)
+    _check_outputs(logits, path)
     if isinstance(logits, SectionedModel):
         logits.facts["imported"] = {
             "source": path.name,
@@ -84,7 +87,7 @@ def import_model(
         "parameters": cost.parameters(logits),
         "arrays": len(logits.variables),
         "normalization": normalization,
-        "softmax": logits is not found,
+        "softmax": logits is not source_model,
     }
 
 
@@ -95,18 +98,18 @@ def _check_settings(path, target, model, normalization, images):
         )
     if target.resolve() == path.resolve():
         raise errors.SettingsError(
-            f"`output` must be another file than `source`. Received: {target}."
+            f"`output` must differ from `source`. Received: {target}."
         )
     if normalization not in ("", "none") and not images:
         raise errors.SettingsError(
-            "`normalization` is of images, and texts have none. Received: "
+            "`normalization` applies to images, not to texts. Received: "
             f"normalization={normalization!r}."
         )
     if path.suffix in _KERAS:
         if model:
             raise errors.SettingsError(
-                f"`model` is for a checkpoint; {path} has an architecture of "
-                f"its own. Received: model={model!r}."
+                f"`model` is for checkpoints; {path} contains its "
+                f"architecture. Received: model={model!r}."
             )
         return
     if path.suffix not in checkpoint_files.READERS:
@@ -116,15 +119,15 @@ def _check_settings(path, target, model, normalization, images):
         )
     if not model:
         raise errors.SettingsError(
-            f"`model` must name the architecture of {path}, such as "
+            f"`model` must name the architecture of {path}, for example "
             f"{models.names()[0]}."
         )
     models.get(model)
     if images and not normalization:
         raise errors.SettingsError(
-            f"`normalization` must say what {path} was trained behind: "
-            f"{', '.join(names())}, or a mean and a standard "
-            "deviation of each channel."
+            f"`normalization` must name the normalization that {path} was "
+            f"trained with: {', '.join(names())}, or the mean of each channel, "
+            "then the standard deviation of each."
         )
 
 
@@ -137,65 +140,66 @@ def _check_target(target, overwrite):
 
 def _from_checkpoint(path, model):
     arrays = checkpoint_files.read(path)
-    like = models.recognized(arrays)
+    recognized = models.recognized(arrays)
     torch_weights.assign(
         models.published(model),
         models.read(model.name, arrays),
         source=str(path),
         target=model.name,
-        hint=f" It looks like {like}."
-        if like not in (model.name, None)
+        hint=f" It looks like {recognized}."
+        if recognized not in (model.name, None)
         else "",
     )
     return model
 
 
-def _from_keras(path, form, *, front):
+def _from_keras(path, form, *, normalize):
     model = sectioned_model.load(path)
-    # One output may yet come in a list or a dictionary.
-    one = len(getattr(model, "inputs", ())) == 1 and not isinstance(
+    # A single output in a list or a dictionary is refused too.
+    single = len(getattr(model, "inputs", ())) == 1 and not isinstance(
         model(keras.ops.zeros((1, *model.inputs[0].shape[1:]))), list | dict
     )
-    if not one:
+    if not single:
         raise errors.SettingsError(
             f"{path} must hold a model of one input and one output."
         )
     model = sectioned_model.with_policy(model, "float32")
-    if not front:
+    if not normalize:
         return model
-    normalize = layers.Normalize(form["mean"], form["std"], name="normalize")
+    layer = layers.Normalize(form["mean"], form["std"], name="normalize")
     if isinstance(model, SectionedModel):
         return SectionedModel(
-            _behind(normalize, model.stem),
+            _preceded(model.stem, layer),
             model.sections,
             model.head,
             name=model.name,
             depth=model.depth,
             facts=model.facts,
         )
-    return _behind(normalize, model)
+    return _preceded(model, layer)
 
 
-def _check_answers(model, path):
-    """Asks a model about noise: its answers are finite, and are logits."""
+def _check_outputs(model, path):
+    """Checks on random inputs that outputs are finite and are logits."""
     random = np.random.default_rng(0)
     noise = [random.uniform(0, 255, (8, *t.shape[1:])) for t in model.inputs]
     noise = noise[0] if len(noise) == 1 else noise
-    answers = keras.ops.convert_to_numpy(model(noise, training=False))
-    if not np.isfinite(answers).all():
+    outputs = keras.ops.convert_to_numpy(model(noise, training=False))
+    if not np.isfinite(outputs).all():
         raise errors.DataError(
-            f"{path} must give finite answers. Received: nan or inf."
+            f"The outputs of {path} must be finite. Received: nan or inf."
         )
-    if (0 <= answers).all() and (answers <= 1).all():
+    if (0 <= outputs).all() and (outputs <= 1).all():
         raise errors.DataError(
-            f"{path} must answer with logits. Received: probabilities, and no "
-            "final softmax that could be taken off."
+            f"The outputs of {path} must be logits. Received: probabilities, "
+            "without a final softmax that could be removed."
         )
 
 
-def _behind(normalize, model):
+def _preceded(model, layer):
+    """Returns a model with a layer before it."""
     inputs = keras.Input(model.input_shape[1:], name="image")
-    return keras.Model(inputs, model(normalize(inputs)), name=model.name)
+    return keras.Model(inputs, model(layer(inputs)), name=model.name)
 
 
 def _hash(path):

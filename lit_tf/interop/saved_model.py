@@ -1,4 +1,4 @@
-"""From a student to a SavedModel that needs nothing of ours."""
+"""Export of a student to a SavedModel that needs TensorFlow alone."""
 
 import contextlib
 import io
@@ -18,95 +18,104 @@ from lit_tf.utils import atomic_files
 def write(
     model: keras.Model, path: str | os.PathLike, examples: np.ndarray
 ) -> float:
-    """Writes a float32 SavedModel and checks that it answers alike.
+    """Writes a float32 SavedModel and compares its outputs with the model's.
 
-    It takes raw inputs, a batch of any size, and returns a dictionary of
-    `logits` and `probabilities`, `[batch, classes]`, as endpoint `serve` and as
-    signature `serving_default`. It holds the model's variables and no others,
-    in float32 whatever the model was trained in, and loads where this package
-    is not installed.
+    The SavedModel takes raw inputs in batches of any size. It returns a
+    dictionary of `logits` and `probabilities`, `[batch, classes]`, at endpoint
+    `serve` and at signature `serving_default`. It contains the model's
+    variables alone, in float32 regardless of the policy in training. It loads
+    where this package is not installed.
 
-    A model of texts is served strings, `[batch]`. It has a second endpoint and
-    signature, `serve_codes`, for texts that are encoded already. A generator is
-    served pictures in bytes and target attributes, and answers with pictures in
-    bytes.
+    A text classifier takes strings, `[batch]`. Its second endpoint and
+    signature, `serve_codes`, takes encoded texts. A generator takes images in
+    bytes and target attributes, and returns images in bytes.
 
     Args:
-        model: inputs as a data set has them → logits or pictures.
-        path: the folder; replaced if it is there.
-        examples: inputs `[batch, ...]` to check with.
+        model: a model that takes inputs of a data set and returns logits or
+            images.
+        path: the folder to write; an existing one is replaced.
+        examples: inputs for the comparison, `[batch, ...]`.
 
     Returns:
-        The largest difference between a logit of the SavedModel and the
-        model's own, in float32; of pictures, between two bytes.
+        The largest difference between a logit of the SavedModel and of the
+        model, in float32; for a generator, between two bytes.
 
     Raises:
-        DataError: the two do not answer alike; nothing is written.
+        DataError: if the difference exceeds the tolerance. Nothing is written.
     """
-    front = signatures.of(sectioned_model.with_policy(model, "float32"))
+    float32 = sectioned_model.with_policy(model, "float32")
+    signature = signatures.signature_of(float32)
     path = pathlib.Path(path)
     with atomic_files.whole(path) as partial:
-        _write(front, partial)
+        _write(signature, partial)
         reloaded = tf.saved_model.load(str(partial))
-        difference = front.gap(reloaded.serve, examples)
-        if not difference <= front.tolerance:
+        difference = signature.difference(reloaded.serve, examples)
+        if not difference <= signature.tolerance:
             raise errors.DataError(
-                "The SavedModel does not answer as the student does: they "
-                f"differ by up to {difference:.3g}. Nothing was written."
+                "The outputs of the SavedModel differ from those of the "
+                f"student by up to {difference:.3g}. Nothing was written."
             )
     return difference
 
 
 def served(model: keras.Model, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-    """Returns examples `[batch, ...]` as the exported model is served them."""
-    return signatures.of(model).served(examples)
+    """Converts examples of a data set to inputs of the exported model.
+
+    Args:
+        model: the model that is exported.
+        examples: `[batch, ...]`.
+    """
+    return signatures.signature_of(model).serving_inputs(examples)
 
 
-class _Saved:
-    """A SavedModel that can be asked like the model it was written from."""
+class _Classifier:
+    """A classifier's SavedModel, called like the model that it came from."""
 
     def __init__(self, path):
         self._loaded = tf.saved_model.load(str(path))
         self.name = pathlib.Path(path).name
-        # A data set has codes, not texts.
-        coded = signatures.CODED in self._loaded.signatures
-        endpoint = signatures.CODED if coded else "serving_default"
-        self._answer = self._loaded.signatures[endpoint]
-        ((self._name, spec),) = self._answer.structured_input_signature[
+        # Examples of a data set of texts are codes, not strings.
+        codes = signatures.CODES in self._loaded.signatures
+        endpoint = signatures.CODES if codes else "serving_default"
+        self._predict = self._loaded.signatures[endpoint]
+        ((self._input, spec),) = self._predict.structured_input_signature[
             1
         ].items()
         self._dtype = spec.dtype
         self.inputs = (spec,)
-        outputs = self._answer.structured_outputs
+        outputs = self._predict.structured_outputs
         self.output_shape = tuple(outputs["logits"].shape)
 
     def __call__(self, inputs, training=False):
-        del training  # It cannot but infer.
+        del training  # A SavedModel runs in inference mode alone.
         inputs = tf.cast(inputs, self._dtype)
-        return self._answer(**{self._name: inputs})["logits"]
+        return self._predict(**{self._input: inputs})["logits"]
 
 
-def read(path: str | os.PathLike) -> _Saved:
-    """Reads a classifier's SavedModel: a function, inputs → logits.
+def read(path: str | os.PathLike) -> _Classifier:
+    """Reads a classifier's SavedModel as a function of inputs to logits.
+
+    Args:
+        path: the folder that `write` wrote.
 
     Raises:
-        DataError: the folder holds none, or another's.
+        DataError: if the folder does not hold such a SavedModel.
     """
     try:
-        return _Saved(path)
-    except Exception as error:  # TensorFlow raises whatever it stumbles on.
+        return _Classifier(path)
+    except Exception as error:  # TensorFlow raises many kinds of errors.
         raise errors.DataError(
             f"{path} is not a classifier's SavedModel that lit-export wrote "
             f"({errors.line(error)})."
         ) from error
 
 
-def _write(front, path):
+def _write(signature, path):
     archive = keras.export.ExportArchive()
-    for name, (function, specs) in front.endpoints().items():
+    for name, (function, specs) in signature.endpoints().items():
         archive.add_endpoint(name, function, input_signature=specs)
     # The TensorFlow variables themselves: `track(model)` would save each twice.
-    variables = [variable.value for variable in front.model.variables]
+    variables = [variable.value for variable in signature.model.variables]
     archive.add_variable_collection("variables", variables)
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path), verbose=False)

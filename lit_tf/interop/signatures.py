@@ -1,8 +1,9 @@
-"""What an exported model is served, and answers: pixels, texts or pictures.
+"""Serving signatures: inputs and outputs of an exported model.
 
-The layer that opens a model's stem tells which. A front knows the endpoints of
-its SavedModel, how examples of a data set are served to them, and how far what
-they answer is from what the model does.
+A model's kind follows from the first layer of its stem: it reads texts, changes
+images, or reads pixels or other numbers. A signature has the endpoints of the
+SavedModel, converts examples of a data set to serving inputs, and measures how
+far the SavedModel's outputs are from the model's.
 """
 
 from collections.abc import Callable
@@ -17,71 +18,94 @@ from lit_tf.data import augment
 from lit_tf.sections import sectioned_model
 
 Endpoints = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
-CODED = "serve_codes"
+CODES = "serve_codes"
 
 
-class Pixels:
-    """Pixels of images in float32, or whatever else a model reads as it is."""
+class ClassifierSignature:
+    """Signature of a classifier of float32 pixels or other numbers.
 
-    tolerance = 1e-3  # Of the largest logit, or of 1.
+    Args:
+        model: the classifier, inputs → logits.
+    """
+
+    tolerance = 1e-3  # Relative to the largest logit, or absolute below 1.
 
     def __init__(self, model: keras.Model):
         self.model = model
 
     def endpoints(self) -> Endpoints:
-        """Returns the functions of a SavedModel by name, and what they take."""
+        """Returns the functions of the SavedModel and their inputs, by name."""
         shape = [None, *self.model.inputs[0].shape[1:]]
         pixels = tf.TensorSpec(shape, tf.float32, name="inputs")
-        return {"serve": (self._answer, [pixels])}
+        return {"serve": (self._predict, [pixels])}
 
-    def served(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-        """Returns a data set's examples `[batch, ...]` as they are served."""
-        return (tf.constant(examples, tf.float32),)
-
-    def gap(self, answer: Callable[..., Any], examples: np.ndarray) -> float:
-        """Returns the largest difference of a logit.
+    def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
+        """Converts examples of a data set to inputs of endpoint `serve`.
 
         Args:
-            answer: endpoint `serve` of the SavedModel.
-            examples: `[batch, ...]`, of a data set.
+            examples: `[batch, ...]`.
         """
-        ours = self.model(tf.constant(examples), training=False).numpy()
-        theirs = answer(*self.served(examples))["logits"].numpy()
-        self.tolerance = type(self).tolerance * max(1.0, np.abs(ours).max())
-        return float(np.max(np.abs(ours - theirs)))
+        return (tf.constant(examples, tf.float32),)
 
-    def _answer(self, inputs):
+    def difference(
+        self, serve: Callable[..., Any], examples: np.ndarray
+    ) -> float:
+        """Returns the largest difference of a logit between both models.
+
+        Args:
+            serve: endpoint `serve` of the SavedModel.
+            examples: examples of a data set, `[batch, ...]`.
+        """
+        expected = self.model(tf.constant(examples), training=False).numpy()
+        actual = serve(*self.serving_inputs(examples))["logits"].numpy()
+        scale = max(1.0, np.abs(expected).max())
+        self.tolerance = type(self).tolerance * scale
+        return float(np.max(np.abs(expected - actual)))
+
+    def _predict(self, inputs):
         logits = self.model(inputs, training=False)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
 
-class Texts(Pixels):
-    """Texts, as strings; and at a second endpoint their codes."""
+class TextSignature(ClassifierSignature):
+    """Signature of a text classifier: strings, or codes at a second endpoint.
 
-    def __init__(self, model: keras.Model, reader: layers.Characters):
+    Args:
+        model: the classifier, codes → logits.
+        characters: the layer that encodes texts.
+    """
+
+    def __init__(self, model: keras.Model, characters: layers.Characters):
         super().__init__(model)
-        self._reader = reader
+        self._characters = characters
 
     def endpoints(self) -> Endpoints:
         shape = [None, *self.model.inputs[0].shape[1:]]
         texts = tf.TensorSpec([None], tf.string, name="texts")
         codes = tf.TensorSpec(shape, tf.int32, name="codes")
         return {
-            "serve": (self._read, [texts]),
-            CODED: (self._answer, [codes]),
+            "serve": (self._predict_texts, [texts]),
+            CODES: (self._predict, [codes]),
         }
 
-    def served(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-        return (self._reader.decode(tf.constant(examples)),)
+    def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
+        return (self._characters.decode(tf.constant(examples)),)
 
-    def _read(self, texts):
-        return self._answer(self._reader.encode(texts))
+    def _predict_texts(self, texts):
+        return self._predict(self._characters.encode(texts))
 
 
-class Pictures:
-    """Pictures of bytes and target attributes → pictures of bytes."""
+class GeneratorSignature:
+    """Signature of a generator: images and target attributes → images.
 
-    tolerance = 1.0  # Of 255: where rounding falls the other way.
+    Images are bytes, 0 to 255.
+
+    Args:
+        model: the generator, (images in [−1, 1], targets) → images in [−1, 1].
+        attributes: the layer that names the attributes.
+    """
+
+    tolerance = 1.0  # Of 255: the difference if one of two values rounds up.
 
     def __init__(self, model: keras.Model, attributes: layers.Attributes):
         self.model = model
@@ -93,33 +117,37 @@ class Pictures:
             tf.TensorSpec([None, *image.shape[1:]], tf.uint8, name="images"),
             tf.TensorSpec([None, *target.shape[1:]], tf.float32, name="target"),
         ]
-        return {"serve": (self._answer, specs)}
+        return {"serve": (self._generate, specs)}
 
-    def served(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-        # Some targets, of which each example has another.
+    def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
+        # Consecutive examples have different targets.
         count = len(self._attributes.names)
-        places = np.arange(len(examples)) % 2**count
-        target = places[:, np.newaxis] >> np.arange(count) & 1
+        numbers = np.arange(len(examples)) % 2**count
+        target = numbers[:, np.newaxis] >> np.arange(count) & 1
         return tf.constant(examples), tf.constant(target, tf.float32)
 
-    def gap(self, answer: Callable[..., Any], examples: np.ndarray) -> float:
-        images, target = self.served(examples)
-        ours = self.model((augment.unit(images), target), training=False)
-        theirs = tf.cast(answer(images, target), tf.float32)
-        ours = tf.cast(augment.to_bytes(ours), tf.float32)
-        return float(tf.reduce_max(tf.abs(ours - theirs)))
+    def difference(
+        self, serve: Callable[..., Any], examples: np.ndarray
+    ) -> float:
+        images, target = self.serving_inputs(examples)
+        expected = self.model((augment.unit(images), target), training=False)
+        expected = tf.cast(augment.to_bytes(expected), tf.float32)
+        actual = tf.cast(serve(images, target), tf.float32)
+        return float(tf.reduce_max(tf.abs(expected - actual)))
 
-    def _answer(self, images, target):
-        made = self.model((augment.unit(images), target), training=False)
-        return augment.to_bytes(made)
+    def _generate(self, images, target):
+        output = self.model((augment.unit(images), target), training=False)
+        return augment.to_bytes(output)
 
 
-def of(model: keras.Model) -> Pixels | Texts | Pictures:
-    """Returns the front of a model, by what opens its stem."""
-    reader = sectioned_model.opening(model, layers.Characters)
+def signature_of(
+    model: keras.Model,
+) -> ClassifierSignature | TextSignature | GeneratorSignature:
+    """Returns a model's signature, by the first layer of its stem."""
+    characters = sectioned_model.opening(model, layers.Characters)
     attributes = sectioned_model.opening(model, layers.Attributes)
-    if reader is not None:
-        return Texts(model, reader)
+    if characters is not None:
+        return TextSignature(model, characters)
     if attributes is not None:
-        return Pictures(model, attributes)
-    return Pixels(model)
+        return GeneratorSignature(model, attributes)
+    return ClassifierSignature(model)

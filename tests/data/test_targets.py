@@ -32,7 +32,7 @@ def test_groups_are_independent():
     np.testing.assert_array_equal(changed[2, :, 2], 1 - LABELS[:, 2])
 
 
-def test_changedare_float32_and_the_labels_are_not_modified():
+def test_targets_are_float32_and_the_labels_are_not_modified():
     labels = LABELS.astype(np.float32)
     changed = targets.each(labels, NAMES, HAIR)
     assert (changed.shape, changed.dtype) == ((5, 3, 5), np.float32)

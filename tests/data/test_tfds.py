@@ -13,7 +13,7 @@ def write(folder, splits, *, features=None, name="own_flowers"):
     """Writes a data set in the format of TensorFlow Datasets."""
     features = features or {
         "id": tfds.features.Text(),
-        "picture": tfds.features.Image(),
+        "photo": tfds.features.Image(),
         "species": tfds.features.ClassLabel(names=["rose", "tulip"]),
     }
     tfds.dataset_builders.store_as_tfds_dataset(
@@ -33,7 +33,7 @@ def rows(count, *, seed=0):
     return [
         {
             "id": f"{i}",
-            "picture": random.integers(0, 256, (5, 7, 3), dtype=np.uint8),
+            "photo": random.integers(0, 256, (5, 7, 3), dtype=np.uint8),
             "species": i % 2,
         }
         for i in range(count)
@@ -53,7 +53,7 @@ def refused(message, folder, error=errors.DataError, **kwargs):
 def centres(some):
     """Returns the centred squares and classes of images, sorted."""
     return sorted(
-        (row["picture"][:, 1:6].tobytes(), row["species"]) for row in some
+        (row["photo"][:, 1:6].tobytes(), row["species"]) for row in some
     )
 
 
@@ -119,18 +119,18 @@ def test_an_unknown_name_is_refused_in_one_line(name, message, tmp_path):
 def test_a_data_set_of_another_form_is_refused(tmp_path):
     write(tmp_path / "a", {"test": rows(2)})
     refused("a split train. Received: .*; splits test", tmp_path / "a")
-    picture, label = (
+    photo, label = (
         tfds.features.Image(),
         tfds.features.ClassLabel(num_classes=2),
     )
     two = [
-        {"left": row["picture"], "right": row["picture"], "species": 0}
+        {"left": row["photo"], "right": row["photo"], "species": 0}
         for row in rows(2)
     ]
     write(
         tmp_path / "b",
         {"train": two},
-        features={"left": picture, "right": picture, "species": label},
+        features={"left": photo, "right": photo, "species": label},
     )
     refused(
         "one image .*Received: features left, right, species", tmp_path / "b"
@@ -142,7 +142,7 @@ def test_a_data_set_of_another_form_is_refused(tmp_path):
 
 def test_the_feature_named_image_is_read_if_there_are_two_images(tmp_path):
     some = [
-        {"image": row["picture"], "mask": row["picture"][..., :1], "label": 1}
+        {"image": row["photo"], "mask": row["photo"][..., :1], "label": 1}
         for row in rows(3)
     ]
     features = {
@@ -151,5 +151,5 @@ def test_the_feature_named_image_is_read_if_there_are_two_images(tmp_path):
         "label": tfds.features.ClassLabel(num_classes=2),
     }
     write(tmp_path, {"train": some, "test": some}, features=features)
-    expected = [{"picture": row["image"], "species": 1} for row in some]
+    expected = [{"photo": row["image"], "species": 1} for row in some]
     assert pairs(load(tmp_path).train) == centres(expected)

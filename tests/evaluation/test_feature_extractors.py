@@ -1,4 +1,4 @@
-"""Features: where in a network they are, and what the network is given."""
+"""Feature extractors: the layer that they read, and the network's inputs."""
 
 import keras
 import numpy as np
@@ -12,13 +12,13 @@ from lit_tf.sections.sectioned_model import SectionedModel
 L = keras.layers
 
 
-def pictures(count=3, height=8, width=8):
+def images(count=3, height=8, width=8):
     random = np.random.default_rng(0)
     shape = (count, height, width, 3)
     return random.uniform(-1, 1, shape).astype("float32")
 
 
-def network(*layers, shape=(8, 8, 3), name="theirs", **settings):
+def network(*layers, shape=(8, 8, 3), name="classifier", **settings):
     x = start = keras.Input(shape, **settings)
     for layer in layers:
         x = layer(x)
@@ -36,12 +36,12 @@ def body():
 
 
 @pytest.fixture
-def of(tmp_path):
-    """A function: model → its features, from a file."""
+def extractor(tmp_path):
+    """A function of a model that returns its extractor, through a file."""
 
-    def read(model, name="theirs.keras"):
+    def read(model, name="classifier.keras"):
         model.save(tmp_path / name)
-        return feature_extractors.of_model(tmp_path / name)
+        return feature_extractors.from_model_file(tmp_path / name)
 
     return read
 
@@ -55,7 +55,7 @@ ENDS = {
 
 
 def ending(way, name="inner"):
-    """Returns a model of 4 features, 5 classes that ends in a given way."""
+    """Returns a model of 4 features and 5 classes with one kind of ending."""
     if way == "nested":
         inner = network(L.Dense(7), L.Dense(5), shape=(4,), name=name)
         return network(*body(), inner, L.Softmax())
@@ -79,65 +79,68 @@ def ending(way, name="inner"):
     "way",
     [*ENDS, "nested at once", "sequential", "sequential inside", "sections"],
 )
-def test_features_are_what_the_last_dense_layer_is_given(of, way):
+def test_features_are_the_input_of_the_last_dense_layer(extractor, way):
     model = ending(way)
     model.set_weights([w + 0.1 for w in model.get_weights()])
-    seen = of(model)(pictures())
+    result = extractor(model)(images())
     kernel, bias, after, offset = model.get_weights()
-    pixels = 127.5 * (pictures() + 1)
+    pixels = 127.5 * (images() + 1)
     maps = tf.nn.conv2d(pixels, kernel, 1, "VALID") + bias
     if way == "sections":
         maps = tf.nn.relu(maps)
-    wanted = tf.reduce_mean(maps, axis=[1, 2])
-    np.testing.assert_allclose(seen.features, wanted, rtol=1e-4, atol=1e-2)
+    expected = tf.reduce_mean(maps, axis=[1, 2])
+    np.testing.assert_allclose(result.features, expected, rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(
-        seen.probabilities,
-        tf.nn.softmax(wanted @ after + offset),
+        result.probabilities,
+        tf.nn.softmax(expected @ after + offset),
         rtol=1e-2,
         atol=1e-4,
     )
 
 
-def test_features_may_be_inside_a_nested_model(of):
+def test_features_may_be_inside_a_nested_model(extractor):
     model = ending("nested")
-    look = of(model)
-    seen, pixels = look(pictures()), 127.5 * (pictures() + 1)
+    extract = extractor(model)
+    result, pixels = extract(images()), 127.5 * (images() + 1)
     inner = model.layers[-2]
     pooled = keras.Model(model.inputs[0], model.layers[2].output)(pixels)
-    wanted = inner.layers[1](pooled)
-    assert (look.width, look.classes) == (7, 5)
-    np.testing.assert_allclose(seen.features, wanted, rtol=1e-4)
-    np.testing.assert_allclose(seen.probabilities, model(pixels), rtol=1e-4)
+    expected = inner.layers[1](pooled)
+    assert (extract.width, extract.classes) == (7, 5)
+    np.testing.assert_allclose(result.features, expected, rtol=1e-4)
+    np.testing.assert_allclose(result.probabilities, model(pixels), rtol=1e-4)
 
 
-def test_names_that_keras_gave_to_nested_models_are_no_hindrance(tmp_path):
-    ending("nested", name="functional").save(tmp_path / "theirs.keras")
-    keras.utils.clear_session()  # The next such name is given again.
-    assert feature_extractors.of_model(tmp_path / "theirs.keras").width == 7
+def test_nested_models_with_names_from_keras_are_read(tmp_path):
+    ending("nested", name="functional").save(tmp_path / "classifier.keras")
+    keras.utils.clear_session()  # Keras will use the same names again.
+    assert (
+        feature_extractors.from_model_file(tmp_path / "classifier.keras").width
+        == 7
+    )
 
 
-def test_a_network_without_dense_layers_is_pooled_and_knows_no_classes(of):
-    look = of(network(conv()))
-    seen = look(pictures())
-    pooled = of(network(*body()))(pictures())
-    assert (look.width, look.classes) == (4, 0)
-    assert seen.probabilities is None and pooled.probabilities is None
-    np.testing.assert_allclose(seen.features, pooled.features, rtol=1e-5)
+def test_a_network_without_dense_layers_is_pooled_and_has_no_classes(extractor):
+    extract = extractor(network(conv()))
+    result = extract(images())
+    pooled = extractor(network(*body()))(images())
+    assert (extract.width, extract.classes) == (4, 0)
+    assert result.probabilities is None and pooled.probabilities is None
+    np.testing.assert_allclose(result.features, pooled.features, rtol=1e-5)
 
 
-def test_dense_layers_before_a_product_of_branches_are_not_the_last(of):
+def test_dense_layers_before_merged_branches_do_not_count(extractor):
     x = keras.Input((8, 8, 3))
     gate = L.Dense(4, activation="sigmoid")(L.Conv2D(7, 3)(x))
-    look = of(keras.Model(x, L.Multiply()([conv()(x), gate])))
-    assert (look.width, look.classes) == (4, 0)
+    extract = extractor(keras.Model(x, L.Multiply()([conv()(x), gate])))
+    assert (extract.width, extract.classes) == (4, 0)
 
 
-def test_dense_layers_over_space_are_given_features_that_are_averaged(of):
-    look = of(network(conv(), L.Dense(5), L.GlobalAveragePooling2D()))
-    pooled = of(network(*body()))(pictures())
-    seen = look(pictures())
-    assert look.classes == 5
-    np.testing.assert_allclose(seen.features, pooled.features, rtol=1e-5)
+def test_inputs_of_a_dense_layer_over_space_are_averaged(extractor):
+    extract = extractor(network(conv(), L.Dense(5), L.GlobalAveragePooling2D()))
+    pooled = extractor(network(*body()))(images())
+    result = extract(images())
+    assert extract.classes == 5
+    np.testing.assert_allclose(result.features, pooled.features, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -149,94 +152,98 @@ def test_dense_layers_over_space_are_given_features_that_are_averaged(of):
     ],
     ids=["one", "sigmoid", "everywhere"],
 )
-def test_an_answer_that_is_no_choice_of_one_class_is_no_probability(of, layers):
-    look = of(network(*layers()))
-    assert (look.width, look.classes) == (4, 0)
-    assert look(pictures()).probabilities is None
+def test_outputs_that_are_not_a_distribution_are_not_probabilities(
+    extractor, layers
+):
+    extract = extractor(network(*layers()))
+    assert (extract.width, extract.classes) == (4, 0)
+    assert extract(images()).probabilities is None
 
 
-def test_a_model_of_one_channel_is_given_the_mean_of_three(of):
-    look = of(network(L.Flatten(), shape=(8, 8, 1)))
-    grey = 127.5 * (pictures().mean(-1) + 1)
-    wanted = grey.reshape(3, -1)
-    np.testing.assert_allclose(look(pictures()).features, wanted, rtol=1e-5)
+def test_a_model_of_one_channel_receives_the_mean_of_three(extractor):
+    extract = extractor(network(L.Flatten(), shape=(8, 8, 1)))
+    grey = 127.5 * (images().mean(-1) + 1)
+    expected = grey.reshape(3, -1)
+    np.testing.assert_allclose(extract(images()).features, expected, rtol=1e-5)
 
 
-def test_pictures_are_resized_to_what_the_model_is_built_for(of):
-    look = of(network(L.Flatten(), shape=(2, 2, 3)))
+def test_images_are_resized_to_the_size_of_the_model(extractor):
+    extract = extractor(network(L.Flatten(), shape=(2, 2, 3)))
     plain = np.zeros((1, 5, 7, 3), np.float32)
     np.testing.assert_allclose(
-        look(plain).features, np.full((1, 12), 127.5), rtol=1e-6
+        extract(plain).features, np.full((1, 12), 127.5), rtol=1e-6
     )
-    # From 1 × 2 pixels: the outer ones stay, those between are ¼ and ¾.
-    look = of(network(L.Flatten(), shape=(1, 4, 3)))
+    # From 1 × 2 pixels: the outer pixels stay; between them are ¼ and ¾.
+    extract = extractor(network(L.Flatten(), shape=(1, 4, 3)))
     edge = np.array([-1, 1], np.float32)[None, None, :, None] * np.ones(3)
-    seen = look(edge).features[0, ::3]
-    np.testing.assert_allclose(seen, [0, 63.75, 191.25, 255], rtol=1e-6)
+    result = extract(edge).features[0, ::3]
+    np.testing.assert_allclose(result, [0, 63.75, 191.25, 255], rtol=1e-6)
 
 
-def test_a_fine_pattern_shrinks_to_its_mean_and_not_to_its_pixels(of):
-    look = of(network(L.Flatten(), shape=(4, 4, 3)))
+def test_a_fine_pattern_shrinks_to_its_mean(extractor):
+    extract = extractor(network(L.Flatten(), shape=(4, 4, 3)))
     lines = np.ones((1, 16, 16, 3), np.float32)
     lines[:, :, 1::4] = lines[:, :, 2::4] = -1
-    inner = tf.reshape(look(lines).features, [4, 4, 3])[1:3, 1:3]
+    inner = tf.reshape(extract(lines).features, [4, 4, 3])[1:3, 1:3]
     np.testing.assert_allclose(inner, np.full((2, 2, 3), 127.5), atol=1)
 
 
-def test_a_model_of_any_size_is_given_pictures_as_they_are(of):
-    look = of(network(*body(), L.Dense(5), shape=(None, None, 3)))
-    whole = of(network(*body(), L.Dense(5), shape=(5, 9, 3)))
-    some = pictures(height=5, width=9)
+def test_a_model_of_any_size_receives_images_unresized(extractor):
+    extract = extractor(network(*body(), L.Dense(5), shape=(None, None, 3)))
+    whole = extractor(network(*body(), L.Dense(5), shape=(5, 9, 3)))
+    some = images(height=5, width=9)
     np.testing.assert_allclose(
-        look(some).features, whole(some).features, rtol=1e-5
+        extract(some).features, whole(some).features, rtol=1e-5
     )
-    assert look(pictures(count=2)).features.shape == (2, 4)
+    assert extract(images(count=2)).features.shape == (2, 4)
 
 
-def test_a_model_of_whole_numbers_is_given_the_nearest(of):
-    look = of(network(L.Rescaling(1.0), L.Flatten(), dtype="uint8"))
+def test_a_model_of_integers_receives_the_nearest_integers(extractor):
+    extract = extractor(network(L.Rescaling(1.0), L.Flatten(), dtype="uint8"))
     pixels = np.arange(192).reshape(1, 8, 8, 3)
     some = (pixels / 127.5 - 1).astype("float32")
-    np.testing.assert_array_equal(look(some).features[0], pixels.ravel())
+    np.testing.assert_array_equal(extract(some).features[0], pixels.ravel())
 
 
-def test_what_a_network_sees_is_float32_whatever_it_computes_in(of):
+def test_features_are_float32_under_any_policy(extractor):
     half = [
         conv(dtype="mixed_float16"),
         L.Dense(5, dtype="mixed_float16"),
         L.GlobalAveragePooling2D(dtype="mixed_float16"),
     ]
-    seen = of(network(*half))(pictures())
-    assert seen.features.dtype == seen.probabilities.dtype == tf.float32
+    result = extractor(network(*half))(images())
+    assert result.features.dtype == result.probabilities.dtype == tf.float32
     np.testing.assert_allclose(
-        tf.reduce_sum(seen.probabilities, axis=1), np.ones(3), rtol=1e-6
+        tf.reduce_sum(result.probabilities, axis=1), np.ones(3), rtol=1e-6
     )
 
 
-def test_training_only_layers_do_not_change_what_is_seen(of):
-    look = of(network(L.Dropout(0.5), L.BatchNormalization(), *body()))
-    alone = [look(pictures()[i : i + 1]).features[0] for i in range(3)]
-    np.testing.assert_allclose(look(pictures()).features, alone, rtol=1e-4)
+def test_features_are_those_of_inference(extractor):
+    extract = extractor(
+        network(L.Dropout(0.5), L.BatchNormalization(), *body())
+    )
+    alone = [extract(images()[i : i + 1]).features[0] for i in range(3)]
+    np.testing.assert_allclose(extract(images()).features, alone, rtol=1e-4)
 
 
-def test_a_model_in_an_old_file_is_read_too(of):
+def test_a_model_in_the_old_file_format_is_read(extractor):
     model = network(*body(), L.Dense(5))
-    old, new = of(model, "theirs.h5"), of(model)
+    old, new = extractor(model, "classifier.h5"), extractor(model)
     np.testing.assert_array_equal(
-        old(pictures()).features, new(pictures()).features
+        old(images()).features, new(images()).features
     )
 
 
-def test_a_name_tells_the_file_and_its_weights(of):
+def test_the_name_identifies_the_file_and_its_weights(extractor):
     model = network(*body(), L.Dense(5))
-    first = of(model).name
-    assert first == of(model).name
-    assert first.startswith("features of theirs (file theirs.keras, ")
+    first = extractor(model).name
+    assert first == extractor(model).name
+    assert first.startswith("features of classifier (file classifier.keras, ")
     model.set_weights([w + 1 for w in model.get_weights()])
-    assert of(model).name != first
+    assert extractor(model).name != first
 
 
-def two(*, inputs=1, outputs=1):
+def branched(*, inputs=1, outputs=1):
     starts = [keras.Input((8, 8, 3)) for _ in range(inputs)]
     x = L.Add()(starts) if inputs > 1 else starts[0]
     return keras.Model(starts, [conv()(x) for _ in range(outputs)])
@@ -245,22 +252,30 @@ def two(*, inputs=1, outputs=1):
 @pytest.mark.parametrize(
     ("model", "received"),
     [
-        (two(inputs=2), r"inputs=\[\(None, 8, 8, 3\), \(None, 8, 8, 3\)\]"),
-        (two(outputs=2), r"outputs=\[\(None, 6, 6, 4\), \(None, 6, 6, 4\)\]"),
+        (
+            branched(inputs=2),
+            r"inputs=\[\(None, 8, 8, 3\), \(None, 8, 8, 3\)\]",
+        ),
+        (
+            branched(outputs=2),
+            r"outputs=\[\(None, 6, 6, 4\), \(None, 6, 6, 4\)\]",
+        ),
         (network(L.Dense(5), shape=(4,)), r"inputs=\[\(None, 4\)\]"),
         (network(*body(), shape=(8, 8, 2)), r"\(None, 8, 8, 2\)"),
         (network(*body(), shape=(3, 8, 8)), r"\(None, 3, 8, 8\)"),
     ],
 )
-def test_a_model_of_something_else_is_refused(of, model, received):
+def test_a_model_of_other_inputs_or_outputs_is_refused(
+    extractor, model, received
+):
     with pytest.raises(errors.SettingsError, match=received) as refusal:
-        of(model)
+        extractor(model)
     assert "one input, [batch, height, width, 1 or 3]" in str(refusal.value)
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path):
+def test_a_missing_model_file_is_refused(tmp_path):
     with pytest.raises(errors.DataError, match="no model file"):
-        feature_extractors.of_model(tmp_path / "none.keras")
+        feature_extractors.from_model_file(tmp_path / "none.keras")
 
 
 @pytest.mark.parametrize(
@@ -271,15 +286,15 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
         np.zeros((2, 8, 8, 3), np.uint8),
     ],
 )
-def test_what_are_no_pictures_is_refused(of, wrong):
-    look = of(network(*body()))
+def test_inputs_that_are_not_images_are_refused(extractor, wrong):
+    extract = extractor(network(*body()))
     with pytest.raises(ValueError, match=r"Received: (float32|uint8), shape"):
-        look(wrong)
+        extract(wrong)
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """A function: seed → a tiny network in the place of InceptionV3."""
+    """A function of a seed that returns a tiny network for InceptionV3."""
 
     def make(seed=0, weights=None):
         if weights:
@@ -299,22 +314,21 @@ def tiny(monkeypatch):
 def test_inception_has_the_weights_of_the_file(tiny, tmp_path, name):
     model, path = tiny(seed=1), tmp_path / name
     (model.save_weights if "weights" in name else model.save)(path)
-    look = feature_extractors.inception(path)
-    seen = look(pictures())
-    # Pictures as they are: Keras's InceptionV3 takes [−1, 1].
-    np.testing.assert_allclose(seen.probabilities, model(pictures()), rtol=1e-5)
-    assert seen.features.shape == (3, 4)
-    assert look.name.startswith(f"InceptionV3 pool (weights {name}, ")
+    extract = feature_extractors.inception(path)
+    result = extract(images())
+    # Images are not rescaled: Keras's InceptionV3 takes [−1, 1].
+    np.testing.assert_allclose(result.probabilities, model(images()), rtol=1e-5)
+    assert result.features.shape == (3, 4)
+    assert extract.name.startswith(f"InceptionV3 pool (weights {name}, ")
 
 
-def test_keras_gives_inception_pictures_of_our_range():
+def test_keras_scales_images_for_inception_to_the_same_range():
     pixels = np.arange(256, dtype=np.float32).reshape(1, 16, 16, 1)
-    ours = pixels / 127.5 - 1
-    theirs = keras.applications.inception_v3.preprocess_input(pixels.copy())
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    expected = keras.applications.inception_v3.preprocess_input(pixels.copy())
+    np.testing.assert_allclose(pixels / 127.5 - 1, expected, atol=1e-6)
 
 
-def test_inception_is_given_2048_pooled_features_and_1000_classes():
+def test_inception_has_2048_pooled_features_and_1000_classes():
     model = keras.applications.InceptionV3(weights=None)
     pool = feature_extractors._before_dense(model.outputs[0])
     assert pool is model.get_layer("avg_pool").output
@@ -331,29 +345,31 @@ def test_inception_without_weights_names_the_flags():
 
 
 @pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.keras"])
-def test_inception_refuses_files_missing_damaged_or_of_another(
+def test_inception_refuses_missing_damaged_and_other_files(
     tiny, tmp_path, name
 ):
     path = tmp_path / name
     with pytest.raises(errors.DataError, match="There is no .* file"):
         feature_extractors.inception(path)
-    path.write_bytes(b"no weights")
+    path.write_bytes(b"not weights")
     with pytest.raises(errors.DataError, match="damaged|not a whole"):
         feature_extractors.inception(path)
     other = network(L.Flatten(), L.Dense(5))
     (other.save_weights if "weights" in name else other.save)(path)
-    with pytest.raises(errors.DataError, match="another shape|no InceptionV3"):
+    with pytest.raises(
+        errors.DataError, match="another shape|not an InceptionV3"
+    ):
         feature_extractors.inception(path)
 
 
-def test_a_failed_download_is_told_in_a_sentence(tiny):
-    with pytest.raises(errors.DataError, match="fetched.*no route to host"):
+def test_a_failed_download_is_reported(tiny):
+    with pytest.raises(errors.DataError, match="downloaded.*no route to host"):
         feature_extractors.inception(download=True)
 
 
-def test_a_file_of_weights_is_preferred_to_a_download(tiny, tmp_path):
+def test_with_a_file_of_weights_nothing_is_downloaded(tiny, tmp_path):
     tiny().save_weights(tmp_path / "a.weights.h5")
-    look = feature_extractors.inception(
+    extract = feature_extractors.inception(
         tmp_path / "a.weights.h5", download=True
     )
-    assert look.classes == 5
+    assert extract.classes == 5

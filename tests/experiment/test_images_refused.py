@@ -163,7 +163,7 @@ def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
 ):
     both = {"feature_model": "a.keras", "download_inception": True}
     chosen = settings(teacher_weights="", session=both)
-    assert "InceptionV3 cannot both judge" in refusal(chosen, run=run)
+    assert "InceptionV3 weights, not both" in refusal(chosen, run=run)
     assert not (tmp_path / "run" / "teacher").exists()
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints from elsewhere: what is read, and what is refused unread."""
+"""Readers of checkpoint files: formats, damaged files, files with code."""
 
 import pathlib
 import pickle
@@ -17,7 +17,7 @@ ARRAYS = {
 
 
 class Touch:
-    """Unpickled by whoever runs a file's code, it leaves a file behind."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, marker):
         self.marker = marker
@@ -42,7 +42,7 @@ def safetensors(torch):
 
 
 def refusal(path):
-    """Returns the one line that reading a file is refused with."""
+    """Returns the error message, which must be one short line."""
     with pytest.raises(errors.DataError) as error:
         checkpoint_files.read(path)
     (line,) = str(error.value).splitlines()
@@ -54,35 +54,35 @@ def tensors(torch, dtype=None):
     return {k: torch.tensor(v, dtype=dtype) for k, v in ARRAYS.items()}
 
 
-def assert_read(path, wanted=ARRAYS):
+def assert_read(path, expected=ARRAYS):
     read = checkpoint_files.read(path)
-    assert read.keys() == wanted.keys()
+    assert read.keys() == expected.keys()
     for name, array in read.items():
         assert array.dtype == np.float32
-        np.testing.assert_array_equal(array, wanted[name])
+        np.testing.assert_array_equal(array, expected[name])
 
 
-def test_an_npz_is_read_by_its_names(tmp_path):
+def test_an_npz_file_is_read_by_name(tmp_path):
     np.savez(tmp_path / "w.npz", **ARRAYS)
     assert_read(tmp_path / "w.npz")
 
 
 @pytest.mark.parametrize("ending", [".pt", ".pth", ".th"])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_pytorchs_formats_are_read(torch, tmp_path, ending, zipped):
+def test_pytorch_files_are_read(torch, tmp_path, ending, zipped):
     path = tmp_path / f"w{ending}"
     torch.save(tensors(torch), path, _use_new_zipfile_serialization=zipped)
     assert_read(path)
 
 
 @pytest.mark.parametrize("nest", ["state_dict", "model_state_dict", "model"])
-def test_nested_weights_are_found_among_other_things(torch, tmp_path, nest):
+def test_nested_weights_are_read(torch, tmp_path, nest):
     saved = {"epoch": 3, nest: tensors(torch), "optimizer": {"lr": 0.1}}
     torch.save(saved, tmp_path / "w.pt")
     assert_read(tmp_path / "w.pt")
 
 
-def test_a_prefix_of_every_name_is_taken_off(tmp_path):
+def test_a_prefix_of_every_name_is_removed(tmp_path):
     path = tmp_path / "w.npz"
     np.savez(path, **{f"module.{k}": v for k, v in ARRAYS.items()})
     assert_read(path)
@@ -91,7 +91,7 @@ def test_a_prefix_of_every_name_is_taken_off(tmp_path):
     assert_read(path, some)
 
 
-def test_counters_of_batches_are_left_out(tmp_path):
+def test_counters_of_batches_are_omitted(tmp_path):
     np.savez(tmp_path / "w.npz", **ARRAYS, **{"bn.num_batches_tracked": 7})
     assert_read(tmp_path / "w.npz")
 
@@ -99,19 +99,19 @@ def test_counters_of_batches_are_left_out(tmp_path):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "int32"])
 def test_other_precisions_become_float32(torch, safetensors, tmp_path, dtype):
     content = tensors(torch, getattr(torch, dtype))
-    wanted = {k: v.to(torch.float32).numpy() for k, v in content.items()}
+    expected = {k: v.to(torch.float32).numpy() for k, v in content.items()}
     torch.save(content, tmp_path / "w.pt")
-    assert_read(tmp_path / "w.pt", wanted)
+    assert_read(tmp_path / "w.pt", expected)
     safetensors.save_file(content, tmp_path / "w.safetensors")
-    assert_read(tmp_path / "w.safetensors", wanted)
+    assert_read(tmp_path / "w.safetensors", expected)
 
 
-def test_names_that_are_numbers_are_told_as_they_are(torch, tmp_path):
+def test_names_that_are_numbers_become_strings(torch, tmp_path):
     torch.save({1: torch.ones(2), "a": torch.ones(2)}, tmp_path / "w.pt")
     assert_read(tmp_path / "w.pt", {"1": np.ones(2), "a": np.ones(2)})
 
 
-def test_parameters_that_want_a_gradient_are_read(torch, tmp_path):
+def test_parameters_that_require_gradients_are_read(torch, tmp_path):
     content = {k: torch.nn.Parameter(v) for k, v in tensors(torch).items()}
     torch.save(content, tmp_path / "w.pt")
     assert_read(tmp_path / "w.pt")
@@ -119,7 +119,7 @@ def test_parameters_that_want_a_gradient_are_read(torch, tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("nested", [True, False])
-def test_a_pickle_that_calls_a_function_is_not_run(
+def test_a_pickle_that_calls_a_function_is_refused_and_not_run(
     torch, tmp_path, zipped, nested
 ):
     path, marker = tmp_path / "w.pth", tmp_path / "marker"
@@ -127,13 +127,13 @@ def test_a_pickle_that_calls_a_function_is_not_run(
     if not nested:
         content = Touch(marker)
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
-    assert "wants to run code, which was not run" in refusal(path)
+    assert "contains code, which was not run" in refusal(path)
     assert not marker.exists()
     torch.load(path, weights_only=False)
     assert marker.exists()
 
 
-def test_a_bare_pickle_is_not_run(torch, tmp_path):
+def test_a_plain_pickle_is_not_run(torch, tmp_path):
     path, marker = tmp_path / "w.pth", tmp_path / "marker"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         path.write_bytes(pickle.dumps(Touch(marker), protocol))
@@ -141,23 +141,23 @@ def test_a_bare_pickle_is_not_run(torch, tmp_path):
         assert not marker.exists()
 
 
-def test_a_whole_module_is_refused_as_code(torch, tmp_path):
+def test_a_pickled_module_is_refused(torch, tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "w.pt")
-    assert "wants to run code" in refusal(tmp_path / "w.pt")
+    assert "contains code" in refusal(tmp_path / "w.pt")
 
 
-def test_python_objects_in_an_npz_are_not_read(tmp_path):
+def test_python_objects_in_an_npz_file_are_not_read(tmp_path):
     path, marker = tmp_path / "w.npz", tmp_path / "marker"
     np.savez(path, weight=np.array([Touch(marker)], dtype=object))
     assert "Python objects, which could run code" in refusal(path)
     path.write_bytes(pickle.dumps(Touch(marker)))
-    assert "is not a whole npz" in refusal(path)
+    assert "is not a complete npz" in refusal(path)
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("kept", [0, 3, 100, 0.5, 0.99])
+@pytest.mark.parametrize("size", [0, 3, 100, 0.5, 0.99])
 @pytest.mark.parametrize("kind", ["zip", "old", "safetensors", "npz"])
-def test_a_file_that_was_cut_off_is_refused(request, tmp_path, kind, kept):
+def test_a_truncated_file_is_refused(request, tmp_path, kind, size):
     path = tmp_path / {"npz": "w.npz", "safetensors": "w.safetensors"}.get(
         kind, "w.pth"
     )
@@ -175,22 +175,22 @@ def test_a_file_that_was_cut_off_is_refused(request, tmp_path, kind, kept):
                 _use_new_zipfile_serialization=kind == "zip",
             )
     whole = path.read_bytes()
-    kept = kept if isinstance(kept, int) else int(kept * len(whole))
-    path.write_bytes(whole[:kept])
-    assert "is not a whole" in refusal(path)
+    size = size if isinstance(size, int) else int(size * len(whole))
+    path.write_bytes(whole[:size])
+    assert "is not a complete" in refusal(path)
 
 
 @pytest.mark.parametrize("ending", checkpoint_files.READERS)
-def test_a_text_is_no_checkpoint(request, tmp_path, ending):
+def test_a_text_file_is_refused(request, tmp_path, ending):
     if ending != ".npz":
         request.getfixturevalue("safetensors")
     path = tmp_path / f"w{ending}"
-    path.write_text("Not a checkpoint, but a letter to the editor. " * 9)
+    path.write_text("This is not a checkpoint. " * 9)
     refusal(path)
 
 
 @pytest.mark.parametrize("content", [[1, 2], 3.0, {}, {"epoch": 3}, {3: 4}])
-def test_what_holds_no_weights_by_name_is_refused(torch, tmp_path, content):
+def test_a_file_without_named_weights_is_refused(torch, tmp_path, content):
     torch.save(content, tmp_path / "w.pt")
     assert "weights" in refusal(tmp_path / "w.pt")
     torch.save(torch.ones(3), tmp_path / "w.pt")
@@ -200,36 +200,40 @@ def test_what_holds_no_weights_by_name_is_refused(torch, tmp_path, content):
 def test_an_array_without_a_name_is_refused(tmp_path):
     np.save(tmp_path / "w.npy", np.ones(3))
     (tmp_path / "w.npy").rename(tmp_path / "w.npz")
-    assert "is not a whole npz" in refusal(tmp_path / "w.npz")
+    assert "is not a complete npz" in refusal(tmp_path / "w.npz")
     np.savez(tmp_path / "w.npz", names=np.array(["a", "b"]))
-    assert "is not a whole npz" in refusal(tmp_path / "w.npz")
+    assert "is not a complete npz" in refusal(tmp_path / "w.npz")
 
 
 def test_a_missing_file_is_named(tmp_path):
     assert "There is no checkpoint" in refusal(tmp_path / "w.pt")
 
 
-def test_an_unknown_ending_is_told_the_known_ones(tmp_path):
+def test_the_message_for_an_unknown_suffix_names_the_known_ones(tmp_path):
     with pytest.raises(errors.SettingsError, match=r"\.pt, .*\.npz.*w\.bin"):
         checkpoint_files.read(tmp_path / "w.bin")
 
 
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
-def test_without_pytorch_its_files_ask_for_it(tmp_path, monkeypatch, ending):
+def test_without_pytorch_the_message_says_how_to_install_it(
+    tmp_path, monkeypatch, ending
+):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / f"w{ending}").write_bytes(b"")
     line = refusal(tmp_path / f"w{ending}")
     assert line.endswith("needs PyTorch: pip install 'lit_tf[torch]'.")
 
 
-def test_without_safetensors_its_files_ask_for_it(torch, tmp_path, monkeypatch):
+def test_without_safetensors_the_message_says_how_to_install_it(
+    torch, tmp_path, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     (tmp_path / "w.safetensors").write_bytes(b"")
     line = refusal(tmp_path / "w.safetensors")
     assert line.endswith("needs safetensors: pip install 'lit_tf[torch]'.")
 
 
-def test_a_pytorch_that_can_be_made_to_run_code_is_refused(
+def test_versions_of_pytorch_that_can_run_code_are_refused(
     torch, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")

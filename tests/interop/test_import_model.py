@@ -1,4 +1,4 @@
-"""Somebody else's weights become a model: what fits, and what is refused."""
+"""Import of checkpoints and Keras files, and errors."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ DIGITS = data.DATASETS["digits"].form()
 
 
 def publish(path, name="resnet8", **form):
-    """Writes seeded weights under their published names; returns the model."""
+    """Writes seeded weights under published names; returns the model."""
     keras.utils.set_random_seed(7)
     model = models.get(name)(**DIGITS | form)
     # Statistics that differ from the initial ones.
@@ -31,16 +31,16 @@ def publish(path, name="resnet8", **form):
     return model
 
 
-def theirs(*, classes=10, last="softmax"):
-    """Returns a model as a stranger would write it, for the digits."""
+def plain_model(*, classes=10, last="softmax"):
+    """Returns a plain Keras model for the digits."""
     x = keras.Input((8, 8, 1))
     y = keras.layers.Flatten()(x)
     y = keras.layers.Dense(classes, activation=last)(y)
-    return keras.Model(x, y, name="theirs")
+    return keras.Model(x, y, name="plain")
 
 
-def bring(source, output=None, **settings):
-    """Imports a file for the digits; returns what is told, and the model."""
+def run_import(source, output=None, **settings):
+    """Imports a file for the digits; returns the results and the model."""
     output = output or source.with_name("out.keras")
     chosen = config.Data(dataset=settings.pop("dataset", "digits"))
     results = import_model.import_model(
@@ -57,19 +57,19 @@ def images(count=5):
 
 
 def refusal(kind, source, **settings):
-    """Returns the one line of a refusal, which leaves no file behind."""
+    """Returns the one-line error message; checks that no file is left."""
     folder = source.parent
     before = sorted(folder.iterdir())
     with pytest.raises(kind) as error:
-        bring(source, **settings)
+        run_import(source, **settings)
     assert sorted(folder.iterdir()) == before
     (line,) = str(error.value).splitlines()
     return line
 
 
-def test_a_checkpoint_answers_as_the_model_that_it_came_from(tmp_path):
+def test_an_imported_checkpoint_has_the_outputs_of_the_original_model(tmp_path):
     model = publish(tmp_path / "w.npz")
-    results, imported = bring(tmp_path / "w.npz", **CHECKPOINT)
+    results, imported = run_import(tmp_path / "w.npz", **CHECKPOINT)
     assert isinstance(imported, SectionedModel)
     np.testing.assert_array_equal(imported(images()), model(images()))
     assert results == {
@@ -81,10 +81,10 @@ def test_a_checkpoint_answers_as_the_model_that_it_came_from(tmp_path):
     }
 
 
-def test_an_imported_model_knows_where_it_came_from(tmp_path):
+def test_an_imported_model_records_its_source(tmp_path):
     path = tmp_path / "w.npz"
     publish(path)
-    _, imported = bring(path, **CHECKPOINT)
+    _, imported = run_import(path, **CHECKPOINT)
     assert imported.facts["imported"] == {
         "source": "w.npz",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -92,10 +92,10 @@ def test_an_imported_model_knows_where_it_came_from(tmp_path):
     }
 
 
-def test_the_normalization_goes_into_the_stem(tmp_path):
+def test_the_normalization_becomes_part_of_the_stem(tmp_path):
     model = publish(tmp_path / "w.npz", mean=(0.0,), std=(1.0,))
     settings = CHECKPOINT | {"normalization": "0.1,0.5"}
-    _, imported = bring(tmp_path / "w.npz", **settings)
+    _, imported = run_import(tmp_path / "w.npz", **settings)
     np.testing.assert_allclose(
         imported(images()),
         model((images() / 255.0 - 0.1) / 0.5),
@@ -104,10 +104,10 @@ def test_the_normalization_goes_into_the_stem(tmp_path):
     )
 
 
-def test_an_imported_teacher_teaches_a_student_that_normalises_alike(tmp_path):
+def test_a_student_has_the_normalization_of_its_imported_teacher(tmp_path):
     publish(tmp_path / "w.npz")
     settings = CHECKPOINT | {"normalization": "0.1,0.5"}
-    _, teacher = bring(tmp_path / "w.npz", **settings)
+    _, teacher = run_import(tmp_path / "w.npz", **settings)
     none = config.Phase(
         epochs=0, batch_size=32, learning_rate=0.1, weight_decay=0.0
     )
@@ -127,7 +127,7 @@ def test_an_imported_teacher_teaches_a_student_that_normalises_alike(tmp_path):
     )
 
 
-def test_a_checkpoint_of_another_depth_is_refused_and_recognised(tmp_path):
+def test_a_checkpoint_of_another_depth_is_refused_and_recognized(tmp_path):
     publish(tmp_path / "w.npz", "resnet14")
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert "w.npz does not fit resnet8, and nothing was loaded" in line
@@ -135,7 +135,7 @@ def test_a_checkpoint_of_another_depth_is_refused_and_recognised(tmp_path):
     assert line.endswith(" and 26 more). It looks like resnet14.")
 
 
-def test_a_checkpoint_of_other_classes_is_refused_with_both_shapes(tmp_path):
+def test_the_message_for_other_classes_names_both_shapes(tmp_path):
     publish(tmp_path / "w.npz", classes=7)
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert line.endswith(
@@ -157,40 +157,40 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         ({"output": "out.h5"}, "`output` must be a .keras file. Received: "),
         ({"model": ""}, "`model` must name the architecture of "),
         ({"model": "resnet9"}, "The nearest is resnet8."),
-        ({"normalization": ""}, "`normalization` must say what "),
+        ({"normalization": ""}, "`normalization` must name the norm"),
         ({"normalization": "imagenet"}, "`normalization` must give 1 means"),
         ({"normalization": "digit"}, "The nearest is digits."),
         ({"dataset": "digit"}, "Unknown data set 'digit'"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(tmp_path, change, message):
+def test_invalid_settings_are_refused(tmp_path, change, message):
     publish(tmp_path / "w.npz")
     settings = CHECKPOINT | change
     line = refusal(errors.SettingsError, tmp_path / "w.npz", **settings)
     assert message in line
 
 
-def test_an_unknown_ending_is_told_the_known_ones(tmp_path):
+def test_the_message_for_an_unknown_suffix_names_the_known_ones(tmp_path):
     line = refusal(errors.SettingsError, tmp_path / "w.bin", **CHECKPOINT)
     assert "`source` must end in one of .pt, .pth, .th, .saf" in line
     assert ".keras, .h5. Received: " in line
 
 
 @pytest.mark.parametrize("name", ["w.npz", "w.keras", "w.h5"])
-def test_a_source_that_is_missing_is_named(tmp_path, name):
+def test_a_missing_source_is_named(tmp_path, name):
     settings = CHECKPOINT if name == "w.npz" else {}
     line = refusal(errors.DataError, tmp_path / name, **settings)
     assert line.startswith("There is no ") and name in line
 
 
-def test_what_stands_at_the_output_is_replaced_only_when_told(tmp_path):
+def test_an_existing_output_is_replaced_only_with_overwrite(tmp_path):
     output = tmp_path / "out.keras"
     output.write_text("precious")
     publish(tmp_path / "w.npz")
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert line == f"{output} exists; --overwrite replaces it."
     assert output.read_text() == "precious"
-    bring(tmp_path / "w.npz", overwrite=True, **CHECKPOINT)
+    run_import(tmp_path / "w.npz", overwrite=True, **CHECKPOINT)
     output.unlink()
     output.mkdir()
     line = refusal(
@@ -199,7 +199,7 @@ def test_what_stands_at_the_output_is_replaced_only_when_told(tmp_path):
     assert line == f"{output} is a folder, not a file."
 
 
-def test_a_refused_import_leaves_what_stood_there(tmp_path):
+def test_a_refused_import_leaves_an_existing_output(tmp_path):
     output = tmp_path / "out.keras"
     output.write_text("precious")
     publish(tmp_path / "w.npz", "resnet14")
@@ -210,20 +210,20 @@ def test_a_refused_import_leaves_what_stood_there(tmp_path):
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 @pytest.mark.parametrize("name", ["w.keras", "w.h5"])
 @pytest.mark.parametrize("last", ["softmax", None])
-def test_a_keras_model_answers_with_logits(tmp_path, name, last):
-    model = theirs(last=last)
+def test_an_imported_keras_model_returns_logits(tmp_path, name, last):
+    model = plain_model(last=last)
     model.save(tmp_path / name)
-    results, imported = bring(tmp_path / name)
+    results, imported = run_import(tmp_path / name)
     assert results["softmax"] == (last == "softmax")
     logits = imported(images())
-    answers = keras.ops.softmax(logits) if last else logits
-    np.testing.assert_allclose(answers, model(images()), rtol=1e-5, atol=1e-6)
+    outputs = keras.ops.softmax(logits) if last else logits
+    np.testing.assert_allclose(outputs, model(images()), rtol=1e-5, atol=1e-6)
 
 
-def test_a_keras_model_may_be_put_behind_a_normalization(tmp_path, build):
-    for model in (theirs(last=None), models.get("resnet8")(**DIGITS)):
+def test_a_normalization_may_be_put_before_a_keras_model(tmp_path, build):
+    for model in (plain_model(last=None), models.get("resnet8")(**DIGITS)):
         model.save(tmp_path / "w.keras")
-        _, imported = bring(
+        _, imported = run_import(
             tmp_path / "w.keras", normalization="0.1,0.5", overwrite=True
         )
         assert type(imported).__name__ == type(model).__name__
@@ -244,16 +244,16 @@ def test_a_sequential_model_of_half_precision_becomes_float32(tmp_path):
         ]
     )
     model.save(tmp_path / "w.keras")
-    _, imported = bring(tmp_path / "w.keras")
+    _, imported = run_import(tmp_path / "w.keras")
     assert imported(images()).dtype == "float32"
     assert {layer.compute_dtype for layer in imported.layers} == {"float32"}
 
 
-def test_a_keras_model_of_another_form_is_refused(tmp_path):
-    theirs(classes=7).save(tmp_path / "w.keras")
+def test_a_keras_model_of_other_classes_is_refused(tmp_path):
+    plain_model(classes=7).save(tmp_path / "w.keras")
     line = refusal(errors.SettingsError, tmp_path / "w.keras")
     assert "digits has inputs (8, 8, 1) and 10 classes. Received: " in line
-    assert line.endswith("theirs with inputs (8, 8, 1) and outputs (7,).")
+    assert line.endswith("plain with inputs (8, 8, 1) and outputs (7,).")
 
 
 def test_a_keras_model_of_two_inputs_is_refused(tmp_path):
@@ -263,53 +263,51 @@ def test_a_keras_model_of_two_inputs_is_refused(tmp_path):
     assert "must hold a model of one input and one output" in line
 
 
-def test_a_keras_model_that_answers_by_name_is_refused(tmp_path):
-    model = theirs(last=None)
+def test_a_keras_model_with_a_dictionary_of_outputs_is_refused(tmp_path):
+    model = plain_model(last=None)
     keras.Model(model.inputs, {"a": model.output}).save(tmp_path / "w.keras")
     line = refusal(errors.SettingsError, tmp_path / "w.keras")
     assert "must hold a model of one input and one output" in line
 
 
 @pytest.mark.parametrize("last", ["sigmoid", keras.layers.Softmax()])
-def test_a_model_that_answers_with_probabilities_is_refused(tmp_path, last):
-    theirs(last=last).save(tmp_path / "w.keras")
+def test_a_model_that_returns_probabilities_is_refused(tmp_path, last):
+    plain_model(last=last).save(tmp_path / "w.keras")
     line = refusal(errors.DataError, tmp_path / "w.keras")
-    assert "must answer with logits. Received: probabilities, " in line
+    assert "must be logits. Received: probabilities, " in line
 
 
-def test_a_keras_model_whose_weights_are_not_finite_is_refused(tmp_path):
-    model = theirs()
+def test_a_keras_model_with_nan_weights_is_refused(tmp_path):
+    model = plain_model()
     model.layers[-1].kernel.assign(np.full((64, 10), np.nan))
     model.save(tmp_path / "w.keras")
     line = refusal(errors.DataError, tmp_path / "w.keras")
-    assert line.endswith("must give finite answers. Received: nan or inf.")
+    assert line.endswith("must be finite. Received: nan or inf.")
 
 
-def test_a_checkpoint_of_negative_variances_is_refused(tmp_path):
+def test_a_checkpoint_with_negative_variances_is_refused(tmp_path):
     publish(tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as file:
         arrays = dict(file)
     arrays["module.bn1.running_var"] *= -1
     np.savez(tmp_path / "w.npz", **arrays)
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
-    assert line.endswith("must give finite answers. Received: nan or inf.")
+    assert line.endswith("must be finite. Received: nan or inf.")
 
 
-def test_the_source_is_not_replaced_by_its_import(tmp_path):
+def test_the_output_must_differ_from_the_source(tmp_path):
     path = tmp_path / "w.keras"
-    theirs().save(path)
+    plain_model().save(path)
     before = path.read_bytes()
     line = refusal(errors.SettingsError, path, output=path, overwrite=True)
-    assert line == (
-        f"`output` must be another file than `source`. Received: {path}."
-    )
+    assert line == (f"`output` must differ from `source`. Received: {path}.")
     assert path.read_bytes() == before
 
 
-def test_a_keras_model_has_an_architecture_of_its_own(tmp_path):
-    theirs().save(tmp_path / "w.keras")
+def test_an_architecture_for_a_keras_model_is_refused(tmp_path):
+    plain_model().save(tmp_path / "w.keras")
     line = refusal(errors.SettingsError, tmp_path / "w.keras", model="resnet8")
-    assert "has an architecture of its own. Received: model='resnet8'." in line
+    assert "contains its architecture. Received: model='resnet8'." in line
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
@@ -318,7 +316,7 @@ def test_code_in_a_keras_file_is_not_run(tmp_path, name):
     path, marker = tmp_path / name, tmp_path / "marker"
     place = str(marker)
     x = keras.Input((8, 8, 1))
-    # Of a lambda, unlike a function, Keras keeps the code.
+    # Keras saves the code of a lambda, but not of a named function.
     touch = keras.layers.Lambda(lambda x: (open(place, "w").close(), x)[1])
     keras.Model(x, touch(x)).save(path)
     marker.unlink()
@@ -330,8 +328,8 @@ def test_code_in_a_keras_file_is_not_run(tmp_path, name):
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 @pytest.mark.parametrize("name", ["w.keras", "w.h5"])
-def test_a_keras_file_that_was_cut_off_is_refused(tmp_path, name):
+def test_a_truncated_keras_file_is_refused(tmp_path, name):
     path = tmp_path / name
-    theirs().save(path)
+    plain_model().save(path)
     path.write_bytes(path.read_bytes()[:-2000])
     refusal(errors.DataError, path)

@@ -1,4 +1,4 @@
-"""The SavedModel: it answers alike and needs nothing of ours."""
+"""The SavedModel has the student's outputs and needs TensorFlow alone."""
 
 import json
 import subprocess
@@ -18,8 +18,8 @@ from lit_tf.sections import sectioned_model
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A small convolutional student, its folder and images to ask with."""
+def exported(tmp_path_factory):
+    """A small convolutional student, its SavedModel's folder, and images."""
     keras.utils.set_random_seed(0)
     x = keras.Input((4, 4, 3), name="image")
     y = keras.layers.Conv2D(6, 3)(x)
@@ -38,18 +38,18 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def test_it_answers_with_the_models_logits_and_probabilities(made, close):
-    model, folder, images = made
+def test_it_returns_the_models_logits_and_probabilities(exported, close):
+    model, folder, images = exported
     loaded = tf.saved_model.load(str(folder))
-    answers = loaded.serve(tf.constant(images))
+    outputs = loaded.serve(tf.constant(images))
     expected = model(images, training=False).numpy()
-    assert set(answers) == {"logits", "probabilities"}
-    close(answers["logits"], expected, 1e-5)
-    close(answers["probabilities"], softmax(expected), 1e-5)
+    assert set(outputs) == {"logits", "probabilities"}
+    close(outputs["logits"], expected, 1e-5)
+    close(outputs["probabilities"], softmax(expected), 1e-5)
 
 
 def stored(folder):
-    """Returns shape and type of every variable in a SavedModel."""
+    """Returns the shape and type of every variable in a SavedModel."""
     checkpoint = tf.train.load_checkpoint(str(folder / "variables/variables"))
     types = checkpoint.get_variable_to_dtype_map()
     return sorted(
@@ -59,20 +59,20 @@ def stored(folder):
     )
 
 
-def test_its_signature_serves_the_same_by_name(made):
-    _, folder, images = made
+def test_its_signature_returns_the_same_outputs_by_name(exported):
+    _, folder, images = exported
     loaded = tf.saved_model.load(str(folder))
     signature = loaded.signatures["serving_default"]
     _, named = signature.structured_input_signature
     assert list(named) == ["inputs"]
-    answers = signature(inputs=tf.constant(images))
-    for name, answer in loaded.serve(tf.constant(images)).items():
-        np.testing.assert_allclose(answers[name], answer, atol=1e-6)
+    outputs = signature(inputs=tf.constant(images))
+    for name, output in loaded.serve(tf.constant(images)).items():
+        np.testing.assert_allclose(outputs[name], output, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 2, 17])
-def test_it_takes_a_batch_of_any_size(made, size):
-    _, folder, images = made
+def test_it_takes_a_batch_of_any_size(exported, size):
+    _, folder, images = exported
     many = tf.constant(np.resize(images, (size, 4, 4, 3)))
     loaded = tf.saved_model.load(str(folder))
     assert loaded.serve(many)["logits"].shape == (size, 5)
@@ -80,8 +80,8 @@ def test_it_takes_a_batch_of_any_size(made, size):
     assert signature(many)["probabilities"].shape == (size, 5)
 
 
-def test_it_is_read_again_as_a_function_of_images(made):
-    model, folder, images = made
+def test_it_is_read_as_a_function_of_images(exported):
+    model, folder, images = exported
     read = saved_model.read(folder)
     assert read.inputs[0].shape == (None, 4, 4, 3)
     assert read.output_shape == (None, 5)
@@ -90,40 +90,42 @@ def test_it_is_read_again_as_a_function_of_images(made):
     )
 
 
-def test_it_loads_where_this_package_cannot_be_imported(made, tmp_path):
-    model, folder, images = made
+def test_it_loads_where_this_package_cannot_be_imported(exported, tmp_path):
+    model, folder, images = exported
     np.save(tmp_path / "images.npy", images)
     program = (
         "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
         "import numpy as np, tensorflow as tf\n"
-        "folder, images, answer = sys.argv[1:]\n"
+        "folder, images, output = sys.argv[1:]\n"
         "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
         "logits = serve(tf.constant(np.load(images)))['logits']\n"
-        "np.save(answer, logits.numpy())\n"
+        "np.save(output, logits.numpy())\n"
     )
-    images_file, answer = tmp_path / "images.npy", tmp_path / "answer.npy"
-    arguments = [program, folder, images_file, answer]
+    images_file, output = tmp_path / "images.npy", tmp_path / "output.npy"
+    arguments = [program, folder, images_file, output]
     subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
     np.testing.assert_allclose(
-        np.load(answer), model(images, training=False), atol=1e-5
+        np.load(output), model(images, training=False), atol=1e-5
     )
 
 
-def test_only_the_students_variables_are_in_it(build, batch, tmp_path):
+def test_it_contains_the_students_variables_alone(build, batch, tmp_path):
     trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
     trainer.compile(run_eagerly=True)
     trainer.train_on_batch(*batch(4))
     saved_model.write(trainer.student, tmp_path / "student", batch(2)[0])
-    ours = [(list(v.shape), "float32") for v in trainer.student.variables]
-    assert stored(tmp_path / "student") == sorted(ours)
+    expected = [(list(v.shape), "float32") for v in trainer.student.variables]
+    assert stored(tmp_path / "student") == sorted(expected)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy, close):
-    model, _, images = made
+def test_it_is_float32_under_any_policy_of_the_student(
+    exported, tmp_path, policy, close
+):
+    model, _, images = exported
     mixed = sectioned_model.with_policy(model, policy)
-    gap = saved_model.write(mixed, tmp_path / "saved_model", images)
-    assert gap < 1e-5
+    difference = saved_model.write(mixed, tmp_path / "saved_model", images)
+    assert difference < 1e-5
     loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
     assert {kind for _, kind in stored(tmp_path / "saved_model")} == {"float32"}
     graph = loaded.signatures["serving_default"].graph
@@ -139,8 +141,8 @@ def test_it_is_float32_whatever_the_student_was(made, tmp_path, policy, close):
     close(loaded.serve(images)["logits"], model(images), 1e-5)
 
 
-def test_the_student_itself_stays_as_it_was(made, tmp_path):
-    model, _, images = made
+def test_the_student_is_not_changed(exported, tmp_path):
+    model, _, images = exported
     mixed = sectioned_model.with_policy(model, "mixed_bfloat16")
     before = mixed.get_weights()
     saved_model.write(mixed, tmp_path / "saved_model", images)
@@ -150,16 +152,16 @@ def test_the_student_itself_stays_as_it_was(made, tmp_path):
 
 
 @pytest.mark.parametrize("off", [1.0, float("nan")])
-def test_other_answers_are_refused_and_nothing_is_left(
-    made, tmp_path, monkeypatch, off
+def test_different_outputs_are_refused_and_nothing_is_left(
+    exported, tmp_path, monkeypatch, off
 ):
-    model, _, images = made
+    model, _, images = exported
     write = saved_model._write
 
-    def write_another(front, path):
-        student = front.model
+    def write_another(signature, path):
+        student = signature.model
         student.layers[-1].bias.assign(student.layers[-1].bias + off)
-        write(front, path)
+        write(signature, path)
         student.layers[-1].bias.assign(model.layers[-1].bias)
 
     monkeypatch.setattr(saved_model, "_write", write_another)
@@ -168,8 +170,8 @@ def test_other_answers_are_refused_and_nothing_is_left(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_there_is_replaced_whole(made, tmp_path):
-    model, _, images = made
+def test_an_existing_folder_is_replaced_completely(exported, tmp_path):
+    model, _, images = exported
     folder = tmp_path / "saved_model"
     folder.mkdir()
     (folder / "stale").write_text("of another model")
@@ -179,15 +181,17 @@ def test_a_folder_that_is_there_is_replaced_whole(made, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
 
 
-def test_a_refusal_leaves_the_folder_that_is_there(made, tmp_path, monkeypatch):
-    model, _, images = made
+def test_a_refusal_leaves_an_existing_folder_unchanged(
+    exported, tmp_path, monkeypatch
+):
+    model, _, images = exported
     folder = tmp_path / "saved_model"
     folder.mkdir()
-    (folder / "kept").write_text("of an earlier run")
-    monkeypatch.setattr(signatures.Pixels, "tolerance", -1.0)
+    (folder / "file").write_text("of an earlier run")
+    monkeypatch.setattr(signatures.ClassifierSignature, "tolerance", -1.0)
     with pytest.raises(errors.DataError):
         saved_model.write(model, folder, images)
-    assert (folder / "kept").read_text() == "of an earlier run"
+    assert (folder / "file").read_text() == "of an earlier run"
     assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
 
 
@@ -202,8 +206,8 @@ TEXTS = ["It is great, 5 stars!", "Déjà vu 👍", "", "x" * 300]
 
 
 @pytest.fixture(scope="module")
-def reading(tmp_path_factory):
-    """A small model of texts, its folder, and the codes of `TEXTS`."""
+def text_classifier(tmp_path_factory):
+    """A small text classifier, its SavedModel's folder, codes of `TEXTS`."""
     keras.utils.set_random_seed(0)
     model = vdcnn.build(
         9,
@@ -224,37 +228,39 @@ def reading(tmp_path_factory):
     return model, folder, codes
 
 
-def test_a_model_of_texts_is_served_texts(reading, close):
-    model, folder, codes = reading
+def test_a_text_classifier_takes_strings(text_classifier, close):
+    model, folder, codes = text_classifier
     loaded = tf.saved_model.load(str(folder))
     expected = model(codes, training=False)
     close(loaded.serve(tf.constant(TEXTS))["logits"], expected, 1e-5)
-    answers = loaded.signatures["serving_default"](texts=tf.constant(TEXTS[:1]))
-    close(answers["probabilities"], tf.nn.softmax(expected)[:1], 1e-5)
+    outputs = loaded.signatures["serving_default"](texts=tf.constant(TEXTS[:1]))
+    close(outputs["probabilities"], tf.nn.softmax(expected)[:1], 1e-5)
 
 
-def test_a_model_of_texts_is_read_again_as_a_function_of_codes(reading):
-    model, folder, codes = reading
+def test_a_text_classifier_is_read_as_a_function_of_codes(text_classifier):
+    model, folder, codes = text_classifier
     read = saved_model.read(folder)
     assert (read.inputs[0].shape, read.output_shape) == ((None, 64), (None, 3))
     expected = model(codes, training=False)
     np.testing.assert_allclose(read(codes), expected, atol=1e-5)
 
 
-def test_texts_are_served_where_this_package_cannot_be_imported(reading):
-    model, folder, codes = reading
+def test_a_text_classifier_loads_where_this_package_cannot_be_imported(
+    text_classifier,
+):
+    model, folder, codes = text_classifier
     program = (
         "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
         "import tensorflow as tf\n"
         "model = tf.saved_model.load(sys.argv[1])\n"
-        "answers = model.serve(tf.constant(sys.argv[2:]))\n"
-        "print(answers['logits'].numpy().tolist())\n"
+        "outputs = model.serve(tf.constant(sys.argv[2:]))\n"
+        "print(outputs['logits'].numpy().tolist())\n"
     )
-    said = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", program, folder, *TEXTS],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
     expected = model(codes, training=False)
-    np.testing.assert_allclose(json.loads(said), expected, atol=1e-5)
+    np.testing.assert_allclose(json.loads(printed), expected, atol=1e-5)

@@ -35,7 +35,7 @@ class ImageTranslation(Task):
     }
 
     def check(self, settings, dataset):
-        generators.seen_by(settings.session)
+        generators.feature_extractor(settings.session)
         if not isinstance(settings, Compress):
             return
         errors.require(
@@ -164,7 +164,7 @@ class ImageTranslation(Task):
             dataset.exclusive,
             discriminator=auxiliary_models[_NAME],
             reference="teacher" if "teacher" in models else "",
-            seen=generators.seen_by(session),
+            extractor=generators.feature_extractor(session),
             real=dataset.train,
         )
         if folder is not None:
