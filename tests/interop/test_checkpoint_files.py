@@ -2,6 +2,7 @@
 
 import pathlib
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_a_plain_pickle_is_not_run(torch, tmp_path):
     path, marker = tmp_path / "w.pth", tmp_path / "marker"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         path.write_bytes(pickle.dumps(Touch(marker), protocol))
-        assert "run code" in refusal(path)
+        assert re.search("could run code|contains code", refusal(path))
         assert not marker.exists()
 
 
