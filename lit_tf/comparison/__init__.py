@@ -1,1 +1,1 @@
-"""Finished runs side by side: what `lit-report` gathers, compares and draws."""
+"""Comparison of finished runs: tables, tests and figures of `lit-report`."""

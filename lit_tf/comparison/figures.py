@@ -1,4 +1,7 @@
-"""The figures of a report: a method a colour, the teacher a dashed line."""
+"""Figures of a report: accuracy against costs and settings, and penalties.
+
+Each row has its own colour; the teacher's accuracy is a dashed line.
+"""
 
 import pathlib
 import textwrap
@@ -13,7 +16,7 @@ from lit_tf.utils import atomic_files
 _COSTS = {
     "depth": ("depth", 1),
     "parameters": ("parameters, thousands", 1e3),
-    "flops": ("FLOPs an example, millions", 1e6),
+    "flops": ("FLOPs per example, millions", 1e6),
     "latency_ms": ("latency, ms", 1),
 }
 _BUDGETS = {
@@ -23,18 +26,18 @@ _BUDGETS = {
 }
 _TUNED = {"temperature": "τ", "alpha": "α", "beta": "β"}
 _FED = {"teacher_fed": "-", "student_fed": ":"}
-_PENALTIES = 4  # Panels of them that one sheet has room for.
+_MAX_PENALTY_PANELS = 4  # The sheet has no room for more.
 
 
 def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
-    """Draws what there is to draw.
+    """Draws the figures for which the rows have values.
 
     Args:
-        rows: of one data set.
-        folder: where to.
+        rows: the rows of one data set.
+        folder: the folder to write the PNG files to.
 
     Returns:
-        What each PNG shows, by its name.
+        The caption of each PNG file, by the file's name.
     """
     results = {}
     for name, (about, make) in _FIGURES.items():
@@ -47,7 +50,7 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
 
 
 def _costs(rows):
-    # What one student costs is in the table.
+    # The table is enough for a single student.
     if len({row.student for row in rows}) > 1:
         return _against(rows, _COSTS)
     return None
@@ -58,7 +61,7 @@ def _budgets(rows):
 
 
 def _against(rows, costs: Mapping[str, tuple[str, float]]):
-    """Draws accuracy against costs, a line a way of training."""
+    """Draws accuracy against costs, one line for each name of a row."""
     lines: dict[str, list[Row]] = {}
     for row in rows:
         lines.setdefault(row.name, []).append(row)
@@ -79,10 +82,10 @@ def _against(rows, costs: Mapping[str, tuple[str, float]]):
                 capsize=3,
             )
         _teacher(axes, rows)
-        # From nothing, so that twice as much looks twice as much.
+        # The axis begins at 0, so that lengths are proportional to costs.
         most = max(row.cost(cost) for row in rows) / unit
         axes.set(xlabel=label, xlim=(0, 1.06 * most))
-    panels[0].set(ylabel=_word(rows))
+    panels[0].set(ylabel=_label(rows))
     _legend(sheet, panels[0])
     return sheet
 
@@ -108,12 +111,12 @@ def _sensitivity(rows):
             )
         axes.set(xlabel=_TUNED[tuned])
         axes.legend(fontsize="small")
-    panels[0].set(ylabel=_word(rows))
+    panels[0].set(ylabel=_label(rows))
     return sheet
 
 
 def _lines(rows, tuned):
-    """Yields the rows that differ in one setting alone, along that setting."""
+    """Yields groups of rows that differ in one setting only, sorted by it."""
     alike: dict[str, list[Row]] = {}
     for row in rows:
         others = {
@@ -128,7 +131,7 @@ def _lines(rows, tuned):
 
 
 def _penalties(rows):
-    """Draws each section's distance, on both streams, over the epochs."""
+    """Draws each section's penalty over the epochs, for both inputs."""
     found = {}
     for row in rows:
         if row.runs[0].settings["section_input"] == "teacher":
@@ -137,7 +140,7 @@ def _penalties(rows):
                 found[f"{row.student}, {row.name}"] = series
     if not found:
         return None
-    found = dict(list(found.items())[:_PENALTIES])
+    found = dict(list(found.items())[:_MAX_PENALTY_PANELS])
     sheet = figure.Figure(figsize=(4.5 * len(found), 4), layout="constrained")
     panels = sheet.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (name, series) in zip(panels, found.items(), strict=True):
@@ -158,10 +161,15 @@ def _penalties(rows):
 
 
 def _distances(row):
-    """Returns by section and stream the mean over seeds of each epoch's end."""
+    """Returns the penalty at each epoch's end, the mean over the seeds.
+
+    Returns:
+        A list over epochs, by section (from 1) and input ("teacher_fed" or
+        "student_fed").
+    """
     ends = []
     for run in row.runs:
-        # The last row of an epoch is the one written at its end.
+        # The last row of an epoch was written at its end.
         ends.append({r["epoch"]: r for r in run.metrics if r["phase"] == "lit"})
     series: dict[tuple[int, str], list[float]] = {}
     for epoch in sorted(set.intersection(*map(set, ends))):
@@ -176,7 +184,7 @@ def _distances(row):
 
 
 def _legend(sheet, axes):
-    """Puts what one panel shows, as all of them do, below the panels."""
+    """Draws the legend of one panel, which fits all of them, below them."""
     handles, labels = axes.get_legend_handles_labels()
     sheet.legend(
         handles,
@@ -202,7 +210,7 @@ def _teacher(axes, rows):
             axes.axhline(100 * value, label=f"teacher {name}", **style)
 
 
-def _word(rows):
+def _label(rows):
     return f"{_split(rows)} accuracy, %"
 
 
@@ -213,13 +221,13 @@ def _split(rows):
 
 _Make = Callable[[Sequence[Row]], figure.Figure | None]
 _FIGURES: dict[str, tuple[str, _Make]] = {
-    "costs.png": ("Accuracy against what the student costs", _costs),
-    "budgets.png": ("Accuracy against what its training took", _budgets),
+    "costs.png": ("Accuracy against the costs of the student", _costs),
+    "budgets.png": ("Accuracy against the costs of training", _budgets),
     "sensitivity.png": ("Accuracy against τ, α and β", _sensitivity),
     "penalties.png": (
-        "Distance of each section's output from the teacher's, fed the "
-        "teacher's representation (solid) and the student's own (dotted); of "
-        f"{_PENALTIES} rows at most",
+        "Distance of each section's output from the teacher's, when the "
+        "section is fed the teacher's representation (solid) and the "
+        f"student's own (dotted); at most {_MAX_PENALTY_PANELS} rows are shown",
         _penalties,
     ),
 }

@@ -1,4 +1,4 @@
-"""From run folders to a report: the steps of `lit-report`."""
+"""The steps of `lit-report`: from run folders to a report."""
 
 import math
 import pathlib
@@ -9,8 +9,8 @@ from lit_tf import errors
 from lit_tf.comparison import figures, pages, rows, runs, significance
 from lit_tf.utils import atomic_files
 
-_TITLE = "# Ways of training, side by side"
-# (Not report.json, or it would be taken for a run's.)
+_TITLE = "# Comparison of training methods"
+# A file named report.json would be mistaken for the report of a run.
 _DATA, _TEXT, _PAGE = "rows.json", "report.md", "report.html"
 
 
@@ -22,27 +22,28 @@ def gather(
     mixed: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Sets finished runs side by side, and prints and leaves what it found.
+    """Compares finished runs; prints the report and writes it to a folder.
 
     Args:
-        folders: run folders, or folders of them.
+        folders: run folders, or folders that contain run folders.
         output: the folder to write.
-        reference: the name of the row that a student's others are compared
-            with; "" for plain LIT or, without it, the student's first.
+        reference: the name of the row with which the other rows of a student
+            are compared; "" for the student's first row, which is LIT with
+            default settings if there is such a row.
         mixed: whether runs of different data or versions are accepted.
-        overwrite: whether a report that stands at `output` may be replaced.
+        overwrite: whether a report at `output` may be replaced.
 
     Returns:
         The report, as in `rows.json`.
 
     Raises:
-        SettingsError: there are no folders, or no row of that name.
-        DataError: there is nothing to report, runs do not belong in one
-            report, or something stands at `output`.
+        SettingsError: `folders` is empty, or no row is named `reference`.
+        DataError: no run has finished, the runs do not belong in one report,
+            or `output` is not empty.
     """
     if not folders:
         raise errors.SettingsError(
-            "Name the folders of finished runs: lit-report runs/"
+            "Name the folders of finished runs, for example: lit-report runs/"
         )
     target = pathlib.Path(output)
     _check_target(target, overwrite)
@@ -64,14 +65,14 @@ def gather(
             for name, about in figures.draw(group, target / place).items()
         }
         parts.append(pages.section(group, references, differences, drawn))
-        results["data"].append(_told(group, references, differences))
+        results["data"].append(_numbers(group, references, differences))
     if skipped:
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
     text = "\n\n".join(parts) + "\n"
     atomic_files.write_text(target / _TEXT, text)
     atomic_files.write_text(target / _PAGE, pages.html(text, target))
     atomic_files.write_json(target / _DATA, results)
-    print(f"{text}\nLeft in {target}/")
+    print(f"{text}\nWritten to {target}/")
     return results
 
 
@@ -80,28 +81,30 @@ def _check_target(target, overwrite):
         return
     if not (target / _PAGE).is_file():
         raise errors.DataError(
-            f"{target} holds something else than a report. Choose another "
+            f"{target} contains other files than a report. Choose another "
             "--output."
         )
     if not overwrite:
-        raise errors.DataError(f"{target} exists; --overwrite replaces it.")
+        raise errors.DataError(
+            f"{target} exists. Pass --overwrite to replace it."
+        )
 
 
 def _references(group, name):
-    """Returns by student, in the rows' order, what its others compare with."""
+    """Returns the row with which the other rows of each student compare."""
     known = dict.fromkeys(row.name for row in group)
     if name and name not in known:
         raise errors.SettingsError(errors.unknown("row", name, known))
     found: dict[str, rows.Row] = {}
     for row in group:
-        # Plain LIT comes first, if it is there.
+        # LIT with default settings comes first, if there is such a row.
         if not name or row.name == name:
             found.setdefault(row.student, row)
     return found
 
 
-def _told(group, references, differences):
-    """Returns every number that is shown of the rows of one data set."""
+def _numbers(group, references, differences):
+    """Returns all numbers that the report shows of one data set."""
     costs = ("depth", "parameters", "flops", "latency_ms")
     units = ("train_examples", "train_flops", "train_seconds")
     return {

@@ -1,4 +1,4 @@
-"""A report for people: Markdown, and the same as one page of HTML."""
+"""Pages of a report: Markdown, and the same content as one HTML file."""
 
 import base64
 import math
@@ -26,11 +26,14 @@ img { background: white; max-width: 100%; height: auto; }
 
 
 def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
-    """Returns a mark for each budget, in examples, that is not the reference's.
+    """Returns a mark for each budget that differs from the reference's.
 
     Args:
-        rows: of one data set.
-        reference: whose budget bears none.
+        rows: the rows of one data set.
+        reference: the row whose budget has no mark.
+
+    Returns:
+        The mark of each budget, in training examples; "" for the reference's.
     """
     others = sorted({row.examples for row in rows} - {reference.examples})
     return {
@@ -45,21 +48,23 @@ def section(
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:
-    """Returns what is said of the rows of one data set, in Markdown.
+    """Returns the section of a report about one data set, in Markdown.
 
     Args:
-        rows: of one data set.
-        references: by student, with which its rows are compared.
-        differences: from them.
-        figures: what each PNG shows.
+        rows: the rows of one data set.
+        references: the row with which the other rows of a student are
+            compared, by student.
+        differences: the differences from these rows.
+        figures: the caption of each PNG file, by the file's name.
     """
     reference = next(iter(references.values()))
     marked = marks(rows, reference)
     facts = rows[0].runs[0].report["data"]
     parts = [
         f"## {facts['name']}",
-        f"{facts['note'] or facts['name']}; {facts['train']:,} train, "
-        f"{facts['validation']:,} validate, {facts['test']:,} test.",
+        f"{facts['note'] or facts['name']}. Split into {facts['train']:,} "
+        f"training, {facts['validation']:,} validation and "
+        f"{facts['test']:,} test examples.",
         text_format.table(
             [_ACCURACIES, *(_accuracies(r, marked) for r in rows)]
         ),
@@ -67,11 +72,12 @@ def section(
         *_notes(rows, reference, marked),
         "### Differences",
         _claims(differences),
-        "### What it costs, and what its training took",
+        "### Costs of the student and of its training",
         text_format.table([_COSTS, *(_costs(row, marked) for row in rows)]),
-        "FLOPs are 2 × multiply-adds: of one example at inference, and of all "
-        "train steps, the teacher's answers among them. Latency is the median "
-        "of the SavedModel at batch 1. Means over seeds.",
+        "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
+        "inference. Training FLOPs are those of all training steps, including "
+        "the teacher's forward passes. Latency is the median of the SavedModel "
+        "at batch size 1. All values are means over seeds.",
     ]
     for name, about in figures.items():
         parts += [f"![{about}]({name})", f"{about}."]
@@ -82,13 +88,13 @@ def section(
 
 
 def html(text: str, folder: pathlib.Path) -> str:
-    """Returns Markdown as one page that needs no other file.
+    """Returns Markdown as one HTML page that needs no other file.
 
     Args:
-        text: in which images are named by their files.
-        folder: where these lie.
+        text: the Markdown, with images by the names of their files.
+        folder: the folder of the images.
     """
-    # Of what is told all is text, folders' names too; nothing is HTML.
+    # The text has no HTML: what looks like it is part of a folder's name.
     writer = markdown.Markdown(extensions=["tables"])
     writer.preprocessors.deregister("html_block")
     writer.inlinePatterns.deregister("html")
@@ -140,7 +146,7 @@ _COSTS = (
     "student",
     "depth",
     "parameters",
-    "FLOPs an example",
+    "FLOPs per example",
     "latency",
     "training examples",
     "training FLOPs",
@@ -179,13 +185,14 @@ def _teachers(rows):
     lines = []
     for row in rows:
         teacher = row.runs[0].report["teacher"]
-        said = [
+        accuracies = [
             f"{teacher[f'{split}_accuracy']:.2%} on {split}"
             for split in ("test", "validation")
             if teacher.get(f"{split}_accuracy") is not None
         ]
+        shown = ", ".join(accuracies) or "not evaluated"
         lines.append(
-            f"Teacher {teacher['model']}: {', '.join(said) or 'not judged'}; "
+            f"Teacher {teacher['model']}: {shown}; "
             f"{teacher['parameters']:,} parameters, "
             f"{teacher['flops'] / 1e6:,.1f} M FLOPs, "
             f"{row.cost('depth') and teacher['depth']} layers."
@@ -194,34 +201,36 @@ def _teachers(rows):
 
 
 def _notes(rows, reference, marked):
-    several = "mean ± standard deviation over seeds"
-    yield f"Accuracies are {several}; a single run's stands alone."
+    yield (
+        "Accuracies of several seeds are mean ± standard deviation. An "
+        "accuracy without ± is of a single seed."
+    )
     if not all(row.runs[0].settings["read_test"] for row in rows):
         yield (
-            "Of runs with --noread_test the test split was not read: they are "
-            "compared on validation, on which they were chosen."
+            "Runs with --noread_test did not read the test split. They are "
+            "compared on the validation split, on which they were chosen."
         )
     for budget, mark in marked.items():
         if mark:
             yield (
                 f"{mark} Trained on {budget:,} examples, "
                 f"{budget / reference.examples:.2f} times those of "
-                f"{reference.name}: **another budget**, not to be compared "
-                "with rows that bear another mark, or none."
+                f"{reference.name}: **a different budget**. Do not compare "
+                "these rows with rows that have another mark or none."
             )
     machines = {str(run.report["hardware"]) for row in rows for run in row.runs}
     if len(machines) > 1:
         yield (
-            "These runs are of different machines: times and latencies of "
-            "different rows do not compare."
+            "These runs were made on different machines. Do not compare times "
+            "and latencies of different rows."
         )
 
 
 def _claims(differences):
     if not differences:
         return (
-            "No row shares its budget and a seed with the one that it would be "
-            "compared with: there is nothing to compare."
+            "There is nothing to compare: no row has the budget of its "
+            "student's reference and a seed in common with it."
         )
     headings = (
         "method",
@@ -253,10 +262,10 @@ def _claims(differences):
             )
         )
     return (
-        f"{text_format.table(table)}\n\nOf the accuracy of what was exported, "
-        "paired over the seeds that both have; p of a t-test, corrected for as "
-        "many comparisons as there are (Holm). "
-        f"With fewer than {significance.SEEDS} seeds nothing is claimed."
+        f"{text_format.table(table)}\n\nDifferences in the accuracy of the "
+        "exported student, paired over the shared seeds. p is that of a paired "
+        "t-test, corrected for the number of comparisons (Holm). "
+        f"Nothing is claimed with fewer than {significance.SEEDS} seeds."
     )
 
 
@@ -281,8 +290,8 @@ def _published(rows):
         table.append((student, *(f"{found[way]:.2f}%" for way in ways)))
     return [
         text_format.table(table),
-        "Not ours: test accuracies of the authors' workshop paper, read from "
-        "its vector figure; presumably single runs, of other teachers and "
-        "budgets, each at its best epoch on the test split. "
-        "They do not compare with the rows above.",
+        "These are test accuracies of the authors' workshop paper, read from "
+        "its vector figure. They are presumably single runs with other "
+        "teachers and budgets, each at its best epoch on the test split. Do "
+        "not compare them with the rows above.",
     ]

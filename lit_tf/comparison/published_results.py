@@ -1,16 +1,16 @@
-"""Accuracies that others published: never ours, and never mixed with ours.
+"""Accuracies published by the authors of LIT.
 
-They are those of the authors' workshop paper, read from its vector figure;
-presumably single runs, each at its best epoch on the test split.
+They are from the authors' workshop paper and were read from its vector figure.
+They are presumably single runs, each at its best epoch on the test split.
 """
 
-# Of the students, ascending; the last is the teacher's.
+# The students' depths, ascending; the last one is the teacher's.
 DEPTHS = {
     "resnet": (20, 32, 44, 56, 110),
     "resnext": (20, 32, 44, 56, 110),
     "vdcnn": (9, 17, 29),
 }
-# Data set, family → way of training → test accuracy in %, of each depth.
+# Data set and family → method → test accuracy in %, for each depth.
 CIFAR = {
     ("cifar10", "resnet"): {
         "scratch": (91.73, 92.63, 93.10, 93.39, 93.68),
@@ -54,11 +54,14 @@ AMAZON = {
 
 
 def of(dataset: str, student: str) -> dict[str, float]:
-    """Returns published accuracies in %, by way of training.
+    """Returns the published accuracies of a student.
 
     Args:
-        dataset: such as "cifar10".
-        student: an architecture, such as "resnet20".
+        dataset: the name of a data set, such as "cifar10".
+        student: the name of an architecture, such as "resnet20".
+
+    Returns:
+        Test accuracies in %, by method; empty if none were published.
     """
     family = student.rstrip("0123456789")
     depth = student.removeprefix(family)
@@ -66,4 +69,4 @@ def of(dataset: str, student: str) -> dict[str, float]:
     if not known or not depth or int(depth) not in DEPTHS[family]:
         return {}
     column = DEPTHS[family].index(int(depth))
-    return {way: values[column] for way, values in known.items()}
+    return {method: values[column] for method, values in known.items()}

@@ -1,4 +1,4 @@
-"""Runs that differ in the seed alone make a row: its name and its figures."""
+"""Rows of a report: runs that differ only in the seed, and their figures."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from lit_tf.comparison.runs import Run
 from lit_tf.config import flatten, methods
 
 _DEFAULTS = flatten.flatten(config.Compress())
-# What a method is named with where it is not as by default.
+# Settings that are part of a row's name unless they have their defaults.
 _NAMING = (
     "init",
     "section_input",
@@ -33,11 +33,11 @@ _COSTS = ("depth", "parameters", "flops", "latency_ms")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Runs of one way of training, by their seeds.
+    """The runs of one method with one set of settings.
 
     Args:
-        name: such as "lit init=teacher_blocks".
-        runs: ascending by seed.
+        name: the name of the row, such as "lit init=teacher_blocks".
+        runs: the runs, ascending by seed.
     """
 
     name: str
@@ -45,32 +45,39 @@ class Row:
 
     @property
     def student(self) -> str:
+        """The name of the student's architecture."""
         return self.runs[0].report["student"]["model"]
 
     @property
     def dataset(self) -> str:
+        """The fingerprint of the data."""
         return self.runs[0].report["data"]["fingerprint"]
 
     @property
     def method(self) -> str:
+        """The value of `--method`."""
         return self.runs[0].settings["method"]
 
     @property
     def examples(self) -> int:
+        """The number of examples that each run was trained on."""
         return self.runs[0].report["budget"]["examples"]
 
     def of(self, value: Callable[[Run], float | None]) -> list[float]:
-        """Returns a figure of the runs that have it."""
+        """Returns a figure of each run that has it.
+
+        Args:
+            value: a function that returns the figure of a run, or None.
+        """
         found = [value(run) for run in self.runs]
         return [figure for figure in found if figure is not None]
 
     def cost(self, name: str) -> float:
-        """Returns a mean cost of the student, or of training it.
+        """Returns a cost of the student or of its training, a mean over seeds.
 
         Args:
-            name: "depth", "parameters", "flops", "latency_ms", or what
-                training took: "train_examples", "train_flops",
-                "train_seconds".
+            name: "depth", "parameters", "flops" or "latency_ms" of the
+                student; "train_examples", "train_flops" or "train_seconds".
         """
         if name in _COSTS:
             return statistics.mean(self.of(lambda r: r.report["student"][name]))
@@ -79,23 +86,31 @@ class Row:
 
 
 def figure(which: str, name: str) -> Callable[[Run], float | None]:
-    """Returns what reads an accuracy of the "last" or the "best" student.
+    """Returns a function that reads an accuracy from the report of a run.
 
     Args:
-        which: "last" or "best".
+        which: "last" or "best", the student of the last or the best epoch.
         name: "test_accuracy" or "validation_accuracy".
     """
     return lambda run: (run.report["student"][which] or {}).get(name)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
-    """Returns mean and standard deviation, 0 of a single value."""
+    """Returns the mean and the standard deviation (n − 1; 0 for one value)."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return statistics.mean(values), deviation
 
 
 def of(runs: Sequence[Run]) -> list[Row]:
-    """Returns runs as rows: LIT first, and what is plain before what is not."""
+    """Groups runs into rows.
+
+    Args:
+        runs: finished runs.
+
+    Returns:
+        The rows, sorted by student, method (in the order of the table of
+        methods), number of settings in the name, and name.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
@@ -118,16 +133,16 @@ def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     names = [_named(identity, _NAMING) for identity in identities]
     for name in set(names):
         alike = [i for i, other in enumerate(names) if other == name]
-        untold = {"student", "data"}
+        unnamed = {"student", "data"}
         teachers = {
             (identities[i]["teacher"], identities[i][_OF_TEACHER])
             for i in alike
         }
-        if len(dict(teachers)) == len(teachers):  # Their names will do.
-            untold.add(_OF_TEACHER)
+        if len(dict(teachers)) == len(teachers):  # The names differ.
+            unnamed.add(_OF_TEACHER)
         differing = sorted(
             key
-            for key in identities[alike[0]].keys() - untold
+            for key in identities[alike[0]].keys() - unnamed
             if len({json.dumps(identities[i].get(key)) for i in alike}) > 1
         )
         for i in alike if len(alike) > 1 else ():

@@ -1,4 +1,4 @@
-"""Which runs there are to compare, and whether they may be."""
+"""Runs: finding finished ones, and checking that they are comparable."""
 
 import dataclasses
 import json
@@ -10,21 +10,22 @@ from lit_tf import config, errors
 from lit_tf.experiment import curves
 
 _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
-# What a report of a compression has.
+# The keys that the report of a compression has.
 _KEYS = ("settings", "budget", "teacher", "student", "data", "versions")
 _SESSION = {field.name for field in dataclasses.fields(config.Session)}
-# Whose runs are the same row: all but where things lie, and the seed.
+# Settings that may differ within a row: paths and the seed.
 _FREE = _SESSION | {"seed", "teacher_weights", "discriminator_weights"}
-_COMPARED = ("lit_tf", "tensorflow", "keras")  # Versions.
+# Packages whose versions must be equal.
+_COMPARED = ("lit_tf", "tensorflow", "keras")
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished compression.
+    """A finished run of `lit-compress`.
 
     Args:
-        folder: its run folder.
-        report: as `report.json` has it.
+        folder: the run folder.
+        report: the content of `report.json`.
     """
 
     folder: pathlib.Path
@@ -32,15 +33,17 @@ class Run:
 
     @property
     def settings(self) -> Mapping[str, Any]:
+        """The settings of the run, by the names of their flags."""
         return self.report["settings"]
 
     @property
     def seed(self) -> int:
+        """The seed of the run."""
         return self.settings["seed"]
 
     @property
     def accuracy(self) -> float | None:
-        """That of what was exported: on test, if it was read."""
+        """The exported student's accuracy; on test if the run read it."""
         student = self.report["student"]
         if "test_accuracy" in student:
             return student["test_accuracy"]
@@ -48,7 +51,7 @@ class Run:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What runs of one row have in common: settings, teacher, data."""
+        """The values that the runs of a row share: settings, teacher, data."""
         settings = {k: v for k, v in self.settings.items() if k not in _FREE}
         teacher = self.report["teacher"]
         return settings | {
@@ -59,18 +62,22 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of its `metrics.jsonl`, as many as are there."""
+        """The rows of `metrics.jsonl`; none if there is no such file."""
         return curves.read(self.folder / _METRICS)
 
 
 def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
-    """Returns the finished runs in folders, and what was left out and why.
+    """Finds the finished runs in folders.
 
     Args:
-        paths: run folders, or folders of them.
+        paths: run folders, or folders that contain run folders.
+
+    Returns:
+        The finished runs, and the other run folders with the reason why each
+        is left out.
 
     Raises:
-        DataError: there is no such folder, or no finished run in any.
+        DataError: a folder does not exist, or none contains a finished run.
     """
     folders = {}
     for path in map(pathlib.Path, paths):
@@ -79,32 +86,32 @@ def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
         folders |= {folder.resolve(): folder for folder in _folders(path)}
     found, skipped = [], []
     for folder in folders.values():
-        said = _read(folder)
-        if isinstance(said, str):
-            skipped.append(f"{folder}: {said}")
+        report = _read(folder)
+        if isinstance(report, str):
+            skipped.append(f"{folder}: {report}")
         else:
-            found.append(Run(folder, said))
+            found.append(Run(folder, report))
     if not found:
         raise errors.DataError(
-            "There is no finished run of lit-compress to report. "
+            "There is no finished run of lit-compress in these folders. "
             + " ".join(f"Left out: {line}." for line in skipped)
         )
     return found, skipped
 
 
 def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
-    """Checks that runs may stand in one report.
+    """Checks that runs are comparable.
 
     Args:
-        runs: finished ones.
-        mixed: whether what differs is to be said instead of refused.
+        runs: finished runs.
+        mixed: whether runs of different data or versions are accepted.
 
     Returns:
-        What is to be said.
+        A warning for each difference that `mixed` accepts.
 
     Raises:
-        DataError: they are of different data or versions, named, unless
-            `mixed`; or two are of one row and one seed.
+        DataError: the data or versions of the runs differ and `mixed` is off,
+            or two runs have the same settings and seed.
     """
     results = []
     for word, of in (("data", _data), ("versions", _versions)):
@@ -113,7 +120,7 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
             by_value.setdefault(of(run), []).append(run)
         if len(by_value) > 1:
             results.append(
-                f"These runs are of different {word}: "
+                f"These runs have different {word}: "
                 + "; ".join(
                     f"{value} in {_names(group)}"
                     for value, group in by_value.items()
@@ -122,15 +129,15 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
             )
     if results and not mixed:
         raise errors.DataError(
-            f"{' '.join(results)} --mixed reports them all the same."
+            f"{' '.join(results)} Pass --mixed to report them together."
         )
     seen: dict[str, Run] = {}
     for run in runs:
         key = json.dumps([run.identity, run.seed], sort_keys=True)
         if key in seen:
             raise errors.DataError(
-                f"{seen[key].folder} and {run.folder} are runs of the same "
-                f"settings and seed, {run.seed}. Leave one out."
+                f"{seen[key].folder} and {run.folder} have the same settings "
+                f"and the same seed, {run.seed}. Leave one of them out."
             )
         seen[key] = run
     return results
@@ -139,28 +146,28 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
 def _folders(path):
     marks = sorted({*path.rglob(_CONFIG), *path.rglob(_REPORT)})
     for folder in dict.fromkeys(mark.parent for mark in marks):
-        # A teacher that was trained for a run lies in its folder.
+        # The teacher that a run has trained is in the run's folder.
         within = folder.parent / _CONFIG
         if not (folder.name == "teacher" and within.is_file()):
             yield folder
 
 
 def _read(folder):
-    """Returns a folder's report, or why there is none."""
+    """Returns the report in a folder, or the reason why there is none."""
     if not (folder / _REPORT).is_file():
         return "not finished"
     try:
         report = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
         if "student" not in report:
-            return "a teacher's"
+            return "a run of lit-teach"
         missing = [key for key in _KEYS if key not in report]
         if missing:
-            return f"of an earlier version: its report has no {missing[0]}"
+            return f"of an earlier version; its report has no {missing[0]}"
         found = Run(folder, report)
         found.identity, report["settings"]["method"]
         report["budget"]["examples"]
         if found.accuracy is None:
-            return "of neither test nor validation accuracy"
+            return "without test and validation accuracy"
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return "damaged"
     return report

@@ -1,4 +1,4 @@
-"""Is one way of training better than another? Paired over the seeds."""
+"""Significance of differences in accuracy, paired over the seeds."""
 
 import dataclasses
 import math
@@ -9,22 +9,22 @@ from scipy import stats
 
 from lit_tf.comparison import rows
 
-SEEDS = 3  # With fewer nothing is claimed.
+SEEDS = 3  # Nothing is claimed with fewer.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A row less its student's reference, in accuracy.
+    """Difference in accuracy between a row and its student's reference.
 
     Args:
-        row: that is compared.
-        reference: with which it is.
-        seeds: those that both have.
-        mean: row − reference.
-        low: of the 95 % interval; NaN with one seed.
-        high: likewise.
-        p: of the paired t-test, after Holm's correction; NaN where nothing
-            is claimed.
+        row: the row.
+        reference: the row that it is compared with.
+        seeds: the seeds that both rows have.
+        mean: the mean of row − reference, a fraction.
+        low: the lower end of the 95 % confidence interval; NaN with one seed.
+        high: the upper end; NaN with one seed.
+        p: the p-value of the paired t-test after Holm's correction; NaN with
+            fewer than `SEEDS` seeds.
     """
 
     row: rows.Row
@@ -42,30 +42,30 @@ def against(
     """Compares rows with the reference of their student, at the same budget.
 
     Args:
-        references: a row by student.
-        others: rows; those whose student has no reference, those of another
-            budget or of other data than it, and those that share no seed with
-            it, are left out.
+        references: the reference of each student.
+        others: the rows to compare. A row is left out if its student has no
+            reference, or if its budget or data differ from the reference's,
+            or if they share no seed.
 
     Returns:
-        The differences; p is corrected for as many as are tested (Holm, 1979).
+        The differences; p is corrected for the number of tests (Holm, 1979).
     """
     found = []
     for row in others:
         reference = references.get(row.student)
         if reference is None or row is reference:
             continue
-        base, ours = (
+        base, compared = (
             {run.seed: run.accuracy for run in one.runs}
             for one in (reference, row)
         )
-        shared = tuple(sorted(ours.keys() & base.keys()))
+        shared = tuple(sorted(compared.keys() & base.keys()))
         alike = all(
             getattr(row, name) == getattr(reference, name)
             for name in ("examples", "dataset")
         )
         if alike and shared:
-            gaps = [ours[seed] - base[seed] for seed in shared]
+            gaps = [compared[seed] - base[seed] for seed in shared]
             found.append(_difference(row, reference, shared, gaps))
     return _holm(found)
 
@@ -77,7 +77,7 @@ def _difference(row, reference, seeds, gaps):
         if np.ptp(gaps) > 0:
             low, high = map(float, tested.confidence_interval(0.95))
             p = float(tested.pvalue)
-        else:  # The test divides by their spread.
+        else:  # The test would divide by 0.
             low, high, p = mean, mean, float(mean == 0)
     if len(gaps) < SEEDS:
         p = math.nan

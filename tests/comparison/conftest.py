@@ -1,4 +1,4 @@
-"""Run folders as `lit-compress` leaves them, less what no report reads."""
+"""Run folders with the files of `lit-compress` that a report reads."""
 
 import json
 

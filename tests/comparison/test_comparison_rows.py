@@ -1,4 +1,4 @@
-"""Runs as rows: how they are grouped, named and compared."""
+"""Rows: how runs are grouped, named and compared."""
 
 import json
 import math
@@ -13,7 +13,7 @@ KD = {"method": "kd"}
 
 @pytest.fixture
 def read(leave, tmp_path):
-    """A function: (name, what `leave` takes) … → the rows they make."""
+    """A function: arguments of `leave` for each run → the rows of the runs."""
 
     def make(*given):
         for i, settings in enumerate(given):
@@ -23,7 +23,7 @@ def read(leave, tmp_path):
     return make
 
 
-def test_runs_that_differ_in_seed_and_place_are_one_row(read):
+def test_runs_that_differ_in_seed_and_paths_are_one_row(read):
     made = read(
         {"seed": 2, "workdir": "a", "test": 0.90},
         {"seed": 0, "workdir": "b", "teacher_weights": "c", "test": 0.91},
@@ -36,7 +36,7 @@ def test_runs_that_differ_in_seed_and_place_are_one_row(read):
     assert last == [0.91, 0.90] and best == pytest.approx([0.92, 0.91])
 
 
-def test_a_row_is_named_by_what_differs_from_plain_lit(read):
+def test_a_row_is_named_by_the_settings_that_differ_from_defaults(read):
     made = read(
         {},
         {"init": "teacher_blocks"},
@@ -53,7 +53,7 @@ def test_a_row_is_named_by_what_differs_from_plain_lit(read):
     }
 
 
-def test_one_way_of_training_has_one_name_for_all_students(read):
+def test_a_method_has_the_same_name_for_all_students(read):
     made = read({}, {"student": "resnet32"}, {"student": "resnet32", **KD})
     assert [(row.student, row.name) for row in made] == [
         ("resnet20", "lit"),
@@ -62,7 +62,7 @@ def test_one_way_of_training_has_one_name_for_all_students(read):
     ]
 
 
-def test_teachers_are_told_apart_by_name_or_else_by_accuracy(leave):
+def test_teachers_are_distinguished_by_name_or_else_by_accuracy(leave):
     def taught(number, model, accuracy):
         folder = leave(f"taught_{number}")
         file = folder / "report.json"
@@ -82,7 +82,7 @@ def test_teachers_are_told_apart_by_name_or_else_by_accuracy(leave):
     ]
 
 
-def test_what_is_plain_comes_before_what_is_not(read):
+def test_fewer_changed_settings_come_before_more(read):
     blocks = {"init": "teacher_blocks"}
     made = read(KD, blocks, *({"lit_epochs": epochs} for epochs in (7, 8)))
     assert [row.name for row in made] == [
@@ -93,13 +93,13 @@ def test_what_is_plain_comes_before_what_is_not(read):
     ]
 
 
-def test_a_figure_that_a_run_lacks_is_none_of_its_row(read):
+def test_a_figure_that_no_run_has_is_missing_from_the_row(read):
     (row,) = read({"best": None}, {"best": None, "seed": 1})
     assert row.of(rows.figure("best", "test_accuracy")) == []
     assert row.of(lambda run: run.accuracy) == [0.9, 0.9]
 
 
-def test_where_the_test_was_not_read_validation_counts(read):
+def test_validation_accuracy_counts_if_the_test_was_not_read(read):
     (row,) = read({"read_test": False, "best": 0.83})
     assert row.of(lambda run: run.accuracy) == [0.83]
 
@@ -111,7 +111,7 @@ def test_costs_are_means_over_seeds(read):
     assert row.cost("depth") == 20 and row.cost("latency_ms") == 2.0
 
 
-def test_spread_is_the_samples():
+def test_spread_is_the_standard_deviation_of_the_sample():
     assert rows.spread([0.5]) == (0.5, 0.0)
     mean, deviation = rows.spread([1.0, 2.0, 4.0])
     assert mean == pytest.approx(7 / 3)
@@ -158,12 +158,12 @@ def test_p_is_corrected_for_the_number_of_comparisons(read):
 
     least, most = alone(0.021, 0.01), alone(0.02, 0.01)
     assert least < most < 2 * least
-    # What is less clear than another is not the more significant for it.
+    # Holm: a larger p must not become smaller than a smaller one.
     for method in ("hint", "kd"):
         assert found[method].p == pytest.approx(2 * least, rel=1e-3)
 
 
-def test_with_fewer_than_three_seeds_nothing_is_claimed(read):
+def test_nothing_is_claimed_with_fewer_than_three_seeds(read):
     made = read(*three((0, 0)), *three((0.01, 0.02), **KD))
     (found,) = significance.against({"resnet20": made[0]}, made)
     assert np.isnan(found.p) and found.low < found.mean < found.high
@@ -177,7 +177,7 @@ def test_with_fewer_than_three_seeds_nothing_is_claimed(read):
         {"data": {"fingerprint": "other"}},
     ],
 )
-def test_what_does_not_compare_is_left_out(read, other):
+def test_rows_that_are_not_comparable_are_left_out(read, other):
     made = read({}, {**KD, **other})
     base = next(row for row in made if row.name == "lit")
     assert significance.against({base.student: base}, made) == []
@@ -194,7 +194,7 @@ def test_rows_are_compared_with_the_reference_of_their_student(read):
     assert [d.mean for d in found] == pytest.approx([-0.1, -0.2])
 
 
-def test_equal_runs_differ_by_nothing(read):
+def test_the_difference_of_equal_runs_is_0_and_its_p_is_1(read):
     made = read(*three((0, 0, 0)), *three((0, 0, 0), **KD))
     (found,) = significance.against({"resnet20": made[0]}, made)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)

@@ -1,4 +1,4 @@
-"""Which folders are runs to report, and which runs belong together."""
+"""Runs: which folders are finished runs, and which runs are comparable."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from lit_tf import errors
 from lit_tf.comparison import runs
 
 
-def test_runs_are_found_in_folders_of_folders_each_once(leave, tmp_path):
+def test_each_run_is_found_once_in_nested_folders(leave, tmp_path):
     leave("a/one")
     leave("b/two", seed=1)
     found, skipped = runs.find(
@@ -19,7 +19,7 @@ def test_runs_are_found_in_folders_of_folders_each_once(leave, tmp_path):
     assert len(found) == 2 and not skipped
 
 
-def test_a_teacher_within_a_run_is_no_run_and_nothing_to_say(leave, tmp_path):
+def test_a_teacher_within_a_run_is_ignored(leave, tmp_path):
     folder = leave("one")
     shutil.copytree(folder, tmp_path / "aside")
     shutil.move(tmp_path / "aside", folder / "teacher")
@@ -27,7 +27,7 @@ def test_a_teacher_within_a_run_is_no_run_and_nothing_to_say(leave, tmp_path):
     assert [run.folder for run in found] == [folder] and not skipped
 
 
-def test_what_is_no_finished_compression_is_left_out_and_said(leave, tmp_path):
+def test_other_folders_are_left_out_with_the_reason(leave, tmp_path):
     leave("good")
     (leave("begun") / "report.json").unlink()
     report = leave("torn") / "report.json"
@@ -41,7 +41,7 @@ def test_what_is_no_finished_compression_is_left_out_and_said(leave, tmp_path):
     results = json.loads(path.read_text())
     del results["student"]
     path.write_text(json.dumps(results))
-    # A generator has none; nor has a classifier of which none was asked.
+    # Generators have no accuracy, nor has a classifier without both splits.
     leave("drawn", read_test=False, validation=None, best=None)
     found, skipped = runs.find([str(tmp_path)])
     assert [run.folder.name for run in found] == ["good"]
@@ -49,21 +49,21 @@ def test_what_is_no_finished_compression_is_left_out_and_said(leave, tmp_path):
     assert set(skipped) == {
         f"{place}/begun: not finished",
         f"{place}/torn: damaged",
-        f"{place}/list: of an earlier version: its report has no settings",
-        f"{place}/older: of an earlier version: its report has no budget",
-        f"{place}/taught: a teacher's",
-        f"{place}/drawn: of neither test nor validation accuracy",
+        f"{place}/list: of an earlier version; its report has no settings",
+        f"{place}/older: of an earlier version; its report has no budget",
+        f"{place}/taught: a run of lit-teach",
+        f"{place}/drawn: without test and validation accuracy",
     }
 
 
-def test_nothing_to_report_is_refused(leave, tmp_path):
+def test_folders_without_a_finished_run_are_refused(leave, tmp_path):
     with pytest.raises(errors.DataError, match="There is no folder"):
         runs.find([str(tmp_path / "gone")])
     (leave("begun") / "report.json").unlink()
     with pytest.raises(errors.DataError) as refusal:
         runs.find([str(tmp_path)])
     assert str(refusal.value) == (
-        "There is no finished run of lit-compress to report. Left out: "
+        "There is no finished run of lit-compress in these folders. Left out: "
         f"{tmp_path}/runs/begun: not finished."
     )
 
@@ -89,24 +89,24 @@ def test_runs_of_other_data_or_versions_are_refused_by_name(
         runs.check(found, mixed=False)
     assert word in str(refusal.value)
     assert str(tmp_path / "runs" / "other") in str(refusal.value)
-    assert "--mixed reports them all the same." in str(refusal.value)
-    (said,) = runs.check(found, mixed=True)
-    assert said.startswith("These runs are of different")
+    assert "Pass --mixed to report them together." in str(refusal.value)
+    (warning,) = runs.check(found, mixed=True)
+    assert warning.startswith("These runs have different")
 
 
-def test_python_may_be_another(leave, tmp_path):
+def test_the_python_versions_may_differ(leave, tmp_path):
     leave("one")
     leave("other", seed=1, versions={"python": "3.12.1"})
     found, _ = runs.find([str(tmp_path)])
     assert runs.check(found, mixed=False) == []
 
 
-def test_two_runs_of_one_seed_are_refused_by_name(leave, tmp_path):
+def test_two_runs_with_the_same_seed_are_refused_by_name(leave, tmp_path):
     one, other = leave("one"), leave("other", workdir="elsewhere")
     found, _ = runs.find([str(tmp_path)])
     with pytest.raises(errors.DataError) as refusal:
         runs.check(found, mixed=True)
     assert str(refusal.value) == (
-        f"{one} and {other} are runs of the same settings and seed, 0. Leave "
-        "one out."
+        f"{one} and {other} have the same settings and the same seed, 0. Leave "
+        "one of them out."
     )

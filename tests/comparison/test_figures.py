@@ -1,4 +1,4 @@
-"""What a report's figures show, and that nothing of it is cut off."""
+"""Figures show every row, and no point is cut off."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_each_student_has_a_panel_of_penalties(drawn):
     assert labels == ["section 1, student-fed", "section 1, teacher-fed"]
 
 
-def test_costs_begin_at_nothing_and_end_beyond_the_dearest(drawn):
+def test_costs_begin_at_0_and_end_beyond_the_largest(drawn):
     panels = drawn("costs.png", {}, {"method": "kd"}, DEEP)
     assert panels[0].get_xlabel() == "depth"
     for axes in panels:

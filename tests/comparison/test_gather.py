@@ -1,4 +1,4 @@
-"""`lit-report`: from run folders to a page."""
+"""`lit-report` turns run folders into a report."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from lit_tf.comparison import gather
 
 @pytest.fixture
 def reported(leave, tmp_path):
-    """A function: settings of runs, what else → the report and its folder."""
+    """A function: settings of runs, options → the report and its folder."""
 
     def make(*given, **how):
         for i, settings in enumerate(given):
@@ -30,7 +30,7 @@ def seeds(*accuracies, **settings):
     ]
 
 
-def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
+def test_a_report_has_each_row_and_each_claim(reported, capsys):
     results, output = reported(
         *seeds(0.90, 0.91, 0.92),
         *seeds(0.89, 0.90, 0.911, method="kd"),
@@ -48,7 +48,7 @@ def test_a_report_has_every_way_and_what_is_claimed(reported, capsys):
     assert rows["kd"]["seeds"] == [0, 1, 2]
 
 
-def test_another_budget_bears_a_mark_and_is_not_compared(reported):
+def test_a_different_budget_is_marked_and_not_compared(reported):
     results, output = reported(
         *seeds(0.90, 0.91, 0.92),
         *seeds(0.80, 0.81, 0.82, method="kd", examples=225000),
@@ -63,10 +63,10 @@ def test_published_figures_are_marked_as_published(reported):
     _, output = reported(*seeds(0.9))
     text = (output / "report.md").read_text()
     assert "LIT, published" in text and "93.25%" in text
-    assert "Not ours: test accuracies of the authors' workshop paper" in text
+    assert "These are test accuracies of the authors' workshop paper" in text
 
 
-def test_the_page_needs_no_other_file(reported):
+def test_the_html_page_needs_no_other_file(reported):
     _, output = reported(*seeds(0.9, 0.91), *seeds(0.8, method="kd"))
     page = (output / "report.html").read_text()
     sources = re.findall(r'src="([^"]{22})', page)
@@ -74,7 +74,7 @@ def test_the_page_needs_no_other_file(reported):
     assert "<table>" in page and "<script" not in page and "http" not in page
 
 
-def test_figures_are_drawn_where_there_is_something_to_draw(reported):
+def test_each_figure_is_drawn_if_the_rows_have_values_for_it(reported):
     settings = seeds(0.9)
     results, output = reported(
         *settings,
@@ -86,23 +86,23 @@ def test_figures_are_drawn_where_there_is_something_to_draw(reported):
     }
 
 
-def test_of_one_way_without_penalties_nothing_is_drawn(reported):
+def test_no_figure_is_drawn_for_one_row_without_penalties(reported):
     _, output = reported({"method": "kd", "section_input": "student"})
     assert not list(output.glob("*.png"))
 
 
-def test_validation_stands_where_the_test_was_not_read(reported):
+def test_validation_accuracy_is_shown_if_the_test_was_not_read(reported):
     _, output = reported(*seeds(0.9, 0.9, 0.9, read_test=False, best=0.83))
     text = (output / "report.md").read_text()
-    assert "the test split was not read" in text
+    assert "did not read the test split" in text
     assert "83.00 ± 0.00%" in text and "90.00" not in text
 
 
-def test_mixed_runs_have_a_table_each_and_a_warning(reported):
+def test_mixed_data_sets_get_a_table_each_and_a_warning(reported):
     other = {"data": {"name": "cifar100", "fingerprint": "other"}}
     results, output = reported(*seeds(0.9), {**other}, mixed=True)
     text = (output / "report.md").read_text()
-    assert "**Mixed.** These runs are of different data" in text
+    assert "**Mixed.** These runs have different data" in text
     assert "## cifar10\n" in text and "## cifar100\n" in text
     assert len(results["data"]) == 2
     for number in (1, 2):
@@ -110,27 +110,27 @@ def test_mixed_runs_have_a_table_each_and_a_warning(reported):
         assert (output / f"data_{number}" / "penalties.png").is_file()
 
 
-def test_what_was_left_out_is_said(reported, leave):
+def test_runs_that_are_left_out_are_listed(reported, leave):
     (leave("begun") / "report.json").unlink()
     _, output = reported(*seeds(0.9))
     assert "begun: not finished" in (output / "report.md").read_text()
 
 
-def test_a_folders_name_is_text_on_the_page(reported, leave):
+def test_the_name_of_a_folder_is_escaped_on_the_html_page(reported, leave):
     (leave("a & <b>c") / "report.json").unlink()
     _, output = reported(*seeds(0.9))
     page = (output / "report.html").read_text()
     assert "a &amp; &lt;b&gt;c: not finished" in page and "<b>" not in page
 
 
-def test_runs_of_different_machines_are_said_to_be(reported):
+def test_runs_of_different_machines_get_a_warning(reported):
     other = {"hardware": {"processor": "B", "cores": 4, "gpus": []}}
     _, output = reported(*seeds(0.9), {"method": "kd", **other})
     text = (output / "report.md").read_text()
-    assert "times and latencies of different rows do not compare" in text
+    assert "Do not compare times and latencies of different rows" in text
 
 
-def test_a_report_among_the_runs_is_no_run(reported, tmp_path):
+def test_a_report_among_the_runs_is_ignored(reported, tmp_path):
     reported(*seeds(0.9))
     runs = tmp_path / "runs"
     gather.gather([str(runs)], str(runs / "report"))
@@ -158,21 +158,23 @@ def test_each_student_has_a_reference(reported):
     assert re.search(r"init=teacher_blocks \| lit +\| resnet32 \| 0 ", text)
 
 
-def test_an_unknown_reference_is_told_the_nearest(reported):
+def test_an_unknown_reference_is_refused_with_the_known_rows(reported):
     with pytest.raises(errors.SettingsError, match="Unknown row 'kdd'"):
         reported(*seeds(0.9), {"method": "kd"}, reference="kdd")
 
 
-def test_a_report_is_replaced_where_it_is_asked_for(reported, tmp_path):
+def test_a_report_is_replaced_only_on_request(reported, tmp_path):
     _, output = reported(*seeds(0.9))
-    with pytest.raises(errors.DataError, match="--overwrite replaces it"):
+    with pytest.raises(
+        errors.DataError, match="Pass --overwrite to replace it"
+    ):
         reported()
     reported(overwrite=True)
     (output / "report.html").unlink()
-    with pytest.raises(errors.DataError, match="something else than a report"):
+    with pytest.raises(errors.DataError, match="other files than a report"):
         reported(overwrite=True)
 
 
-def test_without_folders_there_is_a_hint(tmp_path):
+def test_a_call_without_folders_shows_an_example(tmp_path):
     with pytest.raises(errors.SettingsError, match="lit-report runs/"):
         gather.gather([], str(tmp_path / "report"))

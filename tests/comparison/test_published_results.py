@@ -1,4 +1,4 @@
-"""What others published, as reports show it."""
+"""Published accuracies are found by data set and student."""
 
 import pytest
 
@@ -32,5 +32,5 @@ def test_a_students_published_accuracies_are_found(
         ("cifar10", "resnet"),
     ],
 )
-def test_of_others_nothing_was_published(dataset, student):
+def test_other_pairs_have_no_published_accuracies(dataset, student):
     assert published_results.of(dataset, student) == {}
