@@ -51,9 +51,9 @@ FLAGS = (
 # The command, but that a worker's own run folder is a given one, and is kept.
 KEEPING = """
 import contextlib, sys, types
-from lit_tf import workers
+from lit_tf.training import multi_worker
 place = sys.argv.pop(1)
-workers.tempfile = types.SimpleNamespace(
+multi_worker.tempfile = types.SimpleNamespace(
     TemporaryDirectory=lambda: contextlib.nullcontext(place)
 )
 from lit_tf.launch import compress
