@@ -66,7 +66,7 @@ FORMS = {
 
 def _form(name):
     family = re.match("[a-z]+", name)[0]
-    return FORMS[models.MODELS[family].STEM]
+    return FORMS[models.MODELS[family].stem_arguments]
 
 
 @pytest.fixture

@@ -140,10 +140,10 @@ def _check_target(target, overwrite):
 
 def _from_checkpoint(path, model):
     arrays = checkpoint_files.read(path)
-    recognized = models.recognized(arrays)
+    recognized = models.architecture_of(arrays)
     torch_weights.assign(
-        models.published(model),
-        models.read(model.name, arrays),
+        models.torch_variables(model),
+        models.used_arrays(model.name, arrays),
         source=str(path),
         target=model.name,
         hint=f" It looks like {recognized}."

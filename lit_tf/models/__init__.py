@@ -1,4 +1,7 @@
-"""Architectures by name. Adding one is a file and a line in `MODELS`."""
+"""Architectures by name.
+
+To add one, write a module with a `Family` and add a line to `MODELS`.
+"""
 
 import inspect
 import re
@@ -9,58 +12,70 @@ import keras
 
 from lit_tf import errors
 from lit_tf.models import resnet, resnext, stargan, vdcnn
+from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
-# A family's module builds its members by depth and lists the names worth
-# knowing; any depth that `build` accepts may be asked for, and any of its
-# variants. It says what of a data set its stem is built from, which depth its
-# paper's deepest has, and knows its members' weights by the names under which
-# they are published, and the endings of those that it has no use for.
-MODELS = {
-    "resnet": resnet,
-    "resnext": resnext,
-    "vdcnn": vdcnn,
-    "stargan": stargan,
+MODELS: dict[str, Family] = {
+    "resnet": resnet.FAMILY,
+    "resnext": resnext.FAMILY,
+    "vdcnn": vdcnn.FAMILY,
+    "stargan": stargan.FAMILY,
 }
 
 
 def names() -> tuple[str, ...]:
-    """Returns the names worth knowing, of all families."""
-    return tuple(name for family in MODELS.values() for name in family.NAMES)
+    """Returns the known names of all families, such as "resnet20"."""
+    return tuple(name for family in MODELS.values() for name in family.names)
 
 
 def get(name: str, **options: int) -> Callable[..., SectionedModel]:
-    """Returns the builder of an architecture, a function of the data's form.
+    """Returns the builder of an architecture.
+
+    ```python
+    from lit_tf import models
+
+    builder = models.get("resnet20", width=8)
+    model = builder(
+        input_shape=(32, 32, 3),
+        classes=10,
+        mean=(125.3, 123.0, 113.9),
+        std=(63.0, 62.1, 66.7),
+    )
+    ```
 
     Args:
-        name: a family and a depth, such as "resnet20", and perhaps variants
-            behind it, such as "vdcnn17_conv_shortcut". A family alone is its
-            paper's deepest.
-        **options: of the family's `build`, such as `width`.
+        name: the name of a family, a depth and variants, such as "resnet20" or
+            "vdcnn17_conv_shortcut". Without a depth, that of the deepest model
+            in the family's paper.
+        **options: arguments of the family's `build`, such as `width`.
+
+    Returns:
+        A function of the form of a dataset: `input_shape`, `classes`, and what
+        the stem needs (`mean` and `std`, `alphabet` or `attributes`). It
+        returns a `SectionedModel` with new weights, and raises `SettingsError`
+        if the data or an option do not fit the family.
 
     Raises:
-        SettingsError: there is no such family, no such depth or no such variant
-            in it, in which case the nearest name is given; or the family has no
-            such option. The builder raises it for data that the family does not
-            read, and for options that cannot be.
+        SettingsError: the family, depth, variant or option does not exist. The
+            message gives the nearest name.
     """
     match = re.fullmatch(r"([a-z]+)(\d*)((?:_[a-z]+)*)", name)
     if match is None or match[1] not in MODELS:
         raise errors.SettingsError(errors.unknown("model", name, names()))
     family = MODELS[match[1]]
-    depth = int(match[2] or family.PAPER)
-    family.check(depth)
+    depth = int(match[2] or family.default_depth)
+    family.check_depth(depth)
     for variant in match[3].split("_")[1:]:
-        if variant not in family.VARIANTS:
-            known = family.VARIANTS or ("none",)
+        if variant not in family.variants:
+            known = family.variants or ("none",)
             raise errors.SettingsError(
                 errors.unknown(f"variant of a {match[1]}", variant, known)
             )
-        options |= family.VARIANTS[variant]
-    known = inspect.signature(family.build).parameters
+        options |= family.variants[variant]
+    arguments = inspect.signature(family.build).parameters
     for option, value in options.items():
         errors.require(
-            option in known,
+            option in arguments,
             f"A {match[1]} has no `{option}`.",
             **{option: value},
         )
@@ -69,9 +84,10 @@ def get(name: str, **options: int) -> Callable[..., SectionedModel]:
     def build(
         *, input_shape: Sequence[int], classes: int, **stem: Any
     ) -> SectionedModel:
-        if stem.keys() != set(family.STEM):
+        if stem.keys() != set(family.stem_arguments):
             raise errors.SettingsError(
-                f"{name} must be given data with {' and '.join(family.STEM)}. "
+                f"{name} needs data with "
+                f"{' and '.join(family.stem_arguments)}. "
                 f"Received: data with {' and '.join(stem)}."
             )
         model = family.build(
@@ -83,25 +99,39 @@ def get(name: str, **options: int) -> Callable[..., SectionedModel]:
     return build
 
 
-def published(
-    model: SectionedModel,
-) -> dict[str, keras.Variable]:
-    """Returns a built model's variables by their published names."""
-    family = re.match("[a-z]+", model.name)[0]
-    return MODELS[family].published(model)
+def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
+    """Returns the variables of a model by their published PyTorch names.
+
+    Args:
+        model: a model that `get` built.
+    """
+    return _family_of(model.name).torch_variables(model)
 
 
-def read(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of published arrays that an architecture has a use for."""
-    unread = MODELS[re.match("[a-z]+", name)[0]].UNREAD
-    return {k: v for k, v in arrays.items() if not k.endswith(unread)}
+def used_arrays(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the published arrays that an architecture has variables for.
+
+    Args:
+        name: the name of an architecture.
+        arrays: arrays by published name.
+    """
+    unused = _family_of(name).unused_in_torch
+    return {k: v for k, v in arrays.items() if not k.endswith(unused)}
 
 
-def recognized(names: Iterable[str]) -> str | None:
-    """Returns the architecture that has these published names, if one has."""
+def architecture_of(names: Iterable[str]) -> str | None:
+    """Returns the architecture that published names belong to, None if unknown.
+
+    Args:
+        names: the names of all arrays in a file of weights.
+    """
     names = set(names)
-    for family, module in MODELS.items():
-        depth = module.recognized(names)
+    for family in MODELS.values():
+        depth = family.depth_from_torch(names)
         if depth is not None:
-            return f"{family}{depth}"
+            return f"{family.name}{depth}"
     return None
+
+
+def _family_of(name):
+    return MODELS[re.match("[a-z]+", name)[0]]

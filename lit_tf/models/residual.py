@@ -1,4 +1,4 @@
-"""What the CIFAR residual networks share: all but their blocks."""
+"""The parts that all CIFAR residual networks share: stem, sections, head."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,28 +7,28 @@ import keras
 from lit_tf import errors, layers
 from lit_tf.sections.sectioned_model import SectionedModel
 
-# (tensor, filters that it puts out, stride, name) → tensor.
+# (tensor, output filters, stride, name) → tensor.
 Block = Callable[[keras.KerasTensor, int, int, str], keras.KerasTensor]
 
 
-def check(depth: int, family: str, word: str) -> None:
+def check_depth(depth: int, family: str, requirement: str) -> None:
     """Raises `SettingsError` unless a depth is 6n + 2, n ≥ 1.
 
     Args:
-        depth: that is asked for.
-        family: such as "resnet".
-        word: what such a depth must be, for the message.
+        depth: the depth to check.
+        family: the name of the family, such as "resnet".
+        requirement: the beginning of the message, which "6n + 2" continues.
     """
     if depth < 8 or (depth - 2) % 6:
-        near = max(8, 6 * round((depth - 2) / 6) + 2)
+        nearest = max(8, 6 * round((depth - 2) / 6) + 2)
         raise errors.SettingsError(
-            f"{word} 6n + 2 (8, 14, 20, …). Received: {family}{depth}. The "
-            f"nearest is {family}{near}."
+            f"{requirement} 6n + 2 (8, 14, 20, …). Received: {family}{depth}. "
+            f"The nearest is {family}{nearest}."
         )
 
 
-def blocks(depth: int) -> int:
-    """Returns how many blocks a section has, n of 6n + 2."""
+def blocks_per_section(depth: int) -> int:
+    """Returns n of a depth 6n + 2: the number of blocks in each section."""
     return (depth - 2) // 6
 
 
@@ -46,20 +46,21 @@ def build(
 ) -> SectionedModel:
     """Builds a network of 3 sections of n blocks each.
 
-    Sections 2 and 3 begin with a block of stride 2. Convolutions start from
-    Kaiming normal (fan-out), the dense layer from uniform ±1/√fan-in.
+    Sections 2 and 3 begin with a block of stride 2. Convolutions are
+    initialised with Kaiming normal (fan-out), the dense layer with uniform
+    ±1/√fan-in.
 
     Args:
-        block: adds a block to a graph.
-        depth: 6n + 2, n ≥ 1.
-        family: with which the model's name begins.
+        block: function that adds a block to a graph.
+        depth: depth of the model, 6n + 2, n ≥ 1.
+        family: name of the family, with which the model's name begins.
         input_shape: (height, width, channels) of a raw image.
-        classes: the number of logits.
-        mean: of each channel, in raw units; the stem normalises with it.
-        std: of each channel, in raw units.
+        classes: number of logits.
+        mean: mean of each channel, in raw units; the stem normalises with it.
+        std: standard deviation of each channel, in raw units.
         width: filters of the stem.
-        filters: of section 1's output; sections 2 and 3 have 2 and 4 times as
-            many at half and a quarter of the resolution.
+        filters: filters of section 1's output; sections 2 and 3 have 2 and 4
+            times as many at half and a quarter of the resolution.
 
     Returns:
         A model, raw images `[batch, height, width, channels]` → float32 logits
@@ -74,7 +75,7 @@ def build(
     sections = []
     for k in range(1, 4):
         start = x = keras.Input(x.shape[1:], name="representation")
-        for j in range(1, blocks(depth) + 1):
+        for j in range(1, blocks_per_section(depth) + 1):
             stride = 2 if k > 1 and j == 1 else 1
             x = block(x, filters * 2 ** (k - 1), stride, f"block_{j}")
         sections.append(keras.Model(start, x, name=f"section_{k}"))
@@ -102,15 +103,23 @@ def convolution(
     stride: int = 1,
     groups: int = 1,
 ) -> keras.KerasTensor:
-    """Adds a convolution without bias, centred on what its stride keeps.
+    """Adds a convolution without bias, padded as in PyTorch.
 
-    With a stride it pads on both sides, as the published weights want it and
-    "same" would not.
+    A strided convolution pads both sides, as the published weights require;
+    "same" pads only the end.
+
+    Args:
+        x: tensor `[batch, height, width, channels]`.
+        filters: number of output channels.
+        size: side of the kernel.
+        name: name of the layer.
+        stride: stride in both directions; 1 by default.
+        groups: number of groups; 1 by default.
     """
     if stride > 1 and size > 1:
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
-    kind = layers.GroupedConv2D if groups > 1 else keras.layers.Conv2D
-    return kind(
+    layer = layers.GroupedConv2D if groups > 1 else keras.layers.Conv2D
+    return layer(
         filters,
         size,
         stride,
@@ -125,5 +134,5 @@ def convolution(
 
 
 def norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Adds a BatchNorm, with the published weights' momentum and epsilon."""
+    """Adds a BatchNorm with the momentum and epsilon of the published code."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)

@@ -8,18 +8,13 @@ import keras
 
 from lit_tf import layers
 from lit_tf.models import residual, torch_weights
+from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
-STEM = ("mean", "std")
-VARIANTS = {}
-PAPER = 110
-UNREAD = ()
-NAMES = tuple(f"resnet{d}" for d in (8, 14, 20, 32, 44, 56, 110, 1202))
 
-
-def check(depth: int) -> None:
+def check_depth(depth: int) -> None:
     """Raises `SettingsError` unless the depth is 6n + 2, n ≥ 1."""
-    residual.check(depth, "resnet", "A ResNet's depth must be")
+    residual.check_depth(depth, "resnet", "A ResNet's depth must be")
 
 
 def build(
@@ -33,17 +28,18 @@ def build(
 ) -> SectionedModel:
     """Builds a ResNet of 3 sections of n basic blocks each.
 
-    The depth counts convolutions and the dense layer. Every shortcut is option
-    A, without weights. Stride-2 convolutions pad one pixel on both sides, as in
-    the published weights, not as "same" would. Convolutions start from Kaiming
-    normal (fan-out), the dense layer from uniform ±1/√fan-in.
+    The depth counts convolutions and the dense layer. Shortcuts are option A of
+    the paper, without weights. Convolutions of stride 2 pad one pixel on both
+    sides, as in the published code; "same" would pad one side. Convolutions are
+    initialised with Kaiming normal (fan-out), the dense layer with uniform
+    ±1/√fan-in.
 
     Args:
-        depth: 6n + 2, n ≥ 1.
+        depth: depth of the model, 6n + 2, n ≥ 1.
         input_shape: (height, width, channels) of a raw image.
-        classes: the number of logits.
-        mean: of each channel, in raw units; the stem normalises with it.
-        std: of each channel, in raw units.
+        classes: number of logits.
+        mean: mean of each channel, in raw units; the stem normalises with it.
+        std: standard deviation of each channel, in raw units.
         width: filters of section 1; sections 2 and 3 have 2 and 4 times as many
             at half and a quarter of the resolution.
 
@@ -54,7 +50,7 @@ def build(
     Raises:
         SettingsError: the depth is not 6n + 2.
     """
-    check(depth)
+    check_depth(depth)
     return residual.build(
         _block,
         depth,
@@ -68,29 +64,29 @@ def build(
     )
 
 
-def published(model: SectionedModel) -> dict[str, keras.Variable]:
-    """Returns a ResNet's variables by the names of the published PyTorch code.
+def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
+    """Returns the variables of a ResNet by their published PyTorch names.
 
-    They are `conv1`, `bn1`, `layerK.J.conv1`, `layerK.J.bn1`, `layerK.J.conv2`,
-    `layerK.J.bn2` (section K counts from 1, block J from 0) and `linear`.
+    The names are `conv1`, `bn1`, `layerK.J.conv1`, `layerK.J.bn1`,
+    `layerK.J.conv2`, `layerK.J.bn2` (section K counts from 1, block J from 0)
+    and `linear`.
     """
-    found = {
+    named = {
         "conv1": model.stem.get_layer("conv"),
         "bn1": model.stem.get_layer("norm"),
     }
     for k, section in enumerate(model.sections, 1):
-        for j in range(residual.blocks(model.depth)):
+        for j in range(residual.blocks_per_section(model.depth)):
             for i in (1, 2):
-                ours, theirs = f"block_{j + 1}", f"layer{k}.{j}"
-                for kind, name in (("conv", "conv"), ("bn", "norm")):
-                    layer = section.get_layer(f"{ours}_{name}_{i}")
-                    found[f"{theirs}.{kind}{i}"] = layer
-    found["linear"] = model.head.get_layer("dense")
-    return torch_weights.named(found)
+                for torch_name, name in (("conv", "conv"), ("bn", "norm")):
+                    layer = section.get_layer(f"block_{j + 1}_{name}_{i}")
+                    named[f"layer{k}.{j}.{torch_name}{i}"] = layer
+    named["linear"] = model.head.get_layer("dense")
+    return torch_weights.named(named)
 
 
-def recognized(names: AbstractSet[str]) -> int | None:
-    """Returns the depth that published names tell, None if of no ResNet."""
+def depth_from_torch(names: AbstractSet[str]) -> int | None:
+    """Returns the depth of the ResNet with these published names, or None."""
     blocks = {
         tuple(map(int, match.groups()))
         for name in names
@@ -115,3 +111,15 @@ def _block(x, filters, stride, name):
     x = residual.norm(x, f"{name}_norm_2")
     x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu_2")(x)
+
+
+FAMILY = Family(
+    name="resnet",
+    build=build,
+    check_depth=check_depth,
+    depths=(8, 14, 20, 32, 44, 56, 110, 1202),
+    default_depth=110,
+    stem_arguments=("mean", "std"),
+    torch_variables=torch_variables,
+    depth_from_torch=depth_from_torch,
+)

@@ -1,9 +1,10 @@
-"""The CIFAR ResNeXts (Xie et al., 2017), named after ResNets of as many blocks.
+"""The CIFAR ResNeXts (Xie et al., 2017), by the depth of the similar ResNet.
 
-A ResNet of 6n + 2 layers has n blocks a section, of two convolutions each. So
-has the ResNeXt of that name here, but of three: its longest chain is 9n + 2
-layers. LIT's paper calls its ResNeXts 20, 32, 44, 56 and 110, and none but 20
-and 56 could be a 9n + 2.
+A ResNet of 6n + 2 layers has n blocks in each section, with two convolutions in
+each block. The ResNeXt of the same name has as many blocks, with three
+convolutions in each: its longest chain is 9n + 2 layers. The LIT paper names
+its ResNeXts 20, 32, 44, 56 and 110; of these only 20 and 56 are of the form
+9n + 2.
 """
 
 import functools
@@ -15,14 +16,10 @@ import keras
 
 from lit_tf import errors
 from lit_tf.models import residual, torch_weights
+from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
-STEM = ("mean", "std")
-VARIANTS = {}
-PAPER = 110
-UNREAD = ()
-NAMES = tuple(f"resnext{d}" for d in (8, 14, 20, 32, 44, 56, 110))
-# Published name of a block's layer → ours.
+# Published name of a layer in a block → the name in our block.
 _LAYERS = {
     "conv_reduce": "reduce",
     "bn_reduce": "reduce_norm",
@@ -37,12 +34,13 @@ _SHORTCUT = {
 }
 
 
-def check(depth: int) -> None:
-    """Raises `SettingsError` unless the name's depth is 6n + 2, n ≥ 1."""
-    residual.check(
+def check_depth(depth: int) -> None:
+    """Raises `SettingsError` unless the depth in the name is 6n + 2, n ≥ 1."""
+    residual.check_depth(
         depth,
         "resnext",
-        "A ResNeXt is named after the ResNet of as many blocks, of depth",
+        "A ResNeXt has the name of the ResNet with as many blocks, whose depth "
+        "is",
     )
 
 
@@ -58,16 +56,18 @@ def build(
 ) -> SectionedModel:
     """Builds a ResNeXt of 3 sections of n bottleneck blocks each.
 
-    A block reduces to half its output's channels (1×1), convolves these in
-    groups (3×3; with stride 2 where sections 2 and 3 begin) and expands (1×1),
-    with BatchNorm after each and a ReLU after the first two and after the sum.
-    That is the 8×4d of the ResNeXt paper's template, whose 32×4d reduces to
-    half too. Where the shape changes, the shortcut is a 1×1 convolution with
-    BatchNorm (option B), as in that paper and its published code.
+    A block consists of a 1×1 convolution to half the output channels, a grouped
+    3×3 convolution (of stride 2 at the beginning of sections 2 and 3) and a 1×1
+    convolution to the output channels. BatchNorm follows each convolution, a
+    ReLU the first two and the sum. This is 8×4d in the template of the ResNeXt
+    paper, where 32×4d also reduces to half. Where the shape changes, the
+    shortcut is a 1×1 convolution with BatchNorm (option B), as in that paper
+    and its published code.
 
-    LIT's paper gives neither width nor cardinality. With these a ResNeXt costs
-    about what the ResNet of its name does, and has as narrow a base. Trained
-    parameters for 10 classes, and the longest chain of layers:
+    The LIT paper states neither width nor cardinality. With the defaults here,
+    a ResNeXt costs about as much as the ResNet of the same name, and its stem
+    is as narrow. Trained parameters for 10 classes, and the longest chain of
+    layers:
 
     | resnext | 20 | 32 | 44 | 56 | 110 |
     |---|---|---|---|---|---|
@@ -75,28 +75,30 @@ def build(
     | MFLOPs of a 32×32 image | 113 | 178 | 242 | 307 | 597 |
     | layers | 29 | 47 | 65 | 83 | 164 |
 
-    Convolutions start from Kaiming normal (fan-out, of a group), the dense
-    layer from uniform ±1/√fan-in.
+    Convolutions are initialised with Kaiming normal (fan-out of a group), the
+    dense layer with uniform ±1/√fan-in.
 
     Args:
-        depth: the name's, 6n + 2, n ≥ 1; what the model states.
+        depth: depth in the name, 6n + 2, n ≥ 1; also the depth that the model
+            states.
         input_shape: (height, width, channels) of a raw image.
-        classes: the number of logits.
-        mean: of each channel, in raw units; the stem normalises with it.
-        std: of each channel, in raw units.
-        width: filters of the stem. A block of section 1 puts out 4 times as
-            many, and twice as many are convolved in groups; sections 2 and 3
-            double both at half and a quarter of the resolution.
-        cardinality: groups of each 3×3 convolution.
+        classes: number of logits.
+        mean: mean of each channel, in raw units; the stem normalises with it.
+        std: standard deviation of each channel, in raw units.
+        width: filters of the stem. In section 1 the grouped convolutions have
+            2 × `width` filters and the blocks' outputs 4 × `width`; sections 2
+            and 3 double both at half and a quarter of the resolution.
+        cardinality: number of groups of each 3×3 convolution.
 
     Returns:
         A model, raw images `[batch, height, width, channels]` → float32 logits
         `[batch, classes]`.
 
     Raises:
-        SettingsError: the depth is not 6n + 2, or groups would be uneven.
+        SettingsError: the depth is not 6n + 2, or `cardinality` does not divide
+            2 × `width`.
     """
-    check(depth)
+    check_depth(depth)
     errors.require(
         2 * width % cardinality == 0,
         "`cardinality` must divide the filters of a ResNeXt's grouped "
@@ -117,31 +119,33 @@ def build(
     )
 
 
-def published(model: SectionedModel) -> dict[str, keras.Variable]:
-    """Returns a ResNeXt's variables by the names of the usual PyTorch code.
+def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
+    """Returns the variables of a ResNeXt by their published PyTorch names.
 
-    They are `conv_1_3x3`, `bn_1`, `stage_K.stage_K_bottleneck_J.conv_reduce`,
-    `….bn_reduce`, `….conv_conv`, `….bn`, `….conv_expand`, `….bn_expand`,
-    `….shortcut.shortcut_conv`, `….shortcut.shortcut_bn` (section K counts from
-    1, block J from 0) and `classifier`: those of prlz77/ResNeXt.pytorch, which
-    bearpaw/pytorch-classification took over.
+    The names are `conv_1_3x3`, `bn_1`,
+    `stage_K.stage_K_bottleneck_J.conv_reduce`, `….bn_reduce`, `….conv_conv`,
+    `….bn`, `….conv_expand`, `….bn_expand`, `….shortcut.shortcut_conv`,
+    `….shortcut.shortcut_bn` (section K counts from 1, block J from 0) and
+    `classifier`, as in prlz77/ResNeXt.pytorch and in
+    bearpaw/pytorch-classification.
     """
-    found = {
+    named = {
         "conv_1_3x3": model.stem.get_layer("conv"),
         "bn_1": model.stem.get_layer("norm"),
     }
     for k, section in enumerate(model.sections, 1):
-        for j in range(residual.blocks(model.depth)):
+        for j in range(residual.blocks_per_section(model.depth)):
+            prefix = f"stage_{k}.stage_{k}_bottleneck_{j}"
             names = _LAYERS if j else _LAYERS | _SHORTCUT
-            for theirs, ours in names.items():
-                layer = section.get_layer(f"block_{j + 1}_{ours}")
-                found[f"stage_{k}.stage_{k}_bottleneck_{j}.{theirs}"] = layer
-    found["classifier"] = model.head.get_layer("dense")
-    return torch_weights.named(found)
+            for torch_name, name in names.items():
+                layer = section.get_layer(f"block_{j + 1}_{name}")
+                named[f"{prefix}.{torch_name}"] = layer
+    named["classifier"] = model.head.get_layer("dense")
+    return torch_weights.named(named)
 
 
-def recognized(names: AbstractSet[str]) -> int | None:
-    """Returns the depth that published names tell, None if of no ResNeXt."""
+def depth_from_torch(names: AbstractSet[str]) -> int | None:
+    """Returns the depth of the ResNeXt with these published names, or None."""
     pattern = r"stage_(\d+)\.stage_\1_bottleneck_(\d+)\.conv_conv\.weight$"
     blocks = {
         tuple(map(int, match.groups()))
@@ -156,8 +160,8 @@ def recognized(names: AbstractSet[str]) -> int | None:
 
 
 def _block(cardinality, x, filters, stride, name):
-    def normalized(x, filters, size, layer, *how):
-        x = residual.convolution(x, filters, size, f"{name}_{layer}", *how)
+    def normalized(x, filters, size, layer, *settings):
+        x = residual.convolution(x, filters, size, f"{name}_{layer}", *settings)
         norm = "norm" if layer == "conv" else f"{layer}_norm"
         return residual.norm(x, f"{name}_{norm}")
 
@@ -171,3 +175,15 @@ def _block(cardinality, x, filters, stride, name):
     x = normalized(x, filters, 1, "expand")
     x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu_3")(x)
+
+
+FAMILY = Family(
+    name="resnext",
+    build=build,
+    check_depth=check_depth,
+    depths=(8, 14, 20, 32, 44, 56, 110),
+    default_depth=110,
+    stem_arguments=("mean", "std"),
+    torch_variables=torch_variables,
+    depth_from_torch=depth_from_torch,
+)

@@ -1,4 +1,4 @@
-"""StarGAN (Choi et al., 2018): a generator, and the discriminator it fools."""
+"""StarGAN (Choi et al., 2018): the generator and its discriminator."""
 
 import re
 from collections.abc import Sequence
@@ -8,24 +8,19 @@ import keras
 
 from lit_tf import errors, layers
 from lit_tf.models import torch_weights
+from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
-STEM = ("attributes",)
-VARIANTS = {}
-NAMES = ("stargan10", "stargan18")
-PAPER = 18
-# Its norms go by the image's own statistics; published files hold others too.
-UNREAD = ("running_mean", "running_var")
 _ENDS = 6  # Convolutions of stem and head.
 
 
-def check(depth: int) -> None:
+def check_depth(depth: int) -> None:
     """Raises `SettingsError` unless the depth is 6 + 2n, n ≥ 1 blocks."""
     if depth < _ENDS + 2 or depth % 2:
-        near = max(_ENDS + 2, depth + depth % 2)
+        nearest = max(_ENDS + 2, depth + depth % 2)
         raise errors.SettingsError(
             "A StarGAN generator's depth must be 6 + 2n (8, 10, 12, …). "
-            f"Received: stargan{depth}. The nearest is stargan{near}."
+            f"Received: stargan{depth}. The nearest is stargan{nearest}."
         )
 
 
@@ -37,19 +32,21 @@ def build(
     attributes: Sequence[str],
     width: int = 64,
 ) -> SectionedModel:
-    """Builds a generator whose one section is the bottleneck of n blocks.
+    """Builds a generator with one section, the bottleneck of n residual blocks.
 
-    The depth counts convolutions: three that halve the image twice, two a
-    residual block, three that bring it back. Each but the last is followed by
-    instance normalisation (of the image's own statistics, also in inference)
-    and, but for the second of a block, by a ReLU. Kernels start from uniform
-    ±1/√fan-in, as PyTorch's do.
+    The depth counts convolutions: three of the stem, which halve the image
+    twice, two of each residual block, and three of the head, which double it
+    twice. Each convolution except the last is followed by instance
+    normalisation, with the statistics of the image itself also at inference.
+    A ReLU follows, except after the second convolution of a block. Kernels are
+    initialised with uniform ±1/√fan-in, as in PyTorch.
 
     Args:
-        depth: 6 + 2n, n ≥ 1.
-        input_shape: (height, width, 3) of an image; both divide by 4.
-        classes: the number of attributes.
-        attributes: their names, in order.
+        depth: depth of the model, 6 + 2n, n ≥ 1.
+        input_shape: (height, width, 3) of an image; height and width are
+            multiples of 4.
+        classes: number of attributes.
+        attributes: names of the attributes, in order.
         width: filters of the first convolution; the bottleneck has 4 times as
             many at a quarter of the resolution.
 
@@ -59,13 +56,14 @@ def build(
         images of the same shape in [−1, 1], float32.
 
     Raises:
-        SettingsError: the depth is not 6 + 2n, or the image has another size.
+        SettingsError: the depth is not 6 + 2n, or a side of the image is not a
+            multiple of 4.
     """
-    check(depth)
+    check_depth(depth)
     height, across, channels = input_shape
     errors.require(
         height % 4 == 0 == across % 4,
-        "A StarGAN's images must have sides that divide by 4.",
+        "The sides of a StarGAN's images must be multiples of 4.",
         input_shape=tuple(input_shape),
     )
     image = keras.Input(input_shape, name="image")
@@ -99,17 +97,18 @@ def discriminator(
     width: int = 64,
     depth: int = 6,
 ) -> keras.Model:
-    """Builds the discriminator: is each patch real, and which attributes?
+    """Builds the discriminator, which rates patches and predicts attributes.
 
-    A PatchGAN without normalisation, which the gradient penalty would not go
-    with. It computes in float32 under any policy: its gradient's gradient has
-    no room in half precision.
+    It is a PatchGAN without normalisation, because the gradient penalty needs
+    examples that do not depend on each other. It computes in float32 under any
+    policy: the gradient of its gradient would overflow in half precision.
 
     Args:
-        input_shape: (height, width, 3) of an image; both divide by 2^depth.
-        classes: the number of attributes.
+        input_shape: (height, width, 3) of an image; height and width are
+            multiples of 2^depth.
+        classes: number of attributes.
         width: filters of the first convolution; each later one doubles them.
-        depth: convolutions that halve the image.
+        depth: number of convolutions that halve the image.
 
     Returns:
         A model, images in [−1, 1] `[batch, height, width, channels]` →
@@ -117,13 +116,13 @@ def discriminator(
         patch is real; logits of the attributes `[batch, attributes]`].
 
     Raises:
-        SettingsError: the image has another size.
+        SettingsError: a side of the image is not a multiple of 2^depth.
     """
     height, across, _ = input_shape
     errors.require(
         height % 2**depth == 0 == across % 2**depth,
-        f"`discriminator_depth` must halve the image as often as it says. An "
-        f"image of {height}×{across} divides at most "
+        "`discriminator_depth` is the number of times that the discriminator "
+        f"halves an image. An image of {height}×{across} can be halved at most "
         f"{_halvings(height, across)} times.",
         discriminator_depth=depth,
     )
@@ -148,37 +147,35 @@ def discriminator(
     return keras.Model(image, [sources, logits], name="discriminator")
 
 
-def published(model: SectionedModel) -> dict[str, keras.Variable]:
-    """Returns a generator's variables by the names of the published code.
+def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
+    """Returns the variables of a generator by their published PyTorch names.
 
-    They are `downsampling_layers.0`, `.1` (its norm), `.3`, `.4`, `.6`, `.7`;
-    `bottleneck_section1.J.main.0`, `.1`, `.3`, `.4` (block J counts from 0);
-    and `upsampling_layers.0`, `.1`, `.3`, `.4`, `.6`.
+    The names are `downsampling_layers.0`, `.1` (its norm), `.3`, `.4`, `.6`,
+    `.7`; `bottleneck_section1.J.main.0`, `.1`, `.3`, `.4` (block J counts from
+    0); and `upsampling_layers.0`, `.1`, `.3`, `.4`, `.6`.
     """
-    found = {}
-    for part, theirs in (
+    named = {}
+    for part, prefix in (
         (model.stem, "downsampling_layers"),
         (model.head, "upsampling_layers"),
     ):
         for i in (1, 2, 3):
-            found[f"{theirs}.{3 * (i - 1)}"] = part.get_layer(f"conv_{i}")
+            named[f"{prefix}.{3 * (i - 1)}"] = part.get_layer(f"conv_{i}")
             if i < 3 or part is model.stem:
-                found[f"{theirs}.{3 * i - 2}"] = part.get_layer(f"norm_{i}")
+                named[f"{prefix}.{3 * i - 2}"] = part.get_layer(f"norm_{i}")
     (section,) = model.sections
     for j in range((model.depth - _ENDS) // 2):
-        for i in (1, 2):
-            ours = f"block_{j + 1}"
-            theirs = f"bottleneck_section1.{j}.main"
-            place = 3 * (i - 1)
-            found[f"{theirs}.{place}"] = section.get_layer(f"{ours}_conv_{i}")
-            found[f"{theirs}.{place + 1}"] = section.get_layer(
-                f"{ours}_norm_{i}"
-            )
-    return torch_weights.named(found)
+        block, prefix = f"block_{j + 1}", f"bottleneck_section1.{j}.main"
+        for i, number in ((1, 0), (2, 3)):
+            conv = section.get_layer(f"{block}_conv_{i}")
+            norm = section.get_layer(f"{block}_norm_{i}")
+            named[f"{prefix}.{number}"] = conv
+            named[f"{prefix}.{number + 1}"] = norm
+    return torch_weights.named(named)
 
 
-def recognized(names: AbstractSet[str]) -> int | None:
-    """Returns the depth that published names tell, None if of no generator."""
+def depth_from_torch(names: AbstractSet[str]) -> int | None:
+    """Returns the depth of the generator with these names, or None."""
     blocks = {
         int(match[1])
         for name in names
@@ -195,7 +192,7 @@ def recognized(names: AbstractSet[str]) -> int | None:
 
 
 def _halvings(*sides):
-    """Returns how often all sides divide by 2."""
+    """Returns how often all sides can be halved."""
     return min((side & -side).bit_length() - 1 for side in sides)
 
 
@@ -207,7 +204,7 @@ def _block(x, name):
 
 
 def _conv(x, filters, size, stride, name, *, bias=False, dtype=None):
-    # At sides that divide by the stride "same" pads as the published code does.
+    # If the stride divides the sides, "same" pads as the published code does.
     return keras.layers.Conv2D(
         filters,
         size,
@@ -244,3 +241,17 @@ def _normalized(x, name):
 
 def _uniform():
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+FAMILY = Family(
+    name="stargan",
+    build=build,
+    check_depth=check_depth,
+    depths=(10, 18),
+    default_depth=18,
+    stem_arguments=("attributes",),
+    torch_variables=torch_variables,
+    depth_from_torch=depth_from_torch,
+    # Instance normalisation does not use the moving statistics in these files.
+    unused_in_torch=("running_mean", "running_var"),
+)

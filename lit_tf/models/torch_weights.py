@@ -1,8 +1,8 @@
-"""Arrays under published names → the variables of a model, all or none.
+"""PyTorch weights: names, layouts and assignment to a model's variables.
 
-The published weights are PyTorch's: convolutions are OIHW (OIL for texts, IOHW
-transposed), dense kernels [out, in]. Ours are HWIO (LIO, HWOI) and [in, out]:
-the first two axes, swapped, at the end. Embeddings are the same in both.
+PyTorch's kernels are OIHW (OIL for texts, IOHW if transposed), those of dense
+layers [out, in]. Keras's are HWIO (LIO, HWOI) and [in, out]: the first two axes
+are swapped and moved to the end. Embeddings have the same layout in both.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import numpy as np
 
 from lit_tf import errors
 
-# Our name of a layer's variable → PyTorch's.
+# Name of a variable in Keras → in PyTorch.
 _PARTS = {
     "kernel": "weight",
     "bias": "bias",
@@ -22,16 +22,16 @@ _PARTS = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-_LISTED = 4
+_LISTED = 4  # Names in a message, at most.
 
 
 def named(
     layers: Mapping[str, keras.layers.Layer],
 ) -> dict[str, keras.Variable]:
-    """Returns the variables of layers by the names that PyTorch gives them.
+    """Returns the variables of layers by their names in PyTorch.
 
     Args:
-        layers: by the published name of the module that each stands for.
+        layers: layers by the name of the corresponding PyTorch module.
     """
     return {
         f"{name}.{_PARTS[variable.name]}": variable
@@ -41,14 +41,14 @@ def named(
 
 
 def from_torch(array: np.ndarray, variable: keras.Variable) -> np.ndarray:
-    """Returns an array of PyTorch's layout in that of our variable."""
+    """Returns an array of PyTorch's layout in the layout of a variable."""
     if variable.name != "kernel":
         return array
     return array.transpose(*range(2, array.ndim), 1, 0)
 
 
 def to_torch(variable: keras.Variable) -> np.ndarray:
-    """Returns a variable's value in PyTorch's layout."""
+    """Returns the value of a variable in PyTorch's layout."""
     array = keras.ops.convert_to_numpy(variable)
     if variable.name != "kernel":
         return array
@@ -63,18 +63,20 @@ def assign(
     target: str,
     hint: str = "",
 ) -> None:
-    """Gives every variable the array of its name, or none of them any.
+    """Assigns to every variable the array of its name.
+
+    If one array does not fit, none is assigned.
 
     Args:
-        variables: by published name.
-        arrays: by the same names, in PyTorch's layout.
-        source: what the arrays come from, for the message.
-        target: what the variables belong to, likewise.
-        hint: a last sentence for it.
+        variables: variables by published name.
+        arrays: arrays by published name, in PyTorch's layout.
+        source: the origin of the arrays, for the message.
+        target: the model of the variables, for the message.
+        hint: a last sentence for the message; none by default.
 
     Raises:
         DataError: names are missing or unexpected, shapes differ or values are
-            not finite; each of these names a few.
+            not finite. The message lists some names of each kind.
     """
     misfits = {
         "missing": [name for name in variables if name not in arrays],

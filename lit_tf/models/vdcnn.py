@@ -1,4 +1,4 @@
-"""The very deep CNNs for texts (Conneau et al., 2017), read by characters."""
+"""The very deep CNNs on the characters of texts (Conneau et al., 2017)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,36 +8,27 @@ import keras
 
 from lit_tf import errors, layers
 from lit_tf.models import torch_weights
+from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
-STEM = ("alphabet",)
-# Blocks of each section, by depth: two convolutions a block, one in the stem.
+# Depth → blocks of each section. A block has two convolutions, the stem one.
 _BLOCKS = {
     9: (1, 1, 1, 1),
     17: (2, 2, 2, 2),
     29: (5, 5, 2, 2),
     49: (8, 8, 5, 3),
 }
-_POOLS = ("maxpool", "conv", "kmaxpool")
-# What may follow the depth in a name → arguments of `build`.
-VARIANTS = {
-    "conv": {"downsampling": "conv"},
-    "kmaxpool": {"downsampling": "kmaxpool"},
-    "shortcut": {"shortcut": True},
-}
-PAPER = 29
-UNREAD = ()
-NAMES = tuple(f"vdcnn{depth}" for depth in _BLOCKS)
+_DOWNSAMPLINGS = ("maxpool", "conv", "kmaxpool")
 
 
-def check(depth: int) -> None:
-    """Raises `SettingsError` unless there is a VDCNN of that depth."""
+def check_depth(depth: int) -> None:
+    """Raises `SettingsError` unless the paper has a VDCNN of this depth."""
     if depth not in _BLOCKS:
-        near = min(_BLOCKS, key=lambda known: abs(known - depth))
+        nearest = min(_BLOCKS, key=lambda known: abs(known - depth))
         raise errors.SettingsError(
             "A VDCNN's depth must be one of "
             f"{', '.join(map(str, _BLOCKS))}. Received: vdcnn{depth}. The "
-            f"nearest is vdcnn{near}."
+            f"nearest is vdcnn{nearest}."
         )
 
 
@@ -58,54 +49,54 @@ def build(
 ) -> SectionedModel:
     """Builds a VDCNN of 4 sections of convolutional blocks.
 
-    The depth counts convolutions along the text. Where a section begins with
-    more filters than there were, the text is halved, by one of three ways that
-    the paper tries: max-pooling over 3, a first convolution of stride 2, or
-    k-max pooling to half the length. All pad one character on both sides, as
-    the published weights want it. A shortcut is option A of the ResNets: it
-    subsamples, pads channels with zeros, and has no weights.
+    The depth counts convolutions along the text. Sections 2 to 4 begin by
+    halving the text, in one of the three ways of the paper: max-pooling over 3
+    characters, a first convolution of stride 2, or k-max pooling to half the
+    length. Convolutions and max-pooling pad one character on both sides, as in
+    the published code. A shortcut is option A of the ResNets: it subsamples,
+    pads channels with zeros and has no weights.
 
-    Embeddings start from a normal distribution, convolutions from Kaiming
-    normal (fan-in), dense kernels from uniform ±1/√fan-in.
+    Embeddings are initialised with a normal distribution, convolutions with
+    Kaiming normal (fan-in), dense kernels with uniform ±1/√fan-in.
 
     Args:
-        depth: 9, 17, 29 or 49; another where `blocks` say so.
+        depth: depth of the model: 9, 17, 29 or 49, or any if `blocks` is given.
         input_shape: (length,) of an encoded text.
-        classes: the number of logits.
-        alphabet: the characters that have a code of their own.
+        classes: number of logits.
+        alphabet: characters that have codes of their own.
         downsampling: "maxpool", "conv" or "kmaxpool".
-        shortcut: whether a block adds its input to its output.
-        blocks: of each section, if not those of the depth.
+        shortcut: whether each block adds its input to its output.
+        blocks: number of blocks of each section; by default that of the depth.
         width: filters of the stem and section 1; each later section has twice
             as many.
-        filters: of each section, if they are others.
-        embedding: numbers that a character becomes.
+        filters: filters of each section; by default from `width`.
+        embedding: size of the embedding of a character.
         hidden: units of the two dense layers before the last.
-        k: places that each channel keeps for the dense layers.
+        k: values of each channel that the k-max pooling of the head keeps.
 
     Returns:
         A model, codes `[batch, length]` → float32 logits `[batch, classes]`.
 
     Raises:
-        SettingsError: there is no such depth or way to down-sample, or a text
-            is too short.
+        SettingsError: the depth or the downsampling is unknown, or the texts
+            are too short.
     """
     if not blocks:
-        check(depth)
+        check_depth(depth)
         blocks = _BLOCKS[depth]
     filters = filters or [width * 2**i for i in range(len(blocks))]
     errors.require(
-        downsampling in _POOLS,
-        f"`downsampling` must be one of {', '.join(_POOLS)}.",
+        downsampling in _DOWNSAMPLINGS,
+        f"`downsampling` must be one of {', '.join(_DOWNSAMPLINGS)}.",
         downsampling=downsampling,
     )
     (length,) = input_shape
-    # Each halving rounds up.
-    least = (k - 1) * 2 ** (len(blocks) - 1) + 1
+    # The shortest text that leaves k values; each halving rounds up.
+    shortest = (k - 1) * 2 ** (len(blocks) - 1) + 1
     errors.require(
-        length >= least,
-        f"`text_length` must be ≥ {least} for a VDCNN, which halves a text "
-        f"{len(blocks) - 1} times and then keeps {k} places.",
+        length >= shortest,
+        f"`text_length` must be ≥ {shortest} for this VDCNN, which halves a "
+        f"text {len(blocks) - 1} times and then keeps {k} values per channel.",
         text_length=length,
     )
     codes = keras.Input(input_shape, dtype="int32", name="codes")
@@ -125,13 +116,13 @@ def build(
             previous.output_shape[1:], name="representation"
         )
         for j in range(size):
-            how = downsampling if number and not j else ""
-            x = _block(x, width, how, shortcut, f"block_{j + 1}")
+            halving = downsampling if number and not j else ""
+            x = _block(x, width, halving, shortcut, f"block_{j + 1}")
         sections.append(keras.Model(start, x, name=f"section_{number + 1}"))
 
     start = keras.Input(sections[-1].output_shape[1:], name="representation")
     x = layers.KMaxPool(k, name="k_max")(start)
-    # The published dense kernel reads channel after channel.
+    # The published dense kernel expects one channel after another.
     x = keras.layers.Permute((2, 1), name="by_channel")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     for i in (1, 2):
@@ -143,14 +134,14 @@ def build(
     )
 
 
-def published(model: SectionedModel) -> dict[str, keras.Variable]:
-    """Returns a VDCNN's variables by the names of the published PyTorch code.
+def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
+    """Returns the variables of a VDCNN by their published PyTorch names.
 
-    They are `character_embedding`, `conv1`, `sections.section_K.block_J.conv1`,
-    `….bn1`, `….conv2`, `….bn2` (section and block count from 0), and `fc1`,
-    `fc2`, `fc3`.
+    The names are `character_embedding`, `conv1`,
+    `sections.section_K.block_J.conv1`, `….bn1`, `….conv2`, `….bn2` (section and
+    block count from 0), and `fc1`, `fc2`, `fc3`.
     """
-    found = {
+    named = {
         "character_embedding": model.stem.get_layer("embedding"),
         "conv1": model.stem.get_layer("conv"),
     }
@@ -158,28 +149,32 @@ def published(model: SectionedModel) -> dict[str, keras.Variable]:
         names = {layer.name for layer in section.layers}
         j = 0
         while f"block_{j + 1}_conv_1" in names:
+            prefix = f"sections.section_{k}.block_{j}"
             for i in (1, 2):
-                ours = f"block_{j + 1}"
-                theirs = f"sections.section_{k}.block_{j}"
-                for kind, name in (("conv", "conv"), ("bn", "norm")):
-                    layer = section.get_layer(f"{ours}_{name}_{i}")
-                    found[f"{theirs}.{kind}{i}"] = layer
+                for torch_name, name in (("conv", "conv"), ("bn", "norm")):
+                    layer = section.get_layer(f"block_{j + 1}_{name}_{i}")
+                    named[f"{prefix}.{torch_name}{i}"] = layer
             j += 1
     for i in (1, 2, 3):
-        found[f"fc{i}"] = model.head.get_layer(f"dense_{i}")
-    return torch_weights.named(found)
+        named[f"fc{i}"] = model.head.get_layer(f"dense_{i}")
+    return torch_weights.named(named)
 
 
-def recognized(names: AbstractSet[str]) -> int | None:
-    """Returns the depth that published names tell, None if of no VDCNN."""
-    found = blocks(names)
-    return next((d for d, known in _BLOCKS.items() if known == found), None)
+def depth_from_torch(names: AbstractSet[str]) -> int | None:
+    """Returns the depth of the VDCNN with these published names, or None."""
+    blocks = blocks_from_torch(names)
+    return next((d for d, known in _BLOCKS.items() if known == blocks), None)
 
 
-def blocks(names: Iterable[str]) -> tuple[int, ...]:
-    """Returns the blocks of each section that published names tell.
+def blocks_from_torch(names: Iterable[str]) -> tuple[int, ...]:
+    """Returns the number of blocks in each section, from published names.
 
-    () where they are not those of a VDCNN, of whatever depth.
+    Args:
+        names: names of the arrays in a file of weights.
+
+    Returns:
+        One number for each section, of a VDCNN of any depth; () if the names
+        are not those of a VDCNN.
     """
     names = set(names)
     pattern = r"sections\.section_(\d+)\.block_(\d+)\.conv1\.weight"
@@ -192,9 +187,9 @@ def blocks(names: Iterable[str]) -> tuple[int, ...]:
 
 
 def _block(x, filters, downsampling, shortcut, name):
-    entered = x
+    residual = x
     if downsampling == "maxpool":
-        # What a block is given is no less than 0, so that zeros win nothing.
+        # The input comes from a ReLU, so zeros do not change a maximum.
         x = keras.layers.ZeroPadding1D(1, name=f"{name}_pool_pad")(x)
         x = keras.layers.MaxPooling1D(3, 2, name=f"{name}_pool")(x)
     elif downsampling == "kmaxpool":
@@ -205,11 +200,11 @@ def _block(x, filters, downsampling, shortcut, name):
     x = _conv(x, filters, 1, f"{name}_conv_2")
     x = _norm(x, f"{name}_norm_2")
     if shortcut:
-        if downsampling or entered.shape[-1] != filters:
-            entered = layers.PadShortcut(
+        if downsampling or residual.shape[-1] != filters:
+            residual = layers.PadShortcut(
                 filters, 2 if downsampling else 1, name=f"{name}_shortcut"
-            )(entered)
-        x = keras.layers.Add(name=f"{name}_add")([x, entered])
+            )(residual)
+        x = keras.layers.Add(name=f"{name}_add")([x, residual])
     return keras.layers.ReLU(name=f"{name}_relu_2")(x)
 
 
@@ -242,3 +237,20 @@ def _dense(x, units, name, activation=None):
         ),
         name=name,
     )(x)
+
+
+FAMILY = Family(
+    name="vdcnn",
+    build=build,
+    check_depth=check_depth,
+    depths=tuple(_BLOCKS),
+    default_depth=29,
+    stem_arguments=("alphabet",),
+    torch_variables=torch_variables,
+    depth_from_torch=depth_from_torch,
+    variants={
+        "conv": {"downsampling": "conv"},
+        "kmaxpool": {"downsampling": "kmaxpool"},
+        "shortcut": {"shortcut": True},
+    },
+)

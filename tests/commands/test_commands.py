@@ -163,7 +163,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("place")
     model = models.get("resnet8")(**data.DATASETS["digits"].form())
     model.save(root / "t.keras")
-    variables = models.published(model).items()
+    variables = models.torch_variables(model).items()
     np.savez(
         root / "w.npz", **{k: torch_weights.to_torch(v) for k, v in variables}
     )

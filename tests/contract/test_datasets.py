@@ -192,11 +192,11 @@ def test_a_model_built_from_the_form_accepts_the_inputs(load):
     families = [
         family
         for family in models.MODELS.values()
-        if set(family.STEM) == loaded.stem.keys()
+        if set(family.stem_arguments) == loaded.stem.keys()
     ]
     assert families
     for family in families:
-        model = models.get(family.NAMES[0])(**loaded.form)
+        model = models.get(family.names[0])(**loaded.form)
         outputs = model(inputs, training=False).numpy()
         assert outputs.shape == shape
         assert np.isfinite(outputs).all()

@@ -1,4 +1,4 @@
-"""Every family of models, through the same questions."""
+"""Contract of the models: the same tests for every family."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import lit_tf
 from lit_tf import errors, models
 from lit_tf.sections import compatibility, cost, sectioned_model
 
-SMALLEST = {name: family.NAMES[0] for name, family in models.MODELS.items()}
+# As the papers state them.
 PARAMETERS = {
     "resnet20": 269_722,
     "resnet32": 464_154,
@@ -24,56 +24,52 @@ CIFAR = {
     "std": (63.0, 62.1, 66.7),
 }
 
-
-# The longest chain of weighted layers. A VDCNN's depth is its convolutions, and
-# leaves out the embedding and three dense layers. A ResNeXt's is that of the
-# ResNet that it is named after, whose blocks have two layers and not three.
-CHAINS = {
-    "resnet8": 8,
-    "resnext8": 9 + 2,
-    "vdcnn9": 1 + 9 + 3,
-    "stargan10": 10,
-}
+# The longest chain of weighted layers, where it is not the stated depth. The
+# depth of a VDCNN counts its convolutions, without the embedding and three
+# dense layers. The depth of a ResNeXt is that of the ResNet with as many
+# blocks, which have two layers instead of three.
+LONGEST_CHAINS = {"resnext8": 9 + 2, "vdcnn9": 1 + 9 + 3}
 
 
-@pytest.fixture(params=sorted(SMALLEST))
-def model(request, build, batch):
-    """The smallest member of a family, its moving statistics moved."""
-    name = SMALLEST[request.param]
+@pytest.fixture(params=models.MODELS.values(), ids=list(models.MODELS))
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def model(family, build, batch):
+    """The smallest member of a family, after one step of training mode."""
+    name = family.names[0]
     model = build(name)
     model(batch(8, seed=1, name=name)[0], training=True)
     return model
 
 
 @pytest.fixture
-def given(model, batch):
+def raw_inputs(model, batch):
     """A function: size → raw inputs that fit the model."""
     return lambda size: batch(size, name=model.name)[0]
-
-
-def family_of(model):
-    return next(f for f, name in SMALLEST.items() if name == model.name)
 
 
 def parts(model):
     return [model.stem, *model.sections, model.head]
 
 
-def test_the_output_is_the_composition_of_the_parts(model, given):
-    x = inputs = given(3)
+def test_the_output_is_the_composition_of_the_parts(model, raw_inputs):
+    x = inputs = raw_inputs(3)
     for part in parts(model):
         x = part(x, training=False)
     np.testing.assert_array_equal(x, model(inputs, training=False))
 
 
-def test_the_parts_hold_the_models_variables_each_once(model):
-    ours = [id(v) for part in parts(model) for v in part.variables]
-    assert len(ours) == len(set(ours))
-    assert set(ours) == {id(v) for v in model.variables}
+def test_each_variable_of_a_model_is_in_one_part(model):
+    ids = [id(v) for part in parts(model) for v in part.variables]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {id(v) for v in model.variables}
 
 
-def test_changing_a_part_changes_the_model(model, given):
-    inputs = given(2)
+def test_changing_a_part_changes_the_model(model, raw_inputs):
+    inputs = raw_inputs(2)
     for part in parts(model):
         before = model(inputs, training=False).numpy()
         part.trainable_variables[0].assign_add(
@@ -83,8 +79,10 @@ def test_changing_a_part_changes_the_model(model, given):
         assert np.abs(after - before).max() > 1e-5, part.name
 
 
-def test_representations_have_the_shapes_that_flow(model, given):
-    x = given(2)
+def test_representations_have_the_shapes_of_the_parts_outputs(
+    model, raw_inputs
+):
+    x = raw_inputs(2)
     assert len(model.representations) == len(model.sections) + 1
     for part, expected in zip(
         parts(model), model.representations, strict=False
@@ -93,14 +91,14 @@ def test_representations_have_the_shapes_that_flow(model, given):
         assert x.shape[1:] == expected.shape[1:]
 
 
-def test_a_deeper_member_lines_up(model, build):
-    deeper = build(models.MODELS[family_of(model)].NAMES[1])
+def test_a_deeper_member_has_the_same_representations(family, model, build):
+    deeper = build(family.names[1])
     compatibility.check_alike(deeper, model)
     assert cost.parameters(deeper) > cost.parameters(model)
 
 
-def test_a_saved_model_answers_alike_and_knows_its_facts(
-    model, given, tmp_path
+def test_a_loaded_model_has_the_same_outputs_and_facts(
+    model, raw_inputs, tmp_path
 ):
     model.facts["taught"] = {"epochs": 3, "accuracy": 0.5}
     model.save(tmp_path / "model.keras")
@@ -108,14 +106,14 @@ def test_a_saved_model_answers_alike_and_knows_its_facts(
     assert type(again) is type(model)
     assert (again.facts, again.depth) == (model.facts, model.depth)
     assert [p.name for p in parts(again)] == [p.name for p in parts(model)]
-    inputs = given(3)
+    inputs = raw_inputs(3)
     np.testing.assert_array_equal(
         again(inputs, training=False), model(inputs, training=False)
     )
 
 
-def test_a_graph_answers_as_eager_does(model, given):
-    inputs = given(3)
+def test_graph_and_eager_execution_agree(model, raw_inputs):
+    inputs = raw_inputs(3)
     graph = tf.function(lambda x: model(x, training=False))
     np.testing.assert_allclose(
         graph(inputs), model(inputs, training=False), rtol=1e-4, atol=1e-5
@@ -123,8 +121,8 @@ def test_a_graph_answers_as_eager_does(model, given):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_logits_are_float32_under_any_policy(model, given, policy):
-    inputs = given(2)
+def test_logits_are_float32_under_any_policy(model, raw_inputs, policy):
+    inputs = raw_inputs(2)
     mixed = sectioned_model.with_policy(model, policy)
     logits = mixed(inputs, training=False)
     assert logits.dtype == tf.float32
@@ -132,37 +130,38 @@ def test_logits_are_float32_under_any_policy(model, given, policy):
     assert 0 < np.abs(logits - exact).max() < 0.1 * np.abs(exact).max()
 
 
-def test_a_policy_there_and_back_changes_nothing(model, given):
+def test_changing_the_policy_and_back_changes_nothing(model, raw_inputs):
     model.facts["taught"] = 3
-    there = sectioned_model.with_policy(model, "mixed_bfloat16")
-    back = sectioned_model.with_policy(there, "float32")
+    mixed = sectioned_model.with_policy(model, "mixed_bfloat16")
+    back = sectioned_model.with_policy(mixed, "float32")
     assert (back.facts, back.depth) == (model.facts, model.depth)
-    for ours, theirs in zip(back.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    inputs = given(2)
+    for value, expected in zip(back.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(value, expected)
+    inputs = raw_inputs(2)
     np.testing.assert_array_equal(
         back(inputs, training=False), model(inputs, training=False)
     )
 
 
-def test_every_trained_variable_has_a_gradient_in_a_graph(model, given):
+def test_every_trained_variable_has_a_gradient_in_a_graph(model, raw_inputs):
     @tf.function
     def gradients(x):
         with tf.GradientTape() as tape:
-            answer = model(x, training=True)
-            value = tf.reduce_sum(tf.square(answer - 0.5))
-        found = tape.gradient(value, model.trainable_variables)
-        return [tf.convert_to_tensor(g) for g in found]  # Of an embedding too.
+            outputs = model(x, training=True)
+            value = tf.reduce_sum(tf.square(outputs - 0.5))
+        gradients = tape.gradient(value, model.trainable_variables)
+        # The gradient of an embedding is sparse.
+        return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    for gradient in gradients(given(4)):
+    for gradient in gradients(raw_inputs(4)):
         assert np.isfinite(gradient).all() and np.any(gradient)
 
 
-def test_the_depth_is_the_names(model):
-    stated = int(model.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
+def test_the_depth_is_the_one_in_the_name(family, model):
+    stated = family.depths[0]
     assert cost.depth(model) == stated
     model.depth = None
-    assert cost.depth(model) == CHAINS[model.name]
+    assert cost.depth(model) == LONGEST_CHAINS.get(model.name, stated)
 
 
 def test_every_operation_of_a_model_is_counted(model):
@@ -170,78 +169,87 @@ def test_every_operation_of_a_model_is_counted(model):
     assert counted.flops > 0 and counted.uncounted == ()
 
 
-def test_a_family_alone_is_its_papers_deepest():
+def test_a_name_without_a_depth_is_the_deepest_model_of_the_paper():
     assert models.get("resnet")(**CIFAR).name == "resnet110"
 
 
-def test_the_models_name_is_the_one_it_was_asked_for_by(model):
-    assert model.name in SMALLEST.values()
+def test_the_key_in_the_table_is_the_name_of_the_family(family):
+    assert models.MODELS[family.name] is family
+
+
+def test_every_listed_depth_and_the_default_one_exist(family):
+    assert list(family.depths) == sorted(family.depths)
+    for depth in (*family.depths, family.default_depth):
+        family.check_depth(depth)
+
+
+def test_a_model_has_the_name_that_was_requested(family, model):
+    assert model.name == family.names[0]
 
 
 def test_every_variable_has_one_published_name(model):
-    ours = [id(v) for v in models.published(model).values()]
-    assert len(ours) == len(set(ours))
-    assert set(ours) == {id(v) for v in model.variables}
+    ids = [id(v) for v in models.torch_variables(model).values()]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {id(v) for v in model.variables}
 
 
-def test_the_published_names_tell_the_architecture(model, build):
-    deeper = build(models.MODELS[family_of(model)].NAMES[1])
-    for one in (model, deeper):
-        names = models.published(one).keys()
-        assert models.recognized(names) == one.name
-        assert models.recognized(list(names)[1:-1]) is None
-    assert models.recognized([]) is None
+def test_an_architecture_is_recognised_by_its_published_names(
+    family, model, build
+):
+    for member in (model, build(family.names[1])):
+        names = models.torch_variables(member).keys()
+        assert models.architecture_of(names) == member.name
+        assert models.architecture_of(list(names)[1:-1]) is None
+    assert models.architecture_of([]) is None
 
 
-def test_any_number_of_classes_is_answered(build):
-    for name in SMALLEST.values():
-        model = build(name, classes=7)
-        # A generator is told them instead.
-        *_, results = model.inputs if len(model.inputs) > 1 else model.outputs
-        assert results.shape == (None, 7)
+def test_the_number_of_classes_is_free(family, build):
+    model = build(family.names[0], classes=7)
+    # For a generator, classes are attributes: its second input.
+    *_, tensor = model.inputs if len(model.inputs) > 1 else model.outputs
+    assert tensor.shape == (None, 7)
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
-def test_trained_parameters_are_the_published_ones(name):
+def test_the_trained_parameters_are_those_of_the_paper(name):
     model = models.get(name)(**CIFAR)
-    counted = sum(np.prod(v.shape) for v in model.trainable_variables)
-    assert counted == PARAMETERS[name]
+    parameters = sum(np.prod(v.shape) for v in model.trainable_variables)
+    assert parameters == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", ["resnext20", "resnext56"])
-def test_a_resnext_has_the_parameters_and_layers_that_it_says(name):
+def test_a_resnext_costs_what_its_docstring_states(name):
     model = models.get(name)(**CIFAR)
-    counted = sum(np.prod(v.shape) for v in model.trainable_variables)
+    parameters = sum(np.prod(v.shape) for v in model.trainable_variables)
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]
         for line in models.MODELS["resnext"].build.__doc__.splitlines()
         if line.strip().startswith("|")
     ]
     column = rows[0].index(name.removeprefix("resnext"))
-    said = {row[0]: row[column] for row in rows}
-    assert said["parameters"] == f"{counted:,}"
+    stated = {row[0]: row[column] for row in rows}
+    assert stated["parameters"] == f"{parameters:,}"
     flops = cost.flops(model)
-    assert said["MFLOPs of a 32×32 image"] == f"{flops / 1e6:.0f}"
+    assert stated["MFLOPs of a 32×32 image"] == f"{flops / 1e6:.0f}"
     model.depth = None
-    assert said["layers"] == str(cost.depth(model))
+    assert stated["layers"] == str(cost.depth(model))
 
 
-def test_a_resnexts_strided_convolution_is_centred_on_what_it_keeps(build):
+def test_a_strided_convolution_of_a_resnext_pads_both_sides(build):
     section = build("resnext8").sections[1]
-    given, convolution = map(
-        section.get_layer, ("block_1_relu_1", "block_1_conv")
-    )
+    relu = section.get_layer("block_1_relu_1")
+    convolution = section.get_layer("block_1_conv")
     kernel = np.zeros(convolution.kernel.shape, "float32")
-    inputs = kernel.shape[2]  # Of a group.
-    kernel[1, 1] = np.tile(np.eye(inputs), convolution.groups)
+    inputs_per_group = kernel.shape[2]
+    kernel[1, 1] = np.tile(np.eye(inputs_per_group), convolution.groups)
     convolution.set_weights([kernel])
     x = np.random.default_rng(0).normal(size=(1, 8, 8, 64)).astype("float32")
-    probe = keras.Model(section.inputs[0], [given.output, convolution.output])
-    wanted, found = probe(x)
-    np.testing.assert_allclose(found, wanted[:, ::2, ::2], rtol=1e-6)
+    probe = keras.Model(section.inputs[0], [relu.output, convolution.output])
+    before, after = probe(x)
+    np.testing.assert_allclose(after, before[:, ::2, ::2], rtol=1e-6)
 
 
-def test_a_resnets_strided_convolution_is_centred_on_what_it_keeps(build):
+def test_a_strided_convolution_of_a_resnet_pads_both_sides(build):
     # As in PyTorch: one pixel of padding on both sides. "same" pads one side.
     section = build("resnet8").sections[1]
     convolution = section.get_layer("block_1_conv_1")
@@ -253,7 +261,7 @@ def test_a_resnets_strided_convolution_is_centred_on_what_it_keeps(build):
     np.testing.assert_allclose(probe(x)[..., :16], x[:, ::2, ::2], rtol=1e-6)
 
 
-def test_resnet20_costs_what_its_paper_says():
+def test_resnet20_costs_what_its_paper_states():
     model = models.get("resnet20")(**CIFAR)
     assert cost.flops(model) == 81_102_080
 
@@ -263,7 +271,7 @@ def test_resnet20_costs_what_its_paper_says():
     [
         ("resnet21", r"6n \+ 2.*nearest is resnet20"),
         ("resnet2", "nearest is resnet8"),
-        ("resnext29", r"blocks, of depth 6n \+ 2.*nearest is resnext26"),
+        ("resnext29", r"blocks, whose depth is 6n \+ 2.*nearest is resnext26"),
         ("resnt20", r"Unknown model 'resnt20'.*nearest is resnet20"),
         ("", "Unknown model ''"),
         (
@@ -274,7 +282,7 @@ def test_resnet20_costs_what_its_paper_says():
         ("resnet8_conv", "Unknown variant of a resnet 'conv'"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(name, message):
+def test_an_error_for_an_unknown_name_gives_the_nearest_name(name, message):
     with pytest.raises(errors.SettingsError, match=message):
         models.get(name)
 
@@ -295,12 +303,12 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, message):
         ("resnext20", {"width": 3}, "Received: cardinality=8, width=3."),
     ],
 )
-def test_an_option_that_cannot_be_is_refused(name, options, message):
+def test_an_invalid_option_raises_an_error(name, options, message):
     with pytest.raises(errors.SettingsError, match=message):
         models.get(name, **options)(**CIFAR)
 
 
-def test_cardinality_changes_a_resnexts_groups_and_nothing_else(build):
+def test_cardinality_changes_only_the_groups_of_a_resnext(build):
     form = CIFAR | {"input_shape": (8, 8, 3)}
     one, other = (
         models.get("resnext8", cardinality=c)(**form) for c in (2, 32)
@@ -314,18 +322,15 @@ def test_cardinality_changes_a_resnexts_groups_and_nothing_else(build):
         assert kernels == [(3, 3, f // groups, f) for f in (32, 64, 128)]
 
 
-def test_a_model_is_not_built_for_what_it_does_not_read(model):
-    family = models.MODELS[family_of(model)]
-    with pytest.raises(errors.SettingsError, match=f"{family.STEM[0]}.*tint"):
-        models.get(model.name)(input_shape=(64,), classes=2, tint=0)
+def test_a_model_for_another_kind_of_data_raises_an_error(family):
+    message = f"{family.stem_arguments[0]}.*tint"
+    with pytest.raises(errors.SettingsError, match=message):
+        models.get(family.names[0])(input_shape=(64,), classes=2, tint=0)
 
 
-def test_every_variant_of_a_family_lines_up_with_itself(model, build):
-    for variant in models.MODELS[family_of(model)].VARIANTS:
-        names = [
-            f"{name}_{variant}"
-            for name in models.MODELS[family_of(model)].NAMES[:2]
-        ]
+def test_two_depths_of_a_variant_have_the_same_representations(family, build):
+    for variant in family.variants:
+        names = [f"{name}_{variant}" for name in family.names[:2]]
         student, teacher = map(build, names)
         assert [student.name, teacher.name] == names
         compatibility.check_alike(teacher, student)

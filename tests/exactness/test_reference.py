@@ -52,14 +52,14 @@ def _channels_last(array):
 
 
 def _resnet(arrays, **form):
-    depth = resnet.recognized(arrays.keys())
+    depth = resnet.depth_from_torch(arrays.keys())
     return depth and resnet.build(
         depth, mean=(0,), std=(1,), width=len(arrays["conv1.weight"]), **form
     )
 
 
 def _vdcnn(arrays, **form):
-    blocks = vdcnn.blocks(arrays.keys())
+    blocks = vdcnn.blocks_from_torch(arrays.keys())
     if not blocks:
         return None
     first = "sections.section_{}.block_0.conv1.weight".format
@@ -93,7 +93,10 @@ def _load(file, role):
         model = build(arrays, **form)
         if model:
             torch_weights.assign(
-                family.published(model), arrays, source=role, target=model.name
+                family.torch_variables(model),
+                arrays,
+                source=role,
+                target=model.name,
             )
             return model, family
     pytest.fail(f"the {role}'s names are of no known family")
@@ -114,7 +117,7 @@ def recorded(request):
         temperature=float(file["temperature"]),
         beta=float(file["beta"]),
     )
-    return file, trainer, family.published(student)
+    return file, trainer, family.torch_variables(student)
 
 
 def _step(file, trainer, published):

@@ -12,10 +12,7 @@ from lit_tf import config, outputs
 from lit_tf.interop import import_model
 from lit_tf.methods import lit
 from lit_tf.methods.stargan import Adversarial
-from lit_tf.models import torch_weights
-from lit_tf.models.stargan import build, recognized
-from lit_tf.models.stargan import discriminator as new_discriminator
-from lit_tf.models.stargan import published as published_names
+from lit_tf.models import stargan, torch_weights
 from lit_tf.sections import sectioned_model
 from lit_tf.teacher import frozen
 
@@ -27,14 +24,14 @@ def _generator(file, role):
     _, channels, height, across = file["input"].shape
     count = file["target_attributes"].shape[1]
     first = arrays["downsampling_layers.0.weight"]
-    model = build(
-        recognized(arrays.keys()),
+    model = stargan.build(
+        stargan.depth_from_torch(arrays.keys()),
         input_shape=(height, across, channels),
         classes=count,
         attributes=ATTRIBUTES[:count],
         width=len(first),
     )
-    published = published_names(model)
+    published = stargan.torch_variables(model)
     # Its norms know the image's own statistics alone.
     kept = {k: v for k, v in arrays.items() if "running" not in k}
     torch_weights.assign(published, kept, source=role, target=model.name)
@@ -56,7 +53,7 @@ def _published_discriminator(model):
 def _discriminator(file):
     arrays = _under(file, "discriminator")
     _, channels, height, across = file["input"].shape
-    model = new_discriminator(
+    model = stargan.discriminator(
         input_shape=(height, across, channels),
         classes=len(arrays["conv2.weight"]),
         width=len(arrays["main.0.weight"]),

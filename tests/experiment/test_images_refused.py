@@ -129,7 +129,7 @@ def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
         tmp_path,
         adversarial=config.Adversarial(discriminator_depth=4),
     )
-    assert "An image of 8×8 divides at most 3 times" in refusal(chosen)
+    assert "An image of 8×8 can be halved at most 3 times" in refusal(chosen)
     assert not (tmp_path / "teacher" / "checkpoints").exists()
 
 

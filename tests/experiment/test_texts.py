@@ -26,7 +26,7 @@ def tiny():
     """A variant of the VDCNNs with few weights."""
     few = {"filters": (4, 6, 8, 10), "hidden": 12}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vdcnn.VARIANTS, "tiny", few)
+        patch.setitem(vdcnn.FAMILY.variants, "tiny", few)
         yield
 
 
@@ -241,7 +241,7 @@ def test_published_names_are_imported_for_texts(tmp_path):
     model = models.get("vdcnn9_tiny")(input_shape=(LENGTH,), **form)
     arrays = {
         name: torch_weights.to_torch(variable)
-        for name, variable in models.published(model).items()
+        for name, variable in models.torch_variables(model).items()
     }
     assert arrays["character_embedding.weight"].shape == (69, 16)
     np.savez(tmp_path / "weights.npz", **arrays)

@@ -25,7 +25,7 @@ def publish(path, name="resnet8", **form):
     model(np.random.default_rng(0).normal(size=shape), training=True)
     arrays = {
         f"module.{name}": torch_weights.to_torch(variable)
-        for name, variable in models.published(model).items()
+        for name, variable in models.torch_variables(model).items()
     }
     np.savez(path, **arrays)
     return model

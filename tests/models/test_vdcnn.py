@@ -44,7 +44,7 @@ def test_every_variant_has_the_same_variables_and_representations(variant):
         model.representations, plain.representations, strict=True
     ):
         assert ours.shape == theirs.shape
-    theirs, ours = vdcnn.published(plain), vdcnn.published(model)
+    theirs, ours = vdcnn.torch_variables(plain), vdcnn.torch_variables(model)
     assert {k: v.shape for k, v in ours.items()} == {
         k: v.shape for k, v in theirs.items()
     }
@@ -130,7 +130,7 @@ def test_an_unknown_way_to_downsample_is_refused():
 
 def test_blocks_are_told_by_names_of_any_depth():
     model = tiny(blocks=(2, 1, 3, 1))
-    names = vdcnn.published(model).keys()
-    assert vdcnn.blocks(names) == (2, 1, 3, 1)
-    assert vdcnn.recognized(names) is None
-    assert vdcnn.blocks(list(names)[5:]) == ()
+    names = vdcnn.torch_variables(model).keys()
+    assert vdcnn.blocks_from_torch(names) == (2, 1, 3, 1)
+    assert vdcnn.depth_from_torch(names) is None
+    assert vdcnn.blocks_from_torch(list(names)[5:]) == ()
