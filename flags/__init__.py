@@ -1,1 +1,1 @@
-"""The flags of the commands, a topic a file; defined here, read in `config`."""
+"""The flags of the commands, generated from the dataclasses of `config`."""

@@ -1,4 +1,4 @@
-"""How every command starts and ends: flags in, one sentence and a code out."""
+"""Start and end of every command: flags, error messages, exit codes."""
 
 import atexit
 import contextlib
@@ -6,60 +6,55 @@ import gc
 import importlib
 import importlib.resources
 import os
-import pathlib
-import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from absl import app, flags, logging
 
 from lit_tf import errors
-from lit_tf.flags import papers
+from lit_tf.flags import commands, define, help_text, papers, parse
 
-_KEPT = " What was saved before is kept, and the same command goes on from it."
-# Keras walks through a graph by recursion, a level or more a layer.
+_SAVED = " What was saved is kept; the same command resumes from it."
+# Keras walks through a graph by recursion, one level or more per layer.
 _LEVELS = 100_000
 
 
-def run(
-    main: Callable[..., object], about: str, topics: Sequence, takes: str = ""
-) -> None:
+def run(main: Callable[..., object], name: str) -> None:
     """Parses the flags, runs a command and ends the process.
 
-    Exit codes: 0 all went well; 2 flags or settings that cannot be; 1 data,
-    files or a loss that stopped being finite; 130 interrupted.
+    Exit codes: 0 success; 2 flags or settings that are not allowed; 1 data,
+    files or a loss that is not finite; 130 interrupted.
 
     Args:
-        main: the command, a function of the command line as it was given and,
-            of one that takes some, of the arguments that are no flags.
-        about: what the command does, one sentence.
-        topics: the modules that define its flags.
-        takes: what arguments it takes beside flags; "" for none.
+        main: the function of the command. It is called with the command line
+            and, where the command takes arguments, with their list.
+        name: the name of the command, a key of `commands.COMMANDS`.
     """
     logging.set_verbosity(logging.ERROR)
-    # `import_.py` is of lit-import: a module cannot bear a keyword's name.
-    name = pathlib.Path(sys.argv[0]).stem.rstrip("_").replace("_", "-")
-    if not name.startswith("lit-"):  # python -m lit_tf.launch.NAME
-        name = f"lit-{name}"
+    command = commands.COMMANDS[name]
+    define.define(command)
 
-    def parse(argv):
-        if _asks_for_help(argv):
-            print(_help(name, about, topics, takes))
+    def parse_flags(argv):
+        kind = _help_kind(argv)
+        if kind:
+            full = kind == "helpfull"
+            print(help_text.text(name, full=full, recipes=recipes()))
             sys.exit(0)
         if "workdir" in flags.FLAGS and not argv[1:]:
             _leave(
                 name,
-                "say what to do: --help lists the flags, and "
-                "lit-compress --recipe=quickstart is a start.",
+                "no flags were given. --help lists them; lit-compress "
+                "--recipe=quickstart runs an example.",
                 2,
             )
         try:
             rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
-            if len(rest) > 1 and not takes:
+            if len(rest) > 1 and not command.arguments:
                 raise errors.SettingsError(
-                    f"Flags only, each as --name=value. Received: {rest[1]!r}."
+                    "Pass flags only, each as --name=value. Received: "
+                    f"{rest[1]!r}."
                 )
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
@@ -68,39 +63,41 @@ def run(
     def guarded(rest):
         line = shlex.join([name, *sys.argv[1:]])
         try:
-            main(line, *([rest[1:]] if takes else []))
+            _import_custom_objects()
+            main(line, *([rest[1:]] if command.arguments else []))
         except errors.ALL as error:
             _leave(name, error, error.exit_code)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or ''}"
-            _leave(name, f"{reason.rstrip(': ')}.{_kept()}", 1)
+            _leave(name, f"{reason.rstrip(': ')}.{_saved()}", 1)
         except KeyboardInterrupt:
-            _leave(name, f"interrupted.{_kept()}", 130)
+            _leave(name, f"interrupted.{_saved()}", 130)
 
-    app.run(guarded, argv=sys.argv, flags_parser=parse)
+    app.run(guarded, argv=sys.argv, flags_parser=parse_flags)
 
 
 def load(module: str) -> ModuleType:
-    """Imports a module of ours, and with it TensorFlow, without its noise.
+    """Imports a module of the library, and with it TensorFlow, silently.
 
-    A command calls it when its flags are known to be good: it takes seconds.
+    Call it once the flags are known to be valid: the import takes seconds.
+
+    Args:
+        module: the name of the module inside `lit_tf`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
         loaded = importlib.import_module(f"lit_tf.{module}")
-    # Else the process spends a second in the end to look for garbage among all
-    # that TensorFlow is.
+    # Otherwise the process spends a second at exit on a search for garbage
+    # among all objects of TensorFlow.
     atexit.register(gc.freeze)
-    if "custom_objects" in flags.FLAGS:
-        _bring(flags.FLAGS["custom_objects"].value)
     return loaded
 
 
 def recipes() -> dict[str, str]:
-    """Returns the packaged experiments, flagfiles by name.
+    """Returns the flagfiles of the packaged experiments, by name.
 
-    They are files, and the paper's tables of CIFAR.
+    These are the files in `flags/recipes` and the paper's CIFAR experiments.
     """
     folder = importlib.resources.files("lit_tf.flags") / "recipes"
     files = {
@@ -111,13 +108,20 @@ def recipes() -> dict[str, str]:
     return dict(sorted((files | papers.recipes()).items()))
 
 
-def _bring(modules):
-    # A script's first place to look is its own folder, not the present one.
+def _import_custom_objects():
+    """Imports the user's modules, which may register layers and methods."""
+    modules = (
+        parse.value("custom_objects") if "custom_objects" in flags.FLAGS else []
+    )
+    if not modules:
+        return
+    load("layers.model_io")  # TensorFlow first, so that it starts silently.
+    # The first entry of a script's path is its own folder, not the current one.
     sys.path.insert(0, os.getcwd())
     try:
         for module in modules:
             importlib.import_module(module)
-    except Exception as error:  # Whatever somebody's code provokes.
+    except Exception as error:  # The user's code may raise anything.
         raise errors.SettingsError(
             f"--custom_objects={','.join(modules)} cannot be imported "
             f"({errors.line(error)})."
@@ -128,25 +132,25 @@ def _bring(modules):
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    # TensorFlow's C++ side greets on file descriptor 2, whatever its log level
-    # is, before Python could ask it not to.
+    # TensorFlow's C++ code writes to file descriptor 2 while it is imported,
+    # before Python can set its log level.
     sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
 def _recipe(arguments):
-    """Returns the flags of the recipe that is asked for, those known here.
+    """Returns the flags of the recipe in `arguments` that the command takes.
 
-    A recipe describes a whole compression, so that a command that does a part
-    of it takes what concerns it.
+    A recipe describes a whole compression. A command that does a part of it
+    takes only its own flags from the recipe.
     """
     name = ""
     for i, argument in enumerate(arguments):
@@ -171,34 +175,15 @@ def _flag_name(line):
     return name if name in flags.FLAGS else name.removeprefix("no")
 
 
-def _asks_for_help(argv):
-    helps = ("help", "helpfull", "helpshort", "h", "?")
-    return any(argument.lstrip("-") in helps for argument in argv[1:])
+def _help_kind(argv):
+    """Returns which help the command line asks for; "" for none."""
+    kinds = ("helpfull", "help", "helpshort", "h", "?")
+    names = {argument.lstrip("-") for argument in argv[1:]}
+    return next((kind for kind in kinds if kind in names), "")
 
 
-def _help(name, about, topics, takes):
-    usage = f"usage: {name} [--flag=value ...]{takes and f' {takes} ...'}"
-    parts = [f"{name}: {about}", "", usage, ""]
-    parts += [flags.FLAGS.module_help(topic) for topic in topics]
-    if "recipe" in flags.FLAGS:
-        parts += ["Recipes:", *_listed(recipes()), ""]
-    parts.append("Also --flagfile=FILE: flags from a file, one a line.")
-    return "\n".join(parts)
-
-
-def _listed(names):
-    """Returns lines of names; those that differ in a last number share one."""
-    families = {}
-    for name in names:
-        family, number = re.fullmatch(r"(.*?)(\d*)", name).groups()
-        families.setdefault(family, []).append(number)
-    for family, numbers in families.items():
-        first, *others = sorted(numbers, key=lambda n: int(n or 0))
-        yield ", ".join([f"  {family}{first}", *(f"…{n}" for n in others)])
-
-
-def _kept():
-    return _KEPT if "workdir" in flags.FLAGS else ""
+def _saved():
+    return _SAVED if "workdir" in flags.FLAGS else ""
 
 
 def _leave(name, error, code):

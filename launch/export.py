@@ -1,29 +1,28 @@
-"""lit-export: a saved model as a SavedModel."""
+"""lit-export: writes a saved model as a SavedModel."""
 
-from lit_tf.flags import code, data, exporting, pictures, recipe, texts
-from lit_tf.flags import config as flags_config
+from lit_tf.flags import options, parse
 from lit_tf.launch import command
-
-ABOUT = "writes a model as a float32 SavedModel, raw inputs to probabilities."
-TOPICS = (exporting, recipe, data, texts, pictures, code)
 
 
 def _export(line):
     del line
-    output = flags_config.value("output")
-    gap = command.load("experiment.saved_models").to_saved_model(
-        flags_config.value("model"),
-        output,
-        flags_config.data(),
-        flags_config.session(),
-        overwrite=flags_config.value("overwrite"),
+    flags = parse.from_flags(options.Export)
+    difference = command.load("experiment.saved_models").to_saved_model(
+        flags.model,
+        flags.output,
+        parse.data(),
+        parse.session(),
+        overwrite=flags.overwrite,
     )
-    print(f"{output} answers as the model does, to {gap:.1e}.")
+    print(
+        f"Wrote {flags.output}. Its outputs differ from the model's by at most "
+        f"{difference:.1e}."
+    )
 
 
 def main():
     """Runs the command."""
-    command.run(_export, ABOUT, TOPICS)
+    command.run(_export, "lit-export")
 
 
 if __name__ == "__main__":

@@ -1,45 +1,35 @@
-"""lit-import: somebody else's weights as a model of ours."""
+"""lit-import: converts weights from elsewhere to a model of this library."""
 
 from lit_tf import config
-from lit_tf.flags import architecture, code, importing, pictures, texts
-from lit_tf.flags import config as flags_config
+from lit_tf.flags import options, parse
 from lit_tf.launch import command
-
-ABOUT = "reads somebody else's weights and writes a model, raw inputs → logits."
-TOPICS = (importing, architecture, texts, pictures, code)
 
 
 def _import(line):
     del line
-    settings, output = flags_config.data(), flags_config.value("output")
+    flags, settings = parse.from_flags(options.Import), parse.data()
     results = command.load("interop.import_model").import_model(
-        flags_config.value("source"),
-        output,
+        flags.source,
+        flags.output,
         settings,
-        model=flags_config.value("model"),
-        architecture=flags_config.from_flags(config.Architecture),
-        normalization=flags_config.value("normalization"),
-        overwrite=flags_config.value("overwrite"),
+        model=flags.model,
+        architecture=parse.from_flags(config.Architecture),
+        normalization=flags.normalization,
+        overwrite=flags.overwrite,
     )
-    softmax = ", final softmax taken off" if results["softmax"] else ""
+    softmax = ", final softmax removed" if results["softmax"] else ""
     print(
-        "{model}: {parameters:,} parameters in {arrays} arrays, normalization "
-        "{normalization}{softmax} → {output}\n"
-        "Next: lit-evaluate --model={output} --dataset={dataset} "
-        "--data_dir=DIR".format(
-            **results
-            | {
-                "softmax": softmax,
-                "output": output,
-                "dataset": settings.dataset,
-            }
-        )
+        f"{results['model']}: {results['parameters']:,} parameters in "
+        f"{results['arrays']} arrays, normalization "
+        f"{results['normalization']}{softmax} → {flags.output}\n"
+        f"Next: lit-evaluate --model={flags.output} "
+        f"--dataset={settings.dataset} --data_dir=DIR"
     )
 
 
 def main():
     """Runs the command."""
-    command.run(_import, ABOUT, TOPICS)
+    command.run(_import, "lit-import")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,22 @@
-"""lit-report: ways of training, side by side."""
+"""lit-report: compares finished runs of lit-compress."""
 
-from lit_tf.flags import config as flags_config
-from lit_tf.flags import reporting
+import dataclasses
+
+from lit_tf.flags import options, parse
 from lit_tf.launch import command
-
-ABOUT = (
-    "sets finished runs of lit-compress side by side: tables, figures, one "
-    "page. Folders of runs may be given too."
-)
-TOPICS = (reporting,)
 
 
 def _report(line, folders):
     del line
-    names = ("output", "reference", "mixed", "overwrite")
+    flags = parse.from_flags(options.Report)
     command.load("comparison.gather").gather(
-        folders, **{name: flags_config.value(name) for name in names}
+        folders, **dataclasses.asdict(flags)
     )
 
 
 def main():
     """Runs the command."""
-    command.run(_report, ABOUT, TOPICS, takes="DIR")
+    command.run(_report, "lit-report")
 
 
 if __name__ == "__main__":

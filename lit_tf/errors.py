@@ -1,4 +1,4 @@
-"""The ways a request is refused; each knows the exit code of a command."""
+"""Exceptions and their exit codes."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,19 +6,19 @@ from typing import Any
 
 
 class SettingsError(ValueError):
-    """A flag or an argument that cannot be, or settings that do not agree."""
+    """A setting has a value that is not allowed, or contradicts another."""
 
     exit_code = 2
 
 
 class DataError(ValueError):
-    """Data, weights or a run folder that are missing, damaged or in use."""
+    """Data, weights or a run folder are missing, damaged or in use."""
 
     exit_code = 1
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A loss became infinite or not a number while training."""
+    """A loss became infinite or NaN during training."""
 
     exit_code = 1
 
@@ -26,20 +26,35 @@ class NonFiniteLossError(ArithmeticError):
 ALL = (SettingsError, DataError, NonFiniteLossError)
 
 
-def require(condition: bool, wanted: str, **received: Any) -> None:
-    """Raises `SettingsError`, what is wanted and what came, unless it holds."""
+def require(condition: bool, message: str, **received: Any) -> None:
+    """Raises `SettingsError` unless a condition holds.
+
+    Args:
+        condition: the condition.
+        message: a sentence that says what is required.
+        **received: the values to add to the message, by name.
+
+    Raises:
+        SettingsError: the condition does not hold.
+    """
     if not condition:
         values = ", ".join(f"{k}={v!r}" for k, v in received.items())
-        raise SettingsError(f"{wanted} Received: {values}.")
+        raise SettingsError(f"{message} Received: {values}.")
 
 
 def line(error: Exception) -> str:
-    """Returns what an error says, on one line."""
+    """Returns an error's message on one line, or its type when it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Returns the sentence for a name that is not in a table."""
+    """Returns the message for a name that is not in a table.
+
+    Args:
+        kind: the kind of thing that the name stands for, such as "model".
+        name: the unknown name.
+        known: the names in the table.
+    """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0)
     hint = f" The nearest is {near[0]}." if near else ""

@@ -2,40 +2,90 @@
 
 import dataclasses
 
-from lit_tf import config, errors
+from lit_tf import config
+from lit_tf.config.setting import AT_LEAST_1, SEED, Group, setting
 
 DATA = ("random", "real")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Group):
     """What a benchmark times: a pair, on what, how and how often."""
 
-    teacher: str = config.Teach.teacher
-    student: str = config.Compress.student
+    teacher: str = setting(
+        config.Teach.teacher,
+        "Architecture of the teacher, such as resnet110. Its weights are "
+        "random.",
+    )
+    student: str = setting(
+        config.Compress.student,
+        "Architecture of the student, such as resnet20.",
+    )
     architecture: config.Architecture = config.Architecture()
-    dataset: str = "cifar10"
-    data: str = "random"
-    data_dir: str = config.Session.data_dir
-    download: bool = config.Session.download
-    batch_size: int = 128
-    dtype: str = config.Run.dtype
-    teacher_dtype: str = config.Frozen.teacher_dtype
-    jit_compile: str = config.Run.jit_compile
-    device: str = ""
-    steps: int = 20
-    growth_steps: int = 1000
-    seed: int = config.Run.seed
-    memory: bool = False
-    profile: bool = False
+    dataset: str = setting(
+        "cifar10",
+        "Dataset with the models' input shape and classes: digits, cifar10 or "
+        "cifar100. Its files are needed only for --data=real.",
+    )
+    data: str = setting(
+        "random",
+        "random: random pixels and labels of the dataset's shape, through its "
+        "input pipeline; real: the dataset.",
+        choices=DATA,
+    )
+    data_dir: str = setting(
+        config.Session.data_dir,
+        "Folder with the dataset's official files, for --data=real.",
+    )
+    download: bool = setting(
+        config.Session.download,
+        "Let TensorFlow Datasets download what --data_dir does not contain.",
+    )
+    batch_size: int = setting(128, "Batch size.", check=AT_LEAST_1)
+    dtype: str = setting(
+        config.Run.dtype,
+        "Keras dtype policy of the computation. Variables stay float32.",
+        choices=config.DTYPES,
+    )
+    teacher_dtype: str = setting(
+        config.Frozen.teacher_dtype,
+        "Precision of the frozen teacher.",
+        choices=config.TEACHER_DTYPES,
+    )
+    jit_compile: str = setting(
+        config.Run.jit_compile,
+        "XLA compilation. auto: on for a single GPU, otherwise off.",
+        choices=config.JIT_COMPILE,
+    )
+    device: str = setting(
+        "",
+        "Device, such as CPU:0 or GPU:0. Default: TensorFlow's choice.",
+    )
+    steps: int = setting(
+        20,
+        "Number of timed rounds. Each round runs every piece once.",
+        check=AT_LEAST_1,
+    )
+    growth_steps: int = setting(
+        1000,
+        "Number of steps of phase lit over which --memory measures growth.",
+        check=AT_LEAST_1,
+    )
+    seed: int = setting(
+        config.Run.seed, "Seed of weights, data and order.", check=SEED
+    )
+    memory: bool = setting(
+        False,
+        "Measure the memory of teacher, student and phase lit, each in its "
+        "own process (Linux only).",
+    )
+    profile: bool = setting(
+        False,
+        "Print the time of each operation in a step of phase lit (CPU only).",
+    )
 
     def __post_init__(self):
-        config.check_one_of(DATA, data=self.data)
-        for name in ("steps", "growth_steps"):
-            value = getattr(self, name)
-            errors.require(
-                value >= 1, f"`{name}` must be ≥ 1.", **{name: value}
-            )
+        super().__post_init__()
         # The rest is checked where it belongs.
         compress_settings(self)
 

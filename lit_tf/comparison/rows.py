@@ -17,7 +17,7 @@ _NAMING = (
     "section_input",
     "connector",
     "copy_ends",
-    "no_fine_tune",
+    "fine_tune",
     "falling_beta",
     "penalty",
     "temperature",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lit_tf import config, errors
+from lit_tf.config import flatten
 from lit_tf.experiment import curves
 
 _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
@@ -163,6 +164,7 @@ def _read(folder):
         missing = [key for key in _KEYS if key not in report]
         if missing:
             return f"of an earlier version; its report has no {missing[0]}"
+        report["settings"] = flatten.current(report["settings"])
         found = Run(folder, report)
         found.identity, report["settings"]["method"]
         report["budget"]["examples"]

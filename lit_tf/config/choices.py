@@ -1,10 +1,11 @@
-"""The names that settings choose from."""
+"""The values that settings with a fixed set of values may have."""
 
 from lit_tf import errors
 
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 PENALTIES = ("l1", "l2", "smooth_l1")
+OPTIMIZERS = ("sgd", "adam")
 JIT_COMPILE = ("auto", "on", "off")
 TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")
@@ -18,7 +19,15 @@ SECTION_INPUTS = ("teacher", "student", "mixed")
 
 
 def check_one_of(known: tuple[str, ...], **received: str) -> None:
-    """Raises `SettingsError` unless the named value is one that is known."""
+    """Checks that a value is one of those known.
+
+    Args:
+        known: the values that are allowed.
+        **received: one value, by the name of its setting.
+
+    Raises:
+        SettingsError: it is another value.
+    """
     ((name, value),) = received.items()
     errors.require(
         value in known,

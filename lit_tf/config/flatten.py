@@ -1,11 +1,89 @@
-"""A config as flat settings, by the names of their flags; and back."""
+"""Settings by flag name: flat dictionaries, and the list of all settings."""
 
 import dataclasses
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lit_tf import config, errors
+from lit_tf.config import setting
+
+# Settings that an earlier version wrote under another name: the new name, and
+# the function that turns the old value into the new one and back.
+RENAMED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "no_fine_tune": ("fine_tune", operator.not_),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting as a flag.
+
+    Args:
+        name: the name of the flag.
+        type: the type of the value.
+        default: the default; `setting.REQUIRED` when there is none.
+        help: the help text.
+        choices: the values that are allowed; () when any is, or when they
+            are not fixed until the config is built.
+        common: whether most runs need it, so that `--help` shows it.
+        group: the dataclass that declares the setting, or "phase NAME".
+    """
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+    common: bool
+    group: type | str
+
+
+def settings_of(kind: type) -> Iterator[Setting]:
+    """Yields the settings of a config, and of the groups in it.
+
+    Args:
+        kind: a dataclass of settings.
+    """
+    for field in dataclasses.fields(kind):
+        if isinstance(field.default, config.Phase):
+            yield from _settings_of_phase(field.name, field.default)
+        elif dataclasses.is_dataclass(field.default):
+            yield from settings_of(type(field.default))
+        else:
+            yield Setting(
+                name=setting.flag_name(field),
+                type=field.type,
+                default=field.default,
+                help=field.metadata["help"],
+                choices=_fixed(field.metadata["choices"]),
+                common=field.metadata["common"],
+                group=_declares(kind, field.name),
+            )
+
+
+def _fixed(choices):
+    return () if callable(choices) else tuple(choices)
+
+
+def _declares(kind, name):
+    """Returns the dataclass in which a field first appears."""
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
+        if any(field.name == name for field in dataclasses.fields(base)):
+            return base
+    return kind
+
+
+def _settings_of_phase(phase, defaults):
+    for one in settings_of(config.Phase):
+        yield dataclasses.replace(
+            one,
+            name=f"{phase}_{one.name}",
+            default=getattr(defaults, one.name),
+            help=one.help.format(phase=phase),
+            group=f"phase {phase}",
+        )
 
 
 def flatten(settings: Any) -> dict[str, Any]:
@@ -19,21 +97,21 @@ def flatten(settings: Any) -> dict[str, Any]:
         elif dataclasses.is_dataclass(value):
             values |= flatten(value)
         else:
-            values[field.name] = value
+            values[setting.flag_name(field)] = value
     return values
 
 
 def build(kind: type, values: Mapping[str, Any]) -> Any:
-    """Builds a config of the given kind from settings by flag name.
+    """Builds a config from settings by flag name.
 
     The inverse of `flatten`: `build(Compress, flatten(c)) == c`.
 
     Args:
-        kind: of config, with a default for every setting.
-        values: a value for every setting; others are ignored.
+        kind: the dataclass of the config.
+        values: a value for every setting; other entries are ignored.
 
     Raises:
-        SettingsError: a setting is not one that can be.
+        SettingsError: a value is not allowed.
     """
     arguments = {}
     for field in dataclasses.fields(kind):
@@ -47,47 +125,57 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
         elif dataclasses.is_dataclass(default):
             arguments[field.name] = build(type(default), values)
         else:
-            value = values[field.name]
-            # Flags and JSON have lists; a setting that cannot change has none.
-            value = tuple(value) if isinstance(value, list) else value
-            if field.type == tuple[int, ...]:
-                value = _whole(field.name, value)
-            arguments[field.name] = value
+            name = setting.flag_name(field)
+            arguments[field.name] = _convert(name, field.type, values[name])
     return kind(**arguments)
 
 
-def _whole(name, values):
-    try:
-        return tuple(map(int, values))
-    except ValueError:
-        raise errors.SettingsError(
-            f"`{name}` must be whole numbers. Received: {','.join(values)}."
-        ) from None
+def _convert(name, kind, value):
+    """Returns a flag's or JSON's value as the type of its setting."""
+    # Flags and JSON have lists; frozen settings have tuples.
+    value = tuple(value) if isinstance(value, list) else value
+    for number, words in ((int, "whole numbers"), (float, "numbers")):
+        if kind == tuple[number, ...]:
+            try:
+                return tuple(map(number, value))
+            except ValueError:
+                raise errors.SettingsError(
+                    f"`{name}` must be {words}, separated by commas. "
+                    f"Received: {','.join(map(str, value))}."
+                ) from None
+    return value
 
 
-def _build_phase(name, settings):
+def _build_phase(name, values):
     try:
-        milestones = tuple(map(int, settings["milestones"]))
-        return config.Phase(**settings | {"milestones": milestones})
+        return build(config.Phase, values)
     except errors.SettingsError as error:
-        # The phase does not know its name; its flags carry it.
-        message = re.sub("^`|Received: ", rf"\g<0>{name}_", str(error))
+        # A phase does not store its name, which is part of its flags' names.
+        message = re.sub(r"^`|Received: (?=\w+=)", rf"\g<0>{name}_", str(error))
         raise errors.SettingsError(message) from None
-    except ValueError:
-        raise errors.SettingsError(
-            f"`{name}_milestones` must be whole numbers of epochs. "
-            f"Received: {settings['milestones']!r}."
-        ) from None
+
+
+def current(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that any version wrote, by today's names.
+
+    Args:
+        values: settings by flag name, from a file in a run folder.
+    """
+    renamed = {}
+    for name, value in values.items():
+        new, convert = RENAMED.get(name, (name, lambda value: value))
+        renamed[new] = convert(value)
+    return renamed
 
 
 def identity(settings: Any) -> dict[str, Any]:
-    """Returns the settings that make a run what it is: all but the session."""
+    """Returns the settings that identify a run: all except the session's."""
     session = {field.name for field in dataclasses.fields(config.Session)}
     return {k: v for k, v in flatten(settings).items() if k not in session}
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Returns in words which settings are not the same; "" where all are."""
+    """Returns the settings that differ, in words; "" when none does."""
     return "; ".join(
         f"--{name} was {before.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

@@ -83,7 +83,7 @@ _BUILT_IN = (
         settings=(
             "init",
             "copy_ends",
-            "no_fine_tune",
+            "fine_tune",
             "falling_beta",
             "section_input",
             "connector",

@@ -1,77 +1,94 @@
-"""How a phase is trained: by what, how long, and at which learning rate."""
+"""Settings of a training phase: optimiser, length and learning rate."""
 
 import dataclasses
-import math
 
 from lit_tf import errors
 from lit_tf.config import choices
-
-OPTIMIZERS = ("sgd", "adam")
+from lit_tf.config.setting import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    BELOW_1,
+    FINITE,
+    POSITIVE,
+    REQUIRED,
+    UNIT,
+    Group,
+    setting,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Phase:
-    """One training phase: an optimiser, a length and a learning rate's fall."""
+class Phase(Group):
+    """One training phase: optimiser, length and learning rate schedule."""
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    milestones: tuple[int, ...] = ()
-    decay: float = 0.1
-    momentum: float = 0.9
-    warmup_epochs: int = 0
-    steps: int = 0
-    optimizer: str = "sgd"
-    linear_decay: float = 0.0
+    epochs: int = setting(
+        REQUIRED,
+        "Number of epochs of phase {phase}.",
+        check=AT_LEAST_0,
+        common=True,
+    )
+    steps: int = setting(
+        0,
+        "Number of steps of phase {phase}, instead of --{phase}_epochs; 0 to "
+        "use --{phase}_epochs.",
+        check=AT_LEAST_0,
+    )
+    optimizer: str = setting(
+        "sgd", "Optimiser of phase {phase}.", choices=choices.OPTIMIZERS
+    )
+    batch_size: int = setting(
+        REQUIRED,
+        "Global batch size of phase {phase}, over all replicas.",
+        check=AT_LEAST_1,
+        common=True,
+    )
+    learning_rate: float = setting(
+        REQUIRED,
+        "Initial learning rate of phase {phase}. It multiplies the velocity "
+        "of SGD, or the update of Adam.",
+        check=POSITIVE,
+        common=True,
+    )
+    milestones: tuple[int, ...] = setting(
+        (),
+        "Ascending epochs of phase {phase} after which the learning rate is "
+        "multiplied by --{phase}_decay. Milestone m: epochs 0 … m−1 have the "
+        "earlier rate.",
+    )
+    decay: float = setting(
+        0.1,
+        "Factor of the learning rate at each of --{phase}_milestones.",
+        check=POSITIVE,
+    )
+    momentum: float = setting(
+        0.9,
+        "Momentum of SGD in phase {phase}; with Adam its β₁.",
+        check=BELOW_1,
+    )
+    weight_decay: float = setting(
+        REQUIRED,
+        "Weight decay of phase {phase}: this multiple of each trained "
+        "variable is added to its gradient.",
+        check=FINITE,
+    )
+    warmup_epochs: int = setting(
+        0,
+        "Number of first epochs of phase {phase} that run at a tenth of the "
+        "learning rate.",
+        check=AT_LEAST_0,
+    )
+    linear_decay: float = setting(
+        0.0,
+        "Last fraction of phase {phase}, in [0, 1], over which the learning "
+        "rate falls linearly to 0.",
+        check=UNIT,
+    )
 
     def __post_init__(self):
-        choices.check_one_of(OPTIMIZERS, optimizer=self.optimizer)
-        for name in ("epochs", "steps"):
-            value = getattr(self, name)
-            errors.require(
-                value >= 0, f"`{name}` must be ≥ 0.", **{name: value}
-            )
+        super().__post_init__()
+        earlier = (0, *self.milestones)
         errors.require(
-            0 <= self.linear_decay <= 1,
-            "`linear_decay` must be a fraction in [0, 1].",
-            linear_decay=self.linear_decay,
-        )
-        errors.require(
-            self.batch_size >= 1,
-            "`batch_size` must be ≥ 1.",
-            batch_size=self.batch_size,
-        )
-        for name in ("learning_rate", "decay"):
-            value = getattr(self, name)
-            errors.require(
-                0 < value < math.inf,
-                f"`{name}` must be positive and finite.",
-                **{name: value},
-            )
-        errors.require(
-            0 <= self.weight_decay < math.inf,
-            "`weight_decay` must be ≥ 0 and finite.",
-            weight_decay=self.weight_decay,
-        )
-        errors.require(
-            0 <= self.momentum < 1,
-            "`momentum` must be in [0, 1).",
-            momentum=self.momentum,
-        )
-        errors.require(
-            self.warmup_epochs >= 0,
-            "`warmup_epochs` must be ≥ 0.",
-            warmup_epochs=self.warmup_epochs,
-        )
-        ascending = all(
-            low < high
-            for low, high in zip(
-                (0, *self.milestones), self.milestones, strict=False
-            )
-        )
-        errors.require(
-            ascending,
+            all(a < b for a, b in zip(earlier, self.milestones, strict=False)),
             "`milestones` must be positive epochs in ascending order.",
             milestones=self.milestones,
         )
@@ -79,25 +96,28 @@ class Phase:
             self.steps
             or not self.epochs
             or all(m < self.epochs for m in self.milestones),
-            "`milestones` must be reached within the phase's "
-            f"{self.epochs} epochs.",
+            f"`milestones` must be below the phase's {self.epochs} epochs.",
             milestones=self.milestones,
         )
 
     def total(self, epoch: int) -> int:
-        """Returns the phase's steps, of which an epoch has as many as given."""
+        """Returns the number of steps of the phase.
+
+        Args:
+            epoch: the number of steps per epoch.
+        """
         return self.steps or self.epochs * epoch
 
     def rate(self, step: int, epoch: int) -> float:
-        """Returns the learning rate of a step, counted from 0.
+        """Returns the learning rate of a step.
 
-        A milestone m means: epochs 0 … m−1 at the old rate. Warm-up epochs run
-        at a tenth of it. Over the last `linear_decay` of the phase the rate
-        falls to 0 besides.
+        A milestone m means: epochs 0 … m−1 have the earlier rate. Warm-up
+        epochs have a tenth of the rate. Over the last fraction `linear_decay`
+        of the phase, the rate also falls linearly to 0.
 
         Args:
-            step: of the phase.
-            epoch: the steps of an epoch.
+            step: the number of the step in the phase, from 0.
+            epoch: the number of steps per epoch.
         """
         passed = sum(step // epoch >= m for m in self.milestones)
         rate = self.learning_rate * self.decay**passed

@@ -149,7 +149,7 @@ def lit_stages(pair: Pair) -> Iterator[Stage]:
     """LIT: sections learn representations; then the whole student, by KD."""
     copy_initial_weights(pair)
     yield Stage(name="lit", phase="lit", trainer=lit_trainer(pair))
-    if not pair.settings.no_fine_tune:
+    if pair.settings.with_fine_tune:
         yield _distilled(pair, "fine_tune")
 
 

@@ -187,7 +187,8 @@ def _claim(workdir, config, command):
 def _read(path):
     try:
         known = json.loads(path.read_text())
-        known["kind"], known["settings"].keys()
+        known["kind"]
+        known["settings"] = flatten.current(known["settings"])
     except (ValueError, KeyError, AttributeError, TypeError, OSError):
         raise errors.DataError(
             f"{path} is damaged; start afresh with --overwrite."

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from lit_tf import config, errors
+from lit_tf.config.setting import setting
 
 # The settings that are searched for, in this order.
 NAMES = ("temperature", "alpha", "beta")
@@ -25,12 +26,41 @@ class Tune(config.Compress):
         prune: whether to stop trials early by the median rule.
     """
 
-    small_student: str = ""
-    temperatures: tuple[float, ...] = (2.0, 4.0, 6.0, 8.0)
-    alphas: tuple[float, ...] = (0.0, 0.5, 0.9, 0.95)
-    betas: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
-    seeds: tuple[int, ...] = (0,)
-    prune: bool = False
+    small_student: str = setting(
+        "",
+        "Architecture of the student on which the temperature is chosen, such "
+        "as resnet8. Alpha and beta are chosen on --student.",
+        common=True,
+    )
+    temperatures: tuple[float, ...] = setting(
+        (2.0, 4.0, 6.0, 8.0),
+        "Temperatures to try first, with --alpha and --beta.",
+        common=True,
+    )
+    alphas: tuple[float, ...] = setting(
+        (0.0, 0.5, 0.9, 0.95),
+        "Alphas to try second, with the chosen temperature and --beta.",
+        common=True,
+    )
+    betas: tuple[float, ...] = setting(
+        (0.0, 0.25, 0.5, 0.75),
+        "Betas to try last, with the chosen temperature and alpha.",
+        common=True,
+    )
+    seeds: tuple[int, ...] = setting(
+        (0,),
+        "Seeds, instead of --seed. Each value is tried with every seed, and "
+        "its score is the mean of the best validation accuracies. Of equal "
+        "scores the value that is listed first wins.",
+        common=True,
+    )
+    prune: bool = setting(
+        False,
+        "Stop trials that are unlikely to win: under the first seed, those "
+        "whose best validation accuracy is, after half of phase lit or later, "
+        "below the median of the finished trials at the same epoch.",
+        common=True,
+    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -36,16 +36,16 @@ BAD_SETTINGS = {
     "--beta=-1": "`beta` must be in [0, 1]. Received: beta=-1.0.",
     "--temperature=0": "`temperature` must be positive",
     "--lit_milestones=5,3": "`lit_milestones` must be positive epochs in asc",
-    "--lit_epochs=3": "reached within the phase's 3 epochs. Received: lit_m",
-    "--method=lits": "<lit|scratch|scratch_copied|kd|hint|multi_hint|born_ag",
-    "--method=scratch --init=teacher_blocks": "`init` is for `method` lit, s",
+    "--lit_epochs=3": "be below the phase's 3 epochs. Received: lit_m",
+    "--method=lits": "one of lit, scratch, scratch_copied, kd, hint, multi_h",
+    "--method=scratch --init=teacher_blocks": "`init` is only for `method` ",
     "--teach_milestones=a,b": "`teach_milestones` must be whole numbers",
     "--lit_epochs=ten": "--lit_epochs",
     "--lit_epoch=10": "lit_epochs",
     "--dtype=half": "<float32|mixed_float16|mixed_bfloat16>",
     "--nodownload=3": "--nodownload=3",
     "--flagfile=nowhere": "'nowhere'",
-    "quickstart": "Flags only, each as --name=value. Received: 'quickstart'.",
+    "quickstart": "Pass flags only, each as --name=value. Received: 'quic",
 }
 
 # Refused, or done, once TensorFlow is loaded; in this order, from `place`, each
@@ -66,7 +66,7 @@ ANSWERS = {
     "compress --student=cnn": (2, "Unknown model 'cnn'. Known: resnet8, "),
     "compress --dataset=cifar": (2, "The nearest is cifar10."),
     "evaluate --model=t.keras --dataset=digit": (2, "The nearest is digits."),
-    "compress --teach_epochs=0": (2, "`teach_epochs` must be ≥ 1."),
+    "compress --teach_epochs=0": (2, "`teach_epochs` or `teach_st"),
     "compress --validation_fraction=0.9999": (2, "`validation_fraction`"),
     "compress --workdir=file/run": (1, "file/run cannot be written to"),
     "teach --workdir=file": (1, "file cannot be written to"),
@@ -198,17 +198,52 @@ def test_every_command_is_tested_here():
 
 
 @pytest.mark.parametrize("name", FLAGS)
-def test_help_names_every_flag_and_does_not_load_tensorflow(name, tmp_path):
+def test_helpfull_lists_every_flag_without_tensorflow(name, tmp_path):
     script = pathlib.Path(sysconfig.get_path("scripts"), name)
     code, out, err = run(
-        "-X", "importtime", str(script), "--help", cwd=tmp_path
+        "-X", "importtime", str(script), "--helpfull", cwd=tmp_path
     )
     assert code == 0
-    for flag in FLAGS[name]:
-        assert f"--{flag}:" in out or f"--[no]{flag}:" in out
+    assert set(FLAGS[name]) <= set(listed(out))
     imported = set(re.findall(r"\| +(\w+)", err))
     assert "absl" in imported
     assert not imported & {"tensorflow", "keras"}
+
+
+def listed(text):
+    """Returns the names of the flags that a help text lists."""
+    return re.findall(r"^  --(?:\[no\])?(\w+):", text, re.MULTILINE)
+
+
+def test_help_of_lit_compress_lists_the_flags_that_most_runs_need(tmp_path):
+    code, out, _ = run("-m", "lit_tf.launch.compress", "--help", cwd=tmp_path)
+    flags = listed(out)
+    assert code == 0 and 20 <= len(flags) <= 28
+    assert {"recipe", "dry_run", "teacher", "student", "method"} <= set(flags)
+    assert {"lit_epochs", "dataset", "data_dir", "workdir"} <= set(flags)
+    titles = re.findall(r"^(\w[\w ]*):$", out, re.MULTILINE)
+    assert titles[:3] == ["Examples", "Start", "Models"]
+    assert titles[-1] == "Recipes"
+    assert "lit-compress --recipe=quickstart\n" in out
+    assert "  reviews_cpu\n" in out
+    assert f"--helpfull lists all {len(FLAGS['lit-compress']) + 2} fl" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ["teach", "tune"])
+def test_help_of_a_command_with_many_flags_is_short_too(name, tmp_path):
+    _, out, _ = run("-m", f"lit_tf.launch.{name}", "--help", cwd=tmp_path)
+    assert len(listed(out)) <= 36 < len(FLAGS[f"lit-{name}"])
+    assert "--helpfull lists all" in out
+
+
+@pytest.mark.parametrize(
+    "name", ["evaluate", "export", "import_", "report", "benchmark"]
+)
+def test_help_of_a_command_with_few_flags_lists_them_all(name, tmp_path):
+    _, out, _ = run("-m", f"lit_tf.launch.{name}", "--help", cwd=tmp_path)
+    assert set(FLAGS[f"lit-{name.rstrip('_')}"]) <= set(listed(out))
+    assert "--helpfull" not in out
 
 
 def test_the_library_is_imported_without_tensorflow(tmp_path):
@@ -288,23 +323,21 @@ BREAKS = {
 @pytest.mark.parametrize("error", BREAKS)
 @pytest.mark.parametrize("resumes", [True, False])
 def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
+    name = "lit-teach" if resumes else "lit-report"
     script = (
-        f"{'import lit_tf.flags.run' if resumes else ''}\n"
         "from lit_tf import errors\n"
         "from lit_tf.launch import command\n"
-        f"def main(line): raise {error}\n"
-        "command.run(main, '', ())"
+        f"def main(*_): raise {error}\n"
+        f"command.run(main, {name!r})"
     )
     code, results = BREAKS[error]
-    goes_on = resumes and "loss" not in results
-    kept = (
-        " What was saved before is kept, and the same command goes on from it."
-    )
+    resumable = resumes and "loss" not in results
+    saved = " What was saved is kept; the same command resumes from it."
     arguments = ["--seed=1"] if resumes else []
     assert run("-c", script, *arguments, cwd=tmp_path) == (
         code,
         "",
-        f"lit--c: {results}{kept if goes_on else ''}\n",
+        f"{name}: {results}{saved if resumable else ''}\n",
     )
 
 

@@ -12,63 +12,53 @@ import pytest
 
 from lit_tf import config, data, models
 from lit_tf.config import flatten
+from lit_tf.flags import commands
 from lit_tf.launch import command
 from lit_tf.training import run_folder
 
 _SHOW = """
 import json
-from lit_tf.flags import config as flags_config
-from lit_tf.launch import command, {name}
+from lit_tf.flags import parse
+from lit_tf.launch import command
 from lit_tf import config
 from lit_tf.config import flatten
 
 def show(_):
-    settings = flags_config.from_flags(config.{kind})
+    settings = parse.from_flags(config.{kind})
     print(json.dumps(flatten.flatten(settings)))
 
-command.run(show, "", {name}.TOPICS)
+command.run(show, "{name}")
 """
 _SHOW_DATA = """
 import json
-from lit_tf.flags import config as flags_config
-from lit_tf.launch import command, evaluate
+from lit_tf.flags import parse
+from lit_tf.launch import command
 from lit_tf.config import flatten
 
 def show(_):
-    where = flatten.flatten(flags_config.session())
-    where = {name: where[name] for name in ("data_dir", "download")}
-    print(json.dumps(flatten.flatten(flags_config.data()) | where))
+    session = flatten.flatten(parse.session())
+    session = {name: session[name] for name in ("data_dir", "download")}
+    print(json.dumps(flatten.flatten(parse.data()) | session))
 
-command.run(show, "", evaluate.TOPICS)
+command.run(show, "lit-evaluate")
 """
 _RECIPES = """
 import json
 from absl import flags
 from absl.testing import flagsaver
-from lit_tf.flags import config as flags_config
-from lit_tf.launch import command, compress
+from lit_tf.flags import commands, define, parse
+from lit_tf.launch import command
 from lit_tf import config
 from lit_tf.config import flatten
 
-found = {}
+define.define(commands.COMMANDS["lit-compress"])
+settings = {}
 for name in command.recipes():
     line = f"--recipe={name}"
     with flagsaver.flagsaver():
         flags.FLAGS(["lit-compress", *command._recipe([line]), line])
-        settings = flags_config.from_flags(config.Compress)
-        found[name] = flatten.flatten(settings)
-print(json.dumps(found))
-"""
-_DEFINED = """
-import json
-from absl import flags
-from lit_tf.launch import compress
-
-print(json.dumps({
-    flag.name: flag.help
-    for topic in compress.TOPICS
-    for flag in flags.FLAGS.get_key_flags_for_module(topic)
-}))
+        settings[name] = flatten.flatten(parse.from_flags(config.Compress))
+print(json.dumps(settings))
 """
 
 
@@ -84,7 +74,9 @@ def answer(script, *arguments):
 
 def parsed(*arguments):
     """Returns the flat settings of `lit-compress` with these arguments."""
-    return answer(_SHOW.format(name="compress", kind="Compress"), *arguments)
+    return answer(
+        _SHOW.format(name="lit-compress", kind="Compress"), *arguments
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +87,7 @@ def experiments():
 
 def taught(*arguments):
     """Returns the flat settings of `lit-teach` with these arguments."""
-    return answer(_SHOW.format(name="teach", kind="Teach"), *arguments)
+    return answer(_SHOW.format(name="lit-teach", kind="Teach"), *arguments)
 
 
 def flattened(settings):
@@ -103,11 +95,27 @@ def flattened(settings):
     return json.loads(json.dumps(flatten.flatten(settings)))
 
 
-def test_every_setting_is_a_flag_that_explains_itself():
-    helps = answer(_DEFINED)
-    settings = helps.keys() - {"recipe", "dry_run", "custom_objects"}
-    assert settings == flatten.flatten(config.Compress()).keys()
-    assert all(helps.values())
+def flags_of(name):
+    """Returns the flags of a command as a list of settings."""
+    topics = commands.flags_by_topic(commands.COMMANDS[name])
+    return [one for listed in topics.values() for one in listed]
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_every_flag_of_a_command_has_a_help_text_and_is_defined_once(name):
+    flags = flags_of(name)
+    assert all(one.help for one in flags)
+    assert len({one.name for one in flags}) == len(flags)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("lit-compress", config.Compress), ("lit-teach", config.Teach)],
+)
+def test_every_setting_of_a_run_is_a_flag(name, kind):
+    options = {"recipe", "dry_run", "custom_objects"}
+    names = {one.name for one in flags_of(name)} - options
+    assert names == flatten.flatten(kind()).keys()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +156,29 @@ def test_a_saved_model_is_evaluated_on_the_data_that_the_flags_say():
     }
     arguments = (flatten.to_flag(k, v) for k, v in wanted.items())
     assert answer(_SHOW_DATA, "--model=m", *arguments) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (["--no_fine_tune"], False),
+        (["--nono_fine_tune"], True),
+        (["--no_fine_tune=true"], False),
+        (["--nofine_tune"], False),
+        (["--fine_tune"], True),
+        (["--no_fine_tune", "--fine_tune"], True),
+        (["--fine_tune", "--no_fine_tune"], False),
+    ],
+)
+def test_the_old_name_of_a_flag_sets_the_new_one(arguments, value):
+    assert parsed("--seed=0", *arguments)["fine_tune"] == value
+
+
+def test_a_flagfile_may_use_the_old_name_of_a_flag(tmp_path):
+    path = tmp_path / "old.flags"
+    path.write_text("--no_fine_tune\n--lit_epochs=7\n--lit_milestones=\n")
+    settings = parsed(f"--flagfile={path}")
+    assert (settings["fine_tune"], settings["lit_epochs"]) == (False, 7)
 
 
 def test_a_recipe_stands_under_the_command_line():
@@ -204,9 +235,11 @@ _FIGURES = """
 import json
 from lit_tf.launch import evaluate
 
-told = {"fid": 0.5, "likeness": {"l1": 0.25}, "judged": {"features": "F"},
-        "model": "m", "dataset": "d", "test_examples": 9}
-print(json.dumps(list(evaluate._figures(told))))
+results = {
+    "fid": 0.5, "likeness": {"l1": 0.25}, "judged": {"features": "F"},
+    "model": "m", "dataset": "d", "test_examples": 9,
+}
+print(json.dumps(list(evaluate._figures(results))))
 """
 
 

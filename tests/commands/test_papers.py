@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from lit_tf.flags import papers
+from lit_tf.flags import help_text, papers
 from lit_tf.launch import command
 
 METHOD = pathlib.Path(__file__).parents[2] / "docs" / "method.md"
@@ -85,5 +85,5 @@ def test_a_header_fits_the_page():
 
 
 def test_recipes_that_differ_in_a_depth_share_a_line_of_the_help():
-    listed = command._listed(["a_to_b20", "quickstart", "a_to_b9", "c_to_b1"])
+    listed = help_text.grouped(["a_to_b20", "quickstart", "a_to_b9", "c_to_b1"])
     assert list(listed) == ["  a_to_b9, …20", "  quickstart", "  c_to_b1"]

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from lit_tf import errors
-from lit_tf.comparison import runs
+from lit_tf.comparison import rows, runs
 
 
 def test_each_run_is_found_once_in_nested_folders(leave, tmp_path):
@@ -54,6 +54,20 @@ def test_other_folders_are_left_out_with_the_reason(leave, tmp_path):
         f"{place}/taught: a run of lit-teach",
         f"{place}/drawn: without test and validation accuracy",
     }
+
+
+def test_a_report_of_version_0_1_is_in_the_same_row_as_a_new_one(leave):
+    path = leave("old", fine_tune=False) / "report.json"
+    report = json.loads(path.read_text())
+    settings = report["settings"]
+    settings["no_fine_tune"] = not settings.pop("fine_tune")
+    path.write_text(json.dumps(report))
+    new = leave("new", fine_tune=False, seed=1)
+    found, skipped = runs.find([str(path.parent), str(new)])
+    old, new = found
+    assert not skipped and old.identity == new.identity
+    (row,) = rows.of(found)
+    assert row.name == "lit fine_tune=False"
 
 
 def test_folders_without_a_finished_run_are_refused(leave, tmp_path):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.config import flatten
+from lit_tf.config import flatten, methods
 
 # A second value of the settings that cannot be just anything.
 OTHERS = {
@@ -84,13 +84,13 @@ def all_changed():
         (
             config.Data,
             {"attributes": ("Male", "Male")},
-            "`attributes` must be names, each once. Received: "
+            "`attributes` must be names, without duplicates. Received: "
             "attributes=('Male', 'Male').",
         ),
         (
             config.Data,
             {"attributes": ("Male", "")},
-            "`attributes` must be names, each once. Received: "
+            "`attributes` must be names, without duplicates. Received: "
             "attributes=('Male', '').",
         ),
         (
@@ -108,8 +108,8 @@ def all_changed():
         (
             config.Data,
             {"exclusive": ("Dress+Coat", "Coat+Dark")},
-            "`exclusive` must have an attribute in one group, and there once. "
-            "Received: exclusive=('Dress+Coat', 'Coat+Dark').",
+            "`exclusive` must contain each attribute only once. Received: "
+            "exclusive=('Dress+Coat', 'Coat+Dark').",
         ),
         (
             config.Data,
@@ -193,7 +193,7 @@ def all_changed():
         (
             config.Baselines,
             {"pruned_channels": 1.0},
-            "`pruned_channels` must be a fraction in [0, 1). Received: "
+            "`pruned_channels` must be in [0, 1). Received: "
             "pruned_channels=1.0.",
         ),
         (
@@ -244,13 +244,13 @@ def all_changed():
         (
             config.Teach,
             {"teach": dataclasses.replace(config.TEACH, epochs=0)},
-            "`teach_epochs` must be ≥ 1. (Or `teach_steps`.) Received: "
+            "`teach_epochs` or `teach_steps` must be ≥ 1. Received: "
             "teach_epochs=0.",
         ),
         (
             config.Compress,
             {"min_teacher_accuracy": 91.0},
-            "`min_teacher_accuracy` must be a fraction in [0, 1]. Received: "
+            "`min_teacher_accuracy` must be in [0, 1]. Received: "
             "min_teacher_accuracy=91.0.",
         ),
         (
@@ -361,7 +361,7 @@ def test_a_teachers_settings_are_some_of_a_compressions():
         ("multi_hint", "copy_ends", False, "lit, kd, hint, born_again"),
         ("kd", "section_input", "student", "lit"),
         ("kd", "falling_beta", True, "lit"),
-        ("kd", "no_fine_tune", True, "lit"),
+        ("kd", "fine_tune", False, "lit"),
         ("lit", "generations", 2, "born_again"),
         ("hint", "sparsity", 0.5, "network_slimming"),
         ("lit", "pruned_channels", 0.5, "network_slimming"),
@@ -374,9 +374,17 @@ def test_a_setting_is_for_the_methods_that_know_it(method, name, value, takers):
     with pytest.raises(errors.SettingsError) as refusal:
         flatten.build(config.Compress, settings | {name: value})
     assert str(refusal.value) == (
-        f"`{name}` is for `method` {takers}, not for {method}. Received: "
+        f"`{name}` is only for `method` {takers}, not for {method}. Received: "
         f"{name}={value!r}."
     )
+
+
+def test_every_method_may_change_the_schedule_of_phase_fine_tune():
+    for method in methods.names():
+        config.Compress(
+            method=method,
+            fine_tune=dataclasses.replace(config.FINE_TUNE, batch_size=8),
+        )
 
 
 @pytest.mark.parametrize("section_input", ["teacher", "mixed"])
@@ -390,9 +398,9 @@ def test_what_is_not_kept_of_the_teacher_is_not_to_be_asked_for(section_input):
     with pytest.raises(errors.SettingsError) as refusal:
         config.Compress(loss=loss, frozen=kept, copy_ends=False)
     assert str(refusal.value) == (
-        "`teacher_cache` keeps nothing of the stem, which is asked for "
-        "where `copy_ends` is off: one of them has to go. Received: "
-        "teacher_cache='memory'."
+        "`teacher_cache` does not store the output of the stem, which "
+        "training needs when `copy_ends` is off. Turn `teacher_cache` off, or "
+        "`copy_ends` on. Received: teacher_cache='memory'."
     )
 
 
@@ -418,9 +426,25 @@ def test_milestones_that_are_not_numbers_are_refused(milestones):
             config.Compress, settings | {"lit_milestones": milestones}
         )
     assert str(refusal.value) == (
-        "`lit_milestones` must be whole numbers of epochs. "
-        f"Received: {milestones!r}."
+        "`lit_milestones` must be whole numbers, separated by commas. "
+        f"Received: {milestones[0]}."
     )
+
+
+def test_settings_of_an_earlier_version_get_the_names_of_today():
+    old = {"alpha": 0.5, "no_fine_tune": True}
+    assert flatten.current(old) == {"alpha": 0.5, "fine_tune": False}
+    today = flatten.flatten(config.Compress())
+    assert flatten.current(today) == today
+
+
+@pytest.mark.parametrize("kind", [config.Compress, config.Teach])
+def test_the_list_of_settings_has_the_names_and_defaults_of_a_config(kind):
+    listed = {one.name: one for one in flatten.settings_of(kind)}
+    assert flatten.flatten(kind()) == {
+        name: one.default for name, one in listed.items()
+    }
+    assert all(one.help and "{" not in one.help for one in listed.values())
 
 
 def test_the_identity_is_every_setting_but_the_session():

@@ -71,7 +71,7 @@ def test_a_registered_method_is_one_that_settings_may_choose(registered):
         *("lit", "scratch_copied", "kd", "hint"),
         "mine",
     )
-    with pytest.raises(errors.SettingsError, match="`copy_ends` is for"):
+    with pytest.raises(errors.SettingsError, match="`copy_ends` is only for"):
         config.Compress(method="mine", copy_ends=False)
 
 

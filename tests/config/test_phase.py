@@ -58,7 +58,7 @@ def phase(**settings):
         ),
         (
             {"epochs": 5, "milestones": (3, 5)},
-            "`milestones` must be reached within the phase's 5 epochs. "
+            "`milestones` must be below the phase's 5 epochs. "
             "Received: milestones=(3, 5).",
         ),
         (
@@ -70,7 +70,7 @@ def phase(**settings):
         *(
             (
                 {"linear_decay": value},
-                "`linear_decay` must be a fraction in [0, 1]. Received: "
+                "`linear_decay` must be in [0, 1]. Received: "
                 f"linear_decay={value}.",
             )
             for value in (-0.5, 1.5)

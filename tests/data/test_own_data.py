@@ -314,7 +314,7 @@ def test_a_student_is_trained_on_a_collected_data_set(tmp_path, one_epoch):
         config.Compress(
             teacher_weights=str(tmp_path / "teacher.keras"),
             student="resnet8",
-            no_fine_tune=True,
+            with_fine_tune=False,
             lit=phase,
             fine_tune=phase,
             session=config.Session(workdir=str(tmp_path / "run")),

@@ -198,7 +198,7 @@ def test_the_teachers_answers_to_texts_are_kept(run, folder, tmp_path):
             tmp_path / "run",
             teacher_weights=str(workdir / "teacher"),
             frozen=config.Frozen(teacher_cache="memory", teacher_cache_views=1),
-            no_fine_tune=True,
+            with_fine_tune=False,
         )
     )
     assert again["student"]["depth"] == report["student"]["depth"]

@@ -80,7 +80,9 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
     monkeypatch.setattr(
         "lit_tf.experiment.tasks.classification.Classification.evaluate", read
     )
-    results = compress(settings(tmp_path, no_fine_tune=True, read_test=False))
+    results = compress(
+        settings(tmp_path, with_fine_tune=False, read_test=False)
+    )
     assert list(results["budget"]["phases"]) == ["lit"]
     assert results["student"]["last_phase"] == "lit"
     assert "test_accuracy" not in json.dumps(results)

@@ -44,6 +44,22 @@ def test_the_same_settings_may_come_back_from_elsewhere(tmp_path):
         assert not folder.finished
 
 
+def test_a_folder_that_version_0_1_wrote_belongs_to_the_same_settings(tmp_path):
+    _leave(tmp_path, with_fine_tune=False)
+    path = tmp_path / "config.json"
+    written = json.loads(path.read_text())
+    # Version 0.1 wrote the opposite, under another name.
+    written["settings"]["no_fine_tune"] = not written["settings"].pop(
+        "fine_tune"
+    )
+    path.write_text(json.dumps(written))
+    _leave(tmp_path, with_fine_tune=False)
+    with pytest.raises(errors.SettingsError) as caught:
+        _leave(tmp_path)
+    assert "--fine_tune was False, now True" in str(caught.value)
+    assert "no_fine_tune" not in str(caught.value)
+
+
 def test_other_settings_are_refused_by_the_flags_that_differ(tmp_path):
     _leave(tmp_path)
     with pytest.raises(errors.SettingsError) as caught:

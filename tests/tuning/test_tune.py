@@ -27,16 +27,16 @@ FLAGS = (
 )
 _SETTINGS = """
 import json
-from lit_tf.flags import config as flags_config
-from lit_tf.launch import command, compress
+from lit_tf.flags import parse
+from lit_tf.launch import command
 from lit_tf import config
 from lit_tf.config import flatten
 
 def show(_):
-    settings = flags_config.from_flags(config.Compress)
+    settings = parse.from_flags(config.Compress)
     print(json.dumps(flatten.flatten(settings)))
 
-command.run(show, "", compress.TOPICS)
+command.run(show, "lit-compress")
 """
 
 
@@ -115,12 +115,12 @@ REFUSED = {
     "--method=kd": "`method` must be lit, because the search varies LIT's",
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
-    "--temperatures=": "--temperatures=",
+    "--temperatures=": "`temperatures` must list at least one value",
     "--alphas=0.5,1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
     "--betas=0.5,0.50": "`betas` must list at least one value, each only once.",
-    "--betas=x": "not numbers with commas between them",
+    "--betas=x": "`betas` must be numbers, separated by commas. Received: x.",
     "--seeds=-1": "`seed` must be in [0, 2³¹).",
-    "--seeds=0.5": "not numbers with commas between them",
+    "--seeds=0.5": "`seeds` must be whole numbers, separated by commas.",
     "--parallel=0": "`parallel` must be ≥ 1. Received: parallel=0.",
     "--strategy=multi_worker": "--print_commands",
     "--prune --print_commands": "`prune` stops only trials",

@@ -74,7 +74,7 @@ class ImageTranslation(Task):
             trainer=stages.lit_trainer(pair, outputs=outputs.Images()),
         )
         settings = pair.settings
-        if settings.no_fine_tune:
+        if not settings.with_fine_tune:
             return
         yield stages.Stage(
             name="fine_tune",

@@ -1,0 +1,197 @@
+"""The table of commands: what each one does and which flags it takes."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from lit_tf import config
+from lit_tf.benchmark.settings import Settings
+from lit_tf.config import flatten
+from lit_tf.flags import options
+from lit_tf.tuning.settings import Tune
+
+# Topic → its flags, as single names or as the dataclasses or phases that
+# declare them. A flag belongs to the first topic that lists it.
+TOPICS: Mapping[str, tuple[type | str, ...]] = {
+    "Evaluation": (options.Evaluate,),
+    "Export": (options.Export,),
+    "Import": (options.Import,),
+    "Report": (options.Report,),
+    "Benchmark": (Settings, options.Benchmark),
+    "Search": (Tune, options.Tune),
+    "Start": (options.Recipe, options.Compress, "workdir", "overwrite"),
+    "Models": (
+        "teacher",
+        "teacher_weights",
+        "min_teacher_accuracy",
+        "student",
+        config.Shrink,
+        options.Code,
+    ),
+    "Architecture": (config.Architecture,),
+    "Method": (
+        "method",
+        "init",
+        "copy_ends",
+        "fine_tune",
+        "export",
+        "read_test",
+        config.Loss,
+        config.Baselines,
+    ),
+    "Frozen teacher": (config.Frozen, "teacher_cache_dir"),
+    "Data": ("dataset", "data_dir", "download"),
+    "Validation split": ("validation_fraction", "split_seed"),
+    "Augmentation": ("pad", "flip"),
+    "Texts": ("text_length",),
+    "Images": ("attributes", "exclusive", "image_size", "crop_size"),
+    "Phase teach": ("phase teach",),
+    "Phase lit": ("phase lit",),
+    "Phase fine_tune": ("phase fine_tune",),
+    "Image translation": (
+        "discriminator",
+        "discriminator_weights",
+        config.Adversarial,
+        "sample_steps",
+    ),
+    "FID and Inception score": (
+        "inception_weights",
+        "download_inception",
+        "feature_model",
+    ),
+    "Computation": (config.Run,),
+    "Logs and checkpoints": (config.Session,),
+}
+_ALL = tuple(TOPICS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Command:
+    """What a command does and takes.
+
+    Args:
+        about: what the command does, without the subject.
+        examples: command lines.
+        options: the dataclass of the flags that are not settings.
+        settings: the dataclass of the settings that are flags.
+        topics: the topics of `settings` that the command takes.
+        aliases: other names of flags, by alias.
+        arguments: the name of the arguments that are not flags; "" when the
+            command takes none.
+    """
+
+    about: str
+    examples: tuple[str, ...]
+    options: type
+    settings: type = config.Compress
+    topics: tuple[str, ...] = _ALL
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    arguments: str = ""
+
+
+COMMANDS: Mapping[str, Command] = {
+    "lit-compress": Command(
+        about="trains a shallow student from a deep teacher and compares them.",
+        examples=(
+            "lit-compress --recipe=quickstart",
+            "lit-compress --teacher_weights=my_model.keras --compression=2 "
+            "--dataset=npz --data_dir=data.npz --dry_run",
+        ),
+        options=options.Compress,
+    ),
+    "lit-teach": Command(
+        about="trains a teacher for lit-compress --teacher_weights.",
+        examples=(
+            "lit-teach --recipe=quickstart",
+            "lit-teach --teacher=resnet56 --dataset=cifar10 --data_dir=DIR",
+        ),
+        options=options.Recipe,
+        settings=config.Teach,
+        aliases={"model": "teacher"},
+    ),
+    "lit-tune": Command(
+        about="chooses temperature, alpha and beta on the validation split. "
+        "It takes the flags of lit-compress and runs it for each trial.",
+        examples=(
+            "lit-tune --recipe=quickstart --teacher_weights=teacher.keras "
+            "--small_student=resnet8",
+        ),
+        options=options.Tune,
+        settings=Tune,
+    ),
+    "lit-evaluate": Command(
+        about="evaluates a saved model on the test split.",
+        examples=(
+            "lit-evaluate --model=student.keras --dataset=cifar10 "
+            "--data_dir=DIR",
+        ),
+        options=options.Evaluate,
+        # FID compares with the images that a run with the same flags trains
+        # on, which the validation split determines.
+        topics=(
+            "Data",
+            "Validation split",
+            "Augmentation",
+            "Texts",
+            "Images",
+            "FID and Inception score",
+        ),
+    ),
+    "lit-export": Command(
+        about="writes a model as a float32 SavedModel that maps raw inputs to "
+        "probabilities.",
+        examples=("lit-export --model=student.keras --output=saved_model",),
+        options=options.Export,
+        topics=("Data", "Augmentation", "Texts", "Images"),
+    ),
+    "lit-import": Command(
+        about="converts weights from elsewhere to a model that maps raw "
+        "inputs to logits.",
+        examples=(
+            "lit-import --source=resnet56.pth --model=resnet56 "
+            "--dataset=cifar10 --normalization=cifar10 --output=teacher.keras",
+        ),
+        options=options.Import,
+        topics=("Architecture", "Texts", "Images"),
+    ),
+    "lit-report": Command(
+        about="compares finished runs of lit-compress in tables and figures, "
+        "on one page. DIR is a run folder or a folder of run folders.",
+        examples=("lit-report runs/lit runs/kd --output=runs/report",),
+        options=options.Report,
+        topics=(),
+        arguments="DIR",
+    ),
+    "lit-benchmark": Command(
+        about="times phase lit and its parts, and compares with "
+        "keras.distillation.",
+        examples=("lit-benchmark --teacher=resnet56 --student=resnet20",),
+        options=options.Benchmark,
+        settings=Settings,
+    ),
+}
+
+
+def flags_by_topic(command: Command) -> dict[str, list[flatten.Setting]]:
+    """Returns the flags that a command takes, by topic and in its order."""
+    topics = {title: [] for title in TOPICS}
+    for one in flatten.settings_of(command.options):
+        topics[_place(one)[0]].append(one)
+    for one in flatten.settings_of(command.settings):
+        title, _ = _place(one)
+        if title in command.topics:
+            topics[title].append(one)
+    return {
+        title: sorted(listed, key=lambda one: _place(one)[1])
+        for title, listed in topics.items()
+        if listed
+    }
+
+
+def _place(one):
+    """Returns the topic of a flag, and the flag's position in it."""
+    return next(
+        (title, position)
+        for title, members in TOPICS.items()
+        for position, member in enumerate(members)
+        if member in (one.name, one.group)
+    )

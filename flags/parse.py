@@ -1,0 +1,57 @@
+"""Reads the values of the flags; no other module does."""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from lit_tf import config
+from lit_tf.config import flatten
+
+
+def from_flags(kind: type, *, workdir: str = "") -> Any:
+    """Builds a dataclass of settings or options from the parsed flags.
+
+    Args:
+        kind: the dataclass, such as `config.Compress`.
+        workdir: the run folder when no flag names one. By default that of
+            the recipe, or of the kind.
+
+    Raises:
+        SettingsError: a value is not allowed.
+    """
+    values = {one.name: value(one.name) for one in flatten.settings_of(kind)}
+    if "workdir" in values:
+        values["workdir"] = (
+            values["workdir"] or workdir or _default_workdir(kind)
+        )
+    return flatten.build(kind, values)
+
+
+def value(name: str) -> Any:
+    """Returns the value of one flag."""
+    return flags.FLAGS[name].value
+
+
+def data() -> config.Data:
+    """Returns the settings of the dataset, with defaults for missing flags.
+
+    Without a flag for it, nothing is set aside for validation.
+    """
+    return _from_defined(config.Data(validation_fraction=0))
+
+
+def session() -> config.Session:
+    """Returns the settings of the session, with defaults for missing flags."""
+    return _from_defined(config.Session())
+
+
+def _from_defined(defaults):
+    values = flatten.flatten(defaults)
+    values |= {name: value(name) for name in values if name in flags.FLAGS}
+    return flatten.build(type(defaults), values)
+
+
+def _default_workdir(kind):
+    recipe = flags.FLAGS["recipe"].value
+    return str(pathlib.Path("runs") / (recipe or kind.__name__.lower()))

@@ -1,0 +1,221 @@
+"""Settings of an experiment: to train a teacher, and to compress one.
+
+The defaults are the paper's for the CIFAR ResNets, except for the dataset,
+which by default needs no download.
+"""
+
+import dataclasses
+
+from lit_tf import errors
+from lit_tf.config import choices, methods
+from lit_tf.config.data import Data
+from lit_tf.config.models import Architecture, Shrink
+from lit_tf.config.phase import Phase
+from lit_tf.config.run import Run, Session
+from lit_tf.config.setting import UNIT, Group, flag_name, setting
+from lit_tf.config.training import Adversarial, Baselines, Frozen, Loss
+
+TEACH = Phase(
+    epochs=200,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=1e-4,
+    milestones=(100, 150),
+)
+# The published code minimises ½·L at a rate of .1 with a weight decay of 1e-4:
+# the same arithmetic as L at .05 with 2e-4.
+LIT = Phase(
+    epochs=175,
+    batch_size=32,
+    learning_rate=0.05,
+    weight_decay=2e-4,
+    milestones=(100,),
+)
+FINE_TUNE = Phase(
+    epochs=125,
+    batch_size=32,
+    learning_rate=0.01,
+    weight_decay=1e-4,
+    milestones=(55,),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Teach(Group):
+    """Settings of training a teacher in phase `teach`."""
+
+    teacher: str = setting(
+        "resnet110",
+        "Architecture of the teacher, such as resnet110.",
+        common=True,
+    )
+    teach: Phase = TEACH
+    architecture: Architecture = Architecture()
+    adversarial: Adversarial = Adversarial()
+    data: Data = Data()
+    run: Run = Run()
+    session: Session = Session()
+
+    def __post_init__(self):
+        super().__post_init__()
+        errors.require(
+            self.teach.total(1) >= 1,
+            "`teach_epochs` or `teach_steps` must be ≥ 1.",
+            teach_epochs=self.teach.epochs,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compress(Group):
+    """Settings of training a student in phases `lit` and `fine_tune`."""
+
+    teacher: str = setting(
+        Teach.teacher,
+        "Architecture of the teacher, such as resnet110. Ignored when "
+        "--teacher_weights names a .keras file, which contains the "
+        "architecture.",
+        common=True,
+    )
+    student: str = setting(
+        "resnet20",
+        "Architecture of the student, such as resnet20.",
+        common=True,
+    )
+    teacher_weights: str = setting(
+        "",
+        "Trained teacher: a .keras file, the run folder of lit-teach or "
+        "lit-compress (the teacher in it), or a .weights.h5 file for "
+        "--teacher. Without it the teacher is trained first.",
+        common=True,
+    )
+    discriminator: str = setting(
+        "fixed",
+        "Whether phase fine_tune also trains the discriminator (trained) or "
+        "leaves it as it is (fixed, as in the paper). For image translation.",
+        choices=choices.DISCRIMINATORS,
+    )
+    discriminator_weights: str = setting(
+        "",
+        "Discriminator of the generator, a .keras file. Default: the one next "
+        "to the teacher.",
+    )
+    min_teacher_accuracy: float = setting(
+        0.0,
+        "Stop if the teacher's validation accuracy, a fraction in [0, 1], is "
+        "below this.",
+        check=UNIT,
+    )
+    export: str = setting(
+        "best",
+        "Which student of phase fine_tune is exported: the one with the best "
+        "validation accuracy (of equal ones the latest), or the last.",
+        choices=choices.EXPORTS,
+    )
+    method: str = setting(
+        "lit",
+        "Method that trains the student. "
+        + "; ".join(f"{n}: {methods.get(n).about}" for n in methods.names())
+        + ".",
+        choices=methods.names,
+        common=True,
+    )
+    init: str = setting(
+        "fresh",
+        "Initial weights of the student's blocks: random (fresh), or those of "
+        "the teacher's blocks at the same relative position in their section "
+        "(teacher_blocks).",
+        choices=choices.INITS,
+    )
+    copy_ends: bool = setting(
+        True,
+        "Copy the teacher's stem and head and keep them frozen in phase lit. "
+        "Otherwise they start from random weights and are trained.",
+    )
+    with_fine_tune: bool = setting(
+        True,
+        "Run phase fine_tune after phase lit. Otherwise the student of phase "
+        "lit is exported.",
+        flag="fine_tune",
+    )
+    read_test: bool = setting(
+        True,
+        "Evaluate on the test split, once, after the last phase. Turn it off "
+        "while you tune settings.",
+    )
+    shrink: Shrink = Shrink()
+    architecture: Architecture = Architecture()
+    loss: Loss = Loss()
+    baselines: Baselines = Baselines()
+    adversarial: Adversarial = Adversarial()
+    frozen: Frozen = Frozen()
+    teach: Phase = TEACH
+    lit: Phase = LIT
+    fine_tune: Phase = FINE_TUNE
+    data: Data = Data()
+    run: Run = Run()
+    session: Session = Session()
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_student()
+        self._check_method()
+        errors.require(
+            self.copy_ends
+            or self.frozen.teacher_cache == "off"
+            or self.method != "lit"
+            or (
+                self.loss.section_input == "student"
+                and self.loss.connector == "none"
+            ),
+            "`teacher_cache` does not store the output of the stem, which "
+            "training needs when `copy_ends` is off. Turn `teacher_cache` "
+            "off, or `copy_ends` on.",
+            teacher_cache=self.frozen.teacher_cache,
+        )
+
+    def _check_student(self):
+        errors.require(
+            not self.shrink.asked or self.student == Compress.student,
+            "Pass either `student` or `compression`/`keep`, not both: with "
+            "the latter the student is made from the teacher.",
+            student=self.student,
+        )
+        errors.require(
+            not self.shrink.measured or self.run.strategy != "multi_worker",
+            "`compression_of` latency cannot be used with several machines, "
+            "which would measure different latencies. Run lit-compress "
+            "--dry_run on one machine and pass the `keep` that it prints.",
+            compression_of=self.shrink.compression_of,
+        )
+
+    def _check_method(self):
+        """Checks that the method reads every setting that was changed."""
+        for group in (self, self.loss, self.baselines, self.frozen):
+            for field in dataclasses.fields(group):
+                if dataclasses.is_dataclass(field.default):
+                    continue  # `fine_tune`, a phase, has another flag's name.
+                name = flag_name(field)
+                readers = methods.readers(name)
+                value = getattr(group, field.name)
+                errors.require(
+                    value == field.default or self.method in readers,
+                    f"`{name}` is only for `method` {', '.join(readers)}, not "
+                    f"for {self.method}.",
+                    **{name: value},
+                )
+
+
+def teacher_settings(config: Compress, *, workdir: str) -> Teach:
+    """Returns the settings that train the teacher of a compression.
+
+    Args:
+        config: the settings of the compression.
+        workdir: the run folder of the teacher.
+    """
+    shared = {
+        f.name: getattr(config, f.name) for f in dataclasses.fields(Teach)
+    }
+    session = dataclasses.replace(
+        config.session, workdir=workdir, overwrite=False
+    )
+    return Teach(**shared | {"session": session})

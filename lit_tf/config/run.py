@@ -1,0 +1,141 @@
+"""Settings of a run: device, precision, seed; folders, logs, checkpoints."""
+
+import dataclasses
+import os
+
+from lit_tf.config import choices
+from lit_tf.config.setting import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    SEED,
+    Group,
+    setting,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run(Group):
+    """Device, precision and seed settings."""
+
+    seed: int = setting(
+        0,
+        "Seed of weights, order of examples and augmentation.",
+        check=SEED,
+        common=True,
+    )
+    dtype: str = setting(
+        "float32",
+        "Keras dtype policy of the computation. Variables stay float32.",
+        choices=choices.DTYPES,
+        common=True,
+    )
+    strategy: str = setting(
+        "default",
+        "Devices. default: one device; mirrored: replicas on all visible "
+        "devices; multi_worker: replicas on the devices of all machines in "
+        "TF_CONFIG.",
+        choices=choices.STRATEGIES,
+    )
+    sync_batch_norm: bool = setting(
+        False,
+        "Let BatchNorm use the statistics of the global batch instead of "
+        "those of each replica's part.",
+    )
+    jit_compile: str = setting(
+        "auto",
+        "XLA compilation. auto: on for a single GPU, otherwise off.",
+        choices=choices.JIT_COMPILE,
+    )
+    steps_per_execution: int = setting(
+        1,
+        "Number of steps per call of the compiled training function. Higher "
+        "values save time on a GPU, but the loss is checked, logged and "
+        "checkpointed only between calls.",
+        check=AT_LEAST_1,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session(Group):
+    """Folders, logging and checkpoint settings; they never change a result.
+
+    A run may be resumed with another session.
+    """
+
+    workdir: str = setting(
+        "",
+        "Run folder. The same command again resumes the run. Default: "
+        "runs/RECIPE in the current folder, or without a recipe "
+        "runs/compress or runs/teach; for lit-tune runs/tune.",
+        common=True,
+    )
+    overwrite: bool = setting(
+        False,
+        "Delete the earlier run in --workdir and start again.",
+        common=True,
+    )
+    data_dir: str = setting(
+        "",
+        "Folder with the dataset's files: the official archive, its unpacked "
+        "contents, or your own files. For npz also the file itself.",
+        common=True,
+    )
+    download: bool = setting(
+        False,
+        "Let TensorFlow Datasets download what --data_dir does not contain.",
+    )
+    teacher_cache_dir: str = setting(
+        "",
+        "Folder of --teacher_cache=disk, which several runs may share. "
+        "Default: teacher_cache next to --workdir.",
+    )
+    checkpoint_minutes: float = setting(
+        5.0,
+        "Minutes between checkpoints within an epoch; 0 for none. With "
+        "several machines only --checkpoint_steps applies.",
+        check=AT_LEAST_0,
+    )
+    checkpoint_steps: int = setting(
+        0,
+        "Steps between checkpoints within an epoch; 0 for none.",
+        check=AT_LEAST_0,
+    )
+    log_steps: int = setting(
+        100,
+        "Steps between log rows within an epoch; 0 for none.",
+        check=AT_LEAST_0,
+    )
+    sample_steps: int = setting(
+        1000,
+        "Steps between two grids of sample images; 0 for only one at the end "
+        "of a phase.",
+        check=AT_LEAST_0,
+    )
+    worker_minutes: float = setting(
+        5.0,
+        "Minutes to wait for the other machines of --strategy=multi_worker.",
+        check=AT_LEAST_0,
+    )
+    inception_weights: str = setting(
+        "",
+        "File with the weights of Keras's InceptionV3, whose features are "
+        "used for FID and Inception score.",
+    )
+    download_inception: bool = setting(
+        False, "Let Keras download the ImageNet weights of InceptionV3."
+    )
+    feature_model: str = setting(
+        "",
+        "Your own classifier (.keras), whose features are used instead of "
+        "InceptionV3's.",
+    )
+
+    @property
+    def cache_dir(self) -> str:
+        """The folder of the teacher's cached outputs.
+
+        `teacher_cache_dir`, or by default a folder next to `workdir`, so that
+        several runs can share it.
+        """
+        default = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
+        return self.teacher_cache_dir or default
