@@ -1,8 +1,8 @@
 """LIT: train a shallower network from a deep one, section by section.
 
-The names below are the public ones. They are resolved when first used, so that
-importing the package, or asking a command for `--help`, does not load
-TensorFlow.
+The names below are the public API (`docs/api.md`). They are loaded when first
+used, so that importing the package, or printing the `--help` of a command, does
+not load TensorFlow.
 """
 
 import importlib
@@ -21,11 +21,14 @@ _PUBLIC = {
     "plan": "lit_tf.sections.plan",
     "shrink": "lit_tf.sections.shrink",
 }
+_SUBMODULES = ("config", "data", "experiment", "models", "outputs")
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", *_PUBLIC, *_SUBMODULES]
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"lit_tf.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'lit_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(_PUBLIC[name]), name)
