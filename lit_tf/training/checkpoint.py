@@ -1,4 +1,4 @@
-"""A phase's checkpoint: one file, which always holds one moment."""
+"""Checkpoint of a phase: everything needed to resume it, in one file."""
 
 import dataclasses
 import json
@@ -10,9 +10,10 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.methods import trainer
+from lit_tf.training import variable_paths
 from lit_tf.utils import atomic_files
 
-# What reading a damaged or foreign npz raises.
+# Exceptions raised by a damaged file or one with other variables.
 _DAMAGE = (
     EOFError,
     KeyError,
@@ -26,17 +27,17 @@ _DAMAGE = (
 
 @dataclasses.dataclass
 class Position:
-    """How far a phase has come.
+    """Progress of a phase.
 
     Args:
-        step: steps taken, over all epochs.
-        epoch: epochs begun.
-        accuracy: validation accuracy after the last whole epoch, or None.
-        best_accuracy: the highest so far, or None.
-        best_epoch: after how many epochs it was reached, or None.
-        seconds: time spent, over all sessions.
-        done: whether the phase is over.
-        logs: the size in bytes of each log file at that moment.
+        step: number of steps taken, over all epochs.
+        epoch: number of the current epoch, from 1; 0 before the first.
+        accuracy: validation accuracy after the last complete epoch, or None.
+        best_accuracy: highest validation accuracy so far, or None.
+        best_epoch: epoch that reached it, from 1, or None.
+        seconds: training time, over all sessions.
+        done: whether the phase is complete.
+        logs: size in bytes of each log file.
     """
 
     step: int = 0
@@ -52,14 +53,14 @@ class Position:
 class Checkpoint:
     """Saves and restores a trainer at a position.
 
-    The file is an npz of the trainer's state (`Trainer.state`: the student's
-    variables, the optimiser's slots, step counter and loss scale, the running
-    metrics), the best student so far, and the position: what it takes to go on
-    as if nothing had happened. It replaces its predecessor in one step, so a
-    process may be killed at any moment.
+    The file is an npz. It holds the trainer's state (`Trainer.state`: the
+    student's variables, the optimizer's slots, step counter and loss scale, the
+    running metrics), the path of each variable, the best student so far and the
+    position. A resumed run therefore continues exactly as an uninterrupted one.
+    The file is replaced in one step, so the process may be killed at any time.
 
     Args:
-        path: the file.
+        path: the path of the file.
         model: the compiled trainer.
     """
 
@@ -67,13 +68,14 @@ class Checkpoint:
         self.path = path
         self.model = model
         self.best: list[np.ndarray] | None = None
+        self._paths = variable_paths.of(model)
 
     def save(self, position: Position) -> bool:
-        """Writes the present moment, unless a variable is not finite.
+        """Writes the checkpoint, unless a variable is not finite.
 
         Returns:
-            Whether it was written. A student that is beyond repair does not
-            replace one that is not.
+            Whether it was written. A student with infinite or NaN variables
+            must not replace a good one.
         """
         groups = {
             name: [variable.numpy() for variable in variables]
@@ -90,25 +92,32 @@ class Checkpoint:
             for name, values in groups.items()
             for i, value in enumerate(values)
         }
-        text = json.dumps(dataclasses.asdict(position))
+        texts = {
+            "position": json.dumps(dataclasses.asdict(position)),
+            "paths": json.dumps(self._paths),
+        }
         with (
             atomic_files.whole(self.path) as partial,
             partial.open("wb") as file,
         ):
-            np.savez(file, position=np.array(text), **arrays)
+            np.savez(file, **texts, **arrays)
         return True
 
     def restore(self) -> Position | None:
-        """Puts back the moment in the file; None when there is none.
+        """Restores the trainer and the best student from the file.
+
+        Returns:
+            The position in the file; None when there is no file.
 
         Raises:
-            DataError: the file is damaged or of another trainer.
+            DataError: the file is damaged or has other variables.
         """
         if not self.path.is_file():
             return None
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 position = Position(**json.loads(str(archive["position"])))
+                self._check(_paths(archive))
                 values = {
                     name: _group(archive, name)
                     for name in (*self.model.state, "best")
@@ -118,26 +127,51 @@ class Checkpoint:
                     variables, values[name], strict=True
                 ):
                     variable.assign(value)
+        except errors.DataError:
+            raise
         except _DAMAGE as error:
             raise errors.DataError(
-                f"The checkpoint {self.path} is damaged or of another run "
-                f"({error}). Start afresh with --overwrite."
+                f"The checkpoint {self.path} is damaged or belongs to another "
+                f"run ({error}). Start again with --overwrite."
             ) from error
         self.best = values["best"] or None
         return position
 
     def keep_best(self) -> None:
-        """Remembers the student as it is now as the best so far."""
+        """Copies the student's variables as the best so far."""
         self.best = [v.numpy() for v in self.model.student.variables]
 
     def restore_metrics(self) -> None:
-        """Puts back the running metrics alone: `fit` resets them."""
+        """Restores the running metrics only, which `fit` has reset."""
         with np.load(self.path, allow_pickle=False) as archive:
             values = _group(archive, "metrics")
         for variable, value in zip(
             self.model.metrics_variables, values, strict=True
         ):
             variable.assign(value)
+
+    def _check(self, saved):
+        """Raises `DataError` if the file has the variables in another order."""
+        for name, present in self._paths.items():
+            paths = saved.get(name, present)
+            index = variable_paths.first_difference(paths, present)
+            if index is not None:
+                there, here = (
+                    repr(group[index]) if index < len(group) else "no variable"
+                    for group in (paths, present)
+                )
+                raise errors.DataError(
+                    f"The checkpoint {self.path} holds {there} where this run "
+                    f"has {here} (variable {index} of its {name} variables); "
+                    "start again with --overwrite."
+                )
+
+
+def _paths(archive):
+    """Returns the paths in a checkpoint; version 0.1 did not store any."""
+    if "paths" not in archive.files:
+        return {}
+    return json.loads(str(archive["paths"]))
 
 
 def _group(archive, name):

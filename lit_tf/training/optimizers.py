@@ -1,4 +1,4 @@
-"""SGD and Adam as the paper's experiments ran them."""
+"""SGD and Adam with L2 regularisation, as in the paper's experiments."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ import keras
 
 from lit_tf import config
 
-_BETA_2, _EPSILON = 0.999, 1e-8  # Of Adam.
+_BETA_2, _EPSILON = 0.999, 1e-8  # Adam's.
 
 
-class _Decayed(keras.optimizers.Optimizer):
-    """An optimiser with L2 in the gradient: g + wd·w takes the place of g.
+class _OptimizerWithL2(keras.optimizers.Optimizer):
+    """An optimizer that adds L2 to the gradient: g + wd·w replaces g.
 
-    It is added in `update_step`: after the gradients were unscaled and summed
-    over the replicas, so that neither touches it. (Keras's own `weight_decay`
-    is decoupled from the gradient.)
+    The term is added in `update_step`, after loss scaling was undone and the
+    gradients were summed over the replicas. Neither changes it there. (Keras's
+    own `weight_decay` is decoupled from the gradient.)
 
     Args:
-        learning_rate: the rate; a float, a schedule or a callable.
-        momentum: in [0, 1).
-        weight_decay: wd, for every trained variable.
-        name: of the optimiser.
-        **kwargs: of `keras.optimizers.Optimizer`.
+        learning_rate: the learning rate; a float, a schedule or a callable.
+        momentum: the momentum, in [0, 1).
+        weight_decay: wd, applied to all trained variables.
+        name: the name; the class's name in lower case when None.
+        **kwargs: arguments of `keras.optimizers.Optimizer`.
     """
 
-    slots: tuple[str, ...] = ()  # What is kept of each variable.
+    slots: tuple[str, ...] = ()  # Names of the state of each variable.
 
     def __init__(
         self,
@@ -43,22 +43,22 @@ class _Decayed(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        kept = self.add_optimizer_variables(variables, list(self.slots))
-        self.kept = dict(zip(self.slots, kept, strict=True))
+        created = self.add_optimizer_variables(variables, list(self.slots))
+        self.slot_variables = dict(zip(self.slots, created, strict=True))
 
     def update_step(self, gradient, variable, learning_rate):
         rate = keras.ops.cast(learning_rate, variable.dtype)
         gradient = keras.ops.cast(gradient, variable.dtype) + self.l2 * variable
         index = self._get_variable_index(variable)
-        kept = [self.kept[slot][index] for slot in self.slots]
-        self.assign_sub(variable, rate * self.direction(gradient, *kept))
+        state = [self.slot_variables[slot][index] for slot in self.slots]
+        self.assign_sub(variable, rate * self.direction(gradient, *state))
 
-    def direction(self, gradient, *kept):
-        """Returns what the rate multiplies, having moved what is kept.
+    def direction(self, gradient, *state):
+        """Updates the state and returns the step for a learning rate of 1.
 
         Args:
             gradient: g + wd·w.
-            *kept: the variable's, one a slot.
+            *state: the variable's state, one for each slot.
         """
         raise NotImplementedError
 
@@ -68,18 +68,18 @@ class _Decayed(keras.optimizers.Optimizer):
 
 
 @keras.saving.register_keras_serializable("lit_tf")
-class SGD(_Decayed):
+class SGD(_OptimizerWithL2):
     """SGD with momentum and L2 in the gradient: v ← m·v + (g + wd·w).
 
-    `keras.optimizers.SGD` also keeps the learning rate inside the momentum
-    buffer, so that after a milestone the old rate lives on for a while. Here
-    w ← w − rate·v.
+    The update is w ← w − rate·v. `keras.optimizers.SGD` keeps the learning rate
+    inside the momentum buffer instead, so the old rate still has an effect for
+    some steps after a milestone.
 
     Args:
-        learning_rate: the rate; a float, a schedule or a callable.
+        learning_rate: the learning rate; a float, a schedule or a callable.
         momentum: m, in [0, 1).
-        weight_decay: wd, for every trained variable.
-        **kwargs: of `keras.optimizers.Optimizer`.
+        weight_decay: wd, applied to all trained variables.
+        **kwargs: arguments of `keras.optimizers.Optimizer`.
     """
 
     slots = ("velocity",)
@@ -90,18 +90,18 @@ class SGD(_Decayed):
 
 
 @keras.saving.register_keras_serializable("lit_tf")
-class Adam(_Decayed):
-    """Adam with L2 in the gradient, as PyTorch has it.
+class Adam(_OptimizerWithL2):
+    """Adam with L2 in the gradient, as in PyTorch.
 
-    ε is 1e-8, beside the root of the mean square after its bias was corrected.
-    `keras.optimizers.Adam` has 1e-7, before that correction: at the first step
-    it is 30 times as much again.
+    ε is 1e-8 and is added to the root of the bias-corrected mean square.
+    `keras.optimizers.Adam` adds 1e-7 before the bias correction, which at the
+    first step has the effect of an ε 30 times as large.
 
     Args:
-        learning_rate: the rate; a float, a schedule or a callable.
-        momentum: β₁, of the running mean of gradients. β₂ is 0.999.
-        weight_decay: wd, for every trained variable.
-        **kwargs: of `keras.optimizers.Optimizer`.
+        learning_rate: the learning rate; a float, a schedule or a callable.
+        momentum: β₁, the decay of the running mean of gradients. β₂ is 0.999.
+        weight_decay: wd, applied to all trained variables.
+        **kwargs: arguments of `keras.optimizers.Optimizer`.
     """
 
     slots = ("mean", "square")
@@ -120,7 +120,7 @@ _OPTIMIZERS = {"sgd": SGD, "adam": Adam}
 
 
 def of(phase: config.Phase) -> keras.optimizers.Optimizer:
-    """Returns a phase's optimiser, at its first learning rate."""
+    """Returns the optimizer of a phase, at its first learning rate."""
     return _OPTIMIZERS[phase.optimizer](
         phase.learning_rate,
         momentum=phase.momentum,

@@ -92,7 +92,10 @@ def test_an_overflow_costs_a_step_and_half_the_scale(dense, vectors):
     growths, overflows = [], []
     for _ in range(40):
         scale = float(optimizer.dynamic_scale)
-        slots = [v.numpy() for v in optimizer.inner_optimizer.kept["velocity"]]
+        slots = [
+            v.numpy()
+            for v in optimizer.inner_optimizer.slot_variables["velocity"]
+        ]
         moved = any(np.any(by) for by in step(trainer, x, y))
         grown = float(optimizer.dynamic_scale) / scale
         if moved:
@@ -100,7 +103,9 @@ def test_an_overflow_costs_a_step_and_half_the_scale(dense, vectors):
         else:
             overflows.append(grown)
             for old, new in zip(
-                slots, optimizer.inner_optimizer.kept["velocity"], strict=True
+                slots,
+                optimizer.inner_optimizer.slot_variables["velocity"],
+                strict=True,
             ):
                 np.testing.assert_array_equal(old, new)
     # Halved until it fits; then every third good step doubles it.

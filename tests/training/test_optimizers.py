@@ -73,7 +73,9 @@ def test_a_step_with_an_infinite_gradient_changes_nothing_but_the_scale():
     scaling.build([weights])
     scaling.apply([keras.ops.convert_to_tensor([np.inf, 1.0])], [weights])
     np.testing.assert_array_equal(weights, START)
-    np.testing.assert_array_equal(inner.kept["velocity"][0], [0.0, 0.0])
+    np.testing.assert_array_equal(
+        inner.slot_variables["velocity"][0], [0.0, 0.0]
+    )
     assert float(scaling.dynamic_scale) == 512.0
 
 
