@@ -1,4 +1,4 @@
-"""What watches a phase: each callback is one idea, *when* apart from *what*."""
+"""Callbacks of a phase, in the order in which `fit` calls them."""
 
 import math
 import time
@@ -11,13 +11,13 @@ from lit_tf.training import metric_logs, progress
 from lit_tf.training.checkpoint import Checkpoint, Position
 
 
-class Track(keras.callbacks.Callback):
-    """Keeps the position's step and epoch. It comes first in the list.
+class TrackPosition(keras.callbacks.Callback):
+    """Updates the position's step and epoch. It must come first in the list.
 
     Args:
-        position: where the phase is.
-        steps: of an epoch.
-        total: of the phase.
+        position: the position of the phase.
+        steps: number of steps per epoch.
+        total: number of steps of the phase.
     """
 
     def __init__(self, position: Position, steps: int, total: int):
@@ -27,24 +27,24 @@ class Track(keras.callbacks.Callback):
         self._total = total
 
     def on_epoch_begin(self, epoch, logs=None):
-        # `fit` counts batches from where it began, which after a resumption is
-        # within the epoch.
+        # `fit` counts batches from where it began. After a resumption, that is
+        # in the middle of the epoch.
         self._before = self._position.step
         self._position.epoch = epoch + 1
 
     def on_train_batch_end(self, batch, logs=None):
-        # Keras counts the steps of a whole execution, also where the epoch or
-        # the phase, and with it the execution, ended earlier.
+        # Keras counts all steps of an execution, even if the epoch or the phase
+        # ended within it.
         end = min(self._position.epoch * self._steps, self._total)
         self._position.step = min(self._before + batch + 1, end)
 
 
-class Every:
-    """Tells when as many steps have passed as there are to be between two.
+class StepInterval:
+    """Decides when the next event is due, for events every n steps.
 
     Args:
-        steps: between two; 0 for never.
-        step: the present one.
+        steps: number of steps between two events; 0 for no events.
+        step: the current step.
     """
 
     def __init__(self, steps: int, step: int):
@@ -52,20 +52,25 @@ class Every:
         self._last = step
 
     def due(self, step: int) -> bool:
-        # An execution of several steps may pass by the very one.
+        """Returns whether an event was due since the last call.
+
+        Args:
+            step: the current step. It may have passed the exact step of the
+                event, because an execution may consist of several steps.
+        """
         last, self._last = self._last, step
         return bool(self._steps) and step // self._steps > last // self._steps
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):
-    """Stops at the step whose loss is infinite or not a number.
+    """Stops training when a loss is infinite or NaN.
 
-    A float16 *gradient* that overflows is normal and passes: the loss scale
-    sees to it.
+    Gradients are not checked: in float16 some overflow normally, and the loss
+    scale handles them.
 
     Args:
-        phase: the phase's name, for the message.
-        position: where the phase is.
+        phase: name of the phase, for the message.
+        position: the position of the phase.
     """
 
     def __init__(self, phase: str, position: Position):
@@ -74,25 +79,25 @@ class StopWhenNotFinite(keras.callbacks.Callback):
         self._position = position
 
     def on_train_batch_end(self, batch, logs=None):
-        # Terms come in the order in which one spoils the next: the first that
-        # is not finite is where it began.
+        # The names are in dependency order, so the first loss that is not
+        # finite is the cause.
         for name in self.model.term_names:
             if not math.isfinite(logs[name]):
                 raise errors.NonFiniteLossError(
                     f"Phase {self._phase}, epoch {self._position.epoch}, step "
-                    f"{self._position.step}: {_where(name)} is not finite "
+                    f"{self._position.step}: {_describe(name)} is not finite "
                     f"({float(logs[name])}). The last good checkpoint is kept. "
-                    "A smaller learning rate, or --dtype=float32, may help."
+                    "Try a smaller learning rate or --dtype=float32."
                 )
 
 
-class Rate(keras.callbacks.Callback):
-    """Gives every optimiser the learning rate of the step to come.
+class SetLearningRate(keras.callbacks.Callback):
+    """Sets the learning rate of all optimizers before each step.
 
     Args:
-        settings: of the phase.
-        position: where the phase is.
-        steps: of an epoch.
+        settings: the settings of the phase.
+        position: the position of the phase.
+        steps: number of steps per epoch.
     """
 
     def __init__(self, settings: config.Phase, position: Position, steps: int):
@@ -110,40 +115,41 @@ class Rate(keras.callbacks.Callback):
                 optimizer.learning_rate = rate
 
 
-class Recorder(keras.callbacks.Callback):
-    """Writes every scalar of a phase to its logs.
+class LogMetrics(keras.callbacks.Callback):
+    """Writes the metrics of a phase to its logs.
 
     Args:
-        logs: where to.
-        position: where the phase is.
-        log_steps: steps between two rows within an epoch; 0 for none.
-        meter: measures examples/s.
-        reference: the teacher's scalars by tag, drawn beside the student's.
+        logs: the logs to write to.
+        position: the position of the phase.
+        log_steps: number of steps between two rows within an epoch; 0 to write
+            at the end of each epoch only.
+        throughput: measures examples/s.
+        reference: the teacher's metrics by tag, shown next to the student's.
     """
 
     def __init__(
         self,
-        logs: metric_logs.Logs,
+        logs: metric_logs.MetricLogs,
         position: Position,
         *,
         log_steps: int,
-        meter: progress.Meter,
+        throughput: progress.Throughput,
         reference: Mapping[str, float],
     ):
         super().__init__()
         self._logs = logs
         self._position = position
-        self._every = Every(log_steps, position.step)
-        self._meter = meter
+        self._interval = StepInterval(log_steps, position.step)
+        self._throughput = throughput
         self._reference = reference
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._every.due(self._position.step):
+        if self._interval.due(self._position.step):
             self._write(logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self._write(logs)
-        self._logs.reference(self._position.step, self._reference)
+        self._logs.write_reference(self._position.step, self._reference)
 
     def _write(self, logs):
         optimizer = self.model.optimizer
@@ -152,29 +158,33 @@ class Recorder(keras.callbacks.Callback):
         scale = getattr(optimizer, "dynamic_scale", None)
         if scale is not None:
             scalars["loss_scale"] = progress.number(scale)
-        scalars["examples_per_second"] = self._meter.rate()
+        scalars["examples_per_second"] = self._throughput.rate()
         self._logs.write(self._position.step, self._position.epoch, scalars)
 
 
-class Saver(keras.callbacks.Callback):
-    """Keeps the position and the best student, and writes checkpoints.
+class SaveCheckpoints(keras.callbacks.Callback):
+    """Writes checkpoints and keeps the best student.
 
-    It comes last in the list: what it writes has passed the others.
+    It must come last in the list, so that a checkpoint is written only after
+    the NaN check and after the logs that it refers to.
 
     Args:
-        checkpoint: the phase's.
-        position: where the phase is; accuracies and time are kept here.
-        logs: whose sizes go into each checkpoint.
-        steps: of an epoch.
-        every_minutes: between checkpoints within an epoch; 0 for none.
-        every_steps: likewise.
+        checkpoint: the checkpoint of the phase.
+        position: the position of the phase. This callback updates its
+            accuracies and its time.
+        logs: the logs whose sizes each checkpoint stores.
+        steps: number of steps per epoch.
+        every_minutes: minutes between two checkpoints within an epoch; 0 to
+            ignore the time.
+        every_steps: number of steps between two checkpoints within an epoch; 0
+            to ignore the number of steps.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         position: Position,
-        logs: metric_logs.Logs,
+        logs: metric_logs.MetricLogs,
         *,
         steps: int,
         every_minutes: float,
@@ -186,7 +196,7 @@ class Saver(keras.callbacks.Callback):
         self._logs = logs
         self._steps = steps
         self._every_seconds = 60 * every_minutes
-        self._every = Every(every_steps, position.step)
+        self._interval = StepInterval(every_steps, position.step)
         self._session = time.monotonic() - position.seconds
         self._saved = time.monotonic()
 
@@ -195,9 +205,9 @@ class Saver(keras.callbacks.Callback):
             self._checkpoint.restore_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
-        due = self._every.due(self._position.step)
+        due = self._interval.due(self._position.step)
         if self._position.step % self._steps == 0:
-            return  # The epoch's end will see to it.
+            return  # `on_epoch_end` saves.
         late = time.monotonic() - self._saved > self._every_seconds > 0
         if late or due:
             self.save()
@@ -208,7 +218,8 @@ class Saver(keras.callbacks.Callback):
         if accuracy is not None:
             position.accuracy = float(accuracy)
             best = position.best_accuracy
-            # Of equals the latest: it was trained longer, at a lower rate.
+            # Of equally accurate students, keep the latest: it was trained
+            # longer and at a lower rate.
             if best is None or position.accuracy >= best:
                 position.best_accuracy = position.accuracy
                 position.best_epoch = epoch + 1
@@ -216,7 +227,7 @@ class Saver(keras.callbacks.Callback):
         self.save()
 
     def save(self) -> None:
-        """Writes a checkpoint of this moment."""
+        """Writes a checkpoint of the current position."""
         self._position.seconds = time.monotonic() - self._session
         self._position.logs = self._logs.sizes()
         self._checkpoint.save(self._position)
@@ -229,7 +240,7 @@ def _tag(name):
     return name
 
 
-def _where(name):
+def _describe(name):
     section, _, rest = name.partition("/")
     if rest:
         stream = rest.removeprefix("penalty_").replace("_", "-")

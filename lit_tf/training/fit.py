@@ -138,16 +138,16 @@ def run_phase(
         return _outcome(model, checkpoint, position)
 
     # 3. The logs at that checkpoint: what was written after it is cut off.
-    logs = metric_logs.Logs(folder, name)
+    logs = metric_logs.MetricLogs(folder, name)
     if new:
         logs.begin(hparams)
     else:
-        logs.cut_back(position.logs)
+        logs.truncate(position.logs)
         epoch, step = divmod(position.step, schedule.steps_per_epoch)
         print(f"{name:<9} resumes after epoch {epoch}, step {step}")
 
     # 4. Callbacks. A new phase has a checkpoint before its first step.
-    saver = callbacks.Saver(
+    saver = callbacks.SaveCheckpoints(
         checkpoint,
         position,
         logs,
@@ -190,28 +190,30 @@ def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
     Order matters: position, NaN check, then logging.
     """
     steps, total = schedule.steps_per_epoch, schedule.total_steps
-    meter = progress.Meter(schedule.batch_size, len(schedule.dataset.train))
+    throughput = progress.Throughput(
+        schedule.batch_size, len(schedule.dataset.train)
+    )
     reference = {}
     if teacher_accuracy is not None:
         reference["validation/accuracy"] = teacher_accuracy
     return [
-        callbacks.Track(position, steps, total),
+        callbacks.TrackPosition(position, steps, total),
         callbacks.StopWhenNotFinite(name, position),
-        meter,
-        callbacks.Rate(schedule.phase, position, steps),
-        callbacks.Recorder(
+        throughput,
+        callbacks.SetLearningRate(schedule.phase, position, steps),
+        callbacks.LogMetrics(
             logs,
             position,
             log_steps=session.log_steps,
-            meter=meter,
+            throughput=throughput,
             reference=reference,
         ),
-        progress.Progress(
+        progress.ProgressLine(
             name,
             epochs=math.ceil(total / steps),
             steps=steps,
             reference=teacher_accuracy,
-            meter=meter,
+            throughput=throughput,
         ),
     ]
 

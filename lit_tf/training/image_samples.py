@@ -1,4 +1,4 @@
-"""A generator's pictures to look at: the same ones, whenever they are made."""
+"""Image samples of a generator: a grid of the same images at each step."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from lit_tf.data import augment, targets
 from lit_tf.training import callbacks, checkpoint, metric_logs
 from lit_tf.utils import atomic_files
 
-_PICTURES = 6
-_GAP = 2  # Pixels between two pictures.
+_IMAGES = 6
+_GAP = 2  # Pixels between two images.
 
 
 def grid(
@@ -22,22 +22,23 @@ def grid(
     names: Sequence[str],
     exclusive: Sequence[Sequence[str]],
 ) -> np.ndarray:
-    """Draws a split's first pictures, and what models make of them.
+    """Draws the first images of a split and their translations by generators.
 
-    A row a picture and model, those of one picture one below the other: the
-    picture, then the picture with each attribute in turn (`targets.each`).
+    There is a row for each image and model; the rows of an image are adjacent.
+    A row shows the image, then the image with one attribute changed at a time
+    (see `targets.each`).
 
     Args:
-        models: generators, in the order in which they are drawn.
-        split: pictures and their attributes.
-        names: of the attributes.
-        exclusive: groups of them of which a target has exactly one.
+        models: generators by role, in the order of the rows.
+        split: images and their attributes.
+        names: names of the attributes.
+        exclusive: groups of attributes of which a target has exactly one.
 
     Returns:
         `[height, width, 3]`, uint8.
     """
-    inputs = np.asarray(split.inputs[:_PICTURES])
-    labels = split.labels[:_PICTURES]
+    inputs = np.asarray(split.inputs[:_IMAGES])
+    labels = split.labels[:_IMAGES]
     real = augment.unit(tf.constant(inputs))
     wanted = [tf.constant(t) for t in targets.each(labels, names, exclusive)]
     rows = [
@@ -50,20 +51,20 @@ def grid(
         ]
         for model in models.values()
     ]
-    # [models, 1 + attributes, pictures, height, width, 3]
+    # [models, 1 + attributes, images, height, width, 3]
     cells = np.pad(
         np.array(rows),
         [(0, 0)] * 3 + [(0, _GAP)] * 2 + [(0, 0)],
         constant_values=255,
     )
-    ours, columns, pictures, height, width, colours = cells.shape
+    drawn, columns, images, height, width, channels = cells.shape
     return cells.transpose(2, 0, 3, 1, 4, 5).reshape(
-        pictures * ours * height, columns * width, colours
+        images * drawn * height, columns * width, channels
     )
 
 
 def write(path: pathlib.Path, image: np.ndarray) -> None:
-    """Writes an image `[height, width, 3]` of bytes as a PNG."""
+    """Writes an image, `[height, width, 3]`, uint8, as a PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_files.whole(path) as partial:
         partial.write_bytes(tf.io.encode_png(image).numpy())
@@ -73,25 +74,27 @@ def _bytes(images):
     return augment.to_bytes(images).numpy()
 
 
-class Samples(keras.callbacks.Callback):
-    """Draws a grid every so many steps, and at a phase's end.
+class ImageSamples(keras.callbacks.Callback):
+    """Draws a grid every n steps and at the end of a phase.
 
-    In TensorBoard as `samples`, in the run folder as `samples/PHASE_STEP.png`.
+    The grid appears in TensorBoard as `samples` and in the run folder as
+    `samples/PHASE_STEP.png`.
 
     Args:
-        phase: the phase's name.
-        logs: where to.
-        position: where the phase is.
-        dataset: whose first validation pictures are drawn.
-        folder: of the PNGs.
-        every: steps between two grids; 0 for none but the last.
-        total: the phase's steps.
+        phase: name of the phase.
+        logs: the logs to write to.
+        position: the position of the phase.
+        dataset: the data set; the first images of its validation split are
+            drawn, or of its training split if there is none.
+        folder: the folder for the PNGs.
+        every: number of steps between two grids; 0 for the last one only.
+        total: number of steps of the phase.
     """
 
     def __init__(
         self,
         phase: str,
-        logs: metric_logs.Logs,
+        logs: metric_logs.MetricLogs,
         position: checkpoint.Position,
         dataset: data.Dataset,
         folder: pathlib.Path,
@@ -105,12 +108,12 @@ class Samples(keras.callbacks.Callback):
         self._position = position
         self._dataset = dataset
         self._folder = folder
-        self._every = callbacks.Every(every, position.step)
+        self._interval = callbacks.StepInterval(every, position.step)
         self._total = total
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._position.step
-        if self._every.due(step) or step >= self._total:
+        if self._interval.due(step) or step >= self._total:
             models = {
                 "teacher": self.model.teacher,
                 "student": self.model.student,
@@ -122,4 +125,4 @@ class Samples(keras.callbacks.Callback):
                 self._dataset.exclusive,
             )
             write(self._folder / f"{self._phase}_{step:06d}.png", image)
-            self._logs.show_image(step, "samples", image)
+            self._logs.write_image(step, "samples", image)

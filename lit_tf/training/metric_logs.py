@@ -1,4 +1,4 @@
-"""What a run says of itself: `metrics.jsonl` and TensorBoard, alike."""
+"""Logs of a run: `metrics.jsonl` and TensorBoard, with the same scalars."""
 
 import json
 import os
@@ -14,79 +14,86 @@ from lit_tf.training import run_folder
 from lit_tf.utils import atomic_files
 
 
-class Logs:
-    """Appends scalars to a run folder's logs, and can cut them back.
+class MetricLogs:
+    """Appends scalars to the logs of a run folder and can truncate them.
 
-    TensorBoard shows each phase as a run of its own, and beside it the run
-    `teacher` with the line that the student is to reach.
+    TensorBoard shows each phase as a separate run. Another run, `teacher`,
+    shows the teacher's metrics as a reference for the student.
 
     Args:
-        workdir: the run folder.
-        phase: the phase that speaks.
+        folder: the run folder.
+        phase: name of the phase.
     """
 
-    def __init__(self, workdir: run_folder.RunFolder, phase: str):
-        self._workdir = workdir
+    def __init__(self, folder: run_folder.RunFolder, phase: str):
+        self._folder = folder
         self._phase = phase
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Drops what a process that saved nothing may have left of the phase.
+        """Begins the phase's logs, without what an earlier process left there.
+
+        Such a process was killed before its first checkpoint.
 
         Args:
-            settings: of the run, shown in TensorBoard's HParams tab.
+            settings: the run's settings, for TensorBoard's HParams tab.
         """
-        atomic_files.remove(self._workdir.logs / self._phase)
+        atomic_files.remove(self._folder.logs / self._phase)
         shown = {
             name: value if isinstance(value, bool | int | float) else str(value)
             for name, value in settings.items()
         }
         with self._writer(self._phase).as_default():
-            # Of runs with the same settings TensorBoard shows the average.
+            # TensorBoard shows the average of runs with the same settings.
             hparams.hparams({"phase": self._phase, **shown})
 
     def write(
         self, step: int, epoch: int, scalars: Mapping[str, float]
     ) -> None:
-        """Appends scalars at a step, to both.
+        """Appends scalars to `metrics.jsonl` and to TensorBoard.
 
         Args:
             step: the phase's step.
-            epoch: epochs begun, from 1.
+            epoch: the current epoch, from 1.
             scalars: values by tag.
         """
-        self._show(self._phase, step, scalars)
+        self._write_scalars(self._phase, step, scalars)
         row = {"phase": self._phase, "epoch": epoch, "step": step, **scalars}
-        with self._workdir.metrics.open("a", encoding="utf-8") as file:
+        with self._folder.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def reference(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Draws the teacher's level beside the student's, in TensorBoard."""
-        self._show("teacher", step, scalars)
+    def write_reference(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Appends the teacher's scalars to TensorBoard."""
+        self._write_scalars("teacher", step, scalars)
 
-    def show_text(self, step: int, tag: str, text: str) -> None:
-        """Shows a text, in Markdown, in TensorBoard."""
+    def write_text(self, step: int, tag: str, text: str) -> None:
+        """Appends a text in Markdown to TensorBoard."""
         with self._writer(self._phase).as_default(step):
             tf.summary.text(tag, text)
 
-    def show_image(self, step: int, tag: str, image: np.ndarray) -> None:
-        """Shows an image `[height, width, 3]` of bytes, in TensorBoard."""
+    def write_image(self, step: int, tag: str, image: np.ndarray) -> None:
+        """Appends an image, `[height, width, 3]`, uint8, to TensorBoard."""
         with self._writer(self._phase).as_default(step):
             tf.summary.image(tag, image[np.newaxis])
 
     def sizes(self) -> dict[str, int]:
-        """Returns the size of every log file, all being written out."""
+        """Flushes the log files and returns their sizes in bytes by path."""
         for writer in self._writers.values():
             writer.flush()
         return {
-            str(path.relative_to(self._workdir.path)): path.stat().st_size
+            str(path.relative_to(self._folder.path)): path.stat().st_size
             for path in self._paths()
         }
 
-    def cut_back(self, sizes: Mapping[str, int]) -> None:
-        """Cuts every log file back to the size it had at a checkpoint."""
+    def truncate(self, sizes: Mapping[str, int]) -> None:
+        """Truncates the log files to the sizes that a checkpoint stored.
+
+        Args:
+            sizes: the result of `sizes` at that checkpoint. Files that are not
+                in it are removed.
+        """
         for path in self._paths():
-            size = sizes.get(str(path.relative_to(self._workdir.path)), 0)
+            size = sizes.get(str(path.relative_to(self._folder.path)), 0)
             if size:
                 os.truncate(path, min(size, path.stat().st_size))
             else:
@@ -98,7 +105,7 @@ class Logs:
             writer.close()
         self._writers.clear()
 
-    def _show(self, run, step, scalars):
+    def _write_scalars(self, run, step, scalars):
         if not scalars:
             return
         with self._writer(run).as_default(step):
@@ -107,11 +114,11 @@ class Logs:
 
     def _writer(self, run):
         if run not in self._writers:
-            folder = str(self._workdir.logs / run)
+            folder = str(self._folder.logs / run)
             self._writers[run] = tf.summary.create_file_writer(folder)
         return self._writers[run]
 
     def _paths(self) -> list[pathlib.Path]:
-        events = self._workdir.logs.rglob("events.*")
-        metrics = self._workdir.metrics
+        events = self._folder.logs.rglob("events.*")
+        metrics = self._folder.metrics
         return [*sorted(events), *([metrics] if metrics.is_file() else [])]

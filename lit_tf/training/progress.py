@@ -1,4 +1,4 @@
-"""What is told of a phase while it runs: how far it is, and how fast."""
+"""Progress line: epoch, losses, accuracy, learning rate, throughput, ETA."""
 
 import sys
 import time
@@ -7,17 +7,18 @@ import keras
 
 from lit_tf.utils import text_format
 
-VALIDATION = "val_"
-# Of a phase's terms, where it has them.
-_SHOWN = ("total", "hard", "soft", "ir", "g_fake", "g_cls", "g_rec", "d_total")
+VALIDATION = "val_"  # The prefix of Keras's validation metrics.
+# Losses to print, if the phase has them.
+_LOSSES = ("total", "hard", "soft", "ir", "g_fake", "g_cls", "g_rec", "d_total")
+_REFRESH = 0.5  # Seconds between two updates of the line within an epoch.
 
 
-class Meter(keras.callbacks.Callback):
-    """Measures examples/s of training, without validation.
+class Throughput(keras.callbacks.Callback):
+    """Measures the throughput of training in examples/s, without validation.
 
     Args:
-        batch_size: examples a step.
-        examples: of an epoch.
+        batch_size: number of examples per step.
+        examples: number of examples per epoch.
     """
 
     def __init__(self, batch_size: int, examples: int):
@@ -27,27 +28,27 @@ class Meter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = time.perf_counter()
-        self._spent = 0.0
+        self._seconds = 0.0
         self._seen = 0
 
     def on_train_batch_end(self, batch, logs=None):
-        self._spent = time.perf_counter() - self._begin
+        self._seconds = time.perf_counter() - self._begin
         self._seen = min((batch + 1) * self._batch_size, self._examples)
 
     def rate(self) -> float:
-        """Returns examples a second since the epoch, or the session, began."""
-        return self._seen / self._spent if self._spent else 0.0
+        """Returns examples/s since the start of the epoch or of the session."""
+        return self._seen / self._seconds if self._seconds else 0.0
 
 
-class Progress(keras.callbacks.Callback):
-    """Prints a line an epoch; on a terminal also how far the epoch is.
+class ProgressLine(keras.callbacks.Callback):
+    """Prints a line per epoch and, on a terminal, the step within the epoch.
 
     Args:
-        phase: the phase's name.
-        epochs: of the phase.
-        steps: of an epoch.
+        phase: name of the phase.
+        epochs: number of epochs of the phase.
+        steps: number of steps per epoch.
         reference: the teacher's validation accuracy, or None.
-        meter: measures examples/s.
+        throughput: measures examples/s.
     """
 
     def __init__(
@@ -57,14 +58,14 @@ class Progress(keras.callbacks.Callback):
         epochs: int,
         steps: int,
         reference: float | None,
-        meter: Meter,
+        throughput: Throughput,
     ):
         super().__init__()
         self._phase = phase
         self._epochs = epochs
         self._steps = steps
         self._reference = reference
-        self._meter = meter
+        self._throughput = throughput
         self._terminal = sys.stdout.isatty()
         self._whole_epochs = 0
 
@@ -74,27 +75,27 @@ class Progress(keras.callbacks.Callback):
         self._begin = getattr(self, "_begin", self._shown)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._terminal and time.monotonic() - self._shown > 0.5:
+        if self._terminal and time.monotonic() - self._shown > _REFRESH:
             self._shown = time.monotonic()
             self._print(f"{self._head}  step {batch + 1}/{self._steps}", "\r")
 
     def on_epoch_end(self, epoch, logs=None):
         self._whole_epochs += 1
-        each = (time.monotonic() - self._begin) / self._whole_epochs
-        left = each * (self._epochs - epoch - 1)
-        words = [self._head]
-        words += [f"{name} {logs[name]:.4g}" for name in _SHOWN if name in logs]
+        seconds = (time.monotonic() - self._begin) / self._whole_epochs
+        left = seconds * (self._epochs - epoch - 1)
+        parts = [self._head]
+        parts += [f"{x} {logs[x]:.4g}" for x in _LOSSES if x in logs]
         if "accuracy" in logs:
-            words.append(f"train {logs['accuracy']:.2%}")
+            parts.append(f"train {logs['accuracy']:.2%}")
         if f"{VALIDATION}accuracy" in logs:
-            word = f"validation {logs[f'{VALIDATION}accuracy']:.2%}"
+            part = f"validation {logs[f'{VALIDATION}accuracy']:.2%}"
             if self._reference is not None:
-                word += f" (teacher {self._reference:.2%})"
-            words.append(word)
-        words.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
-        words.append(f"{self._meter.rate():,.0f} examples/s")
-        words.append(f"{text_format.duration(left)} left")
-        self._print("  ".join(words), "\n")
+                part += f" (teacher {self._reference:.2%})"
+            parts.append(part)
+        parts.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
+        parts.append(f"{self._throughput.rate():,.0f} examples/s")
+        parts.append(f"{text_format.duration(left)} left")
+        self._print("  ".join(parts), "\n")
 
     def _print(self, line, end):
         clear = "\r\x1b[K" if self._terminal else ""
@@ -102,5 +103,5 @@ class Progress(keras.callbacks.Callback):
 
 
 def number(variable: keras.Variable) -> float:
-    """Returns a scalar variable's value, mirrored over replicas or not."""
+    """Returns the value of a scalar variable, which may be mirrored."""
     return float(keras.ops.convert_to_numpy(variable))

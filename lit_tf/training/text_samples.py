@@ -1,4 +1,4 @@
-"""A few validation texts, and what teacher and student say of them."""
+"""Text samples in TensorBoard, with the predictions of teacher and student."""
 
 import keras
 import numpy as np
@@ -9,21 +9,25 @@ from lit_tf.sections import sectioned_model
 from lit_tf.training import checkpoint, metric_logs
 
 _TEXTS = 8
-_CHARACTERS = 160  # Of each, that are shown.
+_CHARACTERS = 160  # Shown of each text.
 
 
-class Readings(keras.callbacks.Callback):
-    """Shows texts and answers in TensorBoard, where the student reads texts.
+class TextSamples(keras.callbacks.Callback):
+    """Shows validation texts and predictions after each epoch.
+
+    It does nothing when the student does not read texts or when there is no
+    validation split.
 
     Args:
-        logs: where to.
-        position: where the phase is.
-        dataset: whose first validation texts are shown.
+        logs: the logs to write to.
+        position: the position of the phase.
+        dataset: the data set; the first texts of its validation split are
+            shown.
     """
 
     def __init__(
         self,
-        logs: metric_logs.Logs,
+        logs: metric_logs.MetricLogs,
         position: checkpoint.Position,
         dataset: data.Dataset,
     ):
@@ -34,34 +38,36 @@ class Readings(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         student, teacher = self.model.student, self.model.teacher
-        reader = sectioned_model.opening(student, layers.Characters)
+        characters = sectioned_model.opening(student, layers.Characters)
         validation = self._dataset.validation
-        if reader is None or validation is None:
+        if characters is None or validation is None:
             return
         codes = tf.constant(validation.inputs[:_TEXTS])
-        columns = {"text": map(_shown, reader.decode(codes).numpy())}
+        columns = {"text": map(_escape, characters.decode(codes).numpy())}
         columns["label"] = [
             self._dataset.classes[label] for label in validation.labels[:_TEXTS]
         ]
         for role, model in (("teacher", teacher), ("student", student)):
             if model is not None:
                 logits = model(codes, training=False)
-                columns[role] = map(self._said, tf.nn.softmax(logits).numpy())
+                columns[role] = map(
+                    self._predicted, tf.nn.softmax(logits).numpy()
+                )
         rows = [tuple(columns), ("---",) * len(columns)]
         rows += zip(*columns.values(), strict=True)
-        self._logs.show_text(
+        self._logs.write_text(
             self._position.step,
             "validation/texts",
             "\n".join("|" + "|".join(row) + "|" for row in rows),
         )
 
-    def _said(self, probabilities):
-        most = int(np.argmax(probabilities))
-        return f"{self._dataset.classes[most]} ({probabilities[most]:.0%})"
+    def _predicted(self, probabilities):
+        label = int(np.argmax(probabilities))
+        return f"{self._dataset.classes[label]} ({probabilities[label]:.0%})"
 
 
-def _shown(text):
+def _escape(text):
+    """Shortens a text and escapes what Markdown would read as markup."""
     text = text.decode("utf-8")
-    cut = text[:_CHARACTERS] + "…" * (len(text) > _CHARACTERS)
-    # What would be taken for a table or for emphasis.
-    return "".join(f"&#{ord(c)};" if c in "|*_`<>&#[]" else c for c in cut)
+    short = text[:_CHARACTERS] + "…" * (len(text) > _CHARACTERS)
+    return "".join(f"&#{ord(c)};" if c in "|*_`<>&#[]" else c for c in short)

@@ -71,7 +71,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
         discriminator="trained",
         session={"checkpoint_steps": 1},
     )
-    save, seen = callbacks.Saver.on_train_batch_end, []
+    save, seen = callbacks.SaveCheckpoints.on_train_batch_end, []
 
     def interrupted(self, batch, logs=None):
         save(self, batch, logs)
@@ -79,7 +79,9 @@ def test_a_resumed_run_ends_with_the_same_bits(
         if len(seen) in (2, 12):  # In `teach`, and in `fine_tune`.
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(callbacks.Saver, "on_train_batch_end", interrupted)
+    monkeypatch.setattr(
+        callbacks.SaveCheckpoints, "on_train_batch_end", interrupted
+    )
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             compress(chosen)

@@ -162,7 +162,7 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
             checkpoint_steps=1,
         ),
     )
-    save, seen = callbacks.Saver.on_train_batch_end, []
+    save, seen = callbacks.SaveCheckpoints.on_train_batch_end, []
 
     def interrupted(self, batch, logs=None):
         save(self, batch, logs)
@@ -170,7 +170,9 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
         if len(seen) in (2, 11):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(callbacks.Saver, "on_train_batch_end", interrupted)
+    monkeypatch.setattr(
+        callbacks.SaveCheckpoints, "on_train_batch_end", interrupted
+    )
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             compress(chosen)

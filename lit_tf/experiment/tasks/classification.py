@@ -23,7 +23,7 @@ class Classification(Task):
         return method_stages(pair)
 
     def extra_callbacks(self, phase, logs, position, dataset, session, total):
-        return [text_samples.Readings(logs, position, dataset)]
+        return [text_samples.TextSamples(logs, position, dataset)]
 
     def teacher_accuracy(self, frozen, split, dataset, auxiliary_models):
         predicted = classification.predictions(output_alone(frozen), split)

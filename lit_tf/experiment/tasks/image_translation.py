@@ -120,7 +120,7 @@ class ImageTranslation(Task):
 
     def extra_callbacks(self, phase, logs, position, dataset, session, total):
         return [
-            image_samples.Samples(
+            image_samples.ImageSamples(
                 phase,
                 logs,
                 position,

@@ -91,7 +91,7 @@ class Task:
     def extra_callbacks(
         self,
         phase: str,
-        logs: metric_logs.Logs,
+        logs: metric_logs.MetricLogs,
         position: Position,
         dataset: data.Dataset,
         session: Session,
