@@ -1,6 +1,6 @@
-"""Table of data sets by name, and `load`, which reads one of them.
+"""Table of datasets by name, and `load`, which reads one of them.
 
-To add a data set, write one file and add one line to `DATASETS`.
+To add a dataset, write one file and add one line to `DATASETS`.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ AUTO = "auto"
 
 
 def named(settings: config.Data, data_dir: str = "") -> config.Data:
-    """Replaces the data set "auto" in settings by a name.
+    """Replaces the dataset "auto" in settings by a name.
 
     Without a data folder the name is `digits`. Otherwise the files in the
     folder decide between the formats for a user's own data.
@@ -53,7 +53,7 @@ def named(settings: config.Data, data_dir: str = "") -> config.Data:
         The settings, with `dataset` set to a name that `source` accepts.
 
     Raises:
-        SettingsError: if no data set has the name in the settings.
+        SettingsError: if no dataset has the name in the settings.
         DataError: if the folder does not exist or its files match no format.
     """
     if settings.dataset == AUTO:
@@ -79,44 +79,44 @@ def _recognized(data_dir):
     if path.is_dir() and image_classes.has_class_folders(path):
         return "image_classes"
     raise errors.DataError(
-        f"The files in --data_dir={data_dir!r} do not show which data set it "
+        f"The files in --data_dir={data_dir!r} do not show which dataset it "
         "is: there is no .npz file, no train*.tfrecord, no folder of images "
-        "for each class, no train.csv and no attributes.csv. Name the data set "
+        "for each class, no train.csv and no attributes.csv. Name the dataset "
         "with --dataset."
     )
 
 
 def source(name: str) -> Source:
-    """Returns the source of a data set.
+    """Returns the source of a dataset.
 
     Args:
         name: a name in `DATASETS`, or `tfds:` and a name in TensorFlow
             Datasets.
 
     Raises:
-        SettingsError: if there is no such data set. The message names the
+        SettingsError: if there is no such dataset. The message names the
             nearest.
     """
     if name.startswith(tfds.PREFIX):
         return tfds.source(name)
     if name not in DATASETS:
-        raise errors.SettingsError(errors.unknown("data set", name, DATASETS))
+        raise errors.SettingsError(errors.unknown("dataset", name, DATASETS))
     return DATASETS[name]
 
 
 def load(
     settings: config.Data, *, data_dir: str = "", download: bool = False
 ) -> Dataset:
-    """Loads a data set and splits validation examples off the training ones.
+    """Loads a dataset and splits validation examples off the training ones.
 
     Args:
-        settings: name of the data set, validation fraction and split seed,
+        settings: name of the dataset, validation fraction and split seed,
             sizes of images and texts, augmentation.
-        data_dir: the folder with the data set's files; not used by `digits`.
+        data_dir: the folder with the dataset's files; not used by `digits`.
         download: whether TensorFlow Datasets may download missing files.
 
     Raises:
-        SettingsError: if no data set has that name, or a split would be empty.
+        SettingsError: if no dataset has that name, or a split would be empty.
         DataError: if files are missing or damaged.
     """
     settings = named(settings, data_dir)
@@ -142,7 +142,7 @@ def load(
 
 
 def _augmentation(loaded, settings):
-    """Returns the data set's augmentation, changed as the settings say."""
+    """Returns the dataset's augmentation, changed as the settings say."""
     changed = {}
     if settings.pad >= 0:
         changed["pad"] = settings.pad

@@ -1,4 +1,4 @@
-"""Images with attributes as a data set: code that the layouts share."""
+"""Images with attributes as a dataset: code that the layouts share."""
 
 import dataclasses
 import hashlib
@@ -18,10 +18,10 @@ _CROP = augment.Crop(flip=True)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """Values that a data set uses where the settings leave them open.
+    """Values that a dataset uses where the settings leave them open.
 
     Args:
-        name: the data set's name.
+        name: the dataset's name.
         attributes: names of the attributes to learn; () for all listed ones.
         exclusive: groups of mutually exclusive attributes. Attributes that are
             not learned are ignored.
@@ -133,7 +133,7 @@ def collection(
 def dataset(
     defaults: Defaults, settings: config.Data, collected: Collection
 ) -> Dataset:
-    """Returns images and the chosen attributes as a data set.
+    """Returns images and the chosen attributes as a dataset.
 
     Args:
         defaults: values where the settings leave them open.

@@ -1,4 +1,4 @@
-"""Images with classes as a data set: code that the layouts share."""
+"""Images with classes as a dataset: code that the layouts share."""
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +24,10 @@ def dataset(
     key: Mapping[str, Any],
     folder: pathlib.Path,
 ) -> Dataset:
-    """Returns images and their classes as a data set; decodes them if needed.
+    """Returns images and their classes as a dataset; decodes them if needed.
 
     Args:
-        name: the data set's name.
+        name: the dataset's name.
         settings: the size of the images.
         images: pairs of a name for messages and a path or open file; iterated
             over at most once.

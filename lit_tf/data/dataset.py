@@ -1,4 +1,4 @@
-"""Data sets: `Source` before loading, `Dataset` and its splits afterwards.
+"""Datasets: `Source` before loading, `Dataset` and its splits afterwards.
 
 There are two tasks. "classes" is classification: a label is a class number from
 0. "images" is image-to-image translation of attributes: a label is 0 or 1 for
@@ -46,7 +46,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A loaded data set.
+    """A loaded dataset.
 
     Args:
         name: the name in `DATASETS`.
@@ -127,11 +127,11 @@ class Source:
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments for a model's builder without loading files.
 
-        They equal `Dataset.form` of the data set that `settings` would load.
+        They equal `Dataset.form` of the dataset that `settings` would load.
 
         Raises:
-            SettingsError: if the number of classes is known from the data
-                set's files alone.
+            SettingsError: if the number of classes is known from the
+                dataset's files alone.
         """
         classes = self.classes(settings)
         if not classes:
@@ -153,13 +153,13 @@ class Source:
         seed: int,
         settings: config.Data = _DEFAULTS,
     ) -> Dataset:
-        """Returns random training examples in the form of this data set.
+        """Returns random training examples in the form of this dataset.
 
         Args:
-            name: the name of the returned data set.
+            name: the name of the returned dataset.
             examples: number of training examples; the test split is empty.
             seed: seed of bytes and labels.
-            settings: settings of the data set that is imitated.
+            settings: settings of the dataset that is imitated.
 
         Raises:
             SettingsError: as `form`.

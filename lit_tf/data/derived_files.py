@@ -1,4 +1,4 @@
-"""Files derived from a data set's files, such as decoded images.
+"""Files derived from a dataset's files, such as decoded images.
 
 They are made once and stored in keyed folders. These lie in the folder
 `encoded` next to the source files or, when nothing can be written there, in the

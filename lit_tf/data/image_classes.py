@@ -46,7 +46,7 @@ def load(
     split = all(part.is_dir() for part in parts)
     listings = [_paths_by_class(part) for part in (parts if split else [root])]
     classes = tuple(sorted(listings[0]))
-    unknown = sorted({name for some in listings for name in some} - {*classes})
+    unknown = sorted({name for part in listings for name in part} - {*classes})
     if unknown:
         raise errors.DataError(
             "A class with test images must have training images. Received: "
@@ -55,10 +55,10 @@ def load(
     paths, labels, test = [], [], []
     for is_test, listing in enumerate(listings):
         for label, name in enumerate(classes):
-            some = listing.get(name, [])
-            paths += some
-            labels += [label] * len(some)
-            test += [bool(is_test)] * len(some)
+            class_paths = listing.get(name, [])
+            paths += class_paths
+            labels += [label] * len(class_paths)
+            test += [bool(is_test)] * len(class_paths)
     return class_images.dataset(
         _NAME,
         settings,

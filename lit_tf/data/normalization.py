@@ -25,7 +25,7 @@ def resolve(text: str, channels: int) -> dict[str, tuple[float, ...]]:
 
     Args:
         text: "none" (pixels are unchanged), a name in `NORMALIZATIONS`, the
-            name of a data set (its own normalization), or numbers separated by
+            name of a dataset (its own normalization), or numbers separated by
             commas: the means of all channels, then their standard deviations,
             for pixels divided by 255.
         channels: number of channels of the images.

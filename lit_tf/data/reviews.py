@@ -16,7 +16,7 @@ class _Layout:
     """Location and content of the official files.
 
     Args:
-        name: the data set's name.
+        name: the dataset's name.
         folder: name of the folder of the tables, and of their archive.
         classes: names of the classes; () if they are read from the tables.
         official: official numbers of training and of test rows; () for none.
@@ -53,11 +53,14 @@ class _Layout:
                 f"--data_dir={data_dir!r}. Name the folder or the archive that "
                 f"holds them; --download cannot fetch {self.name}."
             )
-        how = {"alphabet": characters.ALPHABET, "length": settings.text_length}
+        encoding = {
+            "alphabet": characters.ALPHABET,
+            "length": settings.text_length,
+        }
         known = len(self.classes) or None
-        train = encoded.encode(pair[0], classes=known, **how)
+        train = encoded.encode(pair[0], classes=known, **encoding)
         classes = self.classes or _classes(train.labels)
-        test = encoded.encode(pair[1], classes=len(classes), **how)
+        test = encoded.encode(pair[1], classes=len(classes), **encoding)
         return Dataset(
             name=self.name,
             train=Split(train.codes, train.labels),

@@ -20,8 +20,10 @@ def mean_and_std(split: Split) -> dict[str, tuple[float, ...]]:
     if len(split.inputs.shape) != 4:
         return {}
     step = max(1, len(split) // _SAMPLE)
-    some = np.asarray(split.inputs[np.arange(0, len(split), step)], np.float64)
-    mean, std = (f(some, axis=(0, 1, 2)) for f in (np.mean, np.std))
+    sample = np.asarray(
+        split.inputs[np.arange(0, len(split), step)], np.float64
+    )
+    mean, std = (f(sample, axis=(0, 1, 2)) for f in (np.mean, np.std))
     # A constant channel is not scaled.
     std = np.where(std > 0, std, 1.0)
     return {"mean": tuple(map(float, mean)), "std": tuple(map(float, std))}

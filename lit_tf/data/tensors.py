@@ -1,4 +1,4 @@
-"""The user's own `tf.data.Dataset` objects as a data set."""
+"""The user's own `tf.data.Dataset` objects as a dataset."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def collected(
         test: the test examples, in the same form; read once, at the end.
         validation: the validation examples, in the same form; None for none.
         classes: names of the classes, by number; the numbers by default.
-        name: the data set's name in reports.
+        name: the dataset's name in reports.
         crop: the augmentation of training batches of images; none by default.
 
     Raises:

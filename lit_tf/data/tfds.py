@@ -17,7 +17,7 @@ _TEST = ("test", "validation")
 
 
 def prepared(name: str, data_dir: str, *, download: bool):
-    """Returns the builder of a data set whose files are ready.
+    """Returns the builder of a dataset whose files are ready.
 
     Args:
         name: the name in TensorFlow Datasets, optionally with a configuration
@@ -29,7 +29,7 @@ def prepared(name: str, data_dir: str, *, download: bool):
         A `tfds.core.DatasetBuilder`.
 
     Raises:
-        SettingsError: if there is no data set of that name.
+        SettingsError: if there is no dataset of that name.
         DataError: if the files are missing or cannot be downloaded.
     """
     import tensorflow_datasets as tfds
@@ -81,9 +81,9 @@ def _load(name, data_dir="", download=False, settings=None):
     parts = ["train", *(p for p in _TEST if p in builder.info.splits)][:2]
     labels, test = [], []
     for part in parts:
-        some = [label for _, label in _rows(builder, part, columns)]
-        labels += some
-        test += [part != "train"] * len(some)
+        part_labels = [label for _, label in _rows(builder, part, columns)]
+        labels += part_labels
+        test += [part != "train"] * len(part_labels)
     if min(labels, default=0) < 0:
         raise errors.DataError(
             f"{name} must have a class for every image. Received: images of "

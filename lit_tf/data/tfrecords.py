@@ -52,9 +52,9 @@ def load(
     test_files = sorted(root.glob("test*.tfrecord*"))
     labels, counts = [], []
     for file in (*files, *test_files):
-        some = [int(label) for _, label in _records(file, "label")]
-        labels += some
-        counts.append(len(some))
+        file_labels = [int(label) for _, label in _records(file, "label")]
+        labels += file_labels
+        counts.append(len(file_labels))
     if min(labels, default=0) < 0:
         raise errors.DataError(
             f"A label in {root}/ must be a whole number from 0. Received: "

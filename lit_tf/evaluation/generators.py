@@ -186,10 +186,10 @@ def _batches(split):
 def _real_statistics(split, extractor):
     """Returns the feature statistics of real images, and their number."""
     statistics = fid.Statistics()
-    some = split.take(np.arange(min(len(split), _REAL)))
-    for images, _ in _batches(some):
+    sample = split.take(np.arange(min(len(split), _REAL)))
+    for images, _ in _batches(sample):
         statistics.update(extractor(images).features.numpy())
-    return statistics, len(some)
+    return statistics, len(sample)
 
 
 def _compiled(model):

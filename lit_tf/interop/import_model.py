@@ -36,7 +36,7 @@ def import_model(
         source: path of a checkpoint (`checkpoint_files.READERS`) or of a Keras
             model.
         output: path of the `.keras` file to write.
-        settings: the data set that the model's inputs and classes match; its
+        settings: the dataset that the model's inputs and classes match; its
             files are not needed.
         model: name of a checkpoint's architecture; "" for a Keras model.
         architecture: options of the architecture besides its depth.
@@ -51,7 +51,7 @@ def import_model(
 
     Raises:
         SettingsError: if settings are invalid, or the model's inputs or classes
-            differ from the data set's.
+            differ from the dataset's.
         DataError: if the source is missing, damaged, contains code or does not
             fit; its outputs are not logits; or `output` exists.
     """

@@ -31,7 +31,7 @@ def write(
     bytes and target attributes, and returns images in bytes.
 
     Args:
-        model: a model that takes inputs of a data set and returns logits or
+        model: a model that takes inputs of a dataset and returns logits or
             images.
         path: the folder to write; an existing one is replaced.
         examples: inputs for the comparison, `[batch, ...]`.
@@ -59,7 +59,7 @@ def write(
 
 
 def served(model: keras.Model, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-    """Converts examples of a data set to inputs of the exported model.
+    """Converts examples of a dataset to inputs of the exported model.
 
     Args:
         model: the model that is exported.
@@ -74,7 +74,7 @@ class _Classifier:
     def __init__(self, path):
         self._loaded = tf.saved_model.load(str(path))
         self.name = pathlib.Path(path).name
-        # Examples of a data set of texts are codes, not strings.
+        # Examples of a dataset of texts are codes, not strings.
         codes = signatures.CODES in self._loaded.signatures
         endpoint = signatures.CODES if codes else "serving_default"
         self._predict = self._loaded.signatures[endpoint]

@@ -2,7 +2,7 @@
 
 A model's kind follows from the first layer of its stem: it reads texts, changes
 images, or reads pixels or other numbers. A signature has the endpoints of the
-SavedModel, converts examples of a data set to serving inputs, and measures how
+SavedModel, converts examples of a dataset to serving inputs, and measures how
 far the SavedModel's outputs are from the model's.
 """
 
@@ -40,7 +40,7 @@ class ClassifierSignature:
         return {"serve": (self._predict, [pixels])}
 
     def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-        """Converts examples of a data set to inputs of endpoint `serve`.
+        """Converts examples of a dataset to inputs of endpoint `serve`.
 
         Args:
             examples: `[batch, ...]`.
@@ -54,7 +54,7 @@ class ClassifierSignature:
 
         Args:
             serve: endpoint `serve` of the SavedModel.
-            examples: examples of a data set, `[batch, ...]`.
+            examples: examples of a dataset, `[batch, ...]`.
         """
         expected = self.model(tf.constant(examples), training=False).numpy()
         actual = serve(*self.serving_inputs(examples))["logits"].numpy()

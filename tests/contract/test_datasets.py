@@ -116,7 +116,7 @@ ATTRIBUTE_IMAGES = {"celeba": write_celeba, "image_folder": write_image_folder}
 
 @pytest.fixture(params=sorted(data.DATASETS))
 def load(request, tmp_path):
-    """A function of settings that loads the data set from tiny files."""
+    """A function of settings that loads the dataset from tiny files."""
     if request.param in IMAGES:
         write_images(tmp_path, *IMAGES[request.param])
     elif request.param in TEXTS:
@@ -143,12 +143,12 @@ def rows(*splits):
     )
 
 
-def test_a_data_set_has_the_name_of_its_entry(load):
+def test_a_dataset_has_the_name_of_its_entry(load):
     assert load().name == load.name
 
 
 def check_labels(split, dataset):
-    """Checks that labels have the form of the data set's task."""
+    """Checks that labels have the form of the dataset's task."""
     if dataset.task == "images":
         assert split.labels.dtype == np.float32
         assert split.labels.shape == (len(split), len(dataset.classes))
@@ -168,7 +168,7 @@ def test_inputs_are_bytes_and_labels_have_the_form_of_the_task(load):
         check_labels(split, loaded)
 
 
-def test_noise_has_the_form_of_the_loaded_data_set(load):
+def test_noise_has_the_form_of_the_loaded_dataset(load):
     source = data.DATASETS[load.name]
     settings = config.Data(dataset=load.name, **SMALL)
     if not source.classes(settings):
@@ -253,6 +253,6 @@ def test_the_fingerprint_changes_with_a_single_byte(load, part):
     assert changed.fingerprint != loaded.fingerprint
 
 
-def test_the_message_for_an_unknown_data_set_names_the_nearest():
-    with pytest.raises(ValueError, match="Unknown data set 'digts'.*digits.$"):
+def test_the_message_for_an_unknown_dataset_names_the_nearest():
+    with pytest.raises(ValueError, match="Unknown dataset 'digts'.*digits.$"):
         data.load(config.Data(dataset="digts"))

@@ -146,10 +146,10 @@ def test_rows_of_a_file_and_arrays_in_memory_give_equal_batches(tmp_path):
     split.inputs.tofile(tmp_path / "rows.bin")
     file = np.memmap(tmp_path / "rows.bin", np.uint8, "r", shape=(11, 5, 5, 3))
     mapped = Split(rows.Rows(file), split.labels)
-    some = np.array([9, 2, 3, 10, 0, 7])
+    part = np.array([9, 2, 3, 10, 0, 7])
     for in_file, in_memory in (
         (mapped, split),
-        (mapped.take(some), split.take(some)),
+        (mapped.take(part), split.take(part)),
     ):
         for actual, expected in (
             (read(in_file, epochs=2), read(in_memory, epochs=2)),
@@ -168,9 +168,9 @@ def test_an_epoch_of_whole_batches_drops_the_remaining_examples():
     split = numbered(11)
     whole = read(split, epochs=3, whole=True)
     assert [len(labels) for _, labels in whole] == [4, 4] * 3
-    seen = np.concatenate([labels for _, labels in whole]).reshape(3, 8)
+    actual = np.concatenate([labels for _, labels in whole]).reshape(3, 8)
     expected = order(split, epochs=3).reshape(3, 11)[:, :8]
-    np.testing.assert_array_equal(seen, expected)
+    np.testing.assert_array_equal(actual, expected)
     assert batches.steps_per_epoch(split, 4, whole=True) == 2
 
 
@@ -183,7 +183,7 @@ def test_fewer_examples_than_a_batch_give_one_small_batch():
 @pytest.mark.parametrize(("last", "steps"), [(4, 4), (3, 3), (99, 6), (0, 0)])
 def test_batches_end_at_the_last_step_or_the_last_epoch(last, steps):
     split = numbered(11)
-    some = read(split, epochs=2, last_step=last)
-    assert len(some) == steps
-    for one, other in zip(some, read(split, epochs=2)[:steps], strict=True):
+    part = read(split, epochs=2, last_step=last)
+    assert len(part) == steps
+    for one, other in zip(part, read(split, epochs=2)[:steps], strict=True):
         np.testing.assert_array_equal(one[1], other[1])

@@ -14,7 +14,7 @@ from lit_tf.data import cifar
 
 @dataclasses.dataclass(frozen=True)
 class Official:
-    """The layout as documented on the data set's page."""
+    """The layout as documented on the dataset's page."""
 
     load: object
     folder: str
@@ -89,7 +89,7 @@ def refusal(official, data_dir, **settings):
 
 
 @both
-def test_folder_and_archive_give_equal_data_sets(official, tmp_path):
+def test_folder_and_archive_give_equal_datasets(official, tmp_path):
     folder = write(official, tmp_path / "folder")
     archive = pack(official, tmp_path / "archive")
     bare = shutil.copytree(folder, tmp_path / "another name")

@@ -13,7 +13,7 @@ def test_imagenet_is_scaled_to_raw_units():
 
 
 @pytest.mark.parametrize("name", normalization.names()[2:])
-def test_the_name_of_a_data_set_gives_its_own_normalization(name):
+def test_the_name_of_a_dataset_gives_its_own_normalization(name):
     form = data.DATASETS[name].form()
     raw = normalization.resolve(name, form["input_shape"][-1])
     assert raw == {"mean": form["mean"], "std": form["std"]}

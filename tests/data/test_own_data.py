@@ -115,7 +115,7 @@ def test_arrays_are_read_unchanged(tmp_path):
         assert list(loaded.test.labels) == [0, 1, 2, 0, 1, 2]
 
 
-def test_settings_override_the_augmentation_of_the_data_set(tmp_path):
+def test_settings_override_the_augmentation_of_the_dataset(tmp_path):
     pixels = np.zeros((20, 4, 4, 3), np.uint8)
     arrays(tmp_path / "mine.npz", x_train=pixels, x_test=pixels[:6])
     for i in range(2):
@@ -181,7 +181,7 @@ def test_a_truncated_npz_file_is_refused(tmp_path):
         (["a/1.png", "b/2.jpg"], "image_classes"),
     ],
 )
-def test_the_files_of_a_folder_decide_the_data_set(tmp_path, files, name):
+def test_the_files_of_a_folder_decide_the_dataset(tmp_path, files, name):
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
@@ -196,7 +196,7 @@ def test_digits_is_the_default_and_a_given_name_is_kept(tmp_path):
 
 def test_a_folder_of_unknown_files_is_refused(tmp_path):
     with pytest.raises(
-        errors.DataError, match="Name the data set with --dataset"
+        errors.DataError, match="Name the dataset with --dataset"
     ):
         data.named(config.Data(), str(tmp_path))
     missing = tmp_path / "missing"
@@ -299,7 +299,7 @@ def test_invalid_tf_data_datasets_are_refused(train, message):
         data.collected(train, test)
 
 
-def test_a_student_is_trained_on_a_collected_data_set(tmp_path, one_epoch):
+def test_a_student_is_trained_on_a_collected_dataset(tmp_path, one_epoch):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
     y = np.arange(40) % 3

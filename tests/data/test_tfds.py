@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets by name."""
+"""Datasets of TensorFlow Datasets by name."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def write(folder, splits, *, features=None, name="own_flowers"):
-    """Writes a data set in the format of TensorFlow Datasets."""
+    """Writes a dataset in the format of TensorFlow Datasets."""
     features = features or {
         "id": tfds.features.Text(),
         "photo": tfds.features.Image(),
@@ -65,7 +65,7 @@ def pairs(split):
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])
-def test_a_data_set_is_read_by_its_name(part, tmp_path):
+def test_a_dataset_is_read_by_its_name(part, tmp_path):
     train, test = rows(4), rows(2, seed=1)
     write(tmp_path, {"train": train, part: test})
     loaded = load(tmp_path)
@@ -84,7 +84,7 @@ def test_without_a_test_split_a_tenth_is_set_apart(tmp_path):
     assert (len(loaded.train), len(loaded.test)) == (18, 2)
 
 
-def test_a_missing_data_set_is_downloaded_if_allowed(tmp_path, monkeypatch):
+def test_a_missing_dataset_is_downloaded_if_allowed(tmp_path, monkeypatch):
     refused("beans is not in .*--download", tmp_path, name="tfds:beans")
 
     def fail(self, url):
@@ -116,7 +116,7 @@ def test_an_unknown_name_is_refused_in_one_line(name, message, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_data_set_of_another_form_is_refused(tmp_path):
+def test_a_dataset_of_another_form_is_refused(tmp_path):
     write(tmp_path / "a", {"test": rows(2)})
     refused("a split train. Received: .*; splits test", tmp_path / "a")
     photo, label = (

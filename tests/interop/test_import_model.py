@@ -160,7 +160,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         ({"normalization": ""}, "`normalization` must name the norm"),
         ({"normalization": "imagenet"}, "`normalization` must give 1 means"),
         ({"normalization": "digit"}, "The nearest is digits."),
-        ({"dataset": "digit"}, "Unknown data set 'digit'"),
+        ({"dataset": "digit"}, "Unknown dataset 'digit'"),
     ],
 )
 def test_invalid_settings_are_refused(tmp_path, change, message):
