@@ -99,7 +99,7 @@ ANSWERS = {
     "benchmark --data=real": (1, "--download"),
     "benchmark --json=empty": (1, "empty is a folder, not a file."),
     "benchmark --json=file/told": (1, "file/told cannot be written to"),
-    "import_ --source=w.npz --model=resnet8": (2, "`normalization` must say"),
+    "import_ --source=w.npz --model=resnet8": (2, "`normalization` must name"),
     "import_ --source=gone.npz --model=resnet8 --normalization=none": (
         1,
         "There is no checkpoint gone.npz.",
@@ -112,7 +112,7 @@ ANSWERS = {
     "import_ --source=t.keras --output=cut.keras": (1, "--overwrite replaces"),
     "import_ --source=t.keras --output=t.keras --overwrite": (
         2,
-        "another file",
+        "must differ from",
     ),
     "import_ --source=t.keras --output=file/t.keras": (1, "file/t.keras"),
     "import_ --source=t.keras --output=t.h5": (2, "`output` must be a .keras"),
