@@ -1,8 +1,8 @@
 """The blocks that a network repeats, found in its graph.
 
-Where a graph has cuts (`Graph.cuts`) it is a chain of segments. Between cuts of
-one shape a segment may be left out, and the rest still fits; together with the
-normalisations and activations that belong to it, it is a block.
+The cuts of a graph (`Graph.cuts`) divide it into segments. A segment between
+two tensors of one shape can be left out. Such a segment and the normalisations
+and activations that belong to it are a block.
 """
 
 import collections
@@ -13,18 +13,19 @@ from collections.abc import Iterator, Sequence
 
 import keras
 
-from lit_tf.sections.graph import Call, Graph, read_graph
+from lit_tf.sections.functional import read_graph
+from lit_tf.sections.graph import Call, Graph
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Consecutive calls, from one cut to another.
+    """Consecutive calls from one cut to another.
 
     Args:
-        start: the number of the tensor that it is given.
-        end: of the one that it makes; where the block is to be left out, of
-            the shape of `start`.
-        calls: what is between them.
+        start: number of the tensor that it reads.
+        end: number of the tensor that it computes. If the block can be left
+            out, both have the same shape.
+        calls: calls between the two.
     """
 
     start: int
@@ -33,18 +34,18 @@ class Block:
 
     @functools.cached_property
     def form(self) -> tuple:
-        """Equal for two blocks of the same layers."""
+        """The forms of its calls; equal for two blocks of the same layers."""
         return tuple(call.form for call in self.calls)
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
-        """Those that have weights, each once."""
-        found = (call.operation for call in self.calls if call.weights)
-        return list(dict.fromkeys(found))
+        """The layers with weights, each once."""
+        layers = (call.operation for call in self.calls if call.weights)
+        return list(dict.fromkeys(layers))
 
     @property
     def kinds(self) -> tuple:
-        """The classes of its layers and their windows, whatever the widths."""
+        """The classes and the kernel windows of its layers, without widths."""
         return tuple(
             (
                 type(layer).__name__,
@@ -55,7 +56,7 @@ class Block:
 
     @property
     def kernels(self) -> int:
-        """How many of its layers have a kernel: a matrix at least."""
+        """The number of its layers with a kernel: at least a matrix."""
         return sum(
             any(len(v.shape) > 1 for v in layer.weights)
             for layer in self.layers
@@ -63,7 +64,7 @@ class Block:
 
     @property
     def residual(self) -> bool:
-        """Whether two tensors are added in it."""
+        """Whether it adds two tensors."""
         return any(
             type(call.operation).__name__ == "Add" and len(call.inputs) > 1
             for call in self.calls
@@ -72,11 +73,11 @@ class Block:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Blocks one after another, any of which may be left out.
+    """A row of blocks, each of which can be left out.
 
     Args:
-        lead: what comes before them and stays, since the run before.
-        blocks: in order.
+        lead: what leads from the row before to this one, and always stays.
+        blocks: the blocks, in order.
     """
 
     lead: tuple[Block, ...]
@@ -85,12 +86,13 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """All of a graph: runs of blocks, and what stays behind the last.
+    """A whole graph: rows of blocks, and what follows the last row.
 
     Args:
-        graph: whose cuts begin with its input and end with its output.
-        runs: in order; none where nothing can be left out.
-        tail: what comes behind the last run.
+        graph: a graph whose first cut is its input and whose last cut is its
+            output.
+        runs: rows of blocks, in order; none if nothing can be left out.
+        tail: what follows the last row.
     """
 
     graph: Graph
@@ -99,73 +101,83 @@ class Chain:
 
     @property
     def blocks(self) -> list[Block]:
-        """What can be left out, of all runs."""
+        """The blocks of all rows, which can be left out."""
         return [block for run in self.runs for block in run.blocks]
 
     @property
     def fixed(self) -> list[Block]:
-        """What stays: it leads to the runs, or comes behind them."""
+        """What always stays, before the rows and after them."""
         return [block for run in self.runs for block in run.lead] + [*self.tail]
 
     @property
     def count(self) -> int:
-        """How many blocks there are.
+        """The number of blocks, including a first one that always stays.
 
-        What stays is one of them where it is as deep as they are: the block
-        that halves an image, but not a convolution that does.
+        What always stays counts as one block if it has as many kernels as the
+        others: a block that halves an image counts, a single convolution does
+        not.
         """
-        stays = sum(block.kernels for block in self.fixed)
+        fixed = sum(block.kernels for block in self.fixed)
         least = min((block.kernels for block in self.blocks), default=1)
-        return len(self.blocks) + (stays >= least)
+        return len(self.blocks) + (fixed >= least)
 
     def kept(self, count: int) -> list[int]:
-        """Returns which of `blocks` stay where `count` blocks do."""
-        stays = self.count - len(self.blocks)
-        numbers = chosen(count, self.count)
-        return [number - 1 for number in numbers[1:]] if stays else numbers
+        """Returns which of `blocks` stay if `count` blocks are kept.
+
+        Args:
+            count: number of blocks to keep, as `Chain.count` counts them.
+        """
+        fixed = self.count - len(self.blocks)
+        numbers = evenly_spaced(count, self.count)
+        return [number - 1 for number in numbers[1:]] if fixed else numbers
 
 
-def chain(graph: Graph) -> Chain:
-    """Finds the blocks of a graph.
-
-    A block has one segment with kernels, which is residual or of the kind of
-    another beside it: a gate or a lone depthwise convolution is not left out.
-    Of the segments without kernels (BatchNorm, ReLU) between two, as many
-    belong to the later one as make the most blocks alike: none where
-    activations come last, all where they come first. Where unlike blocks
-    alternate (attention, MLP, attention, …), a block is a whole period.
-    """
-    segments = _segments(graph)
-    runs, reached = [], 0
-    for heavy, first, past in _repeated(graph, segments):
-        bounds = _bounds(segments, heavy, first, past)
-        lead = tuple(segments[reached : bounds[0][0]])
-        found = tuple(_joined(segments[a:b]) for a, b in bounds)
-        runs.append(Run(lead, found))
-        reached = bounds[-1][1]
-    return Chain(graph, tuple(runs), tuple(segments[reached:]))
-
-
-def of(section: keras.Model) -> Chain:
-    """Returns the blocks of a section, or of any model of one input."""
-    return chain(read_graph(section))
-
-
-def chosen(ours: int, theirs: int) -> list[int]:
-    """Returns which of a teacher's blocks a student keeps or starts from.
-
-    Spread evenly, the first and the last among them: block j of n is block
-    round(j·(N − 1)/(n − 1)) of N, counted from 0.
+def find_blocks(model: keras.Model) -> Chain:
+    """Finds the blocks of a section, or of any model with one input.
 
     Args:
-        ours: n, the student's blocks.
-        theirs: N, the teacher's.
+        model: functional or sequential.
     """
-    return [round(j * (theirs - 1) / max(1, ours - 1)) for j in range(ours)]
+    return find_blocks_in_graph(read_graph(model))
+
+
+def find_blocks_in_graph(graph: Graph) -> Chain:
+    """Finds the blocks of a graph.
+
+    A block has one segment with kernels. This segment is residual, or another
+    segment in the row has the same kinds of layers; a gate or a lone depthwise
+    convolution is never left out. Segments without kernels (BatchNorm, ReLU)
+    between two such segments belong to the earlier or the later one, so that as
+    many blocks as possible are equal: to the later one if activations come
+    first, to the earlier one if they come last. If different blocks alternate
+    (attention, MLP, attention, …), one whole period is a block.
+    """
+    segments = _segments(graph)
+    runs, done = [], 0
+    for heavy, first, past in _repeated(graph, segments):
+        bounds = _bounds(segments, heavy, first, past)
+        lead = tuple(segments[done : bounds[0][0]])
+        blocks = tuple(_joined(segments[a:b]) for a, b in bounds)
+        runs.append(Run(lead, blocks))
+        done = bounds[-1][1]
+    return Chain(graph, tuple(runs), tuple(segments[done:]))
+
+
+def evenly_spaced(count: int, total: int) -> list[int]:
+    """Returns which of a teacher's blocks a student keeps or starts from.
+
+    They are spread evenly and include the first and the last: block j of n is
+    block round(j·(N − 1)/(n − 1)) of N, counted from 0.
+
+    Args:
+        count: n, the number of blocks of the student.
+        total: N, the number of blocks of the teacher.
+    """
+    return [round(j * (total - 1) / max(1, count - 1)) for j in range(count)]
 
 
 def _segments(graph) -> list[Block]:
-    """Returns what is between each two cuts."""
+    """Returns the calls between each two neighbouring cuts."""
     return [
         Block(start, end, graph.between((start,), (end,)))
         for start, end in itertools.pairwise(graph.cuts)
@@ -173,29 +185,30 @@ def _segments(graph) -> list[Block]:
 
 
 def _repeated(graph, segments) -> Iterator[tuple[list[int], int, int]]:
-    """Yields segments with kernels that repeat, and what is about them.
+    """Yields rows of repeated segments with kernels.
 
-    Those of one shape, one after another; with the first segment behind the
-    last other one with kernels, and with the next other, or of another shape.
+    Each item is (the numbers of these segments; the first segment that may
+    belong to the row, behind the last other one with kernels; the end of the
+    row, which is the next other segment with kernels or one of another shape).
     """
-    for first, past in _alike(graph, segments):
+    for first, past in _same_shape(graph, segments):
         heavy = [k for k in range(first, past) if segments[k].kernels]
         led = [k for k in [first - 1] if k >= 0 and segments[k].kernels]
         kinds = collections.Counter(segments[k].kinds for k in led + heavy)
-        together = []
+        row = []
         for k in [*heavy, past]:
             if k < past and (
                 segments[k].residual or kinds[segments[k].kinds] > 1
             ):
-                together.append(k)
+                row.append(k)
                 continue
-            if together:
-                yield together, first, k
-            together, first = [], k + 1
+            if row:
+                yield row, first, k
+            row, first = [], k + 1
 
 
-def _alike(graph, segments) -> Iterator[tuple[int, int]]:
-    """Yields (first, past): segments between cuts of one shape."""
+def _same_shape(graph, segments) -> Iterator[tuple[int, int]]:
+    """Yields (first, past) of segments between cuts of one shape."""
     form = [
         (graph.tensors[number].shape, graph.tensors[number].dtype)
         for number in graph.cuts
@@ -209,8 +222,8 @@ def _alike(graph, segments) -> Iterator[tuple[int, int]]:
 
 
 def _bounds(segments, heavy, first, past) -> list[tuple[int, int]]:
-    """Returns (first, past) of each block, of segments of one shape."""
-    # Segments without kernels before each, since the last with one.
+    """Returns (first, past) of each block in a row of segments."""
+    # How many segments without kernels precede each one with kernels.
     gaps = [k - last - 1 for last, k in itertools.pairwise([first - 1, *heavy])]
     best = max(
         (_aligned(heavy, gaps, early, past) for early in range(max(gaps) + 1)),
@@ -226,7 +239,7 @@ def _bounds(segments, heavy, first, past) -> list[tuple[int, int]]:
 def _aligned(heavy, gaps, early, past):
     """Returns blocks that begin `early` segments before one with kernels."""
     starts = [k - min(early, gap) for k, gap in zip(heavy, gaps, strict=True)]
-    # What follows all others follows the last, as far as it is there.
+    # The last block ends as the others do, as far as there are segments.
     late = max(0, min(gaps[1:] or gaps) - early)
     return list(
         zip(starts, [*starts[1:], min(past, heavy[-1] + 1 + late)], strict=True)
@@ -234,14 +247,14 @@ def _aligned(heavy, gaps, early, past):
 
 
 def _score(segments, bounds, past):
-    """Of blocks: those that have their like, less what is left behind them."""
+    """Returns how many blocks are equal, then how few segments remain."""
     forms = [_joined(segments[a:b]).form for a, b in bounds]
-    alike = sum(forms.count(form) > 1 for form in forms)
-    return alike, bounds[-1][1] - past
+    equal = sum(forms.count(form) > 1 for form in forms)
+    return equal, bounds[-1][1] - past
 
 
 def _period(forms):
-    """Returns after how many blocks they repeat, 1 where they do not."""
+    """Returns after how many blocks they repeat; 1 if they do not."""
     for period in range(1, len(forms) // 2 + 1):
         if len(forms) % period == 0 and forms == forms[:period] * (
             len(forms) // period

@@ -1,4 +1,4 @@
-"""What makes two models a pair of teacher and student."""
+"""Checks that two models fit as teacher and student, and weight copies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +17,22 @@ def check_alike(
     representations: str = "equal",
     ends: bool = True,
 ) -> None:
-    """Checks that a student's parts line up with its teacher's.
+    """Checks that each part of a student corresponds to one of its teacher.
 
     Args:
-        teacher: K sections.
-        student: the student.
-        representations: what their shapes must be: "equal"; "narrower", where
-            the student's may have fewer channels; or "any".
-        ends: whether the student's stem and head are to be copies.
+        teacher: a model with K sections.
+        student: a model with K sections.
+        representations: required shapes of the student's representations:
+            "equal" to the teacher's, "narrower" if they may have fewer
+            channels, or "any".
+        ends: whether stem and head of the student are copies of the teacher's,
+            so that they must have the same layers.
 
     Raises:
-        SettingsError: inputs, the number of sections, a representation or the
-            outputs differ in shape, or the ends are not built alike; the
-            message names the place and both shapes. Or one of them has no
-            sections, or ends in a softmax.
+        SettingsError: the number of sections or the shape of an input, output
+            or representation differs, or stem or head have other layers; the
+            message names the place and both values. Or a model has no sections
+            or ends in a softmax.
     """
     for role, model in (("teacher", teacher), ("student", student)):
         if not isinstance(model, SectionedModel):
@@ -47,26 +49,27 @@ def check_alike(
             f"student {len(student.sections)}."
         )
     for place in ("input", "output"):
-        theirs, ours = (
+        shapes = [
             getattr(model, f"{place}_shape") for model in (teacher, student)
-        )
-        if theirs != ours:
+        ]
+        if shapes[0] != shapes[1]:
             raise errors.SettingsError(
-                f"The {place} must have one shape in teacher and student. "
-                f"Received: teacher {_shape(theirs)}, student {_shape(ours)}."
+                f"The {place} must have the same shape in teacher and student. "
+                f"Received: teacher {_shape(shapes[0])}, student "
+                f"{_shape(shapes[1])}."
             )
     _check_representations(teacher, student, representations)
     for part in ("stem", "head") if ends else ():
-        theirs, ours = (
+        shapes = [
             [tuple(v.shape) for v in getattr(model, part).weights]
             for model in (teacher, student)
-        )
-        if theirs != ours:
+        ]
+        if shapes[0] != shapes[1]:
             raise errors.SettingsError(
                 f"The student's {part} is a copy of the teacher's, so they "
                 "must have weights of the same shapes. Received: teacher "
-                f"{theirs}, student {ours}. (With `copy_ends` off they are "
-                "new, and trained.)"
+                f"{shapes[0]}, student {shapes[1]}. (Without `copy_ends` the "
+                "student's stem and head are new and trained.)"
             )
         differing = _differing(getattr(teacher, part), getattr(student, part))
         if differing:
@@ -76,47 +79,58 @@ def check_alike(
             )
 
 
-def _check_representations(teacher, student, wanted):
-    both = zip(teacher.representations, student.representations, strict=True)
-    for k, (theirs, ours) in enumerate(both):
-        theirs, ours = _shape(theirs.shape), _shape(ours.shape)
-        narrower = theirs[:-1] == ours[:-1] and ours[-1] < theirs[-1]
-        fits = theirs == ours or (narrower and wanted == "narrower")
-        if fits or wanted == "any":
+def _check_representations(teacher, student, required):
+    pairs = zip(teacher.representations, student.representations, strict=True)
+    for k, pair in enumerate(pairs):
+        wide, narrow = (_shape(tensor.shape) for tensor in pair)
+        narrower = wide[:-1] == narrow[:-1] and narrow[-1] < wide[-1]
+        fits = wide == narrow or (narrower and required == "narrower")
+        if fits or required == "any":
             continue
         after = f"section {k}" if k else "the stem"
         hint = ""
-        if wanted == "narrower":
-            hint = " The student's may have fewer channels, and nothing else."
+        if required == "narrower":
+            hint = (
+                " The student's may have fewer channels; all other sizes must "
+                "be equal."
+            )
         elif narrower:
             hint = (
                 " (`connector` conv1x1 puts a trained 1×1 convolution between "
-                "representations that differ in channels alone.)"
+                "representations that differ only in channels.)"
             )
         raise errors.SettingsError(
-            f"The representation after {after} must have one shape in teacher "
-            f"and student. Received: teacher {theirs}, student {ours}.{hint}"
+            f"The representation after {after} must have the same shape in "
+            f"teacher and student. Received: teacher {wide}, student {narrow}."
+            f"{hint}"
         )
 
 
 def check_logits(model: keras.Model, role: str, at: int = 0) -> None:
-    """Raises `SettingsError` where one of a model's outputs is of a softmax."""
+    """Raises `SettingsError` if an output of a model comes from a softmax.
+
+    Args:
+        model: functional or sequential.
+        role: "teacher" or "student", for the message.
+        at: number of the output; the first by default.
+    """
     if softmax.ends(model, at):
         raise errors.SettingsError(
-            f"The {role} must answer with logits, but its last layer, "
-            f"{softmax.last(model, at).name!r}, applies a softmax. Build it "
-            "without, or let lit-import take it off."
+            f"The {role} must return logits, but its last layer, "
+            f"{softmax.last(model, at).name!r}, applies a softmax. Remove it "
+            "with `lit_tf.logits` or lit-import."
         )
 
 
 def check_apart(teacher: keras.Model, student: keras.Model) -> None:
-    """Raises `SettingsError` where the two share a variable."""
+    """Raises `SettingsError` if two models share a variable."""
     shared = {id(v) for v in teacher.variables}
     for variable in student.variables:
         if id(variable) in shared:
             raise errors.SettingsError(
-                "Teacher and student must not share weights, or the teacher "
-                f"would be trained too. Received: {variable.path} in both."
+                "Teacher and student must not share weights, because training "
+                "the student would change the teacher. Received: "
+                f"{variable.path} in both."
             )
 
 
@@ -127,77 +141,82 @@ def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
 
 
 def copy_blocks(teacher: SectionedModel, student: SectionedModel) -> None:
-    """Copies the weights of teacher blocks to a student's blocks.
+    """Copies the weights of blocks of the teacher to blocks of the student.
 
-    Evenly spaced ones (`blocks.chosen`); to a student that `shrink` made, those
-    that it was left.
+    The teacher's blocks are evenly spaced (`blocks.evenly_spaced`). For a
+    student from `shrink` they are the blocks that it kept.
 
     Raises:
-        SettingsError: the blocks are not alike.
+        SettingsError: the blocks differ in the shapes of their weights.
     """
-    for theirs, ours in check_blocks(teacher, student):
-        for source, target in zip(theirs, ours, strict=True):
+    for sources, targets in check_blocks(teacher, student):
+        for source, target in zip(sources, targets, strict=True):
             target.set_weights(source.get_weights())
 
 
 def check_blocks(
     teacher: SectionedModel, student: SectionedModel
 ) -> list[tuple[list[keras.layers.Layer], list[keras.layers.Layer]]]:
-    """Returns the layers of each student block, behind their teacher's.
+    """Returns pairs of blocks: layers of the teacher, layers of the student.
 
     Raises:
-        SettingsError: a section's blocks are not like the teacher's.
+        SettingsError: the weights of two blocks differ in shape.
     """
-    matched = _by_name if "blocks" in student.facts else _by_place
-    found = []
+    match = _by_name if "blocks" in student.facts else _by_place
+    matches = []
     sections = zip(teacher.sections, student.sections, strict=True)
-    for k, (theirs, ours) in enumerate(sections, 1):
-        for j, (given, wanted) in enumerate(matched(theirs, ours), 1):
+    for k, pair in enumerate(sections, 1):
+        for j, (sources, targets) in enumerate(match(*pair), 1):
             shapes = [
                 [tuple(v.shape) for layer in layers for v in layer.weights]
-                for layers in (given, wanted)
+                for layers in (sources, targets)
             ]
             if shapes[0] != shapes[1]:
                 raise errors.SettingsError(
-                    "To start from its teacher's blocks a student must have "
-                    f"blocks like them. Received: for block {j} of section {k} "
-                    f"{shapes[0]} of {teacher.name} and {shapes[1]} of "
-                    f"{student.name}."
+                    "A student that starts from its teacher's blocks must have "
+                    "blocks with weights of the same shapes. Received: for "
+                    f"block {j} of section {k} {shapes[0]} of {teacher.name} "
+                    f"and {shapes[1]} of {student.name}."
                 )
-            found.append((given, wanted))
-    return found
+            matches.append((sources, targets))
+    return matches
 
 
-def _by_name(theirs, ours):
+def _by_name(teacher_section, student_section):
     """Yields layers of one name, the teacher's before the student's."""
-    for layer in ours.layers:
+    for layer in student_section.layers:
         if layer.weights:
-            yield [theirs.get_layer(layer.name)], [layer]
+            yield [teacher_section.get_layer(layer.name)], [layer]
 
 
-def _by_place(theirs, ours):
-    """Yields what stays in both, then evenly spaced blocks of the teacher."""
-    given, wanted = blocks.of(theirs), blocks.of(ours)
-    stay = [
+def _by_place(teacher_section, student_section):
+    """Yields what always stays, then each block with one of the teacher's."""
+    teacher, student = map(
+        blocks.find_blocks, (teacher_section, student_section)
+    )
+    fixed = [
         [layer for block in chain.fixed for layer in block.layers]
-        for chain in (given, wanted)
+        for chain in (teacher, student)
     ]
-    if any(stay):
-        yield stay
-    numbers = given.kept(wanted.count)
-    for i, block in enumerate(wanted.blocks):
-        there = i < len(numbers)
-        yield given.blocks[numbers[i]].layers if there else [], block.layers
+    if any(fixed):
+        yield fixed
+    numbers = teacher.kept(student.count)
+    for i, block in enumerate(student.blocks):
+        exists = i < len(numbers)
+        sources = teacher.blocks[numbers[i]].layers if exists else []
+        yield sources, block.layers
 
 
-def _differing(theirs, ours):
-    """Returns in words where two parts of equal weights compute otherwise."""
-    # What is called how, and what only matters in training, may differ.
+def _differing(teacher_part, student_part):
+    """Returns how two parts with equal weight shapes differ; "" if not.
+
+    Names and settings that matter only for training may differ.
+    """
     free = ("name", "dtype", "initializer", "regularizer", "trainable", "seed")
     free += ("synchronized",)
     chains = [
         [x for x in part._flatten_layers() if not isinstance(x, keras.Model)]
-        for part in (theirs, ours)
+        for part in (teacher_part, student_part)
     ]
     if len(chains[0]) != len(chains[1]):
         counts = [len(chain) for chain in chains]
@@ -227,7 +246,7 @@ def _differing(theirs, ours):
 
 
 def _shape(shape):
-    """Returns the shape of an example; of several, likewise nested."""
+    """Returns a shape, or nested shapes, without the batch dimension."""
     if isinstance(shape, dict):
         return {name: _shape(one) for name, one in shape.items()}
     if shape and not isinstance(shape[0], int | None):
@@ -236,26 +255,26 @@ def _shape(shape):
 
 
 def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
-    """Checks that a model is for the inputs and the classes of a data set.
+    """Checks that a model fits the inputs and classes of a dataset.
 
     Args:
-        model: raw inputs → logits.
-        name: of the data set, for the message.
+        model: a model, raw inputs → logits or images.
+        name: name of the dataset, for the message.
         form: `Dataset.form` or `Source.form`.
 
     Raises:
-        SettingsError: it was made for others.
+        SettingsError: the shape of an input or output differs.
     """
-    image, count = tuple(form["input_shape"]), form["classes"]
-    wanted = ([image], (count,))
-    what = f"inputs {image} and {count} classes"
-    if "attributes" in form:  # Pictures become pictures.
-        wanted = ([image, (count,)], image)
-        what = f"pictures {image} and {count} attributes"
+    shape, count = tuple(form["input_shape"]), form["classes"]
+    expected = ([shape], (count,))
+    data = f"inputs {shape} and {count} classes"
+    if "attributes" in form:  # The model translates images to images.
+        expected = ([shape, (count,)], shape)
+        data = f"images {shape} and {count} attributes"
     shapes = [tuple(t.shape[1:]) for t in model.inputs]
     received = (shapes, tuple(model.output_shape[1:]))
-    if received != wanted:
+    if received != expected:
         raise errors.SettingsError(
-            f"{name} has {what}. Received: model {model.name} with inputs "
+            f"{name} has {data}. Received: model {model.name} with inputs "
             f"{' and '.join(map(str, shapes))} and outputs {received[1]}."
         )

@@ -1,4 +1,4 @@
-"""`plan`: which layers to cut, and what a student could leave out."""
+"""`plan`: finds where to cut a model and which blocks can be left out."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ import itertools
 import keras
 
 from lit_tf.sections import blocks, cost, split
-from lit_tf.sections.graph import read_graph
+from lit_tf.sections.functional import read_graph
 from lit_tf.utils import text_format
 
 
@@ -16,12 +16,12 @@ class Part:
     """A stem, a section or a head.
 
     Args:
-        name: such as "section 1".
-        ends: the name of the layer that makes its output.
-        shape: of that, without the batch.
-        blocks: what it repeats, the first included.
-        spare: how many of these can be left out.
-        model: the part itself.
+        name: "stem", "section 1", …, "head", or "model".
+        ends: name of the layer that computes its output.
+        shape: shape of this output, without the batch.
+        blocks: number of blocks.
+        spare: number of blocks that can be left out.
+        model: the part as a model.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Part:
 
     @property
     def parameters(self) -> int:
-        """How many numbers its weights are."""
+        """Number of weights, moving statistics included."""
         return cost.parameters(self.model)
 
     @property
@@ -56,14 +56,14 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Where a model is cut. Printed, it is a table.
+    """Suggested cuts of a model. `print` shows a table.
 
     Args:
-        model: its name.
-        cuts: names of layers, as `split` takes them; () where nothing can be
-            left out.
-        parts: stem, sections and head, or the whole model alone.
-        note: why nothing can be left out, or "".
+        model: name of the model.
+        cuts: names of layers, as `split` takes them; () if no block can be left
+            out.
+        parts: stem, sections and head, or the whole model if there are no cuts.
+        note: reason why no block can be left out; "" if some can.
     """
 
     model: str
@@ -78,23 +78,38 @@ class Plan:
 
 
 def plan(model: keras.Model) -> Plan:
-    """Finds where a model is to be cut.
+    """Finds where to cut a model, and how many blocks each section has.
 
     A model can be cut where a single tensor passes. Between cuts of one shape
-    there are blocks that it can do without (`blocks`); a section is a row of
-    them, with what leads to it from the row before. The stem is what leads to
-    the first row, less a first block of another width; the head is what comes
-    behind the last.
+    there are blocks that can be left out. A section is a row of such blocks,
+    with the layers that lead to it from the row before. The stem leads to the
+    first row; the head follows the last row.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    model = keras.applications.ResNet50(weights=None)
+    plan = lit_tf.plan(model)
+    print(plan)  # A table: blocks, parameters and FLOPs of each part.
+    sectioned = lit_tf.split(model, plan.cuts)
+    ```
 
     Args:
-        model: functional or sequential. One that has sections already is
-            planned anew.
+        model: functional or sequential. Sections that the model already has are
+            ignored.
+
+    Returns:
+        A `Plan` with the names of the layers to cut at and a table of the
+        parts.
 
     Raises:
-        SettingsError: the model's graph is unknown (it is subclassed).
+        SettingsError: the model is subclassed, so that its graph is unknown.
     """
     graph = read_graph(model)
-    chain = blocks.chain(graph)
+    chain = blocks.find_blocks_in_graph(graph)
     runs = _worthwhile(graph, chain.runs)
     if not runs:
         return Plan(model.name, (), (_part("model", model),), _why(graph))
@@ -110,7 +125,7 @@ def plan(model: keras.Model) -> Plan:
 
 
 def _part(name, model):
-    chain = blocks.of(model)
+    chain = blocks.find_blocks(model)
     *_, last = keras.tree.flatten(chain.graph.outputs)
     return Part(
         name=name,
@@ -123,32 +138,33 @@ def _part(name, model):
 
 
 def _worthwhile(graph, runs):
-    """Returns the runs, in one with its lead where that is no section's.
+    """Returns the rows that become sections.
 
-    Those before the network flattens what it reads: what comes behind is its
-    head, though it may repeat dense layers too. And those of which something
-    can be left out: not of a lone block, with nothing like it before it.
+    The lead of a row that does not become a section is added to the next one.
+    Rows after the network flattens its input belong to the head, although they
+    may repeat dense layers. A row from which nothing can be left out, a lone
+    block without a similar one before it, does not become a section.
     """
     ranks = [len(graph.tensors[run.blocks[0].start].shape) for run in runs]
-    found, before = [], ()
+    worthwhile, before = [], ()
     for run, rank in zip(runs, ranks, strict=True):
         run = blocks.Run(before + run.lead, run.blocks)
-        led = not found and _first(run) == run.blocks[0].start
+        led = not worthwhile and _first(run) == run.blocks[0].start
         led = led or not any(block.kernels for block in run.lead)
         if rank != ranks[0] or (led and len(run.blocks) == 1):
             before = run.lead + run.blocks
             continue
-        found.append(run)
+        worthwhile.append(run)
         before = ()
-    return found
+    return worthwhile
 
 
 def _first(run):
-    """Returns the tensor behind the stem.
+    """Returns the number of the tensor after the stem.
 
-    The block that leads to a row, of another width, is its section's: it
-    branches, or has the layers of the row's blocks one after another. A stem
-    keeps a layer with weights, though.
+    A block of another width that leads to a row belongs to its section, if it
+    branches or has the same kinds of layers as the row's blocks. The stem keeps
+    at least one layer with a kernel.
     """
     last = run.blocks[0].start
     deep = [k for k, block in enumerate(run.lead) if block.kernels]
@@ -165,35 +181,35 @@ def _first(run):
 
 
 def _why(graph):
-    """Returns why no block of a model can be left out, in a sentence."""
+    """Returns a sentence that says why no block can be left out."""
     widest = max(
         itertools.pairwise(graph.cuts),
         key=lambda pair: len(graph.between(pair[:1], pair[1:])),
         default=None,
     )
     if widest is None:
-        return "No place is passed by a single tensor."
+        return "The model has no place where a single tensor passes."
     start, end = widest
     inside = graph.between((start,), (end,))
     names = [graph.names[number] for number in (start, end)]
     if len(inside) > len(graph.calls) / 2:
         return (
-            f"Between {names[0]!r} and {names[1]!r}, in {len(inside)} of "
-            f"{len(graph.calls)} layers, two tensors or more pass everywhere."
+            f"From {names[0]!r} to {names[1]!r}, in {len(inside)} of "
+            f"{len(graph.calls)} layers, at least two tensors pass everywhere."
         )
     shapes = [tuple(graph.tensors[n].shape[1:]) for n in (start, end)]
     return (
-        "No two places that a single tensor passes have one shape and a "
-        f"repeated block between them: from {names[0]!r} to {names[1]!r} "
-        f"{text_format.shape(shapes[0])} becomes "
+        "A block can be left out only between two single tensors of one shape "
+        "that have a repeated block between them. Here there are none: from "
+        f"{names[0]!r} to {names[1]!r} {text_format.shape(shapes[0])} becomes "
         f"{text_format.shape(shapes[1])}."
     )
 
 
 def _table(plan):
     parameters = sum(part.parameters for part in plan.parts)
-    known = [part.flops for part in plan.parts]
-    flops = None if None in known else sum(known)
+    by_part = [part.flops for part in plan.parts]
+    flops = None if None in by_part else sum(by_part)
     rows = [("part", "ends in", "output", "blocks", "to spare")]
     rows[0] += ("parameters", "share", "FLOPs", "share")
     for part in plan.parts:

@@ -1,4 +1,4 @@
-"""`SectionedModel`: what a teacher and a student both are."""
+"""`SectionedModel`: a model of stem, sections and head; loading and saving."""
 
 import hashlib
 import os
@@ -21,18 +21,45 @@ class SectionedModel(keras.Model):
     """A functional model cut into stem → section 1 … section K → head.
 
     It is called, fitted, evaluated, saved and exported like any functional
-    model. Its parts are models too, share its weights and can be called alone;
-    what flows between them are its representations.
+    model. Its parts are models that share its weights and can be called alone.
+    The tensors between them are the representations.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(16, 3, padding="same")(image)
+    stem = keras.Model(image, x)
+
+    inputs = keras.Input((32, 32, 16))
+    x = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)
+    section = keras.Model(inputs, x)
+
+    inputs = keras.Input((32, 32, 16))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    head = keras.Model(inputs, keras.layers.Dense(10)(x))
+
+    model = lit_tf.SectionedModel(stem, [section], head)
+    ```
 
     Args:
-        stem: a functional model, inputs → representation 0.
-        sections: functional models, representation k−1 → representation k.
-        head: a functional model, representation K → output.
-        name: the model's name.
-        depth: what the architecture calls its depth, None when it has no word
-            for it.
-        facts: anything that should travel with the weights and can be written
-            as JSON (how the model was taught, for instance).
+        stem: functional or sequential model, inputs → representation 0.
+        sections: models, representation k−1 → representation k.
+        head: model, representation K → outputs.
+        name: name of the model.
+        depth: depth that the architecture states; None for the longest chain of
+            layers with kernels.
+        facts: values that are saved with the weights and can be written as
+            JSON, such as how the model was trained.
+
+    Attributes:
+        stem: the stem.
+        sections: list of the sections.
+        head: the head.
+        representations: symbolic tensors 0 … K between the parts.
     """
 
     def __init__(
@@ -45,12 +72,12 @@ class SectionedModel(keras.Model):
         depth: int | None = None,
         facts: Mapping[str, Any] | None = None,
     ):
-        # Nested as the stem takes them: one, a list or a dictionary.
+        # The inputs are nested as those of the stem: one, a list or a dict.
         inputs = keras.tree.map_structure(
             lambda t: keras.Input(
                 batch_shape=t.shape, dtype=t.dtype, name=t.name
             ),
-            # A sequential one takes a single tensor.
+            # The inputs of a sequential stem are in its functional model.
             getattr(stem, "_functional", stem).input,
         )
         representations = [stem(inputs)]
@@ -66,7 +93,7 @@ class SectionedModel(keras.Model):
 
     @property
     def representations(self) -> tuple[keras.KerasTensor, ...]:
-        """Representations 0 … K: symbolic tensors of the model's graph."""
+        """Representations 0 … K: symbolic tensors of this model."""
         return self._representations
 
     def get_config(self):
@@ -98,8 +125,25 @@ class SectionedModel(keras.Model):
 def load(path: str | os.PathLike) -> keras.Model:
     """Loads a model from a `.keras` file, without compiling it.
 
-    Keras revives a class of ours only once its module is imported, which this
-    function has seen to. Code stored in the file is never executed.
+    Unlike `keras.models.load_model`, it finds the layers of `lit_tf`. It never
+    executes code that is stored in the file.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.save("model.keras")
+    model = lit_tf.load("model.keras")
+    ```
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        The model; a `SectionedModel` if one was saved.
 
     Raises:
         DataError: the file is missing, damaged, or not a model.
@@ -109,34 +153,43 @@ def load(path: str | os.PathLike) -> keras.Model:
         raise errors.DataError(f"There is no model file {path}.")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise errors.DataError(
-            f"{path} is not a whole .keras file: it was cut off, or is of "
+            f"{path} is not a complete .keras file: it was truncated, or has "
             "another format."
         )
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever the damage provokes.
+    except Exception as error:  # Damage can cause any kind of exception.
         raise errors.DataError(
-            f"{path} cannot be read as a Keras model: it is damaged, of "
-            "another format, or holds code of its own, which is never run "
-            f"({errors.line(error)[:200]}). Classes of your own are "
-            "found where a module that --custom_objects names registers them."
+            f"{path} cannot be read as a Keras model: it is damaged, has "
+            "another format, or contains code, which is never executed "
+            f"({errors.line(error)[:200]}). To load classes of your own, name "
+            "the module that registers them with --custom_objects."
         ) from error
 
 
 def save(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves a model as a `.keras` file, whole or not at all."""
+    """Saves a model as a `.keras` file; on failure no file is left.
+
+    Args:
+        model: the model.
+        path: path of the file, which ends in ".keras".
+    """
     with atomic_files.whole(path) as partial:
-        # Keras knows its format by the name's ending, which is that of `path`.
+        # Keras chooses the format by the suffix, which is that of `path`.
         model.save(partial)
 
 
 def opening(
     model: keras.Model, kind: type[keras.layers.Layer]
 ) -> keras.layers.Layer | None:
-    """Returns the layer of a kind that opens a model's stem, None if none does.
+    """Returns the layer of a class in the stem of a model, None if none.
 
-    Such a layer tells what the model reads: `layers.Normalize` images,
-    `layers.Characters` texts, `layers.Attributes` pictures and targets.
+    Such a layer shows what the model reads: `layers.Normalize` images,
+    `layers.Characters` texts, `layers.Attributes` images and target attributes.
+
+    Args:
+        model: any model.
+        kind: class of the layer.
     """
     for layer in model.stem.layers if hasattr(model, "stem") else ():
         if isinstance(layer, kind):
@@ -145,16 +198,16 @@ def opening(
 
 
 def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
-    """Returns the `mean` and `std` by which a model's stem normalises.
+    """Returns the `mean` and `std` with which the stem of a model normalises.
 
-    The dictionary is empty where it does not.
+    The dictionary is empty if it does not normalise.
     """
     layer = opening(model, layers.Normalize)
     return {"mean": layer.mean, "std": layer.std} if layer else {}
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Returns a hash of a model's weights."""
+    """Returns a hash of the weights of a model, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for value in model.get_weights():
         digest.update(np.ascontiguousarray(value))
@@ -162,7 +215,11 @@ def fingerprint(model: keras.Model) -> str:
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Loads a `.weights.h5` file into a model of its architecture.
+    """Loads a `.weights.h5` file into a model of the same architecture.
+
+    Args:
+        model: a built model.
+        path: path of the file.
 
     Raises:
         DataError: the file is missing, damaged, or of another architecture.
@@ -181,24 +238,24 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
                 )
             )
             if len(arrays) != len(model.variables):
-                # Keras would load what it finds and be silent of the rest.
+                # Keras would load a part and not report the rest.
                 raise ValueError(
-                    f"it has {len(arrays)} arrays, the model "
+                    f"it has {len(arrays)} arrays, but the model has "
                     f"{len(model.variables)} variables"
                 )
         with warnings.catch_warnings():
-            # Keras only warns of what it leaves as it was.
+            # Keras only warns of variables that it does not load.
             warnings.simplefilter("error")
             model.load_weights(path)
-    except Exception as error:  # Keras raises whatever the damage provokes.
+    except Exception as error:  # Damage can cause any kind of exception.
         raise errors.DataError(
-            f"{path} does not hold the weights of {model.name}: it is damaged "
-            f"or of another shape ({errors.line(error)[:200]})."
+            f"{path} does not contain the weights of {model.name}: it is "
+            f"damaged or has other shapes ({errors.line(error)[:200]})."
         ) from error
 
 
 def computes_in(model: keras.Model) -> set[str]:
-    """Returns the dtypes in which a model's layers compute."""
+    """Returns the dtypes in which the layers of a model compute."""
     return {
         layer.compute_dtype
         for layer in model._flatten_layers(include_self=False)
@@ -208,32 +265,38 @@ def computes_in(model: keras.Model) -> set[str]:
 def with_policy(
     model: keras.Model, policy: str, *, sync_batch_norm: bool = False
 ) -> keras.Model:
-    """Rebuilds a model under another dtype policy, with its own weights.
+    """Copies a model under another dtype policy, with its weights.
 
-    Layers that pin their dtype (`layers.Normalize`, `layers.Float32`) keep it.
+    Layers with a fixed dtype (`layers.Normalize`, `layers.Float32`) keep it.
 
     Args:
         model: a model of serialisable layers.
         policy: "float32", "mixed_float16" or "mixed_bfloat16".
-        sync_batch_norm: whether each BatchNorm is to use the statistics of the
-            global batch where several replicas train.
+        sync_batch_norm: whether BatchNorm uses the statistics of the global
+            batch if several replicas train.
 
     Returns:
         A new model of the same class; its variables are float32.
     """
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
-    twin = keras.saving.deserialize_keras_object(
+    copy = keras.saving.deserialize_keras_object(
         under_policy(config, policy, sync_batch_norm=sync_batch_norm)
     )
-    twin.set_weights(model.get_weights())
-    return twin
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def under_policy(
     config: Any, policy: str, *, sync_batch_norm: bool = False
 ) -> Any:
-    """Returns a layer's or a model's config under another dtype policy."""
+    """Returns the config of a layer or model under another dtype policy.
+
+    Args:
+        config: serialised layer or model.
+        policy: "float32", "mixed_float16" or "mixed_bfloat16".
+        sync_batch_norm: value of each `synchronized` of a BatchNorm.
+    """
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return config | {"config": {"name": policy}}

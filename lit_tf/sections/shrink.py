@@ -1,4 +1,4 @@
-"""`shrink`: a student that is its teacher with fewer blocks."""
+"""`shrink`: builds a student that is its teacher with fewer blocks."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -7,12 +7,13 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import blocks, compatibility, cost, split
-from lit_tf.sections.graph import build
+from lit_tf.sections import compatibility, cost, split
+from lit_tf.sections.blocks import find_blocks
+from lit_tf.sections.functional import build_part
 from lit_tf.sections.plan import plan
 from lit_tf.sections.sectioned_model import SectionedModel
 
-_RUNS = 50  # Timed calls of a student whose latency is to be known.
+_RUNS = 50  # Timed calls of each student whose latency is measured.
 
 
 def shrink(
@@ -23,40 +24,58 @@ def shrink(
     of: str = "flops",
     init: str = "fresh",
 ) -> SectionedModel:
-    """Builds a student of fewer blocks; its shapes agree by construction.
+    """Builds a student that is its teacher with fewer blocks.
 
-    Blocks are left out evenly: block j of the n that a section keeps is the
-    teacher's block round(j·(N − 1)/(n − 1)).
+    The representations of teacher and student have the same shapes. Blocks are
+    left out evenly: block j of the n that a section keeps is block
+    round(j·(N − 1)/(n − 1)) of the teacher's N, counted from 0.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    teacher = keras.applications.ResNet50(weights=None)
+    student = lit_tf.shrink(teacher, keep=(2, 2, 3, 2))
+    half = lit_tf.shrink(teacher, compression=2)
+    ```
 
     Args:
-        teacher: a model with sections; any other is first cut as `plan` says.
-        keep: how many blocks each section keeps, at least 1 and at most all.
-        compression: instead, how many times less the student must cost, > 1.
-            Every section keeps about the same share of its blocks, and all
-            together as many as they can.
-        of: what is to be less: "flops", "parameters" or, measured here and
-            now on a batch of 1, "latency".
-        init: "fresh" weights, or those of the blocks that are kept
-            ("teacher_blocks"), stem and head included.
+        teacher: a model with sections. Any other functional or sequential model
+            is first cut where `plan` suggests.
+        keep: number of blocks that each section keeps, from 1 to all.
+        compression: cost of the teacher divided by the highest allowed cost of
+            the student, > 1; an alternative to `keep`. Every section keeps
+            about the same share of its blocks, and together they keep as many
+            as the cost allows.
+        of: the cost that `compression` reduces: "flops", "parameters" or
+            "latency", which is measured here on a batch of 1. A warning names
+            operations whose FLOPs cannot be counted.
+        init: initial weights: "fresh", or "teacher_blocks" for those of the
+            teacher's stem, head and kept blocks.
 
     Returns:
-        A model with weights of its own. Its layers have the teacher's names.
+        A `SectionedModel` with its own weights. Its layers have the names of
+        the teacher's, and `facts["blocks"]` is the number of blocks that each
+        section keeps.
 
     Raises:
-        SettingsError: nothing can be left out, or not as much, in which case
-            the message says how much; `keep` and `compression` are both given,
-            or neither; or one of them is out of range.
+        SettingsError: no block can be left out; `compression` cannot be
+            reached, in which case the message states the highest possible one;
+            both or neither of `keep` and `compression` are passed; or one of
+            them is out of range.
     """
     config.check_one_of(config.INITS, init=init)
     config.check_one_of(config.COMPRESSION_OF, of=of)
     errors.require(
         bool(keep) != bool(compression),
-        "One of `keep` and `compression` must be given.",
+        "Pass either `keep` or `compression`.",
         keep=tuple(keep),
         compression=compression,
     )
     teacher = with_sections(teacher)
-    chains = [blocks.of(section) for section in teacher.sections]
+    chains = [find_blocks(section) for section in teacher.sections]
     if keep:
         _check_keep(chains, keep)
     else:
@@ -71,23 +90,25 @@ def shrink(
 def with_sections(
     model: keras.Model, cuts: Sequence[str] = ()
 ) -> SectionedModel:
-    """Returns a model that has sections, where it has none by cutting it.
+    """Returns a model with sections; a model without sections is cut.
 
     Args:
         model: functional or sequential.
-        cuts: where (`split`); by default where `plan` finds it best.
+        cuts: names of layers, as in `split`; where `plan` suggests by default.
 
     Raises:
-        SettingsError: it cannot be cut there, or nowhere.
+        SettingsError: the model cannot be cut at `cuts`, or `plan` finds no
+            cuts.
     """
     if not cuts:
         if isinstance(model, SectionedModel):
             return model
-        found = plan(model)
-        cuts = found.cuts
+        suggestion = plan(model)
+        cuts = suggestion.cuts
         errors.require(
             bool(cuts),
-            f"A model must repeat blocks to be made shallower. {found.note}",
+            "Only a model that repeats blocks can be made shallower. "
+            f"{suggestion.note}",
             model=model.name,
         )
     return split.split(model, cuts)
@@ -101,17 +122,17 @@ def _check_keep(chains, keep):
             1 <= n <= max(1, count)
             for n, count in zip(keep, counts, strict=True)
         ),
-        "`keep` must have a number for each section, at least 1 and at most "
-        f"its blocks: {', '.join(map(str, counts))}.",
+        "`keep` must have one number for each section, at least 1 and at most "
+        f"its number of blocks: {', '.join(map(str, counts))}.",
         keep=tuple(keep),
     )
 
 
 def _reaching(teacher, chains, compression, of):
-    """Returns how many blocks each section keeps for a cost.
+    """Returns how many blocks each section keeps to reach a compression.
 
     Raises:
-        SettingsError: it is not to be had.
+        SettingsError: it cannot be reached.
     """
     errors.require(
         compression > 1, "`compression` must be > 1.", compression=compression
@@ -124,8 +145,8 @@ def _reaching(teacher, chains, compression, of):
             f"The {of} of {teacher.name} cannot be counted. Choose another "
             "cost: parameters or latency."
         )
-    # More blocks cost more, so that the first choice that is cheap enough can
-    # be sought by halves; which matters where each is measured.
+    # Fewer blocks cost less, so a binary search finds the first choice that is
+    # cheap enough. That saves time if each cost is measured.
     low, high = 0, len(choices)
     while low < high:
         middle = (low + high) // 2
@@ -137,56 +158,59 @@ def _reaching(teacher, chains, compression, of):
         reached = most / cost_of(choices[-1]) if choices else 1.0
         raise errors.SettingsError(
             f"`compression` of {of} can be {reached:.2f} at most for "
-            f"{teacher.name}, whose sections keep a block each. Received: "
-            f"compression={compression}."
+            f"{teacher.name}, because each section must keep one block. "
+            f"Received: compression={compression}."
         )
     return choices[low]
 
 
 def _falling(counts):
-    """Returns what sections can keep, a block less each time, evenly.
+    """Returns choices of `keep`, each with one block less than the one before.
 
-    As if the share that all keep fell: a section goes from n to n − 1 of N
-    blocks where it passes (n − ½)/N, of several the last section first.
+    The share of blocks that all sections keep decreases: a section goes from n
+    to n − 1 of its N blocks when the share passes (n − ½)/N. If several
+    sections do so at once, the last one is first.
     """
     steps = sorted(
         ((n - 0.5) / count, k)
         for k, count in enumerate(counts)
         for n in range(2, count + 1)
     )
-    keep, found = list(counts), []
+    keep, choices = list(counts), []
     for _, k in reversed(steps):
         keep[k] -= 1
-        found.append(tuple(keep))
-    return found
+        choices.append(tuple(keep))
+    return choices
 
 
 def _additive(
     value: Callable[[keras.Model], int],
 ) -> Callable[..., Callable[[Sequence[int]], int]]:
-    """Returns a cost that is the sum of what parts cost by themselves."""
+    """Returns a cost function that adds the costs of the parts of a model."""
 
     def additive_cost(teacher, chains):
         fixed = sum(value(part) for part in _parts(teacher))
-        known, each = {}, []
+        known, by_section = {}, []
         for chain in chains:
             costs = []
             for block in chain.blocks:
                 key = chain.graph.tensors[block.start].shape, block.form
                 if key not in known:
                     known[key] = value(
-                        build(
+                        build_part(
                             chain.graph, (block.start,), block.end, name="block"
                         )
                     )
                 costs.append(known[key])
             fixed -= sum(costs)
-            each.append(costs)
+            by_section.append(costs)
 
         def cost_of(keep):
             return fixed + sum(
                 costs[number]
-                for chain, costs, n in zip(chains, each, keep, strict=True)
+                for chain, costs, n in zip(
+                    chains, by_section, keep, strict=True
+                )
                 for number in chain.kept(n)
             )
 
@@ -196,7 +220,7 @@ def _additive(
 
 
 def _measured(teacher, chains):
-    """Returns a cost that is measured, as a fraction of the teacher's."""
+    """Returns a cost function that measures the latency, teacher = 1."""
     shapes = [tensor.shape[1:] for tensor in teacher.inputs]
     _require_known(teacher)
     batch = [
@@ -209,19 +233,21 @@ def _measured(teacher, chains):
             lambda *x: model(x[0] if len(x) == 1 else list(x), training=False)
         )
 
-    theirs = function(teacher)
+    teacher_function = function(teacher)
 
     def cost_of(keep):
-        ours = function(_without(teacher, chains, keep))
-        times = cost.medians_ms(
-            {"teacher": theirs, "student": ours}, batch, runs=_RUNS
-        )
+        functions = {
+            "teacher": teacher_function,
+            "student": function(_without(teacher, chains, keep)),
+        }
+        times = cost.medians_ms(functions, batch, runs=_RUNS)
         return times["student"] / times["teacher"]
 
     return cost_of
 
 
 def _flops_cost(teacher, chains):
+    """Returns a cost function of FLOPs; warns of what it cannot count."""
     uncounted = set()
 
     def flops(part):
@@ -240,8 +266,8 @@ def _require_known(model):
     for tensor in model.inputs:
         errors.require(
             None not in tensor.shape[1:],
-            "A cost can be told of a model whose input shape is known. Build "
-            "it with one, or say how many `parameters` less there are to be.",
+            "FLOPs and latency need a model whose input shape is known. Build "
+            "it with a fixed shape, or compress its `parameters`.",
             input_shape=tuple(tensor.shape[1:]),
         )
 
@@ -254,18 +280,18 @@ _COSTS = {
 
 
 def _without(teacher, chains, keep):
-    """Returns a student that still shares its teacher's layers."""
+    """Returns a student that shares its layers with the teacher."""
     sections = []
     for section, chain, n in zip(teacher.sections, chains, keep, strict=True):
         kept = set(chain.kept(n))
-        detours = {
+        left_out = {
             block.end: block.start
             for number, block in enumerate(chain.blocks)
             if number not in kept
         }
-        graph = chain.graph.bypassing(detours)
+        graph = chain.graph.bypassing(left_out)
         sections.append(
-            build(graph, graph.inputs, graph.outputs, name=section.name)
+            build_part(graph, graph.inputs, graph.outputs, name=section.name)
         )
     return SectionedModel(
         teacher.stem,
@@ -277,7 +303,7 @@ def _without(teacher, chains, keep):
 
 
 def _renewed(model):
-    """Returns a model as new, with weights of its own."""
+    """Returns a copy of a model with new weights of its own."""
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
     return keras.saving.deserialize_keras_object(config)

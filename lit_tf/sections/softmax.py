@@ -1,4 +1,4 @@
-"""A final softmax: found, named, and taken off, so that logits come out."""
+"""`logits`: finds and removes the final softmax of a model."""
 
 import keras
 
@@ -6,11 +6,11 @@ from lit_tf.sections.sectioned_model import SectionedModel
 
 
 def last(model: keras.Model, at: int = 0) -> keras.Operation:
-    """Returns the operation that makes a model's output, also a nested one.
+    """Returns the operation that computes an output, also in a nested model.
 
     Args:
         model: functional or sequential.
-        at: which of its outputs.
+        at: number of the output; the first by default.
     """
     operation = model
     while getattr(operation, "outputs", None):
@@ -19,21 +19,41 @@ def last(model: keras.Model, at: int = 0) -> keras.Operation:
 
 
 def ends(model: keras.Model, at: int = 0) -> bool:
-    """Returns whether a model's output comes from a softmax."""
+    """Returns whether an output of a model comes from a softmax.
+
+    Args:
+        model: functional or sequential.
+        at: number of the output; the first by default.
+    """
     operation = last(model, at)
-    if type(operation).__name__ == "Softmax":  # A layer, or `keras.ops`.
+    if type(operation).__name__ == "Softmax":  # The layer or the operation.
         return True
     return getattr(operation, "activation", 0) is keras.activations.softmax
 
 
 def logits(model: keras.Model) -> keras.Model:
-    """Returns a model without its final softmax, or itself if it has none.
+    """Removes the final softmax of a model, so that it returns logits.
 
-    So teacher and student answer with logits, which KD softens. The answers are
-    in the same order; the weights are shared.
+    The KD loss needs the logits of teacher and student. The order of the
+    classes does not change. Layers are shared with the model, except a last
+    layer with a softmax activation, which is copied.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    model = keras.applications.MobileNetV2(weights=None, classes=10)
+    teacher = lit_tf.logits(model)
+    ```
 
     Args:
-        model: functional or sequential, of one output.
+        model: functional or sequential, with one output.
+
+    Returns:
+        A model that returns logits; `model` itself if it does not end in a
+        softmax.
     """
     if not ends(model):
         return model
@@ -53,14 +73,14 @@ def logits(model: keras.Model) -> keras.Model:
         inner = keras.Model(
             operation.inputs, operation.outputs[at], name=operation.name
         )
-        answers = logits(inner)(before)
+        outputs = logits(inner)(before)
     elif hasattr(operation, "activation") and operation.weights:
-        twin = type(operation).from_config(
+        linear = type(operation).from_config(
             operation.get_config() | {"activation": "linear"}
         )
-        answers = twin(before)
-        twin.set_weights(operation.get_weights())
+        outputs = linear(before)
+        linear.set_weights(operation.get_weights())
     else:
-        answers = before
+        outputs = before
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, answers, name=model.name)
+    return keras.Model(inputs, outputs, name=model.name)

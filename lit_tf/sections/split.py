@@ -1,4 +1,4 @@
-"""`split`: any functional or sequential model, cut into sections."""
+"""`split`: cuts a functional or sequential model into sections."""
 
 import difflib
 import itertools
@@ -7,40 +7,54 @@ from collections.abc import Sequence
 import keras
 
 from lit_tf import errors
-from lit_tf.sections.graph import build, read_graph, shared
+from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.graph import shared_layers
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
 def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
-    """Cuts a model into stem, sections and head, which share its weights.
+    """Cuts a model into a stem, sections and a head.
 
-    The result answers as the model does, to the bit, and is trained with it.
+    The result computes exactly the same outputs as the model and shares its
+    weights: training one changes the other.
+
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    model = keras.applications.ResNet50(weights=None)
+    cuts = ["pool1_pool", "conv3_block4_out", "conv5_block3_out"]
+    sectioned = lit_tf.split(model, cuts)
+    print(len(sectioned.sections))  # 2
+    ```
 
     Args:
-        model: functional or sequential. Nested models are opened; it may have
-            several inputs and several outputs.
-        cuts: names of layers, in order: representation 0, behind the stem, is
-            the output of the first, representation K, before the head, of the
-            last. A layer in a nested model is named by its path,
-            "block/sub/layer"; of one that is called several times
-            "layer:2" is the second call.
+        model: functional or sequential, with any number of inputs and outputs.
+            Nested models are opened.
+        cuts: names of at least two layers, in order. The output of the first is
+            representation 0, after the stem; the output of the last is
+            representation K, before the head. The path "block/sub/layer" names
+            a layer in nested models, "layer:2" the second call of a layer that
+            is called several times.
 
     Returns:
-        A model of K = len(cuts) − 1 sections.
+        A `SectionedModel` with K = len(cuts) − 1 sections.
 
     Raises:
-        SettingsError: the model's graph is unknown (it is subclassed); there is
-            no such layer; more than its tensor passes where it would be cut, in
-            which case the message names what does and the nearest places that
-            would do; cuts are out of order or fewer than two; a layer has its
-            weights, or keeps its state, on both sides of a cut.
+        SettingsError: the model is subclassed, so that its graph is unknown;
+            a layer does not exist; another tensor passes next to a cut, in
+            which case the message lists these tensors and the nearest possible
+            cuts; the cuts are out of order or fewer than two; a layer is called
+            on both sides of a cut, or keeps a state between batches.
     """
     graph = read_graph(model)
     numbers = [_number(graph, name) for name in cuts]
     errors.require(
         len(cuts) >= 2,
-        "`cuts` must name two layers at least: behind the stem, and before "
-        "the head.",
+        "`cuts` must name at least two layers: the last one of the stem, and "
+        "the last one before the head.",
         cuts=tuple(cuts),
     )
     for number in numbers:
@@ -49,7 +63,7 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
         errors.require(
             graph.cuts.index(one) < graph.cuts.index(other),
             "`cuts` must be in the order in which the model computes them, "
-            f"each once, and {graph.names[one]} is not before "
+            f"each once, but {graph.names[one]} is not before "
             f"{graph.names[other]}.",
             cuts=tuple(cuts),
         )
@@ -62,7 +76,7 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
     _check_parts(calls)
     names = ["stem", *(f"section_{k}" for k in range(1, len(cuts))), "head"]
     stem, *sections, head = (
-        build(
+        build_part(
             graph,
             start,
             end[0] if isinstance(end, tuple) else end,
@@ -81,52 +95,51 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
 
 
 def _number(graph, name):
-    """Returns the tensor that a layer makes."""
+    """Returns the number of the tensor that a layer computes."""
     if name in graph.names:
         return graph.names.index(name)
-    several = [n for n in graph.names if n.rpartition(":")[0] == name]
-    if several:
+    candidates = [n for n in graph.names if n.rpartition(":")[0] == name]
+    if candidates:
         raise errors.SettingsError(
-            f"The layer {name!r} makes several tensors; say which: "
-            f"{', '.join(several)}."
+            f"The layer {name!r} computes several tensors. Name one of them: "
+            f"{', '.join(candidates)}."
         )
-    (near,) = difflib.get_close_matches(name, graph.names, n=1, cutoff=0)
+    (nearest,) = difflib.get_close_matches(name, graph.names, n=1, cutoff=0)
     raise errors.SettingsError(
-        f"{graph.name} has no layer {name!r}. The nearest name is {near!r}."
+        f"{graph.name} has no layer {name!r}. The nearest name is {nearest!r}."
     )
 
 
 def _check(graph, number):
-    """Raises `SettingsError` where a model cannot be cut at a tensor."""
+    """Raises `SettingsError` if a model cannot be cut at a tensor."""
     if number in graph.cuts:
         return
     name = graph.names[number]
-    passing = graph.crossing(number)
-    results = ", ".join(
+    crossing = ", ".join(
         f"{graph.names[n]!r} {tuple(graph.tensors[n].shape[1:])}"
-        for n in passing
+        for n in graph.crossing(number)
     )
     before = [n for n in graph.cuts if n < number]
-    behind = [n for n in graph.cuts if n > number]
-    near = [f"{graph.names[n]!r}" for n in (*before[-1:], *behind[:1])]
-    instead = f" The nearest places are {' and '.join(near)}." if near else ""
+    after = [n for n in graph.cuts if n > number]
+    near = [f"{graph.names[n]!r}" for n in (*before[-1:], *after[:1])]
+    hint = f" The nearest possible cuts are {' and '.join(near)}."
     raise errors.SettingsError(
         f"{graph.name} cannot be cut at {name!r}: a cut must be a single "
-        f"tensor, and there pass {results}.{instead}"
+        f"tensor, but these pass there: {crossing}.{hint if near else ''}"
     )
 
 
 def _check_parts(calls):
-    for layer in shared(calls):
+    for layer in shared_layers(calls):
         raise errors.SettingsError(
-            f"The layer {layer.name!r} is called on both sides of a cut, and "
-            "its weights cannot be trained for one section alone. Cut where it "
-            "is not, or give each call a layer of its own."
+            f"The layer {layer.name!r} is called on both sides of a cut, so "
+            "its weights cannot be trained for one section alone. Choose other "
+            "cuts, or use a separate layer for each call."
         )
     for call in itertools.chain(*calls):
         if getattr(call.operation, "stateful", False) is True:
             raise errors.SettingsError(
                 f"The layer {call.path!r} keeps a state from batch to batch "
-                "(stateful=True), and a section is run twice on each. Build it "
-                "with stateful=False."
+                "(stateful=True), but training runs a section twice on each "
+                "batch. Build it with stateful=False."
             )

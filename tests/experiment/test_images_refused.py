@@ -121,7 +121,7 @@ def test_a_discriminator_of_other_pictures_is_refused(
 def test_a_teacher_of_other_pictures_is_refused(settings, tmp_path):
     build(input_shape=(16, 16, 3)).save(tmp_path / "teacher.keras")
     results = refusal(settings(teacher_weights=str(tmp_path)))
-    assert "image_folder has pictures (8, 8, 3) and 3 attributes" in results
+    assert "image_folder has images (8, 8, 3) and 3 attributes" in results
 
 
 def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):

@@ -183,7 +183,7 @@ def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
     settings = own(home_made())
     path = pathlib.Path(settings.teacher_weights)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+    with pytest.raises(errors.DataError, match="not a complete .keras file"):
         compress(settings)
     code = own(home_made(extra=[keras.layers.Lambda(lambda x: x + 1)]))
     with pytest.raises(errors.DataError, match="which is never run"):

@@ -252,7 +252,9 @@ def test_a_model_without_sections_is_no_teacher(tmp_path):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "plain.keras")
     )
-    with pytest.raises(errors.SettingsError, match="must repeat blocks"):
+    with pytest.raises(
+        errors.SettingsError, match="Only a model that repeats blocks"
+    ):
         compress(settings)
 
 

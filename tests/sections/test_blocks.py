@@ -30,7 +30,7 @@ def same(one, other):
 def test_blocks_are_spread_evenly_from_the_first_to_the_last(
     ours, theirs, chosen
 ):
-    assert blocks.chosen(ours, theirs) == chosen
+    assert blocks.evenly_spaced(ours, theirs) == chosen
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_block_without_a_shortcut_is_a_convolution(build):
 def test_every_weight_of_a_section_is_in_a_block(build):
     for name in ("resnet14", "resnext14", "vdcnn17", "stargan10"):
         for section in build(name).sections:
-            chain = blocks.of(section)
+            chain = blocks.find_blocks(section)
             layers = [
                 layer
                 for block in (*chain.fixed, *chain.blocks)
@@ -123,7 +123,7 @@ def _gated(x, name):
 
 def _found(model):
     """The ends of the blocks that can be left out."""
-    chain = blocks.of(model)
+    chain = blocks.find_blocks(model)
     return [chain.graph.names[block.end] for block in chain.blocks]
 
 
@@ -171,11 +171,11 @@ def test_a_block_is_what_repeats(shape, layers, ends):
 
 
 def test_a_row_of_blocks_keeps_its_first_and_its_last(build):
-    chain = blocks.of(build("resnet26").sections[0])
+    chain = blocks.find_blocks(build("resnet26").sections[0])
     assert (chain.count, len(chain.blocks)) == (4, 4)
     assert chain.kept(2) == [0, 3]
     # Where a block of another width leads to them, it is the first.
-    chain = blocks.of(build("resnet26").sections[1])
+    chain = blocks.find_blocks(build("resnet26").sections[1])
     assert (chain.count, len(chain.blocks)) == (4, 3)
     assert chain.kept(2) == [2]
     assert chain.kept(1) == []

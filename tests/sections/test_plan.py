@@ -7,7 +7,7 @@ from home_made import recurrent
 
 import lit_tf
 from lit_tf import models
-from lit_tf.sections.graph import read_graph
+from lit_tf.sections.functional import read_graph
 
 # What `plan` finds on each of `keras.applications`: blocks by section. The same
 # table, as it prints it, stands in docs/your_own_model.md.

@@ -122,16 +122,16 @@ def test_a_truncated_file_is_refused(tmp_path):
         model = dense()
         (model.save if name == "model.keras" else model.save_weights)(path)
         path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+    with pytest.raises(errors.DataError, match="not a complete .keras file"):
         sectioned_model.load(tmp_path / "model.keras")
-    with pytest.raises(errors.DataError, match="does not hold the weights"):
+    with pytest.raises(errors.DataError, match="does not contain the weights"):
         sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
 
 
 def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "model.keras"
     path.write_text("not a model")
-    with pytest.raises(errors.DataError, match="not a whole .keras file"):
+    with pytest.raises(errors.DataError, match="not a complete .keras file"):
         sectioned_model.load(path)
 
 
@@ -139,7 +139,9 @@ def test_code_in_a_file_is_not_executed(tmp_path):
     x = keras.Input((2,))
     model = keras.Model(x, keras.layers.Lambda(lambda x: x + 1)(x))
     model.save(tmp_path / "model.keras")
-    with pytest.raises(errors.DataError, match="code of its own"):
+    with pytest.raises(
+        errors.DataError, match="contains code, which is never executed"
+    ):
         sectioned_model.load(tmp_path / "model.keras")
 
 
@@ -155,14 +157,14 @@ def test_weights_are_loaded_into_their_architecture(tmp_path):
 )
 def test_weights_of_another_depth_are_refused(build, tmp_path, theirs, ours):
     build(theirs).save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(errors.DataError, match="does not hold the weights"):
+    with pytest.raises(errors.DataError, match="does not contain the weights"):
         sectioned_model.load_weights(build(ours), tmp_path / "model.weights.h5")
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_of_another_shape_are_refused(tmp_path):
     dense(classes=5).save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(errors.DataError, match="does not hold the weights"):
+    with pytest.raises(errors.DataError, match="does not contain the weights"):
         sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
 
 

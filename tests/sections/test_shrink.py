@@ -57,7 +57,7 @@ def test_all_blocks_kept_with_their_weights_are_the_teacher():
 def test_a_compression_is_reached_by_the_largest_student(of):
     cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
-    chains = [blocks.of(section) for section in teacher.sections]
+    chains = [blocks.find_blocks(section) for section in teacher.sections]
     results = shrink._COSTS[of](teacher, chains)
     reached = {}
     for keep in shrink._falling([4, 4]):
@@ -93,12 +93,15 @@ def test_what_cannot_be_reached_says_how_much_can():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, "One of `keep` and `compression`"),
-        ({"keep": (1, 1), "compression": 2.0}, "One of `keep`"),
+        ({}, "Pass either `keep` or `compression`"),
+        ({"keep": (1, 1), "compression": 2.0}, "Pass either `keep`"),
         ({"compression": 0.5}, "must be > 1"),
-        ({"keep": (1,)}, "a number for each section, .* its blocks: 4, 4"),
+        (
+            {"keep": (1,)},
+            "one number for each section, .* its number of blocks: 4, 4",
+        ),
         ({"keep": (0, 1)}, "at least 1"),
-        ({"keep": (5, 1)}, "at most its blocks: 4, 4"),
+        ({"keep": (5, 1)}, "at most its number of blocks: 4, 4"),
         ({"keep": (1, 1), "of": "bytes"}, "flops, parameters, latency"),
         ({"keep": (1, 1), "init": "zeros"}, "fresh, teacher_blocks"),
     ],
@@ -111,7 +114,9 @@ def test_what_cannot_be_is_refused(settings, words):
 def test_a_model_without_blocks_is_refused_with_the_reason():
     x = inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
-    with pytest.raises(errors.SettingsError, match="must repeat blocks"):
+    with pytest.raises(
+        errors.SettingsError, match="Only a model that repeats blocks"
+    ):
         lit_tf.shrink(model, compression=2)
 
 

@@ -7,7 +7,7 @@ import pytest
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import sectioned_model
-from lit_tf.sections.graph import build, read_graph
+from lit_tf.sections.functional import build_part, read_graph
 
 
 def _answers(model, seed=0):
@@ -91,7 +91,7 @@ def test_any_graph_answers_alike_when_it_is_cut(seed):
     for number, value in zip(
         [graph.names.index(name) for name in cuts], inner, strict=True
     ):
-        direct = build(graph, graph.inputs, number, name="direct")
+        direct = build_part(graph, graph.inputs, number, name="direct")
         np.testing.assert_array_equal(direct(x), value)
 
 
@@ -154,7 +154,7 @@ def test_a_refused_cut_names_what_passes_and_where_to_cut():
     with pytest.raises(errors.SettingsError) as refusal:
         lit_tf.split(_residual(), ["conv", "two"])
     assert (
-        "'one_add' (6, 6, 4), 'two' (6, 6, 4). The nearest places are "
+        "'one_add' (6, 6, 4), 'two' (6, 6, 4). The nearest possible cuts are "
         "'one_add' and 'two_add'." in str(refusal.value)
     )
 
@@ -162,7 +162,7 @@ def test_a_refused_cut_names_what_passes_and_where_to_cut():
 @pytest.mark.parametrize(
     ("cuts", "words"),
     [
-        (["conv"], "two layers at least"),
+        (["conv"], "at least two layers"),
         (["conv", "conv"], "each once"),
         (["one_add", "conv"], "conv"),
         (["convv", "one_add"], "has no layer 'convv'. The nearest name is"),
@@ -208,7 +208,7 @@ class Subclassed(keras.Model):
     ("make", "cuts", "words"),
     [
         (_shared, ["first", "second"], "'twice' is called on both sides"),
-        (_shared, ["twice", "second"], "say which: twice:1, twice:2"),
+        (_shared, ["twice", "second"], "Name one of them: twice:1, twice:2"),
         (_stateful, ["one", "two"], "'one' keeps a state"),
         (_masked, ["embedding", "two"], "'x' .5,., 'embedding'"),
         (Subclassed, ["a", "b"], "functional or sequential"),
