@@ -220,6 +220,29 @@ def generators(album):
     return make
 
 
+# Files that wait for their own processes, the longest first. They run before
+# the others, so that no long file is left for the end.
+LONG_FILES = (
+    "training/test_multi_worker.py",
+    "training/test_resume.py",
+    "tuning/test_tune.py",
+    "commands/test_quickstart.py",
+    "compatibility/test_v0_1.py",
+    "commands/test_commands.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    tests = pathlib.Path(__file__).parent
+
+    def place(item):
+        name = item.path.relative_to(tests).as_posix()
+        known = name in LONG_FILES
+        return LONG_FILES.index(name) if known else len(LONG_FILES)
+
+    items.sort(key=place)
+
+
 DIFFERENCES = pytest.StashKey[dict]()
 
 

@@ -1,1 +1,1 @@
-"""How fast a step is: what `lit-benchmark` times, and against what."""
+"""Benchmark: time and memory of a LIT step and of its parts."""

@@ -1,4 +1,4 @@
-"""What the pieces of a benchmark are made of: settings, data and models."""
+"""The data and models that the pieces of a benchmark share."""
 
 import functools
 
@@ -13,22 +13,22 @@ from lit_tf.methods import trainer
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import devices
 
-# Of random data: batches, and examples at least.
-_BATCHES, _EXAMPLES = 10, 1280
+# The number of batches of random data, and the minimum number of examples.
+_BATCHES, _MIN_EXAMPLES = 10, 1280
 _EPOCHS = 2**20
 
 
 class Bench:
-    """What the pieces are made of: the settings, the data, the models.
+    """Settings, data and models of a benchmark.
 
     Args:
-        settings: of the benchmark.
-        steps: how many will be taken on batches that are read, as in
-            training; None for any number on one that is ready.
+        settings: the settings of the benchmark.
+        steps: the number of steps that read their batches as in training;
+            None for any number of steps on one batch in memory.
 
     Raises:
         SettingsError: a model, the data set or the device is unknown, or the
-            models do not line up.
+            models are not compatible.
         DataError: the data set's files are missing or damaged.
     """
 
@@ -38,8 +38,9 @@ class Bench:
             models.get(name, **settings.architecture.options)
         errors.require(
             data.source(settings.dataset).task == "classes",
-            "`dataset` must be one of classes: generators are not timed here "
-            "(lit-compress --dry_run measures a step of each phase).",
+            "`dataset` must be one for classification, because lit-benchmark "
+            "does not time generators. lit-compress --dry_run measures a step "
+            "of each phase.",
             dataset=settings.dataset,
         )
         self.device = _device(settings.device)
@@ -50,15 +51,16 @@ class Bench:
     def pair(
         self,
     ) -> tuple[SectionedModel, SectionedModel]:
-        """Returns a new teacher, in float32, and a new student."""
+        """Returns a new teacher in float32 and a new student."""
         teacher, student = build.pair(self.config, self.dataset)
         _settle(teacher, self.batch[0])
         return teacher, student
 
     def trainers(self) -> dict[str, trainer.Trainer]:
-        """Returns the trainers of both phases, on a new pair that they share.
+        """Returns the trainers of both phases, which share a new pair.
 
-        Their steps would disturb one another: take one of them.
+        A step of one trainer changes the variables of the other, so use only
+        one of them.
         """
         pair = build.start(self.config, *self.pair(), self.dataset)
         stages = build.training_stages(pair, self.dataset, {})
@@ -66,16 +68,20 @@ class Bench:
 
     @functools.cached_property
     def batch(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Inputs and labels `[batch, ...]` of a step."""
+        """The inputs and labels of a step, each `[batch, ...]`."""
         return next(iter(self.read()))
 
     @property
     def images(self) -> int:
-        """How many images a step takes in."""
+        """The number of images of a step."""
         return len(self.batch[1])
 
     def read(self, views: batches.Views | None = None) -> tf.data.Dataset:
-        """Returns batches as in training, for as many epochs as one likes."""
+        """Returns the batches of training, repeated without end.
+
+        Args:
+            views: the cached outputs of the teacher; None without a cache.
+        """
         return batches.training(
             self.dataset.train,
             batch_size=self.config.lit.batch_size,
@@ -86,10 +92,14 @@ class Bench:
         )
 
     def feed(self, views: batches.Views | None = None) -> tf.data.Dataset:
-        """Returns what steps are fed with."""
+        """Returns the batches of the timed steps.
+
+        Args:
+            views: the cached outputs of the teacher; None without a cache.
+        """
         if self._steps is not None:
             return self.read(views).take(self._steps)
-        # The shape's first dimension stays unknown, as it is in training.
+        # The first dimension of the shape stays unknown, as in training.
         return self.read(views).take(1).cache().repeat()
 
 
@@ -106,7 +116,7 @@ def _device(name):
 
 def _jit_compile(settings):
     if settings.jit_compile == "auto" and settings.device.startswith("CPU"):
-        return False  # Whatever GPU there is beside it.
+        return False  # Also on a machine with a GPU.
     chosen = devices.jit_compile(settings.jit_compile)
     if chosen is None:
         chosen = len(tf.config.list_logical_devices("GPU")) == 1
@@ -118,25 +128,25 @@ def _dataset(settings, compression):
         return build.load_dataset(compression.data, compression.session)
     return data.source(settings.dataset).noise(
         settings.dataset,
-        examples=max(_EXAMPLES, _BATCHES * settings.batch_size),
+        examples=max(_MIN_EXAMPLES, _BATCHES * settings.batch_size),
         seed=settings.seed,
     )
 
 
 def _settle(teacher, images):
-    """Gives BatchNorm statistics: those of two images, which take no memory.
+    """Sets the moving statistics of BatchNorm to those of two images.
 
-    Without any the activations of a deep, new teacher double with every block,
-    until float16 overflows, and every step is one that loss scaling skips.
+    With the initial statistics, the activations of a deep new teacher double in
+    each block until float16 overflows, and loss scaling skips each step.
     """
     norms = [
         layer
         for layer in teacher._flatten_layers(include_self=False)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    kept = [layer.momentum for layer in norms]
+    momentums = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = 0.0
     teacher(images[:2], training=True)
-    for layer, momentum in zip(norms, kept, strict=True):
+    for layer, momentum in zip(norms, momentums, strict=True):
         layer.momentum = momentum

@@ -1,4 +1,4 @@
-"""What phase `lit` keeps in memory, each piece in a process of its own."""
+"""Memory of phase `lit`, with each piece measured in its own process."""
 
 import json
 import pathlib
@@ -16,8 +16,8 @@ from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
 
 _STATUS = pathlib.Path("/proc/self/status")
-# Steps before memory is taken to have settled.
-_SETTLED = 100
+# Steps after which memory is assumed to be constant.
+_WARM_UP = 100
 _CHILD = (
     "import sys; sys.setrecursionlimit({limit}); "
     "from lit_tf.benchmark import memory; memory.answer({name!r})"
@@ -25,10 +25,14 @@ _CHILD = (
 
 
 def check(settings: Settings) -> None:
-    """Raises `SettingsError` where memory is asked for and cannot be read."""
+    """Checks that memory can be measured if the settings ask for it.
+
+    Raises:
+        SettingsError: the operating system does not report memory.
+    """
     errors.require(
         not settings.memory or _STATUS.is_file(),
-        f"`memory` needs {_STATUS}, which is Linux's.",
+        f"`memory` reads {_STATUS}, which exists only on Linux.",
         memory=settings.memory,
     )
 
@@ -36,49 +40,56 @@ def check(settings: Settings) -> None:
 def measured(settings: Settings) -> dict[str, float]:
     """Measures the memory of teacher, student and phase `lit`.
 
-    It is the host's, resident, above what the process has once everything is
-    imported: its highest, and how much more there is after
+    Resident memory of the host is measured, above that of the process after
+    its imports: the maximum of each piece, and the growth over
     `settings.growth_steps` steps of phase `lit`.
 
     Args:
-        settings: of the benchmark.
+        settings: the settings of the benchmark.
 
     Returns:
-        `teacher_mib`, `student_step_mib`, `lit_step_mib`, `growth_mib`, and
-        `ratio_of_memory`: lit ÷ (teacher + 1.5 × student).
+        `teacher_mib`, `student_step_mib`, `lit_step_mib` and `growth_mib` in
+        MiB, and `ratio_of_memory`: lit ÷ (teacher + 1.5 × student).
 
     Raises:
-        DataError: one of the processes broke off.
+        DataError: a process failed.
     """
     results = {}
     for name in ("teacher", "student_step", "lit_step"):
-        answer = _asked(name, settings)
+        answer = _measure_in_process(name, settings)
         results[f"{name}_mib"] = answer["peak_mib"]
-        results["growth_mib"] = answer["growth_mib"]  # The last one's is kept.
+        results["growth_mib"] = answer["growth_mib"]  # Of the last one.
     allowed = results["teacher_mib"] + 1.5 * results["student_step_mib"]
     return results | {"ratio_of_memory": results["lit_step_mib"] / allowed}
 
 
 def words(results: dict[str, Any]) -> str:
-    """Returns what was measured, in a sentence or two."""
+    """Formats the results of `measured` as sentences."""
     return (
-        "Memory above the imports, at most: teacher {teacher_mib:,.0f} MiB, "
+        "Maximum memory above the imports: teacher {teacher_mib:,.0f} MiB, "
         "plain student {student_step_mib:,.0f} MiB, phase lit "
         "{lit_step_mib:,.0f} MiB.\nPhase lit ÷ (teacher + 1.5 × student): "
-        "{ratio_of_memory:.2f}. Its growth over the steps: {growth_mib:+.1f} "
-        "MiB."
+        "{ratio_of_memory:.2f}. Growth of phase lit over the steps: "
+        "{growth_mib:+.1f} MiB."
     ).format(**results)
 
 
 def answer(name: str) -> None:
-    """Measures one piece in this process; prints JSON. The child's side."""
+    """Measures one piece in this process and prints JSON.
+
+    The child process of `measured` calls it, with the settings as JSON on its
+    standard input.
+
+    Args:
+        name: the name of the piece.
+    """
     before = _mib("VmRSS")
     settings = flatten.build(Settings, json.load(sys.stdin))
     growing = settings.growth_steps if name == "lit_step" else 0
-    bench = Bench(settings, steps=_SETTLED + growing)
+    bench = Bench(settings, steps=_WARM_UP + growing)
     with tf.device(bench.device):
         piece = pieces.PIECES[name](bench)
-        for _ in range(_SETTLED):
+        for _ in range(_WARM_UP):
             piece.call()
         settled = _mib("VmRSS")
         for _ in range(growing):
@@ -89,9 +100,9 @@ def answer(name: str) -> None:
     )
 
 
-def _asked(name, settings):
+def _measure_in_process(name, settings):
     child = _CHILD.format(limit=sys.getrecursionlimit(), name=name)
-    # A fresh process, not a fork: that would have all that this one has.
+    # A fork would already have the memory of this process.
     done = subprocess.run(
         [sys.executable, "-c", child],
         input=json.dumps(flatten.flatten(settings)),
@@ -99,15 +110,16 @@ def _asked(name, settings):
         text=True,
     )
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no word"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
         raise errors.DataError(
-            f"The process that measures the memory of {name} broke off with "
+            f"The process that measures the memory of {name} failed with exit "
             f"code {done.returncode} ({last[0][:200]})."
         )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def _mib(field):
-    # VmHWM is the highest of this program; what getrusage tells outlives exec.
+    # VmHWM is the maximum of this program. The maximum that getrusage reports
+    # includes the program before exec.
     (kib,) = re.findall(rf"^{field}:\s+(\d+) kB$", _STATUS.read_text(), re.M)
     return int(kib) / 1024

@@ -1,4 +1,4 @@
-"""`keras.distillation` on a pair: what `LIT` is timed against."""
+"""`keras.distillation` on a pair of models, to compare the time of a step."""
 
 import keras
 
@@ -13,19 +13,19 @@ def distiller(
     *,
     stock: bool,
 ) -> keras.Model:
-    """Returns a `Distiller` that is asked for what LIT asks for.
+    """Returns a `Distiller` with the loss terms of LIT.
 
-    One feature loss a section, on the student's own stream, the cross-entropy
-    with the labels and τ² times the KL divergence of the softened answers, all
-    weighed as in L. Stem and head train too; neither it nor its losses can do
-    otherwise.
+    It has one feature loss for each section, computed on the student's own
+    representations; the cross-entropy with the labels; and τ² times the KL
+    divergence of the softened logits. The weights are those of the loss L
+    (paper, section 3). A `Distiller` always trains stem and head too.
 
     Args:
-        teacher: K sections; no longer trainable afterwards.
-        student: K sections.
-        loss: α, β, τ; the penalty is l2.
-        stock: whether BatchNorm is Keras's own layer, as it is for those who
-            have Keras alone, or ours, which is faster.
+        teacher: a model of K sections; it is made untrainable.
+        student: a model of K sections.
+        loss: α, β and τ. The penalty is always l2.
+        stock: whether BatchNorm is Keras's layer, as without lit_tf, or
+            lit_tf's, which is faster.
     """
     names = [f"representation_{k}" for k in range(1, len(student.sections) + 1)]
     features = [
@@ -34,8 +34,8 @@ def distiller(
         )
         for name in names
     ]
-    # Its default, the KL divergence by name, would be taken of raw logits.
-    answers = keras.distillation.LogitsDistillation(
+    # The default, the KL divergence by name, would be computed of raw logits.
+    logits = keras.distillation.LogitsDistillation(
         loss.temperature, keras.losses.KLDivergence()
     )
     labels = loss.beta * loss.alpha
@@ -43,15 +43,16 @@ def distiller(
     return keras.distillation.Distiller(
         _reachable(teacher, names, stock),
         _reachable(student, names, stock),
-        [*features, answers],
+        [*features, logits],
         [weight / (1 - labels) for weight in (*[penalty] * len(names), soft)],
         student_loss_weight=labels,
     )
 
 
 def _reachable(model, names, stock):
-    # It looks among the outermost layers only, and would take the output that a
-    # nested model has by itself: what is to be found needs a layer to bear it.
+    # `FeatureDistillation` looks up names of the outermost layers only, and
+    # would take the output of a nested model outside of this graph. So each
+    # representation gets an Identity layer with its name.
     part = _stock if stock else lambda part: part
     x = part(model.stem)(model.input)
     for name, section in zip(names, model.sections, strict=True):
@@ -60,7 +61,7 @@ def _reachable(model, names, stock):
 
 
 def _stock(part):
-    """Returns a copy of a model whose BatchNorms are Keras's own."""
+    """Returns a copy of a model with Keras's own BatchNorm layers."""
 
     def copy(layer):
         kind = type(layer)

@@ -1,8 +1,8 @@
-"""What `lit-benchmark` times: a step, and all that it consists of.
+"""The pieces that `lit-benchmark` times: a training step and its parts.
 
-A piece is a function in `PIECES`, which builds something that can be called
-again and again. Each has models of its own, so that none disturbs another, and
-is given ready batches; reading them is a piece by itself.
+A piece is a function in `PIECES` that builds a callable to be timed. Each piece
+has its own models, so that pieces do not change each other. Steps take batches
+that are in memory; reading batches is a separate piece.
 """
 
 import contextlib
@@ -22,21 +22,23 @@ from lit_tf.sections import cost, sectioned_model
 from lit_tf.teacher import cache
 from lit_tf.training import optimizers
 
-# Batches that are read in one go, so that none was ready beforehand.
+# Batches that one call reads: so many that prefetched ones do not matter.
 _READ = 50
-# Rows and columns of the large matrices.
+# Rows and columns of the matrices, by kind of device.
 _SIDES = {"CPU": 2048, "GPU": 8192}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Something that can be timed.
+    """A callable that can be timed.
 
     Args:
-        call: does it, and returns when it is done.
-        flops: 2 × multiply-adds of a call, when asked for.
-        images: that a call takes in, or 0.
-        times: how often a call does it; its time is divided by this.
+        call: a function that returns when the work is done.
+        flops: a function that returns the FLOPs of a call (2 × multiply-adds);
+            0 if they are not counted.
+        images: the number of images that a call processes; 0 for none.
+        times: the number of repetitions in a call, by which its time is
+            divided.
     """
 
     call: Callable[[], object]
@@ -53,7 +55,7 @@ def _matmul(bench):
         for seed in (1, 2)
     )
 
-    # What is read is one number, of a product that is computed whole.
+    # Only one number is read, but it depends on the whole product.
     @tf.function(jit_compile=bench.jit_compile)
     def product(left, right):
         return tf.reduce_max(tf.matmul(left, right))
@@ -72,49 +74,51 @@ def _input(bench, views=None):
 
 
 def _cached_input(bench):
-    return _input(bench, _kept(bench, bench.trainers()["lit"]))
+    return _input(bench, _cached_outputs(bench, bench.trainers()["lit"]))
 
 
 def _teacher(bench):
-    ask = bench.trainers()["lit"].frozen
+    frozen = bench.trainers()["lit"].frozen
 
-    def answer(images):
-        answers = ask(images, training=False)
-        # One number of each, or nothing would make sure that it is computed.
+    def forward(images):
+        outputs = frozen(images, training=False)
+        # One number of each output, so that TensorFlow computes all of them.
         return tf.add_n(
-            [tf.cast(tf.reduce_max(a), tf.float32) for a in answers]
+            [tf.cast(tf.reduce_max(one), tf.float32) for one in outputs]
         )
 
-    return _on_batch(bench, answer, bench.batch[0])
+    return _on_batch(bench, forward, bench.batch[0])
 
 
 def _sections(bench):
-    """Sections 2 … K, forward and backward, fed ready representations."""
+    """Times sections 2 … K, forward and backward, on given representations."""
     lit = bench.trainers()["lit"]
-    ask, penalty = lit.frozen, lit.penalty
-    *ready, _ = tf.function(lambda x: ask(x, training=False))(bench.batch[0])
+    frozen, penalty = lit.frozen, lit.penalty
+    *representations, _ = tf.function(lambda x: frozen(x, training=False))(
+        bench.batch[0]
+    )
     sections = lit.student.sections[1:]
     variables = [v for section in sections for v in section.trainable_variables]
 
-    def gradients(*ready):
+    def gradients(*representations):
         with tf.GradientTape() as tape:
             total = tf.zeros([])
-            for section, (given, wanted) in zip(
-                sections, itertools.pairwise(ready), strict=True
+            for section, (inputs, target) in zip(
+                sections, itertools.pairwise(representations), strict=True
             ):
-                made, _ = section.stateless_call(
+                outputs, _ = section.stateless_call(
                     section.trainable_variables,
                     section.non_trainable_variables,
-                    given,
+                    inputs,
                     training=True,
                 )
-                total += tf.reduce_mean(penalty(wanted, made))
+                total += tf.reduce_mean(penalty(target, outputs))
         slopes = tape.gradient(total, variables)
         return tf.add_n(
             [tf.cast(tf.reduce_max(s), tf.float32) for s in (total, *slopes)]
         )
 
-    return _on_batch(bench, gradients, *ready[1:])
+    return _on_batch(bench, gradients, *representations[1:])
 
 
 def _student_step(bench):
@@ -139,11 +143,11 @@ def _fine_tune_step(bench):
 
 def _cached_step(bench):
     lit = bench.trainers()["lit"]
-    return _step(bench, lit, "lit", views=_kept(bench, lit))
+    return _step(bench, lit, "lit", views=_cached_outputs(bench, lit))
 
 
-def _kept(bench, lit):
-    """Returns the teacher's answers to the training examples, from memory."""
+def _cached_outputs(bench, lit):
+    """Returns the teacher's cached outputs for the training examples."""
     with contextlib.redirect_stdout(io.StringIO()):
         return (
             cache.Cache(lit.teacher, lit.frozen, bench.dataset, bench.config)
@@ -161,7 +165,7 @@ def _peer_step(bench, *, stock=True):
 
 
 def _on_batch(bench, function, *tensors):
-    """Returns a piece: a function of tensors, to a number that is read."""
+    """Returns a piece that calls a function of tensors and reads its result."""
     compiled = tf.function(function, jit_compile=bench.jit_compile)
     return Piece(
         call=lambda: compiled(*tensors).numpy(),
@@ -171,14 +175,14 @@ def _on_batch(bench, function, *tensors):
 
 
 def _step(bench, model, phase, *, views=None, **how):
-    """Returns a piece: the step that `fit` takes, its loss read."""
+    """Returns a piece that takes a step as `fit` does and reads its loss."""
     settings = getattr(bench.config, phase)
     model.compile(
         optimizers.of(settings),
         jit_compile=bench.jit_compile,
         **how,
     )
-    if not model.optimizer.built:  # A trainer of ours sees to it itself.
+    if not model.optimizer.built:  # The trainers of lit_tf do this themselves.
         model.optimizer.build(model.trainable_variables)
     model.make_train_function()
     feed = bench.feed(views)
@@ -190,7 +194,7 @@ def _step(bench, model, phase, *, views=None, **how):
     )
 
 
-# A piece's name is that of its time in the JSON, less `_ms`.
+# In the JSON, the time of a piece has the piece's name and `_ms`.
 PIECES: dict[str, Callable[[Bench], Piece]] = {
     "matmul": _matmul,
     "input": _input,

@@ -1,4 +1,4 @@
-"""Where the time of a step goes, by op."""
+"""Time of a training step by type of TensorFlow operation."""
 
 import collections
 import pathlib
@@ -17,37 +17,44 @@ from lit_tf.utils import text_format
 
 _STEPS = 5
 _SHOWN = 20
-# An op's event bears its name and its type: "student/dense/MatMul:MatMul".
+# The name of an op's event is its name and type: "student/dense/MatMul:MatMul".
 _OP = re.compile(r"[\w.][\w./>-]*:(\w+)")
 
 
 def check(settings: Settings, bench: Bench) -> None:
-    """Raises `SettingsError` where a profile is asked for and is no use.
+    """Checks that a profile is possible if the settings ask for it.
 
-    What the host spends on an op of a GPU is the time to launch it.
+    Args:
+        settings: the settings of the benchmark.
+        bench: the bench, whose device is checked.
+
+    Raises:
+        SettingsError: the device is not a CPU. The host's time of a GPU's op is
+            only that of launching it.
     """
     errors.require(
         not settings.profile or bench.device.startswith("CPU"),
-        "`profile` tells the ops of a CPU; for others, `tensorboard` does.",
+        "`profile` measures the ops of a CPU only. Use TensorBoard's profiler "
+        "for other devices.",
         device=bench.device,
     )
 
 
 def ops(step: Callable[[], object]) -> tuple[dict[str, float], float]:
-    """Traces a few steps and adds up what each type of op takes.
+    """Traces a few steps and adds up the time of each type of op.
 
-    An op's time is what a thread spends in it and in no op within it; as
-    several threads run ops, their sum is that many times a step's time at most.
-    What an op hands on to other threads is in the time that it waits for them.
+    An op's time is that of its thread, without the ops nested in it. Ops run in
+    several threads, so that the sum can be a multiple of the step's time. An op
+    that distributes work to other threads includes the time it waits for them.
 
     Args:
-        step: takes one step, and returns when it is done.
+        step: a function that takes one step and returns when it is done.
 
     Returns:
-        Milliseconds a step by type of op, the largest first, and those that a
-        step took while it was traced.
+        The milliseconds per step by type of op, the largest first; and the
+        milliseconds that a traced step took in all.
     """
-    # Level 1 has every op, and disturbs least.
+    # Level 1 traces each op with the least overhead.
     options = tf.profiler.experimental.ProfilerOptions(
         host_tracer_level=1, python_tracer_level=0
     )
@@ -73,12 +80,17 @@ def ops(step: Callable[[], object]) -> tuple[dict[str, float], float]:
 def own_times(
     spans: Iterable[tuple[int, int, str]],
 ) -> list[tuple[str, int]]:
-    """Returns of spans of one thread the time that is in none within them.
+    """Returns the time of each span without the spans nested in it.
 
     Args:
-        spans: (start, end, name), which contain one another or are apart.
+        spans: (start, end, name) of each span of one thread. Two spans are
+            either nested or disjoint.
+
+    Returns:
+        (name, time) of each span, in the order in which they end.
     """
-    done, open_ = [], []  # Open ones: [end, name, time in those within].
+    # An open span is [end, name, start, time in nested spans].
+    done, open_ = [], []
 
     def close(until):
         while open_ and open_[-1][0] <= until:
@@ -95,7 +107,12 @@ def own_times(
 
 
 def table(ops_ms: Mapping[str, float], traced_ms: float) -> str:
-    """Returns the ops that take most, as a Markdown table."""
+    """Returns the ops that take the most time as a Markdown table.
+
+    Args:
+        ops_ms: the milliseconds per step by type of op, the largest first.
+        traced_ms: the milliseconds that a traced step took in all.
+    """
     whole = sum(ops_ms.values())
     rows = [("op of a LIT step", "ms", "share")]
     for name, each in [*ops_ms.items()][:_SHOWN]:
@@ -104,8 +121,8 @@ def table(ops_ms: Mapping[str, float], traced_ms: float) -> str:
     rows.append(("all others", f"{rest:,.2f}", f"{rest / whole:.1%}"))
     return (
         f"{text_format.table(rows)}\n\n"
-        f"{whole:,.2f} ms in all threads together; the steps that were traced "
-        f"took {traced_ms:,.2f} ms."
+        f"{whole:,.2f} ms in all threads together. A traced step took "
+        f"{traced_ms:,.2f} ms."
     )
 
 

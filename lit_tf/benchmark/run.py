@@ -1,4 +1,4 @@
-"""How fast a step is, beside what it is made of and what the machine can."""
+"""The steps of `lit-benchmark`: time of a LIT step, its parts and limits."""
 
 import statistics
 import time
@@ -17,11 +17,11 @@ from lit_tf.experiment import report
 from lit_tf.sections import cost
 from lit_tf.utils import text_format
 
-_WARM_UP = 3  # Rounds that are not timed, the first of which compiles.
+_WARM_UP = 3  # Rounds that are not timed; the first one compiles.
 _LABELS = {
     "matmul": "matrix product",
     "input": "input pipeline alone",
-    "cached_input": "… with cached answers",
+    "cached_input": "… with cached outputs",
     "teacher": "frozen teacher, forward",
     "student_step": "plain student step",
     "sections": "sections 2 … K alone",
@@ -29,29 +29,31 @@ _LABELS = {
     "cached_step": "LIT step, teacher cached",
     "fine_tune_step": "fine-tune step",
     "peer_step": "keras.distillation step",
-    "peer_on_ours_step": "… with our BatchNorm",
+    "peer_on_ours_step": "… with lit_tf's BatchNorm",
 }
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """Times phase `lit` and what it consists of, prints it and returns it.
+    """Times phase `lit` and its parts; prints and returns the results.
 
-    All in one process, the pieces taking turns, so that a machine that slows
-    down slows all of them; of each the median, after a warm-up.
+    The pieces run in turns in one process, so that a machine that becomes
+    slower affects all of them. The time of a piece is the median after a
+    warm-up.
 
     Args:
-        settings: what is timed, and whether memory and ops are looked at too.
+        settings: the settings of the benchmark.
 
     Returns:
-        Of each of `pieces.PIECES` its `NAME_ms`; `limit_ms`,
-        `ratio_to_limit`, `ratio_to_peer`, `ratio_to_matmul`,
-        `ratio_of_cached` (to live, reading included); `step_gflops` (10⁹ FLOPs
-        of a LIT step), `matmul_gflops` (10⁹ FLOPs a second); what it ran on.
-        With `settings.memory` what `memory.measured` returns, and with
-        `settings.profile` `ops_ms` and `traced_step_ms`.
+        `NAME_ms` of each of `pieces.PIECES`; `limit_ms`, `ratio_to_limit`,
+        `ratio_to_peer`, `ratio_to_matmul` and `ratio_of_cached` (cached ÷ not
+        cached, including the input); `step_gflops` (10⁹ FLOPs of a LIT step)
+        and `matmul_gflops` (10⁹ FLOPs per second); the settings, hardware and
+        versions. With `settings.memory` also the results of
+        `memory.measured`, with `settings.profile` also `ops_ms` and
+        `traced_step_ms`.
 
     Raises:
-        SettingsError: a setting cannot be.
+        SettingsError: a setting is invalid.
         DataError: the data set's files are missing or damaged.
     """
     bench = Bench(settings)
@@ -128,8 +130,8 @@ def _headline(settings, machine, bench):
         + "".join(f", {gpu}" for gpu in machine["gpus"])
         + "; "
         + ", ".join(f"{name} {v}" for name, v in _versions().items())
-        + f"\nMedians of {settings.steps} rounds after {_WARM_UP}; steps are "
-        "given ready batches."
+        + f"\nMedians of {settings.steps} rounds after {_WARM_UP}. Steps take "
+        "batches from memory."
     )
 
 
@@ -163,7 +165,8 @@ def _words(results):
         "LIT step ÷ limit: {ratio_to_limit:.2f}. The limit, {limit_ms:,.2f} "
         "ms, is teacher + plain student step + sections 2 … K alone.\n"
         "keras.distillation step ÷ LIT step: {ratio_to_peer:.2f}.\n"
-        "Cached ÷ live LIT step, input included: {ratio_of_cached:.2f}.\n"
-        "LIT step ÷ its {step_gflops:,.2f} GFLOP at the rate of the matrix "
-        "product: {ratio_to_matmul:.2f}."
+        "LIT step with ÷ without teacher cache, input included: "
+        "{ratio_of_cached:.2f}.\n"
+        "LIT step ÷ time of its {step_gflops:,.2f} GFLOP at the speed of the "
+        "matrix product: {ratio_to_matmul:.2f}."
     ).format(**results)

@@ -1,4 +1,4 @@
-"""What is timed: frozen settings, their defaults and their checks."""
+"""Settings of a benchmark: a frozen dataclass with defaults and checks."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ DATA = ("random", "real")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(Group):
-    """What a benchmark times: a pair, on what, how and how often."""
+    """Settings of a benchmark: the pair of models, the data and the device."""
 
     teacher: str = setting(
         config.Teach.teacher,
@@ -86,12 +86,12 @@ class Settings(Group):
 
     def __post_init__(self):
         super().__post_init__()
-        # The rest is checked where it belongs.
+        # The groups of these settings check the other values.
         compress_settings(self)
 
 
 def compress_settings(settings: Settings) -> config.Compress:
-    """Returns the compression that a benchmark takes to pieces."""
+    """Returns the settings of the compression whose parts are timed."""
     size = {"batch_size": settings.batch_size}
     return config.Compress(
         teacher=settings.teacher,

@@ -16,14 +16,6 @@ class Tune(config.Compress):
 
     All trials share these settings, except those that the search varies. The
     stages before the one of `alpha` use `loss.alpha`, and likewise for `beta`.
-
-    Args:
-        small_student: the student on which the temperature is chosen.
-        temperatures: the temperatures to try.
-        alphas: the values of alpha to try.
-        betas: the values of beta to try.
-        seeds: the seeds of each value; a value's score is their mean.
-        prune: whether to stop trials early by the median rule.
     """
 
     small_student: str = setting(

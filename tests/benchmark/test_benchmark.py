@@ -1,4 +1,4 @@
-"""What `lit-benchmark` tells adds up. How fast anything is, no test says."""
+"""The numbers of `lit-benchmark` are consistent. No test checks a speed."""
 
 import contextlib
 import dataclasses
@@ -33,21 +33,21 @@ TINY = Settings(
 
 @pytest.fixture(scope="module")
 def results():
-    """A whole benchmark of a tiny pair: what it returns and what it prints."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        answer = run.run(TINY)
-    return answer, said.getvalue()
+    """A whole benchmark of a tiny pair: its results and its output."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        results = run.run(TINY)
+    return results, output.getvalue()
 
 
-def test_every_piece_has_a_time_and_a_row(results):
-    answer, said = results
+def test_each_piece_has_a_time_and_a_row(results):
+    answer, output = results
     for name in pieces.PIECES:
         assert answer[f"{name}_ms"] > 0
-        assert f"\n| {run._LABELS[name]} " in said
+        assert f"\n| {run._LABELS[name]} " in output
 
 
-def test_the_json_has_the_keys_that_were_agreed_on(results):
+def test_the_json_has_the_documented_keys(results):
     answer, _ = results
     keys = {"lit_step_ms", "teacher_ms", "student_step_ms", "limit_ms"}
     keys |= {"ratio_to_limit", "peer_step_ms", "ratio_to_peer", "input_ms"}
@@ -76,7 +76,7 @@ def test_the_ratios_are_those_of_the_times(results):
     )
 
 
-def test_memory_is_that_of_processes_that_did_something(results):
+def test_the_memory_of_each_process_is_above_that_of_its_imports(results):
     answer, _ = results
     mib = [answer[f"{name}_mib"] for name in ("teacher", "student_step")]
     assert min(*mib, answer["lit_step_mib"]) > 1
@@ -84,14 +84,14 @@ def test_memory_is_that_of_processes_that_did_something(results):
     assert answer["ratio_of_memory"] == pytest.approx(ratio)
 
 
-def test_a_process_that_breaks_off_is_told():
+def test_a_failed_process_is_named():
     broken = dataclasses.replace(TINY, teacher="resnet15")
-    with pytest.raises(errors.DataError, match="teacher broke off.*resnet15"):
+    with pytest.raises(errors.DataError, match="teacher failed.*resnet15"):
         memory.measured(broken)
 
 
 def test_a_profile_has_the_ops_of_a_step(results):
-    answer, said = results
+    answer, output = results
     ops = answer["ops_ms"]
     for kind in ("Conv2DBackpropFilter", "Conv2D", "FusedBatchNormGrad"):
         assert any(kind in name for name in ops)
@@ -99,28 +99,29 @@ def test_a_profile_has_the_ops_of_a_step(results):
     assert all(each > 0 for each in ops.values())
     assert answer["traced_step_ms"] > 0
     assert [*ops.values()] == sorted(ops.values(), reverse=True)
-    assert f"| {next(iter(ops))} " in said
+    assert f"| {next(iter(ops))} " in output
 
 
-def test_an_ops_own_time_is_that_in_no_op_within_it():
+def test_an_ops_own_time_excludes_nested_ops():
     spans = [(0, 10, "a"), (2, 5, "b"), (5, 6, "c"), (3, 4, "d"), (12, 15, "a")]
     own = [("d", 1), ("b", 2), ("c", 1), ("a", 6), ("a", 3)]
     assert profile.own_times(spans) == own
 
 
-def test_a_step_of_lit_is_counted_as_by_hand(dense, vectors):
+def test_the_flops_of_a_lit_step_are_those_counted_by_hand(dense, vectors):
     trainer = lit.LIT(dense(1), dense(2))
     trainer.compile(optimizers.SGD(0.1))
     teacher = 4 * 6 + 6 * 6 + 6 * 6 + 6 * 3
-    # Forward, and by the kernel; section 2's own stream also by its input, and
-    # the frozen head by that alone.
+    # Each layer: forward, and the gradient of the kernel. On the student's own
+    # stream section 2 also has the gradient of its input, and the frozen head
+    # only that one.
     student = 2 * 36 + 2 * 36 + 3 * 36 + 2 * 18
     batch = tuple(map(tf.constant, vectors(4)))
     counted = cost.traced_flops(trainer.train_step, batch)
     assert counted == 2 * 4 * (teacher + student)
 
 
-def test_the_sections_alone_are_counted_as_by_hand(dense, vectors):
+def test_the_flops_of_the_sections_are_those_counted_by_hand(dense, vectors):
     trainer = lit.LIT(dense(1), dense(2))
 
     class Ready:
@@ -147,7 +148,7 @@ def test_the_sections_alone_are_counted_as_by_hand(dense, vectors):
 
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 @pytest.mark.parametrize("stock", [True, False])
-def test_the_peer_minimises_what_lit_would_on_its_own_stream(
+def test_the_peer_minimises_the_loss_of_lit_on_the_students_stream(
     dense, vectors, stock
 ):
     teacher, student, method = dense(1), dense(2), config.Loss()
@@ -164,7 +165,8 @@ def test_the_peer_minimises_what_lit_would_on_its_own_stream(
     soft, least = (
         distillation.soft(z_t, z, method.temperature) for z in (z_s, z_t)
     )
-    kd = distillation.kd(  # Keras takes the KL divergence, which is 0 at best.
+    # Keras computes the KL divergence, whose minimum is 0.
+    kd = distillation.kd(
         distillation.hard(y, z_s),
         soft - least,
         alpha=method.alpha,
@@ -175,7 +177,7 @@ def test_the_peer_minimises_what_lit_would_on_its_own_stream(
 
 
 @pytest.mark.parametrize("stock", [True, False])
-def test_the_peer_has_keras_layers_or_ours(build, batch, stock):
+def test_the_peer_has_the_batchnorm_of_keras_or_of_lit_tf(build, batch, stock):
     teacher, student = build("resnet14", seed=1), build(seed=2)
     model = peer.distiller(teacher, student, config.Loss(), stock=stock)
     for one, of in ((model.student, student), (model.teacher, teacher)):
@@ -208,19 +210,19 @@ def test_pieces_share_no_variable():
     )
 
 
-def test_steps_are_fed_one_ready_batch_or_as_many_as_are_read():
+def test_steps_take_one_batch_in_memory_or_as_many_as_are_read():
     kept = [x.numpy() for x, _ in bench.Bench(TINY).feed().take(3)]
     read = [x.numpy() for x, _ in bench.Bench(TINY, steps=200).feed()]
     assert np.array_equal(kept[0], kept[2])
     assert len(read) == 200
     assert not np.array_equal(read[0], read[1])
-    # An epoch is of 160 batches; the next has another order.
+    # An epoch has 160 batches; the next one has another order.
     assert not np.array_equal(read[0], read[160])
     spec = bench.Bench(TINY).feed().element_spec[0].shape
     assert spec.as_list() == [None, 8, 8, 1]
 
 
-def test_a_pair_is_built_as_it_is_asked_for():
+def test_a_pair_has_the_architecture_of_the_settings():
     shape = config.Architecture(width=8, cardinality=2)
     names = {"teacher": "resnext14", "student": "resnext8"}
     made = bench.Bench(dataclasses.replace(TINY, **names, architecture=shape))
@@ -232,7 +234,7 @@ def test_a_pair_is_built_as_it_is_asked_for():
         ]
 
 
-def test_a_new_teachers_activations_do_not_grow_with_its_depth():
+def test_the_activations_of_a_new_teacher_do_not_grow_with_depth():
     deep = dataclasses.replace(TINY, teacher="resnet56")
     made = bench.Bench(deep)
     teacher, _ = made.pair()
@@ -285,28 +287,30 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
             {"architecture": config.Architecture(cardinality=2)},
             "A resnet has no `cardinality`. Received: cardinality=2.",
         ),
-        ({"dataset": "celeba"}, "`dataset` must be one of classes"),
+        ({"dataset": "celeba"}, "`dataset` must be one for classification"),
     ],
 )
-def test_what_cannot_be_timed_is_refused(changes, message):
+def test_invalid_settings_are_refused(changes, message):
     with pytest.raises(errors.SettingsError) as refusal:
         bench.Bench(dataclasses.replace(TINY, **changes))
     assert message in str(refusal.value)
 
 
-def test_memory_and_profile_are_refused_where_they_cannot_be_had(
+def test_memory_and_profile_are_refused_where_they_are_not_available(
     monkeypatch, tmp_path
 ):
     monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
-    with pytest.raises(errors.SettingsError, match="`memory` needs"):
+    with pytest.raises(errors.SettingsError, match="`memory` reads"):
         memory.check(TINY)
     made = bench.Bench(TINY)
     made.device = "GPU:0"
-    with pytest.raises(errors.SettingsError, match="`profile` tells the ops"):
+    with pytest.raises(
+        errors.SettingsError, match="`profile` measures the ops"
+    ):
         profile.check(TINY, made)
 
 
-def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
+def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path):
     (tmp_path / "file").write_text("kept")
     for path, message in (
         (tmp_path, "is a folder, not a file."),
@@ -328,7 +332,7 @@ def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
         if source.classes(config.Data())
     ],
 )
-def test_noise_has_the_form_of_the_data(name):
+def test_random_data_has_the_form_of_the_data_set(name):
     source, settings = data.DATASETS[name], config.Data(image_size=8)
     noise, again, other = (
         source.noise(name, examples=500, seed=seed, settings=settings)
@@ -342,7 +346,7 @@ def test_noise_has_the_form_of_the_data(name):
     assert noise.fingerprint == again.fingerprint != other.fingerprint
 
 
-def test_the_variation_that_is_known_without_files_is_that_of_the_data():
+def test_the_crop_that_is_known_without_files_is_that_of_the_data():
     digits = data.load(config.Data(dataset="digits"))
     assert digits.crop == data.DATASETS["digits"].crop
     assert data.DATASETS["cifar10"].crop.pad == 4

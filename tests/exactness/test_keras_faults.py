@@ -1,7 +1,8 @@
-"""The faults of `keras.distillation` that `lit_tf` is tested not to have.
+"""Faults of `keras.distillation` that `lit_tf` does not have.
 
-A test here that fails says that Keras has mended one: then the row in
-`docs/exactness.md` is no longer true.
+These tests are about Keras, so they run only by `pytest -m keras_faults`. If
+one fails, Keras has repaired the fault, and the row in `docs/exactness.md` is
+no longer true.
 """
 
 import keras
@@ -14,6 +15,7 @@ from lit_tf.training import devices
 distillation = pytest.importorskip("keras.distillation")
 
 pytestmark = [
+    pytest.mark.keras_faults,
     pytest.mark.skipif(
         not keras.__version__.startswith("3.15."),
         reason="what is wrong in Keras 3.15",
