@@ -60,6 +60,8 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     ),
     "Computation": (config.Run,),
     "Logs and checkpoints": (config.Session,),
+    # Settings for which no topic above is listed.
+    "Other": (config.Teach, config.Compress, config.Data),
 }
 _ALL = tuple(TOPICS)
 

@@ -1,6 +1,6 @@
-"""The CIFAR experiments of LIT's paper: recipes made of one table.
+"""The CIFAR experiments of LIT's paper: recipes generated from one table.
 
-Accuracies are those of `lit_tf/comparison/published_results.py`.
+The accuracies are those in `lit_tf/comparison/published_results.py`.
 """
 
 import textwrap
@@ -26,7 +26,7 @@ _SETTINGS = """\
 --alpha=0.95
 --temperature=6
 --beta=0.75
-# The published ½·L at .1 with 1e-4 is L at .05 with 2e-4.
+# The published code minimises ½·L at .1 with 1e-4: as L at .05 with 2e-4.
 --lit_epochs=175
 --lit_batch_size=32
 --lit_learning_rate=0.05
@@ -38,18 +38,18 @@ _SETTINGS = """\
 --fine_tune_weight_decay=1e-4
 --fine_tune_milestones=55
 """
-# LIT's paper gives settings once, for CIFAR, and code for ResNets alone.
-_OURS = {
+# LIT's paper gives one set of settings for CIFAR, and code only for ResNets.
+_NOTES = {
     "resnet": "",
     "resnext": (
-        "The settings are those published for ResNets; width and cardinality, "
-        "which the paper does not give, are ours. "
+        "The settings are those published for ResNets. The paper does not "
+        "state width and cardinality: those used here are our choice."
     ),
 }
 
 
 def recipes() -> dict[str, str]:
-    """Returns the paper's CIFAR experiments, flagfiles by name."""
+    """Returns the flagfiles of the paper's CIFAR experiments, by name."""
     return dict(_recipes())
 
 
@@ -71,20 +71,22 @@ def _recipes() -> Iterator[tuple[str, str]]:
 
 def _header(name, dataset, family, depth):
     title = _TITLES[family]
-    found = published_results.of(dataset, f"{family}{depth}")
-    teacher = published_results.of(dataset, f"{family}{_TEACHER}")["scratch"]
+    student = published_results.of(dataset, f"{family}{depth}")
+    teacher = published_results.of(dataset, f"{family}{_TEACHER}")
     about = (
-        "Not run by us: on two CPU cores it would take weeks; it wants a GPU. "
-        f"Published: {found['LIT']:.2f} % (LIT, paper's vector figure; "
-        "presumably a single run, best epoch). Beside it, published likewise: "
-        f"KD {found['KD']:.2f} %, hint {found['hint']:.2f} %, from scratch "
-        f"{found['scratch']:.2f} %, the teacher {teacher:.2f} %. Those were "
-        "chosen on the test split; this recipe chooses on 5,000 validation "
-        f"images. {_OURS[family]}"
+        "Not run; estimate: weeks on two CPU cores, so use a GPU. Published "
+        f"test accuracies: LIT {student['LIT']:.2f} %, "
+        f"KD {student['KD']:.2f} %, hint {student['hint']:.2f} %, "
+        f"from scratch {student['scratch']:.2f} %, "
+        f"teacher {teacher['scratch']:.2f} %. They were read from the vector "
+        "figure of the authors' workshop paper and are presumably single runs "
+        "at their best epoch, chosen on the test split. This recipe chooses "
+        "the best epoch on 5,000 validation images. "
+        f"{_NOTES[family]}"
     )
     lines = [
-        f"{title}-{_TEACHER} → {title}-{depth} on "
-        f"{_TITLES[dataset]}, the paper's settings.",
+        f"{title}-{_TEACHER} → {title}-{depth} on {_TITLES[dataset]}, with the "
+        "paper's settings.",
         "",
         f"  lit-compress --recipe={name} --data_dir=DIR",
         "",

@@ -61,7 +61,7 @@ ANSWERS = {
     "compress --teacher=resent20": (2, "The nearest is resnet20."),
     "compress --method=born_again --student=resnet14": (
         2,
-        "has its teacher's shape. Received:",
+        "must have the shape of its teacher. Rec",
     ),
     "compress --student=cnn": (2, "Unknown model 'cnn'. Known: resnet8, "),
     "compress --dataset=cifar": (2, "The nearest is cifar10."),

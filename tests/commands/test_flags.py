@@ -1,6 +1,6 @@
 """Flags and recipes become a config.
 
-Flags are global to a process, so that each question is asked in its own.
+Flags are global to a process, so each test that parses them starts its own.
 """
 
 import json
@@ -62,11 +62,13 @@ print(json.dumps(settings))
 """
 
 
-def answer(script, *arguments):
+def answer(script, *arguments, cwd=None):
+    """Runs a script in its own process and returns the JSON it prints."""
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
+        cwd=cwd,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -85,7 +87,7 @@ def experiments():
     return answer(_RECIPES)
 
 
-def taught(*arguments):
+def teach_settings(*arguments):
     """Returns the flat settings of `lit-teach` with these arguments."""
     return answer(_SHOW.format(name="lit-teach", kind="Teach"), *arguments)
 
@@ -119,7 +121,8 @@ def test_every_setting_of_a_run_is_a_flag(name, kind):
 
 
 @pytest.mark.parametrize(
-    ("show", "kind"), [(parsed, config.Compress), (taught, config.Teach)]
+    ("show", "kind"),
+    [(parsed, config.Compress), (teach_settings, config.Teach)],
 )
 def test_without_flags_a_command_has_the_defaults(show, kind):
     folder = f"runs/{kind.__name__.lower()}"
@@ -141,7 +144,7 @@ def test_every_setting_can_be_written_as_its_flag():
     assert parsed(*(flatten.to_flag(k, v) for k, v in wanted.items())) == wanted
 
 
-def test_a_saved_model_is_evaluated_on_the_data_that_the_flags_say():
+def test_a_saved_model_is_evaluated_on_the_data_of_the_flags():
     wanted = flattened(config.Data()) | {
         "dataset": "celeba",
         "data_dir": "there",
@@ -181,7 +184,22 @@ def test_a_flagfile_may_use_the_old_name_of_a_flag(tmp_path):
     assert (settings["fine_tune"], settings["lit_epochs"]) == (False, 7)
 
 
-def test_a_recipe_stands_under_the_command_line():
+def test_a_module_of_your_own_may_register_a_method(tmp_path):
+    (tmp_path / "my_method.py").write_text(
+        "from lit_tf.config import methods\n"
+        "methods.register(methods.Method(name='mine', about='a test',\n"
+        "    stages='my_method:stages', ends='new, trained'))\n"
+    )
+    settings = answer(
+        _SHOW.format(name="lit-compress", kind="Compress"),
+        "--custom_objects=my_method",
+        "--method=mine",
+        cwd=tmp_path,
+    )
+    assert settings["method"] == "mine"
+
+
+def test_the_command_line_overrides_a_recipe():
     recipe = parsed("--recipe=quickstart")
     for order in (1, -1):
         arguments = ["--recipe=quickstart", "--lit_epochs=99"][::order]
@@ -193,16 +211,16 @@ def test_the_later_of_two_flags_wins():
     assert parsed("--alpha=0.1", "--alpha=0.2")["alpha"] == 0.2
 
 
-def test_a_teacher_takes_from_a_recipe_what_concerns_it():
+def test_lit_teach_takes_its_own_flags_from_a_recipe():
     whole = parsed("--recipe=quickstart")
-    assert taught("--recipe=quickstart").items() <= whole.items()
-    assert taught("--recipe=quickstart", "--model=resnet14") == (
-        taught("--recipe=quickstart", "--teacher=resnet14")
+    assert teach_settings("--recipe=quickstart").items() <= whole.items()
+    assert teach_settings("--recipe=quickstart", "--model=resnet14") == (
+        teach_settings("--recipe=quickstart", "--teacher=resnet14")
     )
 
 
 @pytest.mark.parametrize("recipe", command.recipes())
-def test_a_recipe_is_an_experiment_that_can_be_run(recipe, experiments):
+def test_a_recipe_names_a_known_dataset_and_known_models(recipe, experiments):
     settings = experiments[recipe]
     flatten.build(config.Compress, settings)
     assert settings["workdir"] == str(pathlib.Path("runs", recipe))
@@ -212,8 +230,8 @@ def test_a_recipe_is_an_experiment_that_can_be_run(recipe, experiments):
 
 
 @pytest.mark.parametrize("recipe", command.recipes())
-def test_a_recipe_holds_nothing_but_settings_and_remarks(recipe):
-    # A command passes over flags that it does not know: a typing error too.
+def test_a_recipe_contains_only_settings_and_comments(recipe):
+    # A command skips flags that it does not know, including misspelt ones.
     lines = filter(None, map(str.strip, command.recipes()[recipe].split("\n")))
     flags = [line for line in lines if not line.startswith("#")]
     names = {flag.removeprefix("--").partition("=")[0] for flag in flags}
@@ -221,7 +239,7 @@ def test_a_recipe_holds_nothing_but_settings_and_remarks(recipe):
     assert len(names) == len(flags)
 
 
-def test_a_run_folders_recipe_gives_its_settings_again(tmp_path):
+def test_the_recipe_in_a_run_folder_restores_its_settings(tmp_path):
     unlike = {"lit_milestones": (), "workdir": str(tmp_path), "beta": 0.25}
     settings = flatten.build(
         config.Compress, flatten.flatten(config.Compress()) | unlike
@@ -243,7 +261,7 @@ print(json.dumps(list(evaluate._figures(results))))
 """
 
 
-def test_every_figure_of_an_evaluation_is_printed_with_what_it_goes_by():
+def test_nested_results_of_an_evaluation_are_printed_with_dotted_names():
     assert answer(_FIGURES) == [
         ["fid", 0.5],
         ["likeness.l1", 0.25],

@@ -1,4 +1,4 @@
-"""The recipes of the paper's CIFAR tables: all there, figures as published."""
+"""Recipes of the paper's CIFAR tables: completeness and published figures."""
 
 import itertools
 import pathlib
@@ -19,7 +19,7 @@ CELLS = [
 
 
 def documented():
-    """Returns data set, family, depth → way → accuracy, of the document."""
+    """Returns the accuracies in the document by (dataset, family, depth)."""
     found, heads = {}, ()
     for line in METHOD.read_text().splitlines():
         cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
@@ -47,26 +47,29 @@ def test_every_cell_of_the_four_tables_has_a_recipe():
 
 
 @pytest.mark.parametrize(("dataset", "family", "depth"), CELLS)
-def test_published_figures_are_those_of_the_document(dataset, family, depth):
-    said = documented()[dataset, family, depth]
+def test_a_header_has_the_published_figures_of_the_document(
+    dataset, family, depth
+):
+    figures = documented()[dataset, family, depth]
     teacher = documented()[dataset, family, 110]["scratch"]
     header = recipe(dataset, family, depth).partition("--dataset")[0]
     header = " ".join(header.replace("#", "").split())
     for words in (
-        f"Published: {said['LIT']} % (LIT, paper's vector figure; presumably a "
-        "single run, best epoch)",
-        f"KD {said['KD']} %",
-        f"hint {said['hint']} %",
-        f"from scratch {said['scratch']} %",
-        f"the teacher {teacher} %",
-        "Not run by us",
+        f"Published test accuracies: LIT {figures['LIT']} %",
+        "the vector figure of the authors' workshop paper",
+        "presumably single runs at their best epoch",
+        f"KD {figures['KD']} %",
+        f"hint {figures['hint']} %",
+        f"from scratch {figures['scratch']} %",
+        f"teacher {teacher} %",
+        "Not run; estimate: weeks on two CPU cores",
         f"lit-compress --recipe={dataset}_{family}110_to_{family}{depth} ",
     ):
         assert words in header
-    assert ("ours" in header) == (family == "resnext")
+    assert ("our choice" in header) == (family == "resnext")
 
 
-def test_the_cells_differ_in_data_set_and_models_alone():
+def test_the_recipes_differ_only_in_dataset_and_models():
     rest = {
         tuple(
             line
@@ -79,11 +82,11 @@ def test_the_cells_differ_in_data_set_and_models_alone():
     assert len(rest) == 1
 
 
-def test_a_header_fits_the_page():
+def test_a_header_has_at_most_80_columns():
     for text in papers.recipes().values():
         assert max(map(len, text.splitlines())) <= 80
 
 
-def test_recipes_that_differ_in_a_depth_share_a_line_of_the_help():
+def test_recipes_that_differ_only_in_depth_share_a_line_of_the_help():
     listed = help_text.grouped(["a_to_b20", "quickstart", "a_to_b9", "c_to_b1"])
     assert list(listed) == ["  a_to_b9, …20", "  quickstart", "  c_to_b1"]

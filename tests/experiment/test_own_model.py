@@ -216,7 +216,7 @@ def test_classes_of_ones_own_are_imported(own, tmp_path):
         "--fine_tune_epochs=0",
         "--lit_milestones=",
         "--fine_tune_milestones=",
-        "--no_fine_tune",
+        "--nofine_tune",
     ]
 
     def run(*arguments):

@@ -149,8 +149,8 @@ def test_a_born_again_student_of_another_shape_is_refused(settings, tmp_path):
     with pytest.raises(errors.SettingsError) as refusal:
         stages(chosen)
     assert str(refusal.value) == (
-        "A born-again student has its teacher's shape. Received: teacher "
-        "resnet14, student resnet8."
+        "A born-again student must have the shape of its teacher. Received: "
+        "teacher resnet14, student resnet8."
     )
 
 
