@@ -1,4 +1,4 @@
-"""The few layers that Keras lacks or does slowly."""
+"""Layers that Keras does not have, or computes more slowly."""
 
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
 from lit_tf.layers.grouped_conv import GroupedConv2D

@@ -1,4 +1,4 @@
-"""BatchNorm by the fused kernel, and right under several replicas."""
+"""`BatchNormalization` with TensorFlow's fused kernel, for several replicas."""
 
 import contextlib
 import contextvars
@@ -7,18 +7,19 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-# Under a strategy, R times this replica's share of the global batch.
+# Under a strategy, the number of replicas times this replica's share of the
+# global batch.
 _weight = contextvars.ContextVar("weight", default=None)
 
 
 @contextlib.contextmanager
 def weighed(weight: tf.Tensor) -> Iterator[None]:
-    """Weighs what each `BatchNormalization` takes from this replica.
+    """Weighs the statistics that `BatchNormalization` takes from this replica.
 
     Args:
-        weight: a scalar, the examples of this replica over the mean of all
-            replicas': 1 where all have as many, 0 where what this one is given
-            is no example.
+        weight: scalar, the number of examples of this replica divided by the
+            mean number of all replicas: 1 if all have equally many, 0 if the
+            batch of this replica is only padding.
     """
     token = _weight.set(weight)
     try:
@@ -29,20 +30,25 @@ def weighed(weight: tf.Tensor) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable("lit_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer, computed by TensorFlow's fused kernel.
+    """Keras's layer, computed with TensorFlow's fused kernel.
 
-    Variables and configuration are those of `keras.layers.BatchNormalization`;
-    weights pass freely between the two. On channels-last images and sequences,
-    `[batch, height, width, channels]` and `[batch, length, channels]`, without
-    a mask it runs the fused kernel, several times faster on a CPU and free of
-    float32 copies under mixed precision. The kernel's moving variance is the
-    unbiased one, as PyTorch's. Whatever else it is given, Keras computes.
+    Variables and configuration are those of `keras.layers.BatchNormalization`,
+    so weights can be copied between the two. The fused kernel computes
+    channels-last images and sequences without a mask, `[batch, height, width,
+    channels]` and `[batch, length, channels]`. It is several times faster on a
+    CPU and makes no float32 copies under mixed precision. Its moving variance
+    is unbiased, as in PyTorch. Keras computes all other inputs.
 
-    Under a distribution strategy the moving statistics are the mean over the
-    replicas, by their examples (see `weighed`), the same in each. Keras's own
-    layer leaves every replica its own, validates with all of them and saves the
-    first. With `synchronized` the replicas normalise with the statistics of the
-    global batch, and compute what one device would, moving variance included.
+    Under a distribution strategy, the moving statistics are equal in all
+    replicas: the mean over the replicas, weighted by their numbers of examples
+    (see `weighed`). In Keras's layer each replica has its own statistics, and
+    those of the first are saved. With `synchronized`, replicas normalise with
+    the statistics of the global batch and compute the same as one device, also
+    for the moving variance.
+
+    Args:
+        *args: arguments of `keras.layers.BatchNormalization`.
+        **kwargs: arguments of `keras.layers.BatchNormalization`.
     """
 
     def add_weight(self, *args, trainable=True, **kwargs):
@@ -51,7 +57,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return super().add_weight(*args, trainable=trainable, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
-        ours = (
+        fused = (
             len(inputs.shape) in (3, 4)
             and self.axis in (-1, len(inputs.shape) - 1)
             and mask is None
@@ -59,10 +65,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.center
             and not getattr(self, "renorm", False)  # Keras ≥ 3.14
         )
-        if not ours:
+        if not fused:
             return super().call(inputs, training=training, mask=mask)
         inputs = tf.cast(inputs, self.compute_dtype)
-        if len(inputs.shape) == 3:  # The kernel wants images: of height 1.
+        if len(inputs.shape) == 3:  # The kernel needs images; height 1.
             images = tf.expand_dims(inputs, 1)
             return tf.squeeze(self._normalized(images, training), 1)
         return self._normalized(inputs, training)
@@ -95,30 +101,30 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs, mean, variance
 
     def _over_replicas(self, inputs):
-        # One exchange. Sums are about a value that all replicas share, so that
-        # little cancels where the mean is far from zero.
+        # A single all-reduce. The sums are of differences from a value that all
+        # replicas share, to avoid cancellation if the mean is far from zero.
         x = tf.cast(inputs, tf.float32)
-        around = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))
-        centred = x - around
+        centre = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))
+        centred = x - centre
         channels = tf.shape(x)[-1]
-        places = tf.cast(tf.size(x) // channels, tf.float32)
-        mine = tf.concat(
+        count = tf.cast(tf.size(x) // channels, tf.float32)
+        sums = tf.concat(
             [
                 tf.reduce_sum(centred, axis=(0, 1, 2)),
                 tf.reduce_sum(tf.square(centred), axis=(0, 1, 2)),
-                places[tf.newaxis],
+                count[tf.newaxis],
             ],
             axis=0,
         )
         weight = _weight.get()
         if weight is not None:
-            mine *= tf.sign(weight)
+            sums *= tf.sign(weight)
         context = tf.distribute.get_replica_context()
-        total = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+        total = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
         count = total[-1]
         mean, square = total[:channels] / count, total[channels:-1] / count
         variance = tf.maximum(square - tf.square(mean), 0.0)
-        mean += around
+        mean += centre
         outputs = tf.nn.batch_normalization(
             x,
             mean,
@@ -135,7 +141,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if weight is None or self.synchronized or _replicas() == 1:
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
             return
-        # The assignment is a mean over the replicas.
+        # The assignment takes the mean over the replicas.
         step = (1 - self.momentum) * (batch - moving)
         moving.assign(moving + weight * step)
 

@@ -1,4 +1,4 @@
-"""A convolution in groups that trains on a CPU."""
+"""`GroupedConv2D`: a grouped convolution that is fast on a CPU."""
 
 import math
 
@@ -8,14 +8,19 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("lit_tf")
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras's layer of several `groups`, many times as fast on a CPU.
+    """`keras.layers.Conv2D` with `groups`, many times faster on a CPU.
 
-    Variables and configuration are those of `keras.layers.Conv2D`; weights pass
-    freely between the two. TensorFlow computes groups on a CPU, but not their
-    gradient, so that Keras has XLA compile both. This layer leaves the first to
-    TensorFlow, and takes the gradient of the same convolution in a few slices
-    of channels, each dense with zeros between its groups
-    (`docs/results/performance/grouped.py`).
+    Variables and configuration are those of `keras.layers.Conv2D`, so weights
+    can be copied between the two. On a CPU, TensorFlow computes grouped
+    convolutions but not their gradients, so Keras compiles both with XLA. This
+    layer uses TensorFlow for the forward pass. It computes the gradient from an
+    equal convolution in a few slices of channels, each a dense convolution with
+    zeros between its groups (`docs/results/performance/grouped.py`).
+
+    Args:
+        filters: number of output channels; a multiple of `groups`.
+        kernel_size: height and width of the kernel.
+        **kwargs: other arguments of `keras.layers.Conv2D`.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -28,36 +33,41 @@ class GroupedConv2D(keras.layers.Conv2D):
         }
 
         @tf.custom_gradient
-        def convolved(x, kernel):
+        def convolve(x, kernel):
             def gradient(upstream):
                 with tf.GradientTape() as tape:
                     tape.watch([x, kernel])
-                    same = _in_slices(x, kernel, self.groups, settings)
-                return tape.gradient(same, [x, kernel], upstream)
+                    outputs = _in_slices(x, kernel, self.groups, settings)
+                return tape.gradient(outputs, [x, kernel], upstream)
 
-            return _apart(x, kernel, settings), gradient
+            return _in_function(x, kernel, settings), gradient
 
-        return convolved(inputs, tf.convert_to_tensor(kernel))
+        return convolve(inputs, tf.convert_to_tensor(kernel))
 
 
-def _apart(x, kernel, settings):
-    def convolved(x, kernel):
+def _in_function(x, kernel, settings):
+    """Returns a grouped convolution, computed in a function of its own."""
+
+    def convolve(x, kernel):
         return tf.nn.conv2d(x, kernel, **settings)
 
     if tf.executing_eagerly():
-        return convolved(x, kernel)
-    # Where oneDNN is off, TensorFlow has no kernel for what its optimiser would
-    # make of a convolution in groups and the bias or BatchNorm behind it. It
-    # does not look into a function.
-    alone = tf.function(convolved, experimental_attributes={"_noinline": True})
-    return alone.get_concrete_function(x, kernel)(x, kernel)
+        return convolve(x, kernel)
+    # TensorFlow's optimiser fuses a convolution with a bias or BatchNorm after
+    # it. Without oneDNN there is no kernel for a fused grouped convolution. The
+    # optimiser does not fuse operations inside and outside of a function.
+    function = tf.function(
+        convolve, experimental_attributes={"_noinline": True}
+    )
+    return function.get_concrete_function(x, kernel)(x, kernel)
 
 
 def _in_slices(x, kernel, groups, settings):
+    """Returns a grouped convolution as up to four dense convolutions."""
     parts = math.gcd(groups, 4)
     *window, inputs, _ = kernel.shape
-    groups //= parts  # Of a slice.
-    # [g, 1, g, 1]: what a group makes of its own inputs, and of no others.
+    groups //= parts  # Groups of a slice.
+    # [g, 1, g, 1]: 1 from a group to itself, 0 from a group to another.
     own = tf.eye(groups, dtype=kernel.dtype)[:, tf.newaxis, :, tf.newaxis]
     slices = []
     for x_part, k_part in zip(

@@ -1,4 +1,4 @@
-"""Where raw inputs enter a model, and where it answers."""
+"""Layers for raw inputs, at the start of a stem, and outputs, of a head."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from lit_tf.data import characters
 
 @keras.saving.register_keras_serializable("lit_tf")
 class Normalize(keras.layers.Layer):
-    """Computes (x − mean) / std by channel, in float32 under any policy.
+    """Computes (x − mean) / std for each channel, in float32 under any policy.
 
-    It opens every stem, so the normalisation travels with the weights and
-    training, evaluation and serving cannot differ.
+    It is the first layer of a stem for images. Normalisation is saved with the
+    weights, so training, evaluation and serving cannot differ.
 
     Args:
-        mean: one value a channel, in units of the raw input.
-        std: one value a channel, in the same units.
+        mean: mean of each channel, in units of the raw input.
+        std: standard deviation of each channel, in the same units.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs):
@@ -35,15 +35,15 @@ class Normalize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lit_tf")
 class Characters(keras.layers.Layer):
-    """Takes the codes of a text's characters, and knows how texts have them.
+    """Passes on the codes of characters, and encodes and decodes texts.
 
-    It opens the stem of a model of texts. Training reads codes; an exported
-    model reads texts, by `encode`. Both go by the one table of `characters`,
-    which travels with the weights.
+    It is the first layer of a stem for texts. Training reads codes; an exported
+    model reads texts and calls `encode`. The alphabet is saved with the
+    weights.
 
     Args:
-        alphabet: the characters that have a code of their own.
-        length: of an encoded text.
+        alphabet: characters that have codes of their own.
+        length: number of codes of an encoded text.
     """
 
     def __init__(self, alphabet: str, length: int, **kwargs):
@@ -52,18 +52,18 @@ class Characters(keras.layers.Layer):
         self.length = length
 
     def call(self, inputs):
-        # Whatever is no code is no known character.
+        # Values that are not codes count as unknown characters.
         last = characters.count(self.alphabet) - 1
         return tf.clip_by_value(tf.cast(inputs, tf.int32), 0, last)
 
     def encode(self, texts: tf.Tensor) -> tf.Tensor:
-        """Computes the codes `[batch, length]` of texts `[batch]`."""
+        """Returns the codes `[batch, length]` of texts `[batch]`."""
         return characters.encode(
             texts, alphabet=self.alphabet, length=self.length
         )
 
     def decode(self, codes: tf.Tensor) -> tf.Tensor:
-        """Returns texts `[batch]` that have the codes `[batch, length]`."""
+        """Returns texts `[batch]` with the codes `[batch, length]`."""
         return characters.decode(codes, alphabet=self.alphabet)
 
     def get_config(self):
@@ -73,14 +73,14 @@ class Characters(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lit_tf")
 class Attributes(keras.layers.Layer):
-    """Puts target attributes beside an image's colours, at every pixel.
+    """Adds target attributes to each pixel of an image, as channels.
 
-    It opens the stem of a generator, [images `[batch, height, width,
-    channels]`, attributes `[batch, attributes]`] → `[batch, height, width,
-    channels + attributes]`. The attributes' names travel with the weights.
+    It is the first layer of the stem of a generator, [images `[batch, height,
+    width, channels]`, attributes `[batch, attributes]`] → `[batch, height,
+    width, channels + attributes]`. The names are saved with the weights.
 
     Args:
-        names: of the attributes, in order.
+        names: names of the attributes, in order.
     """
 
     def __init__(self, names: Sequence[str], **kwargs):
@@ -89,13 +89,13 @@ class Attributes(keras.layers.Layer):
 
     def call(self, inputs):
         images, attributes = inputs
-        everywhere = attributes[:, tf.newaxis, tf.newaxis]
-        everywhere += tf.zeros_like(images[..., :1])
-        return tf.concat([images, everywhere], -1)
+        planes = attributes[:, tf.newaxis, tf.newaxis]
+        planes += tf.zeros_like(images[..., :1])
+        return tf.concat([images, planes], -1)
 
     def compute_output_shape(self, input_shape):
-        (*places, channels), _ = input_shape
-        return (*places, channels + len(self.names))
+        (*sizes, channels), _ = input_shape
+        return (*sizes, channels + len(self.names))
 
     def get_config(self):
         return super().get_config() | {"names": self.names}
@@ -103,10 +103,11 @@ class Attributes(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lit_tf")
 class Float32(keras.layers.Layer):
-    """Passes its input on as float32: the end of every head.
+    """Casts its input to float32; the last layer of a head.
 
     Args:
-        activation: of Keras, computed in float32; by default none.
+        activation: name of a Keras activation, computed in float32; none by
+            default.
     """
 
     def __init__(self, activation: str | None = None, **kwargs):

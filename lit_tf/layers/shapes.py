@@ -1,4 +1,4 @@
-"""Layers without weights that make a representation smaller."""
+"""Layers without weights that change the shape of a representation."""
 
 import keras
 import tensorflow as tf
@@ -6,12 +6,17 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("lit_tf")
 class PadShortcut(keras.layers.Layer):
-    """The ResNet's option-A shortcut: subsamples and pads channels with zeros.
+    """Subsamples and pads channels with zeros: option A of the ResNet paper.
 
     `[batch, height, width, channels]` becomes `[batch, ⌈height/stride⌉,
-    ⌈width/stride⌉, filters]`, half the new channels before the old ones and
-    half after (He et al., 2016, section 4.2); and so does `[batch, length,
-    channels]`. It has no weights.
+    ⌈width/stride⌉, filters]`, with half of the new channels before the old ones
+    and half after (He et al., 2016, section 4.2). Sequences `[batch, length,
+    channels]` become `[batch, ⌈length/stride⌉, filters]`.
+
+    Args:
+        filters: number of output channels, at least the number of input
+            channels.
+        stride: distance of the pixels that are kept, in each direction.
     """
 
     def __init__(self, filters: int, stride: int, **kwargs):
@@ -22,17 +27,17 @@ class PadShortcut(keras.layers.Layer):
     def call(self, inputs):
         before = (self.filters - inputs.shape[-1]) // 2
         after = self.filters - inputs.shape[-1] - before
-        # Means of one value are a strided slice, ten times as fast on a CPU.
-        thinned = tf.nn.avg_pool(inputs, 1, self.stride, "VALID")
-        nothing = [[0, 0]] * (len(inputs.shape) - 1)
-        return tf.pad(thinned, [*nothing, [before, after]])
+        # Pooling over one value is a strided slice, ten times faster on a CPU.
+        subsampled = tf.nn.avg_pool(inputs, 1, self.stride, "VALID")
+        unpadded = [[0, 0]] * (len(inputs.shape) - 1)
+        return tf.pad(subsampled, [*unpadded, [before, after]])
 
     def compute_output_shape(self, input_shape):
-        batch, *places, _ = input_shape
-        places = [
-            None if size is None else -(-size // self.stride) for size in places
+        batch, *sizes, _ = input_shape
+        sizes = [
+            None if size is None else -(-size // self.stride) for size in sizes
         ]
-        return (batch, *places, self.filters)
+        return (batch, *sizes, self.filters)
 
     def get_config(self):
         own = {"filters": self.filters, "stride": self.stride}
@@ -44,11 +49,11 @@ class KMaxPool(keras.layers.Layer):
     """Keeps the k largest values of each channel, in their original order.
 
     `[batch, length, channels]` becomes `[batch, k, channels]` (Kalchbrenner et
-    al., 2014). Of equal values the first are kept. Their gradient goes where
-    they were. It has no weights.
+    al., 2014). If values are equal, the first ones are kept. Only the kept
+    values receive a gradient.
 
     Args:
-        k: at most the length.
+        k: number of values to keep, at most the length.
     """
 
     def __init__(self, k: int, **kwargs):
@@ -57,11 +62,10 @@ class KMaxPool(keras.layers.Layer):
 
     def call(self, inputs):
         by_channel = tf.transpose(inputs, [0, 2, 1])
-        # Of equals it lists the lower index first.
-        _, places = tf.math.top_k(by_channel, self.k)
-        places = tf.sort(places)
-        kept = tf.gather(by_channel, places, batch_dims=2)
-        return tf.transpose(kept, [0, 2, 1])
+        # For equal values, `top_k` returns the lower index first.
+        _, indices = tf.math.top_k(by_channel, self.k)
+        largest = tf.gather(by_channel, tf.sort(indices), batch_dims=2)
+        return tf.transpose(largest, [0, 2, 1])
 
     def compute_output_shape(self, input_shape):
         batch, _, channels = input_shape
