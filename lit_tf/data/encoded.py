@@ -83,18 +83,17 @@ def _write(table, key, folder):
         functools.partial(characters.encode, **settings),
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
-    labels, replaced = [], [0]
+    labels, replaced = [], 0
     with (folder / "codes.bin").open("wb") as file, tf.device("CPU:0"):
-        for some in tables.read(
-            table, classes=key["classes"], replaced=replaced
-        ):
+        for batch in tables.read(table, classes=key["classes"]):
             # Cut long texts here, so that the tensors stay small.
-            texts = [text[: key["length"]] for text in some.texts]
+            texts = [text[: key["length"]] for text in batch.texts]
             file.write(encode(tf.constant(texts)).numpy())
-            labels.append(np.array(some.labels, np.int32))
+            labels.append(np.array(batch.labels, np.int32))
+            replaced += batch.replaced
         file.flush()
         os.fsync(file.fileno())
     if not labels:
         raise errors.DataError(f"{table.name} in {table.source} is empty.")
     np.save(folder / "labels.npy", np.concatenate(labels))
-    return {"replaced": replaced[0]}
+    return {"replaced": replaced}

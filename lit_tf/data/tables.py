@@ -84,10 +84,18 @@ class Table:
 
 @dataclasses.dataclass
 class Rows:
-    """A batch of rows: labels from 0, and texts."""
+    """A batch of rows.
+
+    Args:
+        labels: class numbers from 0, `[rows]`.
+        texts: the texts, `[rows]`.
+        replaced: number of bytes that were not valid UTF-8, of those read from
+            the file for this batch.
+    """
 
     labels: list[int] = dataclasses.field(default_factory=list)
     texts: list[str] = dataclasses.field(default_factory=list)
+    replaced: int = 0
 
 
 def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
@@ -123,9 +131,7 @@ def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
     return None
 
 
-def read(
-    table: Table, *, classes: int | None, replaced: list[int]
-) -> Iterator[Rows]:
+def read(table: Table, *, classes: int | None) -> Iterator[Rows]:
     """Reads a table, about a thousand rows at a time.
 
     Bytes that are not valid UTF-8 become replacement characters.
@@ -133,16 +139,16 @@ def read(
     Args:
         table: the table.
         classes: the largest label allowed; None for any.
-        replaced: a counter: its first entry grows by the number of replaced
-            bytes.
 
     Raises:
         DataError: if the file is damaged or a row has another form; the message
             names the line.
     """
+    replaced = 0
 
     def replace(error):
-        replaced[0] += error.end - error.start
+        nonlocal replaced
+        replaced += error.end - error.start
         return "\N{REPLACEMENT CHARACTER}", error.end
 
     codecs.register_error("lit_tf.counted", replace)
@@ -154,7 +160,9 @@ def read(
                 raw, "utf-8-sig", errors="lit_tf.counted", newline=""
             ) as lines,
         ):
-            yield from _batches(table, lines, classes)
+            for rows in _batches(table, lines, classes):
+                rows.replaced, replaced = replaced, 0
+                yield rows
     finally:
         csv.field_size_limit(limit)
 

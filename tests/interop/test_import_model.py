@@ -1,70 +1,15 @@
-"""Import of checkpoints and Keras files, and errors."""
+"""Import of checkpoints, and errors."""
 
 import hashlib
 
-import keras
 import numpy as np
 import pytest
+from import_helpers import CHECKPOINT, images, publish, refusal, run_import
 
 import lit_tf
-from lit_tf import config, data, errors, models
+from lit_tf import config, errors
 from lit_tf.experiment.run import compress
-from lit_tf.interop import import_model
-from lit_tf.models import torch_weights
 from lit_tf.sections.sectioned_model import SectionedModel
-
-DIGITS = data.DATASETS["digits"].form()
-
-
-def publish(path, name="resnet8", **form):
-    """Writes seeded weights under published names; returns the model."""
-    keras.utils.set_random_seed(7)
-    model = models.get(name)(**DIGITS | form)
-    # Statistics that differ from the initial ones.
-    shape = (8, *model.input_shape[1:])
-    model(np.random.default_rng(0).normal(size=shape), training=True)
-    arrays = {
-        f"module.{name}": torch_weights.to_torch(variable)
-        for name, variable in models.torch_variables(model).items()
-    }
-    np.savez(path, **arrays)
-    return model
-
-
-def plain_model(*, classes=10, last="softmax"):
-    """Returns a plain Keras model for the digits."""
-    x = keras.Input((8, 8, 1))
-    y = keras.layers.Flatten()(x)
-    y = keras.layers.Dense(classes, activation=last)(y)
-    return keras.Model(x, y, name="plain")
-
-
-def run_import(source, output=None, **settings):
-    """Imports a file for the digits; returns the results and the model."""
-    output = output or source.with_name("out.keras")
-    chosen = config.Data(dataset=settings.pop("dataset", "digits"))
-    results = import_model.import_model(
-        str(source), str(output), chosen, **settings
-    )
-    return results, lit_tf.load(output)
-
-
-CHECKPOINT = {"model": "resnet8", "normalization": "digits"}
-
-
-def images(count=5):
-    return data.load(config.Data()).test.inputs[:count]
-
-
-def refusal(kind, source, **settings):
-    """Returns the one-line error message; checks that no file is left."""
-    folder = source.parent
-    before = sorted(folder.iterdir())
-    with pytest.raises(kind) as error:
-        run_import(source, **settings)
-    assert sorted(folder.iterdir()) == before
-    (line,) = str(error.value).splitlines()
-    return line
 
 
 def test_an_imported_checkpoint_has_the_outputs_of_the_original_model(tmp_path):
@@ -207,84 +152,6 @@ def test_a_refused_import_leaves_an_existing_output(tmp_path):
     assert output.read_text() == "precious"
 
 
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-@pytest.mark.parametrize("name", ["w.keras", "w.h5"])
-@pytest.mark.parametrize("last", ["softmax", None])
-def test_an_imported_keras_model_returns_logits(tmp_path, name, last):
-    model = plain_model(last=last)
-    model.save(tmp_path / name)
-    results, imported = run_import(tmp_path / name)
-    assert results["softmax"] == (last == "softmax")
-    logits = imported(images())
-    outputs = keras.ops.softmax(logits) if last else logits
-    np.testing.assert_allclose(outputs, model(images()), rtol=1e-5, atol=1e-6)
-
-
-def test_a_normalization_may_be_put_before_a_keras_model(tmp_path, build):
-    for model in (plain_model(last=None), models.get("resnet8")(**DIGITS)):
-        model.save(tmp_path / "w.keras")
-        _, imported = run_import(
-            tmp_path / "w.keras", normalization="0.1,0.5", overwrite=True
-        )
-        assert type(imported).__name__ == type(model).__name__
-        np.testing.assert_allclose(
-            imported(images()),
-            model((images() / 255.0 - 0.1) / 0.5),
-            rtol=1e-4,
-            atol=1e-5,
-        )
-
-
-def test_a_sequential_model_of_half_precision_becomes_float32(tmp_path):
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Flatten(dtype="mixed_float16"),
-            keras.layers.Dense(10, activation="softmax", dtype="mixed_float16"),
-        ]
-    )
-    model.save(tmp_path / "w.keras")
-    _, imported = run_import(tmp_path / "w.keras")
-    assert imported(images()).dtype == "float32"
-    assert {layer.compute_dtype for layer in imported.layers} == {"float32"}
-
-
-def test_a_keras_model_of_other_classes_is_refused(tmp_path):
-    plain_model(classes=7).save(tmp_path / "w.keras")
-    line = refusal(errors.SettingsError, tmp_path / "w.keras")
-    assert "digits has inputs (8, 8, 1) and 10 classes. Received: " in line
-    assert line.endswith("plain with inputs (8, 8, 1) and outputs (7,).")
-
-
-def test_a_keras_model_of_two_inputs_is_refused(tmp_path):
-    x, y = keras.Input((3,)), keras.Input((3,))
-    keras.Model([x, y], keras.layers.Add()([x, y])).save(tmp_path / "w.keras")
-    line = refusal(errors.SettingsError, tmp_path / "w.keras")
-    assert "must hold a model of one input and one output" in line
-
-
-def test_a_keras_model_with_a_dictionary_of_outputs_is_refused(tmp_path):
-    model = plain_model(last=None)
-    keras.Model(model.inputs, {"a": model.output}).save(tmp_path / "w.keras")
-    line = refusal(errors.SettingsError, tmp_path / "w.keras")
-    assert "must hold a model of one input and one output" in line
-
-
-@pytest.mark.parametrize("last", ["sigmoid", keras.layers.Softmax()])
-def test_a_model_that_returns_probabilities_is_refused(tmp_path, last):
-    plain_model(last=last).save(tmp_path / "w.keras")
-    line = refusal(errors.DataError, tmp_path / "w.keras")
-    assert "must be logits. Received: probabilities, " in line
-
-
-def test_a_keras_model_with_nan_weights_is_refused(tmp_path):
-    model = plain_model()
-    model.layers[-1].kernel.assign(np.full((64, 10), np.nan))
-    model.save(tmp_path / "w.keras")
-    line = refusal(errors.DataError, tmp_path / "w.keras")
-    assert line.endswith("must be finite. Received: nan or inf.")
-
-
 def test_a_checkpoint_with_negative_variances_is_refused(tmp_path):
     publish(tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as file:
@@ -293,44 +160,3 @@ def test_a_checkpoint_with_negative_variances_is_refused(tmp_path):
     np.savez(tmp_path / "w.npz", **arrays)
     line = refusal(errors.DataError, tmp_path / "w.npz", **CHECKPOINT)
     assert line.endswith("must be finite. Received: nan or inf.")
-
-
-def test_the_output_must_differ_from_the_source(tmp_path):
-    path = tmp_path / "w.keras"
-    plain_model().save(path)
-    before = path.read_bytes()
-    line = refusal(errors.SettingsError, path, output=path, overwrite=True)
-    assert line == (f"`output` must differ from `source`. Received: {path}.")
-    assert path.read_bytes() == before
-
-
-def test_an_architecture_for_a_keras_model_is_refused(tmp_path):
-    plain_model().save(tmp_path / "w.keras")
-    line = refusal(errors.SettingsError, tmp_path / "w.keras", model="resnet8")
-    assert "contains its architecture. Received: model='resnet8'." in line
-
-
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-@pytest.mark.parametrize("name", ["w.keras", "w.h5"])
-def test_code_in_a_keras_file_is_not_run(tmp_path, name):
-    path, marker = tmp_path / name, tmp_path / "marker"
-    place = str(marker)
-    x = keras.Input((8, 8, 1))
-    # Keras saves the code of a lambda, but not of a named function.
-    touch = keras.layers.Lambda(lambda x: (open(place, "w").close(), x)[1])
-    keras.Model(x, touch(x)).save(path)
-    marker.unlink()
-    message = refusal(errors.DataError, path)
-    assert "contains code, which is never executed" in message
-    assert not marker.exists()
-    keras.models.load_model(path, compile=False, safe_mode=False)
-    assert marker.exists()
-
-
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-@pytest.mark.parametrize("name", ["w.keras", "w.h5"])
-def test_a_truncated_keras_file_is_refused(tmp_path, name):
-    path = tmp_path / name
-    plain_model().save(path)
-    path.write_bytes(path.read_bytes()[:-2000])
-    refusal(errors.DataError, path)
