@@ -150,7 +150,15 @@ def _cached_outputs(bench, lit):
     """Returns the teacher's cached outputs for the training examples."""
     with contextlib.redirect_stdout(io.StringIO()):
         return (
-            cache.Cache(lit.teacher, lit.frozen, bench.dataset, bench.config)
+            cache.TeacherCache(
+                lit.teacher,
+                lit.frozen,
+                bench.dataset,
+                bench.config.frozen,
+                seed=bench.config.run.seed,
+                folder=bench.config.session.cache_dir,
+                epochs=bench.config.lit.epochs,
+            )
             .open()
             .train
         )

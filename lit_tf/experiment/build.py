@@ -220,20 +220,26 @@ def training_stages(
         yield stage
 
 
-def teacher_cache(pair: stages.Pair, dataset: data.Dataset) -> cache.Cache:
-    """Returns the cache of the outputs of a pair's teacher."""
-    return cache.Cache(
+def teacher_cache(
+    pair: stages.Pair, dataset: data.Dataset
+) -> cache.TeacherCache:
+    """Returns the cache of the outputs of a pair's teacher, not yet filled."""
+    settings = pair.settings
+    return cache.TeacherCache(
         pair.teacher,
         pair.frozen,
         dataset,
-        pair.settings,
-        representations=methods.get(pair.settings.method).compares,
+        settings.frozen,
+        seed=settings.run.seed,
+        folder=settings.session.cache_dir,
+        epochs=settings.lit.epochs + settings.fine_tune.epochs,
+        representations=methods.get(settings.method).compares,
     )
 
 
 def cached(
     pair: stages.Pair, dataset: data.Dataset
-) -> cached_outputs.Answers | None:
+) -> cached_outputs.CachedSplits | None:
     """Returns the teacher's cached outputs; None without a cache.
 
     Raises:

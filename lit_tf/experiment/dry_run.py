@@ -68,7 +68,7 @@ def _dry_run(settings):
     cached = None
     if settings.frozen.teacher_cache != "off":
         cache = build.teacher_cache(pair, dataset)
-        cached, results["cache_seconds"] = cache.rehearse()
+        cached, results["cache_seconds"] = cache.preview()
     for stage in remaining:
         schedule = Schedule(
             stage.trainer,

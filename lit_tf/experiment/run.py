@@ -319,7 +319,7 @@ def _train(
     phase: Phase,
     *,
     teacher_accuracy: float | None = None,
-    cached: cached_outputs.Answers | None = None,
+    cached: cached_outputs.CachedSplits | None = None,
 ) -> fit.Outcome:
     """Trains one phase in the run's folder."""
     return fit.run_phase(

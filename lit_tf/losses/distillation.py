@@ -1,7 +1,8 @@
-"""The losses of LIT, as in the paper (section 3.2) and `docs/method.md`.
+"""The losses of LIT (the paper's section 3.2, `docs/method.md`).
 
-Pure functions of tensors, in float32. `hard` and `soft` return one value an
-example, `[batch]`; `kd` and `lit` weigh what they are given and keep its shape.
+Pure functions of tensors, in float32. `hard`, `binary` and `soft` return one
+value per example, `[batch]`; `kd` and `lit` return weighted sums of the same
+shape as their arguments.
 """
 
 from collections.abc import Callable
@@ -12,11 +13,12 @@ import tensorflow as tf
 
 
 def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Computes the cross-entropy of each example with its label.
+    """Computes the cross-entropy of each example's logits with its label.
 
     Args:
-        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any type; or
-            `[batch, classes]`, the probability of each class (one-hot labels).
+        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any dtype;
+            or `[batch, classes]`, the probability of each class, such as
+            one-hot labels.
         logits: `[batch, classes]`.
 
     Returns:
@@ -33,19 +35,20 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         )
     if labels.shape.rank not in (None, 1) and labels.shape[1:] != [1]:
         raise ValueError(
-            "Labels must be class numbers, [batch] or [batch, 1], or as many "
-            f"as there are logits. Received: shape {labels.shape}."
+            "Labels must be class numbers, [batch] or [batch, 1], or one-hot, "
+            "[batch, classes], with as many classes as there are logits. "
+            f"Received: shape {labels.shape}."
         )
     labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
 def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Computes the mean cross-entropy of each example's yes-or-no answers.
+    """Computes the mean binary cross-entropy over the labels of each example.
 
     Args:
-        labels: `[batch, labels]`, 0, 1 or between.
-        logits: the same shape.
+        labels: `[batch, labels]`, in [0, 1].
+        logits: `[batch, labels]`.
 
     Returns:
         `[batch]`, float32.
@@ -53,42 +56,51 @@ def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     logits = tf.cast(logits, tf.float32)
     labels = tf.reshape(tf.cast(labels, tf.float32), tf.shape(logits))
     values = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
-    return each_example(values, logits)
+    return example_mean(values, logits)
 
 
-def each_example(values: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Returns one value an example, `[batch]`: the mean of its own.
+def example_mean(values: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Computes the mean of each example's values.
 
     Args:
-        values: `[batch, ...]`; or a scalar, which then is every example's.
-        outputs: `[batch, ...]`, of which they are.
+        values: `[batch, ...]`; or a scalar, which becomes the value of every
+            example.
+        outputs: `[batch, ...]`, which gives the number of examples.
+
+    Returns:
+        `[batch]`, in the dtype of `values`.
     """
     if values.shape.rank == 0:
         return tf.fill([tf.shape(outputs)[0]], values)
     return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))
 
 
-def each(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns a loss of Keras as a function with one value an example.
+def per_example(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns a Keras loss as a function that keeps the examples apart.
 
     Args:
-        loss: a name, a `keras.losses.Loss` or a function of (labels, outputs).
+        loss: the name of a loss, a `keras.losses.Loss` or a function of
+            (labels, outputs).
+
+    Returns:
+        A function of (labels, outputs) → `[batch]`, float32. Where `loss`
+        returns a scalar, every example gets it.
     """
     loss = keras.losses.get(loss)
     values = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
-    def of(labels, outputs):
-        labels, outputs = _alike(labels, outputs)
-        found = tf.cast(values(labels, outputs), tf.float32)
-        return each_example(found, outputs)
+    def compute(labels, outputs):
+        labels, outputs = _expand_scalars(labels, outputs)
+        computed = tf.cast(values(labels, outputs), tf.float32)
+        return example_mean(computed, outputs)
 
-    return of
+    return compute
 
 
-def _alike(labels, outputs):
-    """Returns labels and outputs, `[batch, 1]` where they are a number each.
+def _expand_scalars(labels, outputs):
+    """Returns labels and outputs, both `[batch, 1]` if they are scalars.
 
-    A function of `[batch]` and `[batch, 1]` would compare all with all.
+    A loss of `[batch]` and `[batch, 1]` would broadcast to `[batch, batch]`.
     """
     labels = tf.convert_to_tensor(labels)
     single = [
@@ -103,16 +115,16 @@ def _alike(labels, outputs):
 def soft(
     teacher_logits: tf.Tensor, student_logits: tf.Tensor, temperature: float
 ) -> tf.Tensor:
-    """Computes the cross-entropy with the teacher's softened answer.
+    """Computes the cross-entropy with the teacher's softened probabilities.
 
-    CE(softmax(z_t/τ), z_s/τ): without the factor τ², which `kd` applies. It
-    differs from the KL divergence by the entropy of the teacher's answer, which
-    has no gradient.
+    CE(softmax(z_t/τ), z_s/τ), without the factor τ², which `kd` applies. It
+    differs from the KL divergence by the entropy of the teacher's
+    probabilities, a constant. No gradient flows to the teacher.
 
     Args:
-        teacher_logits: `[batch, classes]`.
-        student_logits: the same shape.
-        temperature: τ, divides both.
+        teacher_logits: z_t, `[batch, classes]`.
+        student_logits: z_s, `[batch, classes]`.
+        temperature: τ > 0, which divides both logits.
 
     Returns:
         `[batch]`, float32.
@@ -122,12 +134,12 @@ def soft(
     """
     if not teacher_logits.shape.is_compatible_with(student_logits.shape):
         raise ValueError(
-            "Teacher and student must answer for the same classes. Received: "
+            "Teacher and student must have logits of the same shape. Received: "
             f"teacher {teacher_logits.shape}, student {student_logits.shape}."
         )
-    answers = tf.nn.softmax(tf.cast(teacher_logits, tf.float32) / temperature)
+    targets = tf.nn.softmax(tf.cast(teacher_logits, tf.float32) / temperature)
     return tf.nn.softmax_cross_entropy_with_logits(
-        tf.stop_gradient(answers),
+        tf.stop_gradient(targets),
         tf.cast(student_logits, tf.float32) / temperature,
     )
 
@@ -135,19 +147,33 @@ def soft(
 def kd(
     hard: tf.Tensor, soft: tf.Tensor, *, alpha: float, temperature: float
 ) -> tf.Tensor:
-    """Computes L_KD = α · hard + (1 − α) · τ² · soft; α weighs the hard label.
+    """Computes L_KD = α · hard + (1 − α) · τ² · soft (section 3.2).
 
-    τ² keeps the soft gradient's size while τ varies (Hinton et al., 2015).
+    The factor τ² keeps the size of the soft gradient when τ varies (Hinton et
+    al., 2015).
+
+    Args:
+        hard: the cross-entropy with the labels, `[batch]`.
+        soft: the cross-entropy with the teacher, without τ², `[batch]`.
+        alpha: α in [0, 1], the weight of the hard loss.
+        temperature: τ > 0.
+
+    Returns:
+        `[batch]`.
     """
     return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
 def lit(kd: tf.Tensor, ir: tf.Tensor, *, beta: float) -> tf.Tensor:
-    """Computes L = β · L_KD + (1 − β) · L_IR; β weighs KD.
+    """Computes L = β · L_KD + (1 − β) · L_IR (section 3.2).
 
     Args:
-        kd: L_KD.
-        ir: L_IR, the penalties summed over the sections.
-        beta: in [0, 1]; 0 for a student that has no labels.
+        kd: L_KD, `[batch]`.
+        ir: L_IR, the sum of the sections' penalties, `[batch]`.
+        beta: β in [0, 1], the weight of L_KD; 0 for a generator, which has no
+            labels.
+
+    Returns:
+        `[batch]`.
     """
     return beta * kd + (1 - beta) * ir

@@ -1,10 +1,10 @@
-"""Penalties: how far a student's representation is from its teacher's.
+"""Penalties: distances between two representations (the paper's section 3.1).
 
-Each takes the teacher's first, of the same shape `[batch, ...]`, computes in
-float32 and returns one value an example, `[batch]`: the mean over the example's
-elements. Their mean over the batch is the paper's l (section 3.1), a mean over
-*all* elements; keeping the examples apart is what lets uneven replicas and
-sample weights be counted right.
+A penalty takes the teacher's representation first, then the student's, of the
+same shape `[batch, ...]`. It computes in float32 and returns the mean over each
+example's elements, `[batch]`. The mean of these over the batch is the paper's
+l, a mean over *all* elements. Values per example are needed for sample weights
+and for replicas with different numbers of examples.
 """
 
 import functools
@@ -22,8 +22,9 @@ def l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
     """Computes the mean absolute difference of each example.
 
     Args:
-        teacher: `[batch, ...]`, any floating type.
-        student: the same shape.
+        teacher: the teacher's representation, `[batch, ...]`, of any floating
+            dtype.
+        student: the student's representation, the same shape.
 
     Returns:
         `[batch]`, float32.
@@ -35,7 +36,7 @@ def l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
 
 
 def l2(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
-    """Computes the mean squared difference of each example, not halved.
+    """Computes the mean squared difference of each example, without a ½.
 
     Arguments, result and errors are those of `l1`.
     """
@@ -43,10 +44,10 @@ def l2(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
 
 
 def smooth_l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
-    """Computes the mean Huber distance of each example, its knee at 1.
+    """Computes the mean Huber loss of each example, with δ = 1.
 
-    ½d² where |d| < 1 and |d| − ½ elsewhere. Arguments, result and errors are
-    those of `l1`.
+    An element counts ½d² if |d| < 1, else |d| − ½. Arguments, result and errors
+    are those of `l1`.
     """
     distance = tf.abs(_difference(teacher, student))
     return _example_mean(
@@ -60,17 +61,21 @@ PENALTIES: dict[str, Penalty] = {"l1": l1, "l2": l2, "smooth_l1": smooth_l1}
 def get(
     penalty: str | Penalty | keras.distillation.DistillationLoss,
 ) -> Penalty:
-    """Returns a penalty by its name, or the one it was given.
+    """Returns a penalty by its name, or as a function.
 
-    A loss of `keras.distillation` is asked for two representations, in float32.
-    Those of Keras answer with a mean over the batch, which then is every
-    example's: with sample weights it is weighed as a whole.
+    A loss of `keras.distillation` is called with the two representations in
+    float32. Keras's own return a mean over the batch, which becomes the value
+    of every example: sample weights then weigh the batch as a whole.
+
+    Args:
+        penalty: "l2", "l1", "smooth_l1", a function of (teacher, student) that
+            returns `[batch]`, or a loss of `keras.distillation`.
 
     Raises:
-        ValueError: no penalty has that name.
+        ValueError: there is no penalty of that name.
     """
     if isinstance(penalty, keras.distillation.DistillationLoss):
-        return functools.partial(_distilled, penalty)
+        return functools.partial(_keras_loss, penalty)
     if callable(penalty):
         return penalty
     if penalty not in PENALTIES:
@@ -82,16 +87,16 @@ def get(
     return PENALTIES[penalty]
 
 
-def _distilled(loss, teacher, student):
+def _keras_loss(loss, teacher, student):
     pair = [tf.cast(values, tf.float32) for values in (teacher, student)]
     value = tf.convert_to_tensor(loss.compute_loss(*pair))
-    return distillation.each_example(value, student)
+    return distillation.example_mean(value, student)
 
 
 def _difference(teacher, student):
     if not teacher.shape.is_compatible_with(student.shape):
         raise ValueError(
-            "A penalty compares tensors of one shape. Received: "
+            "A penalty compares tensors of the same shape. Received: "
             f"teacher {teacher.shape}, student {student.shape}."
         )
     return tf.cast(teacher, tf.float32) - tf.cast(student, tf.float32)

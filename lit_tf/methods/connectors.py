@@ -1,9 +1,10 @@
-"""Between a teacher and a student whose representations differ in channels.
+"""Connectors join representations that differ in channels.
 
-A regressor, as FitNets have it (Romero et al., 2015, eq. 3), but one that can
-be taken away again: what makes the student's channels of the teacher's is its
-left inverse. So a student's own stream is the same with connectors or without,
-and nothing is left of them when phase lit is over.
+Like the regressor of FitNets (Romero et al., 2015, eq. 3), a connector maps the
+student's channels to the teacher's. It also has an inverse, which maps the
+teacher's representation to the student's channels, so that a section can read
+it. The student's own stream passes through no connector, and the trained
+student contains none.
 """
 
 import keras
@@ -13,44 +14,67 @@ from lit_tf.sections.sectioned_model import SectionedModel
 
 
 class Connector(keras.layers.Layer):
-    """A trained 1×1 convolution, and its left inverse.
+    """A trained 1×1 convolution and its left inverse.
 
-    With a kernel U, `[theirs, ours]`, and a bias b: `up(S)` = S Uᵀ + b and
-    `down(T)` = (T − b) U (UᵀU)⁻¹, so that `down(up(S))` = S.
+    With a kernel U, `[teacher_channels, student_channels]`, and a bias b:
+    `up(S)` = S Uᵀ + b and `down(T)` = (T − b) U (UᵀU)⁻¹, so that
+    `down(up(S))` = S.
 
     Args:
-        theirs: channels of the teacher.
-        ours: channels of the student, at most as many.
-        seed: of the kernel, whose columns are orthonormal at first.
-        **kwargs: of `keras.layers.Layer`.
+        teacher_channels: the channels of the teacher's representation.
+        student_channels: the channels of the student's; at most as many.
+        seed: the seed of the kernel, whose columns start orthonormal; default
+            0.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
-    def __init__(self, theirs: int, ours: int, *, seed: int = 0, **kwargs):
+    def __init__(
+        self,
+        teacher_channels: int,
+        student_channels: int,
+        *,
+        seed: int = 0,
+        **kwargs,
+    ):
         super().__init__(dtype="float32", **kwargs)
         self.kernel = self.add_weight(
-            shape=(theirs, ours),
+            shape=(teacher_channels, student_channels),
             initializer=keras.initializers.Orthogonal(seed=seed),
             name="kernel",
         )
         self.bias = self.add_weight(
-            shape=(theirs,), initializer="zeros", name="bias"
+            shape=(teacher_channels,), initializer="zeros", name="bias"
         )
         self.built = True
 
     def up(self, representation: tf.Tensor) -> tf.Tensor:
-        """Returns a student's `[..., ours]` as a teacher's `[..., theirs]`."""
+        """Maps a representation of the student to the teacher's channels.
+
+        Args:
+            representation: `[..., student_channels]`.
+
+        Returns:
+            `[..., teacher_channels]`, in the same dtype.
+        """
         kernel, bias = self._values()
         dtype = representation.dtype
-        moved = tf.tensordot(
+        mapped = tf.tensordot(
             representation, tf.cast(kernel, dtype), axes=[[-1], [1]]
         )
-        return moved + tf.cast(bias, dtype)
+        return mapped + tf.cast(bias, dtype)
 
     def down(self, representation: tf.Tensor) -> tf.Tensor:
-        """Returns a teacher's `[..., theirs]` as a student's `[..., ours]`."""
+        """Maps a representation of the teacher to the student's channels.
+
+        Args:
+            representation: `[..., teacher_channels]`.
+
+        Returns:
+            `[..., student_channels]`, in the same dtype.
+        """
         kernel, bias = self._values()
-        # UᵀU is small, and well away from singular where columns began
-        # orthonormal.
+        # UᵀU is small. It stays well away from singular, because its columns
+        # start orthonormal.
         gram = tf.linalg.cholesky(tf.matmul(kernel, kernel, transpose_a=True))
         inverse = tf.linalg.cholesky_solve(gram, tf.transpose(kernel))
         dtype = representation.dtype
@@ -64,44 +88,46 @@ class Connector(keras.layers.Layer):
         return map(tf.convert_to_tensor, (self.kernel, self.bias))
 
 
-class Same:
-    """Stands where channels agree: nothing lies between."""
+class Identity:
+    """The connector of two representations with equal channels."""
 
     variables = trainable_variables = ()
 
     def up(self, representation: tf.Tensor) -> tf.Tensor:
+        """Returns the representation unchanged."""
         return representation
 
     def down(self, representation: tf.Tensor) -> tf.Tensor:
+        """Returns the representation unchanged."""
         return representation
 
 
-def between(
+def connect(
     teacher: SectionedModel,
     student: SectionedModel,
     *,
     seed: int,
-) -> list[Connector | Same]:
-    """Returns what lies between the representations 0 … K of a pair.
+) -> list[Connector | Identity]:
+    """Returns a connector for each of the representations 0 … K.
 
     Args:
-        teacher: K sections.
-        student: K sections, whose representations have as many channels or
-            fewer.
-        seed: of their kernels.
+        teacher: a model with K sections.
+        student: a model with K sections, whose representations have as many
+            channels as the teacher's, or fewer.
+        seed: the seed of the connectors' kernels.
     """
-    both = zip(teacher.representations, student.representations, strict=True)
+    pairs = zip(teacher.representations, student.representations, strict=True)
     return [
-        Same()
-        if theirs.shape == ours.shape
+        Identity()
+        if T_k.shape == S_k.shape
         else Connector(
-            theirs.shape[-1],
-            ours.shape[-1],
+            T_k.shape[-1],
+            S_k.shape[-1],
             seed=64 * seed + k,
             name=f"connector_{k}",
         )
-        for k, (theirs, ours) in enumerate(both)
+        for k, (T_k, S_k) in enumerate(pairs)
     ]
 
 
-__all__ = ["Connector", "Same", "between"]
+__all__ = ["Connector", "Identity", "connect"]

@@ -1,39 +1,41 @@
-"""`Distill`: phase `fine_tune`, and the KD baseline."""
+"""`Distill`: phase `fine_tune`, and the baseline knowledge distillation."""
 
 from typing import Any
 
 import keras
 
 from lit_tf import config, errors
-from lit_tf.methods import trainer
+from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.teacher.frozen import answer
+from lit_tf.teacher.frozen import teacher_outputs
 
 
-class Distill(trainer.Trainer):
-    """Trains a whole student on labels and its teacher's softened answers.
+class Distill(DistillationTrainer):
+    """Trains a whole student on L_KD: its labels and its teacher's outputs.
 
-    The published code leaves stem and head frozen here; the paper trains them,
-    and so does this. The metrics are `total` (L_KD), `hard` and `soft` (without
-    τ²).
+    This is knowledge distillation (Hinton et al., 2015), and L_KD of the
+    paper's section 3.2. Stem and head are trained too, as in the paper; the
+    published code leaves them frozen. The metrics are `total` (L_KD), `hard`
+    and `soft` (without τ²).
 
     Args:
-        teacher: any model; never changed. Where it answers for classes or
-            labels it returns logits.
-        student: any model that returns as many.
-        alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
-            soft one.
-        temperature: τ > 0, divides both logits of the soft loss.
-        outputs: what the models answer with; by default classes, weighed by
-            `alpha` and `temperature`.
-        teacher_dtype: in which the teacher computes: "float32", "float16",
-            "bfloat16" or "auto" (see `teacher.dtype_for`).
-        frozen: the teacher's twin, as another trainer has it; by default it is
-            made here, of the teacher's present weights.
-        **kwargs: of `keras.Model`.
+        teacher: the model to distil from; never changed. For classes or labels
+            it returns logits.
+        student: the model to train, with outputs of the teacher's shape.
+        alpha: in [0, 1], the weight of the hard loss; 1 − alpha is the weight
+            of the soft loss; default 0.95.
+        temperature: τ > 0, which divides both logits of the soft loss; default
+            6.
+        outputs: the kind of output of both models;
+            `Classes(alpha=alpha, temperature=temperature)` when None.
+        teacher_dtype: the dtype in which the teacher computes (see
+            `DistillationTrainer`).
+        frozen: a frozen copy of the teacher; created when None.
+        **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the outputs differ in shape, or a weight is out of range.
+        SettingsError: the outputs differ in shape, or a weight is out of its
+            range.
     """
 
     def __init__(
@@ -52,15 +54,14 @@ class Distill(trainer.Trainer):
         outputs = outputs or Classes(alpha=alpha, temperature=temperature)
         if teacher.output_shape != student.output_shape:
             raise errors.SettingsError(
-                "Teacher and student must have outputs of one shape. "
+                "Teacher and student must have outputs of the same shape. "
                 f"Received: teacher {teacher.output_shape}, "
                 f"student {student.output_shape}."
             )
-        names = ("hard", "soft", "total")
         super().__init__(
-            student,
             teacher,
-            names,
+            student,
+            ("hard", "soft", "total"),
             outputs=outputs,
             teacher_dtype=teacher_dtype,
             frozen=frozen,
@@ -68,7 +69,7 @@ class Distill(trainer.Trainer):
         )
 
     def terms(self, x, y, *, training):
-        x, _, z_t = answer(self.frozen, x)
+        x, _, z_t = teacher_outputs(self.frozen, x)
         z_s = self.student(x, training=training)
         terms = self.outputs.terms(y, z_t, z_s)
         return terms | {"total": terms.pop("kd")}, z_s

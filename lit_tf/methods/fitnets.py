@@ -7,34 +7,38 @@ import tensorflow as tf
 
 from lit_tf import config
 from lit_tf.losses import penalties
-from lit_tf.methods import trainer
+from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import compatibility
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher.frozen import answer
+from lit_tf.teacher.frozen import teacher_outputs
 
 
-class Hint(trainer.Trainer):
-    """Trains a student up to its middle on its teacher's representation there.
+class Hint(DistillationTrainer):
+    """Trains a student's lower half on one representation of its teacher.
 
-    Section ⌈K/2⌉ is the guided one. Its shape is the teacher's, so that no
-    regressor is needed. What comes after it does not train; `Distill` follows.
-    The metrics are `hint`, which is `total`, and the accuracy of the untrained
-    end.
+    The output of section ⌈K/2⌉, the guided layer of FitNets, is compared with
+    the teacher's. Both have the same shape, so that no regressor is needed.
+    Later parts are not trained; `Distill` follows. The metrics are `hint`,
+    which equals `total`, and the accuracy of a student whose upper half is not
+    trained yet.
 
     Args:
-        teacher: K sections; never changed.
-        student: K sections, whose representations have the teacher's shapes.
-        penalty: as `LIT` has it; FitNets' is "l2".
-        copy_ends: whether the student gets the teacher's stem and head. If
-            not, its own stem is trained.
-        outputs: what the student's output is; by default classes.
-        teacher_dtype: in which the teacher computes (see `teacher.dtype_for`).
-        frozen: the teacher's twin, as another trainer has it.
-        **kwargs: of `keras.Model`.
+        teacher: the model to distil from, with K sections; never changed.
+        student: the model to train, with K sections, whose representations have
+            the shapes of the teacher's.
+        penalty: the distance of the two representations (see `LIT`); default
+            "l2", as in FitNets.
+        copy_ends: whether the student's stem and head are the teacher's;
+            default True. If False, the student's own stem is trained.
+        outputs: the kind of output of both models; `Classes()` when None.
+        teacher_dtype: the dtype in which the teacher computes (see
+            `DistillationTrainer`).
+        frozen: a frozen copy of the teacher; created when None.
+        **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: teacher and student do not line up.
+        SettingsError: teacher and student do not match.
     """
 
     reads_representations = True
@@ -55,8 +59,8 @@ class Hint(trainer.Trainer):
         if copy_ends:
             compatibility.copy_ends(teacher, student)
         super().__init__(
-            student,
             teacher,
+            student,
             ("hint", "total"),
             outputs=outputs or Classes(),
             teacher_dtype=teacher_dtype,
@@ -69,13 +73,14 @@ class Hint(trainer.Trainer):
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
+        """The variables of the sections up to the guided one."""
         parts = self.student.sections[: self.guided]
         if not self.copies_ends:
             parts = [self.student.stem, *parts]
         return [v for part in parts for v in part.trainable_variables]
 
     def terms(self, x, y, *, training):
-        x, T, _ = answer(self.frozen, x)
+        x, T, _ = teacher_outputs(self.frozen, x)
         S = self.student.stem(x, training=training and not self.copies_ends)
         for k, section in enumerate(self.student.sections, 1):
             S = section(S, training=training and k <= self.guided)

@@ -1,9 +1,12 @@
-"""Network slimming (Liu et al., 2017): a pressure on BatchNorm's scales, a cut.
+"""Network slimming (Liu et al., 2017): sparse BatchNorm scales, then pruning.
 
-A channel whose scale γ was pressed towards 0 says little, and is pruned: one
-threshold for all of them. Only channels that nothing but one convolution reads
-can go, so that every shape between blocks stays as it is: of a basic block
-those inside, of a bottleneck those on both sides of its middle convolution.
+`Slim` trains a model with an L1 penalty on the scales γ of its BatchNorms.
+`select_channels` keeps the channels with the largest |γ|, by one threshold for
+the whole model, and `prune` builds a model of those channels alone.
+
+Only channels between two convolutions that no other layer reads are pruned, so
+that the shapes between blocks stay: the inner channels of a basic block, and
+those on both sides of a bottleneck's middle convolution.
 """
 
 import collections
@@ -17,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors, layers, outputs
-from lit_tf.methods import trainer
+from lit_tf.methods.trainer import Trainer
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -27,7 +30,7 @@ _CONVOLUTIONS = (
     keras.layers.Conv2D,
     layers.GroupedConv2D,
 )
-# What treats every channel alike and by itself, and leaves a 0 a 0.
+# Layers that treat every channel alike and separately, and map 0 to 0.
 _TRANSPARENT = (
     keras.layers.ReLU,
     keras.layers.ZeroPadding1D,
@@ -39,8 +42,14 @@ _TRANSPARENT = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
-    """A BatchNorm whose channels may go, between two convolutions."""
+class PrunableNorm:
+    """A BatchNorm whose channels can be pruned.
+
+    Args:
+        before: the convolution that computes the channels.
+        norm: the BatchNorm.
+        after: the only convolution that reads the channels.
+    """
 
     before: keras.layers.Layer
     norm: keras.layers.Layer
@@ -48,20 +57,20 @@ class Cut:
 
     @property
     def groups(self) -> int:
-        """Of the channels, as many of each have to stay."""
+        """The groups of channels, all of which keep the same number."""
         return max(self.before.groups, self.after.groups)
 
 
-class Slim(trainer.Trainer):
-    """Trains a model on labels while it presses its scales towards 0.
+class Slim(Trainer):
+    """Trains a model on labels, with an L1 penalty on its BatchNorm scales.
 
-    The metrics are `hard`, `sparse` (the sum of |γ| over the scales of all
-    cuts) and `total`, hard + sparsity · sparse.
+    The metrics are `hard`, `sparse` (Σ|γ| over all prunable channels) and
+    `total` = hard + sparsity · sparse.
 
     Args:
-        student: a model with sections; it is `prune`d afterwards.
-        sparsity: λ ≥ 0, multiplies the sum of |γ|.
-        **kwargs: of `keras.Model`.
+        student: the model to train and later `prune`.
+        sparsity: λ ≥ 0, the weight of Σ|γ|.
+        **kwargs: arguments of `keras.Model`.
 
     Raises:
         SettingsError: no channel of the model can be pruned.
@@ -76,14 +85,14 @@ class Slim(trainer.Trainer):
     ):
         super().__init__(
             student,
-            None,
             ("hard", "sparse", "total"),
             outputs=outputs.Classes(),
             **kwargs,
         )
         self.sparsity = sparsity
+        # Set past Keras, which would track the variables a second time.
         object.__setattr__(
-            self, "_scales", [c.norm.gamma for c in cuts(student)]
+            self, "_scales", [p.norm.gamma for p in prunable_norms(student)]
         )
 
     def terms(self, x, y, *, training):
@@ -95,70 +104,77 @@ class Slim(trainer.Trainer):
         return {"hard": hard, "sparse": sparse, "total": total}, logits
 
 
-def cuts(model: SectionedModel) -> list[Cut]:
-    """Returns every BatchNorm of a model's sections whose channels may go.
+def prunable_norms(model: SectionedModel) -> list[PrunableNorm]:
+    """Returns the BatchNorms of a model's sections that can be pruned.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there are none.
     """
-    found = [cut for section in model.sections for cut in _cuts(section)]
-    if not found:
+    norms = [p for section in model.sections for p in _prunable(section)]
+    if not norms:
         raise errors.SettingsError(
-            "Network slimming prunes channels between a BatchNorm and the one "
-            f"convolution that reads them. Received: {model.name}, which has "
-            "none."
+            "Network slimming prunes the channels of a BatchNorm that one "
+            "convolution computes and only one other reads. Received: "
+            f"{model.name}, which has no such BatchNorm."
         )
-    return found
+    return norms
 
 
-def choose(found: Sequence[Cut], fraction: float) -> dict[Cut, np.ndarray]:
-    """Returns the channels that stay: those of the largest |γ|.
+def select_channels(
+    norms: Sequence[PrunableNorm], fraction: float
+) -> dict[PrunableNorm, np.ndarray]:
+    """Returns the channels to keep: those with the largest |γ|.
 
-    The threshold is one for all cuts. A cut keeps a channel at least, and of
-    convolutions in groups as many in each, the nearest number to what is above
-    the threshold.
+    One threshold holds for all norms. A norm keeps at least one channel. If its
+    convolutions have groups, every group keeps the same number: the mean number
+    of channels above the threshold, rounded.
 
     Args:
-        found: as `cuts` has them.
-        fraction: of all channels, to be pruned.
+        norms: the result of `prunable_norms`.
+        fraction: in [0, 1], the fraction of all channels to prune.
+
+    Returns:
+        The indices of the channels to keep, ascending, by norm.
     """
-    scales = [_scale(cut) for cut in found]
-    every = np.sort(np.concatenate(scales))
-    count = math.floor(fraction * len(every))
-    threshold = every[count - 1] if count else -1.0
-    kept = {}
-    for cut, scale in zip(found, scales, strict=True):
-        by_group = scale.reshape(cut.groups, -1)
-        above = np.sum(scale > threshold) / cut.groups
-        many = min(max(1, round(above)), by_group.shape[1])
-        order = np.argsort(-by_group, axis=1, kind="stable")[:, :many]
-        first = np.arange(cut.groups)[:, np.newaxis] * by_group.shape[1]
-        kept[cut] = np.sort((order + first).ravel())
-    return kept
+    scales = [_scale(p) for p in norms]
+    ascending = np.sort(np.concatenate(scales))
+    count = math.floor(fraction * len(ascending))
+    threshold = ascending[count - 1] if count else -1.0
+    selected = {}
+    for p, scale in zip(norms, scales, strict=True):
+        by_group = scale.reshape(p.groups, -1)
+        above = np.sum(scale > threshold) / p.groups
+        per_group = min(max(1, round(above)), by_group.shape[1])
+        order = np.argsort(-by_group, axis=1, kind="stable")[:, :per_group]
+        first = np.arange(p.groups)[:, np.newaxis] * by_group.shape[1]
+        selected[p] = np.sort((order + first).ravel())
+    return selected
 
 
-def fraction_for(model: SectionedModel, flops: int) -> float:
-    """Returns the smallest fraction of channels that leaves so many FLOPs.
+def fraction_for_flops(model: SectionedModel, flops: int) -> float:
+    """Returns the smallest fraction to prune that leaves at most `flops`.
 
     Args:
-        model: that is to be pruned.
-        flops: 2 × multiply-adds of an inference, for one example, at most.
+        model: the model to prune.
+        flops: FLOPs of one inference, 2 × multiply-adds per example.
 
     Raises:
-        SettingsError: with all channels that can go there would be more.
+        SettingsError: more FLOPs remain when all prunable channels are pruned.
     """
-    found = cuts(model)
-    rest = cost.flops(model) - _cost(found, {})
-    total = sum(len(_scale(cut)) for cut in found)
+    norms = prunable_norms(model)
+    rest = cost.flops(model) - _flops(norms, {})
+    total = sum(len(_scale(p)) for p in norms)
 
     def fits(count):
-        return rest + _cost(found, choose(found, count / total)) <= flops
+        selected = select_channels(norms, count / total)
+        return rest + _flops(norms, selected) <= flops
 
     if not fits(total):
-        least = rest + _cost(found, choose(found, 1.0))
+        least = rest + _flops(norms, select_channels(norms, 1.0))
         raise errors.SettingsError(
-            f"{model.name} can be slimmed to {least / 1e6:,.1f} M FLOPs at "
-            f"least. Received: {flops / 1e6:,.1f} M, the student's."
+            f"Network slimming can reduce {model.name} to "
+            f"{least / 1e6:,.1f} M FLOPs at least. Received: "
+            f"{flops / 1e6:,.1f} M, the student's."
         )
     low, high = 0, total
     while low < high:
@@ -168,23 +184,23 @@ def fraction_for(model: SectionedModel, flops: int) -> float:
 
 
 def prune(
-    model: SectionedModel, kept: Mapping[Cut, np.ndarray]
+    model: SectionedModel, selected: Mapping[PrunableNorm, np.ndarray]
 ) -> SectionedModel:
-    """Returns a new model that has the channels that stay, and no others.
+    """Returns a new model with the selected channels alone.
 
     Args:
-        model: stays as it is.
-        kept: for cuts of the model the channels that stay, ascending.
+        model: the model to prune; it is not changed.
+        selected: the channels to keep, ascending, by norm of the model.
     """
-    makes = {cut.before: channels for cut, channels in kept.items()}
-    reads = {cut.after: channels for cut, channels in kept.items()}
-    norms = {cut.norm: channels for cut, channels in kept.items()}
+    outputs = {p.before: channels for p, channels in selected.items()}
+    inputs = {p.after: channels for p, channels in selected.items()}
+    norms = {p.norm: channels for p, channels in selected.items()}
     copies = {}
 
     def copy(layer):
         config = layer.get_config()
-        if layer in makes:
-            config["filters"] = len(makes[layer])
+        if layer in outputs:
+            config["filters"] = len(outputs[layer])
         copies[layer] = type(layer).from_config(config)
         return copies[layer]
 
@@ -192,17 +208,17 @@ def prune(
         keras.models.clone_model(part, clone_function=copy)
         for part in (model.stem, *model.sections, model.head)
     )
-    for layer, ours in copies.items():
+    for layer, pruned in copies.items():
         weights = getattr(layer, "weights", ()) and layer.get_weights()
         if layer in norms:
             weights = [value[norms[layer]] for value in weights]
-        if layer in makes or layer in reads:
+        if layer in outputs or layer in inputs:
             kernel, *bias = weights
-            kernel = _read(kernel, reads.get(layer), layer.groups)
-            stay = makes.get(layer, slice(None))
-            weights = [kernel[..., stay], *(b[stay] for b in bias)]
+            kernel = _select_inputs(kernel, inputs.get(layer), layer.groups)
+            channels = outputs.get(layer, slice(None))
+            weights = [kernel[..., channels], *(b[channels] for b in bias)]
         if weights:
-            ours.set_weights(weights)
+            pruned.set_weights(weights)
     return SectionedModel(
         stem,
         sections,
@@ -212,61 +228,67 @@ def prune(
     )
 
 
-def _cuts(section):
+def _prunable(section):
+    """Yields the prunable BatchNorms of a section."""
     nodes = [
-        node
-        for together in section._nodes_by_depth.values()
-        for node in together
+        node for level in section._nodes_by_depth.values() for node in level
     ]
     readers = collections.defaultdict(list)
     for node in nodes:
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
 
-    def only(tensor):
-        found = readers[id(tensor)]
-        return found[0] if len(found) == 1 else None
+    def only_reader(tensor):
+        operations = readers[id(tensor)]
+        return operations[0] if len(operations) == 1 else None
 
     for layer in section.layers:
         if type(layer) not in _CONVOLUTIONS:
             continue
-        norm = only(layer.output)
+        norm = only_reader(layer.output)
         if type(norm) not in _NORMS or not norm.scale:
             continue
-        after = only(norm.output)
+        after = only_reader(norm.output)
         while type(after) in _TRANSPARENT:
-            after = only(after.output)
+            after = only_reader(after.output)
         if type(after) in _CONVOLUTIONS:
-            yield Cut(layer, norm, after)
+            yield PrunableNorm(layer, norm, after)
 
 
-def _scale(cut):
-    return np.abs(keras.ops.convert_to_numpy(cut.norm.gamma))
+def _scale(prunable):
+    """Returns |γ|, `[channels]`."""
+    return np.abs(keras.ops.convert_to_numpy(prunable.norm.gamma))
 
 
-def _cost(found, kept):
-    """Returns the FLOPs of the convolutions around cuts, an example."""
-    makes = {cut.before: len(kept.get(cut, _scale(cut))) for cut in found}
-    reads = {cut.after: len(kept.get(cut, _scale(cut))) for cut in found}
+def _flops(norms, selected):
+    """Returns the FLOPs per example of the convolutions around the norms."""
+    outputs = {p.before: len(selected.get(p, _scale(p))) for p in norms}
+    inputs = {p.after: len(selected.get(p, _scale(p))) for p in norms}
     flops = 0
-    for layer in {**makes, **reads}:
+    for layer in {**outputs, **inputs}:
         places = math.prod(layer.output.shape[1:-1])
-        inputs = reads.get(layer, layer.input.shape[-1]) // layer.groups
-        outputs = makes.get(layer, layer.filters)
+        per_group = inputs.get(layer, layer.input.shape[-1]) // layer.groups
         window = math.prod(layer.kernel_size)
-        flops += 2 * places * window * inputs * outputs
+        filters = outputs.get(layer, layer.filters)
+        flops += 2 * places * window * per_group * filters
     return flops
 
 
-def _read(kernel, channels, groups):
-    """Returns a kernel `[..., inputs of a group, outputs]` less some inputs."""
+def _select_inputs(kernel, channels, groups):
+    """Returns a kernel for some of its input channels.
+
+    Args:
+        kernel: `[..., input channels of a group, output channels]`.
+        channels: the input channels to keep, ascending; None for all.
+        groups: the convolution's groups.
+    """
     if channels is None:
         return kernel
-    size, many = kernel.shape[-2], len(channels) // groups
+    size, count = kernel.shape[-2], len(channels) // groups
     parts = np.split(kernel, groups, axis=-1)
     return np.concatenate(
         [
-            part[..., channels[g * many : (g + 1) * many] - g * size, :]
+            part[..., channels[g * count : (g + 1) * count] - g * size, :]
             for g, part in enumerate(parts)
         ],
         axis=-1,

@@ -212,10 +212,10 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
     fraction = _to_prune(pair.settings, slim.student, pair.student)
-    kept = network_slimming.choose(
-        network_slimming.cuts(slim.student), fraction
+    selected = network_slimming.select_channels(
+        network_slimming.prunable_norms(slim.student), fraction
     )
-    pruned = network_slimming.prune(slim.student, kept)
+    pruned = network_slimming.prune(slim.student, selected)
     yield Stage(
         name="fine_tune", phase="fine_tune", trainer=supervised.Teach(pruned)
     )
@@ -229,9 +229,9 @@ def _to_prune(settings, model, student):
     """
     fraction = settings.baselines.pruned_channels
     if fraction:
-        network_slimming.cuts(model)
+        network_slimming.prunable_norms(model)
         return fraction
-    return network_slimming.fraction_for(model, cost.flops(student))
+    return network_slimming.fraction_for_flops(model, cost.flops(student))
 
 
 def _in_both(make):

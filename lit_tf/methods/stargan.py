@@ -1,4 +1,4 @@
-"""`Adversarial`: a generator against its discriminator, StarGAN's training."""
+"""`Adversarial`: trains a generator against a discriminator (StarGAN)."""
 
 from typing import Any
 
@@ -7,36 +7,48 @@ import tensorflow as tf
 
 from lit_tf import config, errors, outputs
 from lit_tf.losses import wgan_gp
-from lit_tf.methods import trainer
+from lit_tf.methods import replicas
+from lit_tf.methods.trainer import Trainer
+from lit_tf.outputs import Terms
 
 _DEFAULTS = config.Adversarial()
 _GENERATOR = ("g_fake", "g_cls", "g_rec", "total")
 _DISCRIMINATOR = ("d_real", "d_fake", "d_cls", "d_gp", "d_total")
 
 
-class Adversarial(trainer.Trainer):
-    """Trains a generator: phase `teach`, and phase `fine_tune` of a generator.
+class Adversarial(Trainer):
+    """Trains a generator: its phases `teach` and `fine_tune`.
 
-    A step is one of the generator. Where the discriminator is trained too, it
-    takes `discriminator_steps` steps before, each on a batch of its own, so
-    that a step wants a batch as many times as large (`batches`).
+    The losses are those of StarGAN (Choi et al., 2018, section 3). A step is
+    one step of the generator. If the discriminator is trained too, it takes
+    `discriminator_steps` steps before, each on its own batch; a step then
+    consumes that many batches (`batches`).
 
-    The metrics are `g_fake`, `g_cls`, `g_rec` and `total`, their sum by weight;
-    with a trained discriminator `d_real`, `d_fake`, `d_cls`, `d_gp` and
-    `d_total` (of its last step) before them.
+    The metrics are `g_fake`, `g_cls`, `g_rec` and `total`, their weighted sum;
+    with a trained discriminator, before them, `d_real`, `d_fake`, `d_cls`,
+    `d_gp` and `d_total` of its last step.
 
     Args:
         student: the generator, [images in [−1, 1], target attributes] → images.
-        discriminator: images → [sources, logits of the attributes].
-        trained: whether the discriminator is trained, or stays as it is.
-        discriminator_steps: of the discriminator, for each of the generator.
-        lambda_cls: multiplies the attributes' loss, of both.
-        lambda_rec: multiplies the generator's reconstruction loss.
-        lambda_gp: multiplies the discriminator's gradient penalty.
-        teacher: shown beside the student; nobody asks it.
-        frozen: its twin.
-        seed: of where the gradient penalty looks.
-        **kwargs: of `keras.Model`.
+        discriminator: the discriminator, images → [sources, logits of the
+            attributes].
+        trained: whether the discriminator is trained or stays fixed.
+        discriminator_steps: discriminator steps for each generator step, if it
+            is trained; default 5.
+        lambda_cls: the weight of the attributes' loss, of both models; default
+            1.
+        lambda_rec: the weight of the generator's reconstruction loss; default
+            10.
+        lambda_gp: the weight of the discriminator's gradient penalty; default
+            10.
+        teacher: a generator to draw next to the student in samples; no loss
+            uses it.
+        seed: the seed of the points at which the gradient penalty is computed;
+            default 0.
+        **kwargs: arguments of `keras.Model`.
+
+    Raises:
+        SettingsError: the student does not return images.
     """
 
     def __init__(
@@ -50,22 +62,16 @@ class Adversarial(trainer.Trainer):
         lambda_rec: float = _DEFAULTS.lambda_rec,
         lambda_gp: float = _DEFAULTS.lambda_gp,
         teacher: keras.Model | None = None,
-        frozen: keras.Model | None = None,
         seed: int = 0,
         **kwargs: Any,
     ):
         names = (_DISCRIMINATOR if trained else ()) + _GENERATOR
-        super().__init__(
-            student,
-            teacher,
-            names,
-            outputs=outputs.Images(),
-            frozen=frozen,
-            **kwargs,
-        )
-        # Neither tracked nor saved with the student, as the teacher is not.
+        super().__init__(student, names, outputs=outputs.Images(), **kwargs)
+        # Set past Keras, which would track these and save them with the
+        # student.
+        object.__setattr__(self, "teacher", teacher)
         object.__setattr__(self, "discriminator", discriminator)
-        object.__setattr__(self, "_opponent", None)
+        object.__setattr__(self, "_discriminator_optimizer", None)
         self.trained = trained
         self.batches = discriminator_steps if trained else 1
         self.lambda_cls = lambda_cls
@@ -77,28 +83,33 @@ class Adversarial(trainer.Trainer):
         super().compile(optimizer, **kwargs)
         if not self.trained:
             return
-        # It computes in float32, so that its losses need no scale.
+        # The discriminator computes in float32: its losses are not scaled.
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         with self.distribute_strategy.scope():
-            opponent = type(inner).from_config(inner.get_config())
-            opponent.build(self.discriminator.trainable_variables)
-        object.__setattr__(self, "_opponent", opponent)
+            optimizer = type(inner).from_config(inner.get_config())
+            optimizer.build(self.discriminator.trainable_variables)
+        object.__setattr__(self, "_discriminator_optimizer", optimizer)
 
     @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
-        return (self.optimizer, *([self._opponent] if self.trained else []))
+        """The optimisers that follow the phase's learning rate."""
+        if not self.trained:
+            return (self.optimizer,)
+        return (self.optimizer, self._discriminator_optimizer)
 
     @property
     def auxiliary_models(self) -> dict[str, keras.Model]:
+        """The discriminator, if it is trained."""
         return {"discriminator": self.discriminator} if self.trained else {}
 
     @property
     def state(self) -> dict[str, list[keras.Variable]]:
+        """The variables that a checkpoint holds, by group."""
         if not self.trained:
             return super().state
         return super().state | {
             "discriminator": self.discriminator.variables,
-            "opponent": self._opponent.variables,
+            "opponent": self._discriminator_optimizer.variables,
         }
 
     def terms(self, x, y, *, training):
@@ -124,15 +135,16 @@ class Adversarial(trainer.Trainer):
 
     def discriminator_terms(
         self, x: Any, y: tf.Tensor, epsilon: tf.Tensor, *, training: bool
-    ) -> trainer.Terms:
-        """Computes the discriminator's terms, each `[batch]`.
+    ) -> Terms:
+        """Computes the discriminator's terms, each `[batch]` in float32.
 
         Args:
-            x: images in [−1, 1], and target attributes.
-            y: `[batch, attributes]`, what the images have.
-            epsilon: `[batch, 1, 1, 1]` in [0, 1]: where between a real and a
-                fake image the gradient penalty looks.
-            training: as for `terms`.
+            x: images `[batch, height, width, channels]` in [−1, 1], and target
+                attributes `[batch, attributes]`.
+            y: `[batch, attributes]`, the images' own attributes.
+            epsilon: `[batch, 1, 1, 1]` in [0, 1], the share of the real image
+                at the point at which the gradient penalty is computed.
+            training: whether the student runs in training mode.
         """
         images, target = x
         fake = self.student((images, target), training=training)
@@ -162,37 +174,37 @@ class Adversarial(trainer.Trainer):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if sample_weight is not None:
             raise errors.SettingsError(
-                "A generator's images all weigh the same. Received: "
+                "A generator is trained without sample weights. Received: "
                 "`sample_weight`."
             )
         results = {}
         for i in range(self.batches):
             x_i, y_i = _slice((x, y), i, self.batches)
             if self.trained:
-                results = self._oppose(x_i, y_i, tf.constant(i))
+                results = self._descend_discriminator(x_i, y_i, tf.constant(i))
         terms, fake, additional = self._descend(x_i, y_i, None)
         return self._report(results | terms, additional, x_i, y_i, fake, None)
 
-    def _oppose(self, x, y, i):
-        """Takes a step of the discriminator; returns its terms."""
-        count, everyones = self._examples(y)
-        x, y = trainer.at_least_one((x, y))
+    def _descend_discriminator(self, x, y, i):
+        """Takes the i-th step of the discriminator and returns its terms."""
+        local, across_replicas = self._count_examples(y)
+        x, y = replicas.at_least_one((x, y))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
             terms = self.discriminator_terms(
                 x, y, self._epsilon(x[0], i), training=True
             )
-            terms = {k: v[: tf.cast(count, tf.int32)] for k, v in terms.items()}
-            loss = tf.reduce_sum(terms["d_total"]) / everyones
-        self._opponent.apply(tape.gradient(loss, variables), variables)
+            terms = {k: v[: tf.cast(local, tf.int32)] for k, v in terms.items()}
+            loss = tf.reduce_sum(terms["d_total"]) / across_replicas
+        gradients = tape.gradient(loss, variables)
+        self._discriminator_optimizer.apply(gradients, variables)
         return terms
 
     def _epsilon(self, images, i=0):
-        """Draws numbers in [0, 1) by (seed, step, replica), one an image."""
+        """Draws a number in [0, 1) for each image by (seed, step, replica)."""
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
-        context = tf.distribute.get_replica_context()
-        replica = context.replica_id_in_sync_group if context else 0
-        place = tf.cast(replica, tf.int32) * self.batches + i
+        replica = tf.cast(replicas.replica_id(), tf.int32)
+        place = replica * self.batches + i
         return tf.random.stateless_uniform(
             [tf.shape(images)[0], 1, 1, 1],
             tf.stack([self.seed + place * 2**16, step]),
@@ -200,9 +212,9 @@ class Adversarial(trainer.Trainer):
 
 
 def _slice(batch, i, parts):
-    """Returns one of several parts of a batch, none of them empty.
+    """Returns part i of a batch that is cut into equal, non-empty parts.
 
-    A last batch that is too short for that lets them overlap.
+    If a batch has fewer examples than parts, the parts overlap.
     """
 
     def part(tensor):

@@ -1,20 +1,25 @@
-"""`Teach`: phase `teach`, and training from scratch."""
+"""`Teach`: phase `teach`, and the baseline of training from scratch."""
 
 from typing import Any
 
 import keras
 
-from lit_tf.methods import trainer
+from lit_tf.methods.trainer import Trainer
 from lit_tf.outputs import Classes, Outputs
 
 
-class Teach(trainer.Trainer):
-    """Trains a model on its labels alone: phase `teach`.
+class Teach(Trainer):
+    """Trains a model on its labels alone, without a teacher.
+
+    The metrics are `hard`, the loss on labels, and `total`, which equals it.
 
     Args:
-        student: the teacher-to-be.
-        outputs: what it answers with, and its loss; by default classes.
-        **kwargs: of `keras.Model`.
+        student: the model to train; in phase `teach` the future teacher.
+        outputs: the kind of its output, with the loss; `Classes()` when None.
+        **kwargs: arguments of `keras.Model`.
+
+    Raises:
+        SettingsError: the model's output is of another kind than `outputs`.
     """
 
     def __init__(
@@ -25,14 +30,10 @@ class Teach(trainer.Trainer):
         **kwargs: Any,
     ):
         super().__init__(
-            student,
-            None,
-            ("hard", "total"),
-            outputs=outputs or Classes(),
-            **kwargs,
+            student, ("hard", "total"), outputs=outputs or Classes(), **kwargs
         )
 
     def terms(self, x, y, *, training):
-        logits = self.student(x, training=training)
-        hard = self.outputs.hard(y, logits)
-        return {"hard": hard, "total": hard}, logits
+        z = self.student(x, training=training)
+        hard = self.outputs.hard(y, z)
+        return {"hard": hard, "total": hard}, z

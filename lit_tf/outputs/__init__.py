@@ -1,8 +1,8 @@
-"""What a network's output is, and how far a student's is from where it ought.
+"""Kinds of model output, with their losses and metrics.
 
-A trainer asks its outputs object for the terms of L_KD, for what else to report
-and whether a model can be trained at all. Adding a kind is a class like those
-of `labelled` and a line here.
+An outputs object computes the terms of L_KD (the paper's section 3.2), creates
+the metrics to report and checks that a model returns outputs of its kind. A new
+kind is a class like those of `labelled` and a line here.
 """
 
 from lit_tf.outputs.images import Images

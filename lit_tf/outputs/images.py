@@ -1,4 +1,4 @@
-"""What generators make."""
+"""Outputs of generators."""
 
 import keras
 import tensorflow as tf
@@ -9,24 +9,28 @@ from lit_tf.outputs.kind import Outputs, Terms
 
 
 class Images(Outputs):
-    """Images: no labels and no logits, so that L_KD is their mean distance.
+    """Images, which have neither labels nor logits.
 
-    The paper leaves it out (β = 0); reported it shows what comes of matching
-    representations alone.
+    L_KD is the mean absolute difference of the two models' images. The paper
+    does not minimise it (β = 0 for a generator). It is reported as `kd`, to
+    show what matching representations alone achieves.
     """
 
     names = ("kd",)
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
+        """Raises `SettingsError` if a model's output is not an image."""
         shape = tuple(model.outputs[at].shape[1:])
         if len(shape) != 3:
             raise errors.SettingsError(
-                f"The {role} must answer with images. Received: outputs "
-                f"{shape}."
+                f"The {role} must return images [height, width, channels]. "
+                f"Received: outputs of shape {shape}."
             )
 
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns no metrics."""
         return []
 
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
+        """Computes the term "kd", `[batch]` in float32."""
         return {"kd": penalties.l1(z_t, z_s)}

@@ -1,4 +1,4 @@
-"""What has labels: classes, several labels at a time, numbers."""
+"""Outputs with labels: classes, independent labels, numbers."""
 
 import copy
 from typing import Any
@@ -13,7 +13,10 @@ from lit_tf.sections import compatibility, softmax
 
 
 class _Labelled(Outputs):
-    """What has labels: L_KD = α · hard + (1 − α) · τ² · soft."""
+    """Outputs with labels.
+
+    L_KD = α · hard + (1 − α) · τ² · soft (the paper's section 3.2).
+    """
 
     names = ("hard", "soft", "kd")
 
@@ -27,33 +30,40 @@ class _Labelled(Outputs):
         config.check_loss(alpha, temperature, beta=1.0)
         self.alpha = alpha
         self.temperature = temperature
-        self.loss = None if loss is None else distillation.each(loss)
+        self.loss = None if loss is None else distillation.per_example(loss)
 
-    def compiled(self, loss: Any = None, loss_weights: Any = None) -> "Outputs":
-        """Returns these outputs with another hard loss.
+    def with_losses(
+        self, loss: Any = None, loss_weights: Any = None
+    ) -> "Outputs":
+        """Returns a copy with another hard loss.
+
+        Args:
+            loss: a Keras loss or its name, a function of (labels, outputs).
+            loss_weights: must be None, because there is one output.
 
         Raises:
-            SettingsError: there are `loss_weights`.
+            SettingsError: `loss_weights` is not None.
         """
         errors.require(
             loss_weights is None,
-            "`loss_weights` are for several outputs (`outputs.Several`).",
+            "`loss_weights` are for models with several outputs "
+            "(`outputs.Several`).",
             loss_weights=loss_weights,
         )
-        twin = copy.copy(self)
-        twin.loss = distillation.each(loss)
-        return twin
+        other = copy.copy(self)
+        other.loss = distillation.per_example(loss)
+        return other
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
-        """Raises `SettingsError` where a model ends in a softmax."""
+        """Raises `SettingsError` if a model ends in a softmax."""
         compatibility.check_logits(model, role, at)
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """Computes what an output misses its label by, `[batch]`."""
+        """Computes the hard loss, `[batch]` in float32."""
         return (self.loss or self._hard)(y, z)
 
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
-        """Computes each term, `[batch]` in float32."""
+        """Computes hard, soft and kd, each `[batch]` in float32."""
         hard = self.hard(y, z_s)
         soft = self._soft(z_t, z_s)
         kd = distillation.kd(
@@ -63,18 +73,24 @@ class _Labelled(Outputs):
 
 
 class Classes(_Labelled):
-    """Logits of classes, of which an example has one.
+    """Logits of exclusive classes; the hard loss is cross-entropy.
+
+    Labels are class numbers, `[batch]`, or one-hot, `[batch, classes]`. The
+    metric is `accuracy`.
 
     Args:
-        alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
-            soft one.
-        temperature: τ > 0, divides both logits of the soft loss.
-        loss: the hard loss, in place of cross-entropy with class numbers
-            `[batch]` or one-hot labels `[batch, classes]`: any loss of Keras,
-            of (labels, logits).
+        alpha: in [0, 1], the weight of the hard loss; 1 − alpha is the weight
+            of the soft loss; default 0.95.
+        temperature: τ > 0, which divides both logits of the soft loss; default
+            6.
+        loss: a Keras loss of (labels, logits) that replaces cross-entropy.
+
+    Raises:
+        SettingsError: `alpha` or `temperature` is out of its range.
     """
 
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns the metric of this kind."""
         return [keras.metrics.MeanMetricWrapper(_accuracy, "accuracy")]
 
     def _hard(self, y, z):
@@ -85,57 +101,73 @@ class Classes(_Labelled):
 
 
 class Labels(_Labelled):
-    """Logits of labels, of which an example has any number.
+    """Logits of independent labels (multi-label classification).
 
-    Each label is a question of its own, and the losses are means over them: of
-    cross-entropy with 0 or 1, and with the teacher's softened answer.
+    Both losses are means over the labels of an example: the hard loss of binary
+    cross-entropy with 0 or 1, the soft loss of binary cross-entropy with the
+    teacher's probabilities at temperature τ. Labels are 0 or 1,
+    `[batch, labels]`. The metric is `accuracy`, of each label.
 
     Args:
-        alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
-            soft one.
-        temperature: τ > 0, divides both logits of the soft loss.
-        loss: the hard loss, in place of cross-entropy with labels
-            `[batch, labels]`, 0 or 1.
+        alpha: in [0, 1], the weight of the hard loss; 1 − alpha is the weight
+            of the soft loss; default 0.95.
+        temperature: τ > 0, which divides both logits of the soft loss; default
+            6.
+        loss: a Keras loss of (labels, logits) that replaces binary
+            cross-entropy.
+
+    Raises:
+        SettingsError: `alpha` or `temperature` is out of its range.
     """
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
+        """Raises `SettingsError` if a model ends in a softmax or sigmoid."""
         super().check(model, role, at)
         last = softmax.last(model, at)
         if getattr(last, "activation", None) is keras.activations.sigmoid:
             raise errors.SettingsError(
-                f"The {role} must answer with logits, but its last layer, "
-                f"{last.name!r}, applies a sigmoid. Build it without."
+                f"The {role} must return logits, but its last layer, "
+                f"{last.name!r}, applies a sigmoid. Build it without the "
+                "activation."
             )
 
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns the metric of this kind."""
         return [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
 
     def _hard(self, y, z):
         return distillation.binary(y, z)
 
     def _soft(self, z_t, z_s):
-        answers = tf.sigmoid(tf.cast(z_t, tf.float32) / self.temperature)
+        targets = tf.sigmoid(tf.cast(z_t, tf.float32) / self.temperature)
         z_s = tf.cast(z_s, tf.float32) / self.temperature
-        return distillation.binary(tf.stop_gradient(answers), z_s)
+        return distillation.binary(tf.stop_gradient(targets), z_s)
 
 
 class Values(_Labelled):
-    """Numbers: KD is their squared distance, and has no temperature.
+    """Numbers (regression): both losses are the mean squared difference.
+
+    The hard loss compares the outputs with the labels, `[batch, ...]`, the soft
+    loss with the teacher's outputs; there is no temperature. The metric is
+    `mean_absolute_error`.
 
     Args:
-        alpha: in [0, 1], multiplies the hard loss; 1 − alpha multiplies the
-            distance from the teacher's answer.
-        loss: the hard loss, in place of the squared distance from the labels
-            `[batch, ...]`.
+        alpha: in [0, 1], the weight of the hard loss; 1 − alpha is the weight
+            of the soft loss; default 0.95.
+        loss: a Keras loss of (labels, outputs) that replaces the hard loss.
+
+    Raises:
+        SettingsError: `alpha` is out of its range.
     """
 
     def __init__(self, *, alpha: float = config.Loss.alpha, loss: Any = None):
         super().__init__(alpha=alpha, temperature=1.0, loss=loss)
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
-        """Raises nothing: any output is a number."""
+        """Accepts every model: any output is a number."""
 
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns the metric of this kind."""
         return [keras.metrics.MeanAbsoluteError("mean_absolute_error")]
 
     def _hard(self, y, z):
@@ -147,7 +179,7 @@ class Values(_Labelled):
 
 
 def _accuracy(y, z):
-    # Known when the step is traced: class numbers, or a place for each class.
+    # The static shapes tell one-hot labels from class numbers.
     if len(y.shape) == len(z.shape) and y.shape[-1] == z.shape[-1] != 1:
         return keras.metrics.categorical_accuracy(y, z)
     return keras.metrics.sparse_categorical_accuracy(y, z)

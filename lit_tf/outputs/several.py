@@ -1,4 +1,4 @@
-"""Several outputs at a time."""
+"""`Several`: models with several outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,24 +10,26 @@ from lit_tf import errors
 from lit_tf.outputs.kind import Outputs, Terms
 
 
-class _Weighed(NamedTuple):
-    """Labels, and of each output how much it counts more than the mean one."""
+class _WeightedLabels(NamedTuple):
+    """Labels, with each output's sample weight relative to their mean."""
 
     labels: Any
     weights: Mapping[str, tf.Tensor]
 
 
 class Several(Outputs):
-    """Several outputs, each of its kind: their losses are weighed and summed.
+    """Several outputs, each of its own kind: a weighted sum of their losses.
 
-    Labels and outputs are nested as the model nests its outputs.
+    Labels are nested as the model nests its outputs.
 
     Args:
-        kinds: of the outputs, in a list or by name: as the model returns them.
-        loss_weights: of their losses, nested likewise; by default 1 each.
+        kinds: the kind of each output, in a list or by name, nested as the
+            model nests its outputs.
+        loss_weights: the weights of their losses, ≥ 0, nested likewise; 1 each
+            when None.
 
     Raises:
-        SettingsError: weights are nested otherwise, or below 0.
+        SettingsError: the weights are nested differently, or negative.
     """
 
     names = ("hard", "soft", "kd")
@@ -47,20 +49,23 @@ class Several(Outputs):
             loss_weights=loss_weights,
         )
 
-    def compiled(self, loss: Any = None, loss_weights: Any = None) -> "Several":
-        """Returns these outputs with other hard losses, or weights.
+    def with_losses(
+        self, loss: Any = None, loss_weights: Any = None
+    ) -> "Several":
+        """Returns a copy with other hard losses or weights.
 
         Args:
-            loss: in the place of the hard loss, nested as the outputs; None,
-                and of an output, for its own.
-            loss_weights: likewise.
+            loss: losses that replace the hard losses, nested like the outputs;
+                None, for all outputs or for one, keeps the present loss.
+            loss_weights: weights that replace the present ones, nested
+                likewise.
 
         Raises:
-            SettingsError: they are nested otherwise.
+            SettingsError: they are nested differently.
         """
         own = {} if loss is None else self._each("loss", loss)
         kinds = {
-            name: kind if own.get(name) is None else kind.compiled(own[name])
+            name: kind if own.get(name) is None else kind.with_losses(own[name])
             for name, kind in self.kinds.items()
         }
         weights = dict(self.weights)
@@ -69,8 +74,8 @@ class Several(Outputs):
         return Several(kinds, weights)
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
-        """Raises `SettingsError` where a model's outputs are others."""
-        del at  # They are all there are.
+        """Raises `SettingsError` if a model returns other outputs."""
+        del at  # All outputs are checked.
         outputs = _by_name(model.output)
         if outputs.keys() != self.kinds.keys():
             raise errors.SettingsError(
@@ -81,11 +86,11 @@ class Several(Outputs):
         for name, kind in self.kinds.items():
             kind.check(model, role, flat.index(id(outputs[name])))
 
-    def weighed(self, y: Any, sample_weight: Any) -> tuple[Any, Any]:
-        """Returns labels and the weight of each example.
+    def example_weights(self, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Returns the labels and one weight for each example.
 
-        That is the mean of its outputs' weights: by it a penalty on
-        representations counts, which are of all outputs.
+        The weight of an example is the mean of its outputs' weights. It applies
+        to the penalties on representations, which all outputs share.
         """
         if not keras.tree.is_nested(sample_weight):
             return y, sample_weight
@@ -100,9 +105,10 @@ class Several(Outputs):
             name: tf.math.divide_no_nan(value, mean)
             for name, value in weights.items()
         }
-        return _Weighed(y, relative), mean
+        return _WeightedLabels(y, relative), mean
 
     def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns the metrics of every output, named `OUTPUT_METRIC`."""
         return [
             _Metric(metric, name)
             for name, kind in self.kinds.items()
@@ -110,7 +116,7 @@ class Several(Outputs):
         ]
 
     def hard(self, y: Any, z: Any) -> tf.Tensor:
-        """Computes what the outputs miss their labels by, `[batch]`."""
+        """Computes the weighted sum of the hard losses, `[batch]`, float32."""
         y, weights = self._labels(y)
         z = _by_name(z)
         each = [
@@ -120,7 +126,7 @@ class Several(Outputs):
         return tf.add_n(each)
 
     def terms(self, y: Any, z_t: Any, z_s: Any) -> Terms:
-        """Computes each term, `[batch]` in float32."""
+        """Computes hard, soft and kd, each `[batch]` in float32."""
         y, weights = self._labels(y)
         z_t, z_s = map(_by_name, (z_t, z_s))
         each = {
@@ -135,32 +141,40 @@ class Several(Outputs):
         }
 
     def _labels(self, y):
-        """Returns labels and weights, by output."""
+        """Returns the labels and the loss weights by output."""
         weights = self.weights
-        if isinstance(y, _Weighed):
+        if isinstance(y, _WeightedLabels):
             weights = {n: w * y.weights[n] for n, w in weights.items()}
             y = y.labels
         return self._each("labels", y), weights
 
-    def _each(self, what, given):
-        """Returns by output what is given for each of them, or for some."""
-        nested = isinstance(given, Mapping | list | tuple)
-        found = _by_name(given) if nested else {}
-        # By name some losses will do.
-        some = isinstance(given, Mapping) and "loss" in what
-        missing = self.kinds.keys() - found.keys()
-        unknown = found.keys() - self.kinds.keys()
-        if unknown or (missing and not some):
+    def _each(self, argument, values):
+        """Returns an argument's values by the name of the output.
+
+        Args:
+            argument: the argument's name, for the message.
+            values: a value for each output, nested like the outputs. A mapping
+                of losses may lack some outputs.
+
+        Raises:
+            SettingsError: the values are nested differently.
+        """
+        nested = isinstance(values, Mapping | list | tuple)
+        by_name = _by_name(values) if nested else {}
+        may_lack = isinstance(values, Mapping) and "loss" in argument
+        missing = self.kinds.keys() - by_name.keys()
+        unknown = by_name.keys() - self.kinds.keys()
+        if unknown or (missing and not may_lack):
             raise errors.SettingsError(
-                f"`{what}` must be nested as the outputs are: "
+                f"`{argument}` must be nested like the outputs: "
                 f"{', '.join(self.kinds)}. Received: "
-                f"{', '.join(found) if nested else given!r}."
+                f"{', '.join(by_name) if nested else values!r}."
             )
-        return found
+        return by_name
 
 
 class _Metric(keras.metrics.Metric):
-    """One of several outputs' metrics."""
+    """A metric of one output among several."""
 
     def __init__(self, metric, output):
         super().__init__(name=f"{output}_{metric.name}")
@@ -178,7 +192,7 @@ class _Metric(keras.metrics.Metric):
 
 
 def _by_name(nested):
-    """Returns what is nested by its name, or `output_1`, `output_2`, …"""
+    """Returns values by name; those of a list as `output_1`, `output_2`, …"""
     if isinstance(nested, Mapping):
         return dict(nested)
     flat = nested if isinstance(nested, list | tuple) else [nested]

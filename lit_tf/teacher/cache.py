@@ -1,9 +1,12 @@
-"""The teacher's answers, kept: to N fixed variations of every example.
+"""`TeacherCache`: stores the outputs of a frozen teacher for a whole dataset.
 
-A teacher never changes, but an augmented image does. So each example is shown
-in a few fixed variations, its views, by turns; the teacher is asked about each
-once, and what it says is read from memory or from disk ever after. T_0 is not
-kept: the student's stem, the teacher's frozen copy, gives it for little.
+The teacher is frozen, but augmentation changes its inputs in every epoch. With
+a cache, each example therefore has a fixed number of augmented versions, its
+views, and the epochs take them in turn. The teacher runs once for each view;
+later epochs, and later runs, read its outputs from memory or from disk.
+
+T_0 is not stored: the student's stem, a frozen copy of the teacher's, computes
+it at little cost.
 """
 
 import dataclasses
@@ -17,24 +20,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import data, errors
-from lit_tf.config import Compress
+from lit_tf import config, data, errors
 from lit_tf.data import augment, batches
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher import array_store, cached_outputs
+from lit_tf.teacher import array_store
+from lit_tf.teacher.cached_outputs import CachedOutputs, CachedSplits
 from lit_tf.utils import keyed_folder, text_format
 
-_FORMAT = 1  # To be raised when what is kept changes its meaning.
+_FORMAT = 1  # Raise it when the stored arrays change their meaning.
 _BATCH = 128
-_TIMED = 3
+_TIMED_BATCHES = 3
 _OUTPUT = "output"
-_PURPOSE = {"train": "to train on", "validation": "to validate on"}
+_PURPOSE = {"train": "training", "validation": "validation"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Part:
-    """A split and its views: what is kept together, under one key."""
+    """A split with its views: the arrays that are stored under one key."""
 
     split: data.Split
     crop: augment.Crop
@@ -43,64 +46,77 @@ class _Part:
     forms: array_store.Forms
 
 
-class Cache:
-    """Keeps a frozen teacher's answers to a data set, in memory or on disk.
+class TeacherCache:
+    """Stores a frozen teacher's outputs for a dataset, in memory or on disk.
 
-    On disk they are found again by whoever has the same teacher, cut at the
-    same places, the same data, variations, seed and dtype.
+    On disk, a later run finds them if it has the same teacher (weights, graph
+    and sections), data, augmentation, views, seed and dtype.
 
     Args:
         teacher: the teacher.
-        twin: what `teacher.freeze` made of it.
-        dataset: whose training and validation splits are answered.
-        config: a compression whose `teacher_cache` is not "off".
-        representations: whether anybody reads them; if not, as in KD, the
-            logits alone are kept.
+        frozen: the model that `teacher.frozen.freeze` made of it.
+        dataset: the dataset, whose training and validation splits are cached.
+        settings: the cache's settings; `teacher_cache` must be "memory" or
+            "disk".
+        seed: the seed of the augmentation.
+        folder: the folder of caches on disk; not used with "memory".
+        epochs: the epochs of all phases that read the cache, for the printed
+            break-even.
+        representations: whether the representations are stored too (default),
+            or the output alone, as KD needs it.
     """
 
     def __init__(
         self,
         teacher: SectionedModel,
-        twin: keras.Model,
+        frozen: keras.Model,
         dataset: data.Dataset,
-        config: Compress,
+        settings: config.Frozen,
         *,
+        seed: int,
+        folder: str,
+        epochs: float,
         representations: bool = True,
     ):
-        self._config = config
+        self._seed = seed
+        self._epochs = epochs
         self._store = (
             array_store.MemoryStore()
-            if config.frozen.teacher_cache == "memory"
-            else array_store.DiskStore(config.session.cache_dir)
+            if settings.teacher_cache == "memory"
+            else array_store.DiskStore(folder)
         )
-        # Half precision: what the teacher computes in or, of a teacher in
-        # float32, the half that has more digits. Logits are kept as they are.
-        _, *inner, output = twin.outputs
+        # Representations are stored in half precision: the teacher's dtype, or
+        # float16, the more precise of the two, for a teacher in float32.
+        # Logits are stored in float32.
+        _, *inner, output = frozen.outputs
         computed_in = inner[0].dtype
-        kept_in = "float16" if computed_in == "float32" else computed_in
+        stored_in = "float16" if computed_in == "float32" else computed_in
         self._forms = {
-            str(k): (tensor.shape[1:], tf.as_dtype(kept_in).as_numpy_dtype)
+            str(k): (tensor.shape[1:], tf.as_dtype(stored_in).as_numpy_dtype)
             for k, tensor in enumerate(inner if representations else (), 1)
         } | {_OUTPUT: (output.shape[1:], np.float32)}
-        self._ask = _asker(twin, dataset.train, self._forms)
-        about = {
+        self._run_teacher = _teacher_function(
+            frozen, dataset.train, self._forms
+        )
+        # The key of version 0.1: another key would not find its caches.
+        key = {
             "format": _FORMAT,
             "teacher": sectioned_model.fingerprint(teacher),
             "graph": _graph(teacher),
             "computed_in": computed_in,
             "kept": {
-                name: [*shape, np.dtype(type_).name]
-                for name, (shape, type_) in self._forms.items()
+                name: [*shape, np.dtype(dtype).name]
+                for name, (shape, dtype) in self._forms.items()
             },
             "data": dataset.fingerprint,
-            "seed": config.run.seed,
+            "seed": seed,
         }
-        # Where nothing varies, one view is all there is.
-        still = dataset.crop == augment.Crop()
-        views = 1 if still else config.frozen.teacher_cache_views
+        # Without augmentation all views are the same.
+        augmented = dataset.crop != augment.Crop()
+        views = settings.teacher_cache_views if augmented else 1
         self._parts = {
             "train": self._part(
-                dataset.train, dataset.crop, views, about | {"split": "train"}
+                dataset.train, dataset.crop, views, key | {"split": "train"}
             )
         }
         if dataset.validation is not None:
@@ -108,126 +124,132 @@ class Cache:
                 dataset.validation,
                 augment.Crop(),
                 1,
-                about | {"split": "validation"},
+                key | {"split": "validation"},
             )
 
-    def open(self) -> cached_outputs.Answers:
-        """Returns the answers, having asked for those that nobody had kept.
+    def open(self) -> CachedSplits:
+        """Returns the teacher's outputs, and computes those not yet stored.
 
-        Size and break-even are printed before anything is written.
+        Prints their size and the break-even before anything is written.
 
         Raises:
-            DataError: there is no room for them, or an answer is not finite in
-                the dtype that it is kept in.
+            DataError: there is no room for them, or an output is not finite in
+                the dtype in which it is stored.
         """
         with self._store.locked(self._parts["train"].key):
-            found, _ = self._look()
+            stored, _ = self._find()
             for name, part in self._parts.items():
-                if found[name] is None:
-                    found[name] = self._store.create(
+                if stored[name] is None:
+                    stored[name] = self._store.create(
                         part.key,
                         part.forms,
                         functools.partial(self._fill, name),
                     )
-        return self._dealt(found)
+        return self._cached_splits(stored)
 
-    def rehearse(self) -> tuple[cached_outputs.Answers, float]:
-        """Tells what `open` would, and does nothing.
+    def preview(self) -> tuple[CachedSplits, float]:
+        """Prints what `open` would, without filling or writing anything.
 
         Returns:
-            Answers that are there or, where none are, of zeros that take no
-            room; and the seconds that it would take to ask for the latter.
+            The outputs that are stored, with zeros that take no memory in place
+            of the others; and the seconds that computing the others would take.
 
         Raises:
             DataError: there is no room for them.
         """
-        found, seconds = self._look()
+        stored, seconds = self._find()
         for name, part in self._parts.items():
-            if found[name] is None:
-                found[name] = {
-                    k: np.broadcast_to(np.zeros((), type_), shape)
-                    for k, (shape, type_) in part.forms.items()
+            if stored[name] is None:
+                stored[name] = {
+                    k: np.broadcast_to(np.zeros((), dtype), shape)
+                    for k, (shape, dtype) in part.forms.items()
                 }
-        return self._dealt(found), seconds
+        return self._cached_splits(stored), seconds
 
-    def _look(self):
-        """Returns what is kept, and the seconds to ask for the rest."""
-        found = {
+    def _find(self):
+        """Returns the stored arrays, and the seconds to compute the others.
+
+        The arrays of a part that is not stored are None.
+        """
+        stored = {
             name: self._store.find(part.key, part.forms)
             for name, part in self._parts.items()
         }
-        missing = [self._parts[n] for n, arrays in found.items() if not arrays]
+        missing = [self._parts[n] for n, arrays in stored.items() if not arrays]
         if not missing:
             print(f"cache     found in {self._store.place}", flush=True)
-            return found, 0.0
+            return stored, 0.0
         size = sum(array_store.size(part.forms) for part in missing)
-        asking = self._seconds_an_example()
-        seconds = asking * sum(part.views * len(part.split) for part in missing)
-        saved = asking * sum(len(part.split) for part in self._parts.values())
-        print(self._told(missing, size, seconds, saved), flush=True)
+        per_example = self._seconds_per_example()
+        seconds = per_example * sum(
+            part.views * len(part.split) for part in missing
+        )
+        saved = per_example * sum(len(p.split) for p in self._parts.values())
+        print(self._describe(missing, size, seconds, saved), flush=True)
         free = self._store.free()
         if size > free:
             raise errors.DataError(
-                f"The teacher's answers need {text_format.size(size)}, and "
-                f"{self._store.place} has room for {text_format.size(free)}. "
-                "Fewer "
-                f"--teacher_cache_views, {self._store.alternative} or "
+                f"The teacher's cache needs {text_format.size(size)}, but "
+                f"{self._store.place} has {text_format.size(free)} free. Use "
+                f"fewer --teacher_cache_views, {self._store.alternative} or "
                 "--teacher_cache=off."
             )
-        return found, seconds
+        return stored, seconds
 
-    def _told(self, missing, size, seconds, saved):
-        what = " and ".join(
+    def _describe(self, missing, size, seconds, saved):
+        """Returns the printed line: contents, size, time and break-even."""
+        contents = " and ".join(
             f"{part.views} view{'s' * (part.views > 1)} of {len(part.split):,} "
-            f"examples {_PURPOSE[part.key['split']]}"
+            f"{_PURPOSE[part.key['split']]} examples"
             for part in missing
         )
-        epochs = self._config.lit.epochs + self._config.fine_tune.epochs
-        late = seconds > saved * epochs
+        slower = seconds > saved * self._epochs
         return (
-            f"cache     {what}: {text_format.size(size)} in "
-            f"{self._store.place}. "
-            f"To ask takes about {text_format.duration(seconds)} and saves "
-            f"{text_format.duration(saved)} an epoch: it pays after "
-            f"{seconds / saved:.1f} of {epochs} epochs"
-            + (", so --teacher_cache=off is faster." if late else ".")
+            f"cache     {contents}: {text_format.size(size)} in "
+            f"{self._store.place}. Filling it takes about "
+            f"{text_format.duration(seconds)} and saves "
+            f"{text_format.duration(saved)} per epoch: it pays off after "
+            f"{seconds / saved:.1f} of {self._epochs} epochs"
+            + (", so --teacher_cache=off is faster." if slower else ".")
         )
 
-    def _dealt(self, found):
-        return cached_outputs.Answers(
+    def _cached_splits(self, stored):
+        return CachedSplits(
             **{
-                name: cached_outputs.Kept(
-                    seed=self._config.run.seed,
+                name: CachedOutputs(
+                    seed=self._seed,
                     views=self._parts[name].views,
                     output=arrays.pop(_OUTPUT),
                     representations={int(k): a for k, a in arrays.items()},
                 )
-                for name, arrays in found.items()
+                for name, arrays in stored.items()
             }
         )
 
-    def _part(self, split, crop, views, about):
+    def _part(self, split, crop, views, key):
         return _Part(
             split=split,
             crop=crop,
             views=views,
-            key=about | {"variation": repr(crop), "views": views},
+            key=key | {"variation": repr(crop), "views": views},
             forms={
-                name: ((views, len(split), *shape), np.dtype(type_))
-                for name, (shape, type_) in self._forms.items()
+                name: ((views, len(split), *shape), np.dtype(dtype))
+                for name, (shape, dtype) in self._forms.items()
             },
         )
 
-    def _seconds_an_example(self):
-        images = tf.constant(self._parts["train"].split.inputs[:_BATCH])
+    def _seconds_per_example(self):
+        """Measures how long the teacher takes for an example."""
+        inputs = tf.constant(self._parts["train"].split.inputs[:_BATCH])
         times = []
-        for _ in range(1 + _TIMED):  # The first of which compiles.
+        for _ in range(1 + _TIMED_BATCHES):  # The first one compiles.
             started = time.perf_counter()
-            self._ask(images)[-1].numpy()
+            self._run_teacher(inputs)[-1].numpy()
             times.append(time.perf_counter() - started)
-        return min(times[1:]) / len(images)
+        return min(times[1:]) / len(inputs)
 
     def _fill(self, name, arrays):
+        """Runs the teacher on every view of a part and fills its arrays."""
         part = self._parts[name]
         for view in range(part.views):
             start = 0
@@ -235,15 +257,17 @@ class Cache:
                 part.split,
                 view=view,
                 batch_size=_BATCH,
-                seed=self._config.run.seed,
+                seed=self._seed,
                 crop=part.crop,
             ):
-                *answers, finite = (x.numpy() for x in self._ask(inputs))
+                *outputs, finite = (
+                    x.numpy() for x in self._run_teacher(inputs)
+                )
                 end = start + len(inputs)
-                for k, values, good in zip(
-                    arrays, answers, finite, strict=True
+                for k, values, is_finite in zip(
+                    arrays, outputs, finite, strict=True
                 ):
-                    if not good:
+                    if not is_finite:
                         raise _not_finite(k, values.dtype)
                     arrays[k][view, start:end] = values
                 start = end
@@ -251,37 +275,37 @@ class Cache:
                 print(f"cache     view {view + 1}/{part.views}", flush=True)
 
 
-def _asker(twin, split, forms):
-    """Returns a traced function: inputs → what is kept, and if it is finite."""
+def _teacher_function(frozen, split, forms):
+    """Returns a traced function: inputs → each array to store, all finite?"""
 
-    def ask(inputs):
-        *representations, output = twin(inputs, training=False)
+    def run(inputs):
+        *representations, output = frozen(inputs, training=False)
         results = {str(k): tensor for k, tensor in enumerate(representations)}
         results[_OUTPUT] = output
-        kept = [
-            tf.cast(results[name], type_) for name, (_, type_) in forms.items()
+        stored = [
+            tf.cast(results[name], dtype) for name, (_, dtype) in forms.items()
         ]
         finite = [
             tf.reduce_all(tf.math.is_finite(tf.cast(values, tf.float32)))
-            for values in kept
+            for values in stored
         ]
-        return *kept, tf.stack(finite)
+        return *stored, tf.stack(finite)
 
     form = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
-    return tf.function(ask, input_signature=[form])
+    return tf.function(run, input_signature=[form])
 
 
 def _not_finite(name, dtype):
-    what = "logits" if name == _OUTPUT else f"representation {name}"
+    name = "logits" if name == _OUTPUT else f"representation {name}"
     return errors.DataError(
-        f"The teacher's {what} must be finite in {dtype}, which they are kept "
-        "in. --teacher_dtype=bfloat16 has a wider range; --teacher_cache=off "
-        "keeps none."
+        f"The teacher's {name} must be finite in {dtype}, the dtype of the "
+        "cache. Received: nan or inf. Use --teacher_dtype=bfloat16, which has "
+        "a wider range, or --teacher_cache=off."
     )
 
 
 def _graph(teacher: SectionedModel) -> str:
-    """Returns a hash of what a teacher computes, but for its weights."""
+    """Returns a hash of the teacher's graph, its weights excluded."""
     parts = [teacher.stem, *teacher.sections, teacher.head]
     results: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
     text = json.dumps(results, sort_keys=True, default=str)

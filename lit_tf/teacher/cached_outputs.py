@@ -1,4 +1,4 @@
-"""The teacher's answers that are kept, as batches get them."""
+"""The teacher's outputs as a cache stores them, and how batches read them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,14 +10,18 @@ from lit_tf.teacher import frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Kept:
-    """The answers to a split; called, it gives a batch those that belong to it.
+class CachedOutputs:
+    """The teacher's outputs for every view of every example of a split.
+
+    `data.batches` calls it to add these outputs to a batch (it is a
+    `batches.Views`).
 
     Args:
-        seed: of the variations.
-        views: how many each example has.
-        representations: `[views, examples, ...]` by k = 1 … K.
-        output: `[views, examples, classes]`.
+        seed: the seed of the views' augmentation.
+        views: the number of views of each example.
+        representations: arrays `[views, examples, ...]` by k = 1 … K; empty if
+            only the output is read.
+        output: logits, `[views, examples, classes]`.
     """
 
     seed: int
@@ -28,31 +32,46 @@ class Kept:
     def __call__(
         self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
     ) -> frozen.TeacherBatch:
-        """Returns a batch with its answers.
+        """Returns a batch with the teacher's outputs.
 
         Args:
-            inputs: `[batch, ...]`, a view of some examples.
-            view: which one, a scalar.
-            examples: `[batch]`, their places in the split.
+            inputs: `[batch, ...]`, one view of some examples.
+            view: the number of that view, a scalar.
+            examples: `[batch]`, the examples' places in the split.
         """
         arrays = [*self.representations.values(), self.output]
 
         def read(view, examples):
             return [np.take(array[view], examples, axis=0) for array in arrays]
 
-        answers = tf.numpy_function(
+        outputs = tf.numpy_function(
             read, [view, examples], [a.dtype for a in arrays], stateful=False
         )
-        for tensor, array in zip(answers, arrays, strict=True):
+        for tensor, array in zip(outputs, arrays, strict=True):
             tensor.set_shape([None, *array.shape[2:]])
-        *representations, output = answers
+        *representations, output = outputs
         by_k = dict(zip(self.representations, representations, strict=True))
         return frozen.TeacherBatch(inputs, by_k, output)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What is kept of a data set's splits; None where nothing is."""
+class CachedSplits:
+    """The cached outputs of a dataset's splits.
 
-    train: Kept | None = None
-    validation: Kept | None = None
+    Args:
+        train: those of the training split; None if they are not cached.
+        validation: those of the validation split; None if they are not cached,
+            or if there is no validation split.
+    """
+
+    train: CachedOutputs | None = None
+    validation: CachedOutputs | None = None
+
+    def without_representations(self) -> "CachedSplits":
+        """Returns the same cache for a trainer that reads the output alone."""
+        return CachedSplits(
+            **{
+                name: split and dataclasses.replace(split, representations={})
+                for name, split in vars(self).items()
+            }
+        )

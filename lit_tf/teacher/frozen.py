@@ -1,4 +1,4 @@
-"""The teacher as a student meets it: frozen, folded, all answers at once."""
+"""The frozen teacher: one model that returns all outputs a student reads."""
 
 import collections
 import pathlib
@@ -13,8 +13,8 @@ from lit_tf import layers
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
-# What a BatchNorm can be folded into, by the axis of its kernel that holds the
-# channels it makes. (A depthwise kernel's last two axes do together.)
+# The layers that a BatchNorm can be folded into, with the kernel axes that hold
+# their output channels. (A depthwise kernel holds them in its last two axes.)
 _CHANNELS = {
     keras.layers.Dense: (-1,),
     keras.layers.Conv1D: (-1,),
@@ -33,14 +33,15 @@ _NORMS = (keras.layers.BatchNormalization, layers.BatchNormalization)
 
 
 class TeacherBatch(typing.NamedTuple):
-    """A batch of inputs, and what the teacher answers to it.
+    """A batch of inputs with the teacher's outputs for it.
 
     Args:
         inputs: raw inputs, `[batch, ...]`.
-        representations: T_k, `[batch, ...]`, by k = 0 … K. T_0 is missing where
-            the student's stem is to give it, all where nobody asks for them.
-        output: logits, `[batch, classes]`; of several outputs, nested as the
-            model nests them.
+        representations: T_k, `[batch, ...]`, by k = 0 … K. T_0 is missing if it
+            comes from a cache: the student's stem computes it. Empty if the
+            student's trainer reads the output alone.
+        output: logits, `[batch, classes]`; for a model with several outputs,
+            nested as the model nests them.
     """
 
     inputs: tf.Tensor
@@ -48,37 +49,39 @@ class TeacherBatch(typing.NamedTuple):
     output: Any
 
 
-def answer(twin: keras.Model, inputs: tf.Tensor | TeacherBatch) -> TeacherBatch:
-    """Asks a frozen teacher, unless the batch comes with its answers.
+def teacher_outputs(
+    frozen: keras.Model, inputs: tf.Tensor | TeacherBatch
+) -> TeacherBatch:
+    """Runs a frozen teacher, unless the batch already has its outputs.
 
     Args:
-        twin: what `freeze` returns.
-        inputs: `[batch, ...]`, or a batch that has its answers already.
+        frozen: a model that `freeze` returned.
+        inputs: `[batch, ...]`, or a `TeacherBatch` read from a cache.
 
     Returns:
-        The batch with its answers, through which no gradient flows.
+        The batch with the teacher's outputs, through which no gradient flows.
     """
     if isinstance(inputs, TeacherBatch):
         return inputs
     flat = map(
-        tf.stop_gradient, keras.tree.flatten(twin(inputs, training=False))
+        tf.stop_gradient, keras.tree.flatten(frozen(inputs, training=False))
     )
-    # Keras returns a single answer without its list.
+    # Keras returns a single output without its list.
     *representations, output = keras.tree.pack_sequence_as(
-        twin.output, list(flat)
+        frozen.output, list(flat)
     )
     return TeacherBatch(inputs, dict(enumerate(representations)), output)
 
 
 def dtype_for(student: keras.Model, choice: str = "auto") -> str:
-    """Returns in which dtype a student's teacher computes.
+    """Returns the dtype in which a student's teacher computes.
 
     Args:
-        student: the model that is trained.
-        choice: "float32", "float16", "bfloat16" or "auto": float32 for a
-            student in float32; for one in half precision the half that this
-            machine is fast in: on a GPU the student's own, on a CPU bfloat16
-            if its instructions have it, else float32.
+        student: the model to train.
+        choice: "float32", "float16", "bfloat16" or "auto". "auto", the default,
+            is float32 for a student in float32. For a student in half precision
+            it is the dtype that is fast on this machine: on a GPU the student's
+            own; on a CPU bfloat16 if it has instructions for it, else float32.
     """
     if choice != "auto":
         return choice
@@ -91,22 +94,23 @@ def dtype_for(student: keras.Model, choice: str = "auto") -> str:
 
 
 def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
-    """Returns the teacher's twin that a training step asks.
+    """Returns a frozen copy of the teacher, which a training step runs.
 
-    The twin has weights of its own, the teacher's of this moment. BatchNorm is
-    folded into the convolution or the dense layer before it wherever nothing
-    else reads what is between them, a representation included; what cannot be
-    folded is left as it is. Call it with `training=False`.
+    The copy has its own weights, the teacher's current ones. BatchNorm is
+    folded into the convolution or dense layer before it, unless another layer
+    or a representation reads the tensor between the two; such a BatchNorm is
+    copied unchanged. Call the copy with `training=False`.
 
     Args:
-        teacher: a functional or sequential model, perhaps with sections. A
-            layer, or a model, that cannot be made anew from its configuration
-            is the teacher's own.
-        dtype: in which the twin computes, but for layers that pin their own.
+        teacher: a functional or sequential model, with or without sections. A
+            layer, or nested model, that cannot be created from its
+            configuration is shared with the teacher instead of copied.
+        dtype: the dtype in which the copy computes, except for layers that fix
+            their own; default "float32".
 
     Returns:
-        A model, inputs → [representation 0 … K, output], or [output] where the
-        teacher has no sections.
+        A model, inputs → [representation 0 … K, output], or inputs → [output]
+        for a teacher without sections.
     """
     parts = [teacher]
     if isinstance(teacher, SectionedModel):
@@ -117,27 +121,27 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
     ]
     if len(inputs) == 1:
         (inputs,) = inputs
-    answers, x = [], inputs
+    outputs, x = [], inputs
     for part in parts:
         x = _folded(part, dtype)(x)
-        answers.append(x)
-    return keras.Model(inputs, answers, name=f"{teacher.name}_frozen")
+        outputs.append(x)
+    return keras.Model(inputs, outputs, name=f"{teacher.name}_frozen")
 
 
-def output_alone(twin: keras.Model) -> keras.Model:
-    """Returns a twin's model of inputs → output."""
-    return keras.Model(twin.input, twin.output[-1], name=twin.name)
+def output_alone(frozen: keras.Model) -> keras.Model:
+    """Returns a frozen teacher without its representations: inputs → output."""
+    return keras.Model(frozen.input, frozen.output[-1], name=frozen.name)
 
 
-class _Gone(keras.layers.Layer):
-    """Stands where a BatchNorm was, and is called as one."""
+class _Removed(keras.layers.Layer):
+    """Replaces a folded BatchNorm: an identity with the same call arguments."""
 
     def call(self, inputs, training=None, mask=None):
         return inputs
 
 
 def _folded(model, dtype):
-    """Returns a copy of a model with BatchNorm in the layers before it."""
+    """Returns a copy of a model with BatchNorm folded where possible."""
     graphs = list(_graphs(model))
     if not graphs:
         return model
@@ -147,31 +151,32 @@ def _folded(model, dtype):
     copies = {}
 
     def copy(layer):
-        # Nothing trains a folded kernel, so it is kept in what it computes in.
+        # A folded kernel is not trained, so it is stored in the dtype in which
+        # it computes.
         policy = dtype if layer in linears else mixed
         config = sectioned_model.under_policy(layer.get_config(), policy)
         if layer in pairs:
-            copies[layer] = _Gone(name=layer.name, dtype=config["dtype"])
+            copies[layer] = _Removed(name=layer.name, dtype=config["dtype"])
         else:
             if layer in linears:
                 config["use_bias"] = True
             try:
                 copies[layer] = type(layer).from_config(config)
-            except Exception:  # Whatever a class of the user's own provokes.
+            except Exception:  # A user's class may raise anything.
                 return layer
         return copies[layer]
 
-    twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    clone = keras.models.clone_model(model, clone_function=copy, recursive=True)
     for norm, linear in pairs.items():
         copies[linear].set_weights(_fold(linear, norm))
     for layer in copies.keys() - pairs.keys() - linears:
         if getattr(layer, "weights", ()):  # An operation has none.
             copies[layer].set_weights(layer.get_weights())
-    return twin
+    return clone
 
 
 def _graphs(model):
-    """Yields a model's graph of layers, and those of the models in it."""
+    """Yields a model's graph of layers and the graphs of its nested models."""
     graph = getattr(model, "_functional", None) or model  # Of a Sequential.
     if hasattr(graph, "_nodes_by_depth"):
         yield graph
@@ -180,12 +185,12 @@ def _graphs(model):
 
 
 def _foldable(graphs):
-    """Yields each BatchNorm that can be folded, with the layer before it."""
+    """Yields each BatchNorm that can be folded and the layer before it."""
     nodes = [
         node
         for graph in {id(graph): graph for graph in graphs}.values()
-        for together in graph._nodes_by_depth.values()
-        for node in together
+        for level in graph._nodes_by_depth.values()
+        for node in level
     ]
     calls = collections.Counter(node.operation for node in nodes)
     readers = collections.Counter(id(t) for n in nodes for t in n.input_tensors)
@@ -208,7 +213,7 @@ def _foldable(graphs):
 
 
 def _fold(linear, norm):
-    """Returns the weights of a layer that does what two did."""
+    """Returns weights with which `linear` computes what both layers did."""
     *others, kernel, bias = (
         np.asarray(value, np.float64)
         for value in (

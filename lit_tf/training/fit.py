@@ -11,6 +11,7 @@ import numpy as np
 
 from lit_tf import config, data
 from lit_tf.methods import trainer
+from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.teacher import cached_outputs
 from lit_tf.training import (
     callbacks,
@@ -60,23 +61,19 @@ class Outcome:
 
 
 def outputs_read_by(
-    model: trainer.Trainer, cached: cached_outputs.Answers | None
-) -> cached_outputs.Answers:
+    model: trainer.Trainer, cached: cached_outputs.CachedSplits | None
+) -> cached_outputs.CachedSplits:
     """Returns the cached teacher outputs that a trainer reads.
 
     Args:
         model: the trainer.
         cached: all cached outputs; None without a cache.
     """
-    if cached is None or model.teacher is None:
-        return cached_outputs.Answers()
+    if cached is None or not isinstance(model, DistillationTrainer):
+        return cached_outputs.CachedSplits()
     if model.reads_representations:
         return cached
-    logits_only = {
-        name: split and dataclasses.replace(split, representations={})
-        for name, split in vars(cached).items()
-    }
-    return cached_outputs.Answers(**logits_only)
+    return cached.without_representations()
 
 
 def run_phase(
@@ -91,7 +88,7 @@ def run_phase(
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
-    cached: cached_outputs.Answers | None = None,
+    cached: cached_outputs.CachedSplits | None = None,
 ) -> Outcome:
     """Trains through a phase and resumes it where an earlier process stopped.
 

@@ -36,7 +36,7 @@ class Schedule:
         dataset: Dataset,
         phase: Phase,
         *,
-        cached: cached_outputs.Answers | None = None,
+        cached: cached_outputs.CachedSplits | None = None,
     ):
         self.phase = phase
         self.dataset = dataset
@@ -45,7 +45,7 @@ class Schedule:
         # A step of several batches must not receive a short last one: each of
         # its batches would then hold next to nothing.
         self._whole = model.batches > 1
-        self._cached = cached or cached_outputs.Answers()
+        self._cached = cached or cached_outputs.CachedSplits()
         self.steps_per_epoch = batches.steps_per_epoch(
             dataset.train, self.batch_size, whole=self._whole
         )

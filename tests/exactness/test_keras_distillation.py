@@ -1,9 +1,9 @@
-"""What `keras.distillation` gets wrong, row by row, done right.
+"""The faults of `keras.distillation`, which `lit_tf` does not have.
 
-`test_keras_faults.py` shows the faults. The rows that other files here hold:
-the ops of a step, BatchNorm and evaluation (`test_traced_step.py`,
+`test_keras_faults.py` shows the faults of Keras. Other files test the rest of
+the list: the ops of a step, BatchNorm and evaluation (`test_traced_step.py`,
 `test_step.py`), float16 (`test_precision.py`), replicas
-(`../test_replicas.py`).
+(`../training/test_replicas.py`).
 """
 
 import keras
@@ -30,7 +30,7 @@ def softmax(z):
 
 
 def kd_in_numpy(labels, teacher, student, alpha, tau):
-    """Returns L_KD of each example and its gradient by the student."""
+    """Returns L_KD of each example and its gradient at the student's logits."""
     truth, target = np.eye(5)[labels], softmax(teacher / tau)
     hard = -np.sum(truth * np.log(softmax(student)), axis=1)
     soft = -np.sum(target * np.log(softmax(student / tau)), axis=1)
@@ -85,7 +85,7 @@ def test_what_every_section_adds_to_the_loss_counts(dense, vectors, close):
     expected, own = 0.0, trainer.student.stem(x)
     for section in student.sections:
         own = section(own)
-        (added,) = section.losses  # Whatever this Keras divides it by.
+        (added,) = section.losses  # Keras may scale it.
         expected += float(added)
     assert expected > 0
     reported = trainer.train_on_batch(x, y, return_dict=True)

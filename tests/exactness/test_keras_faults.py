@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.keras_faults,
     pytest.mark.skipif(
         not keras.__version__.startswith("3.15."),
-        reason="what is wrong in Keras 3.15",
+        reason="These are faults of Keras 3.15.",
     ),
     pytest.mark.filterwarnings("ignore"),
 ]
@@ -67,7 +67,9 @@ def test_a_feature_loss_updates_batchnorm_twice():
     mean = student.get_layer("feature")(x).numpy().mean(axis=0)
     distiller(model(1), student).train_on_batch(x, y)
     seen = student.get_layer("norm").moving_mean
-    np.testing.assert_allclose(seen, 0.75 * mean, rtol=1e-4)  # 0.5 is right.
+    np.testing.assert_allclose(
+        seen, 0.75 * mean, rtol=1e-4
+    )  # Once would be 0.5.
 
 
 def test_evaluation_changes_the_student():
@@ -158,7 +160,7 @@ def test_other_widths_broadcast_or_fail_in_the_first_step():
 
 
 def test_a_missing_layer_name_means_the_final_output():
-    # The student's feature was asked for; its logits are compared.
+    # The student's layer is named, but its logits are compared.
     half = distillation.FeatureDistillation(student_layer_name="feature")
     reports = [
         distiller(model(1), model(2), loss).train_on_batch(
@@ -185,8 +187,9 @@ def test_nested_layers_cannot_be_reached(name):
 
 
 def test_a_probability_loss_is_paired_with_logits():
-    # Its documented example: a loss of probabilities, a loss of logits. Models
-    # of logits or of probabilities, both are accepted.
+    # Its documented example pairs a loss of probabilities with one of logits.
+    # Models that return logits and models that return probabilities are both
+    # accepted.
     for end in (None, "softmax"):
         trainer = distiller(
             *(model(1, end=end), model(2, end=end)),

@@ -1,4 +1,4 @@
-"""LIT's limits, β = 1 and β = 0, and the two ways to write its CIFAR recipe."""
+"""LIT with β = 1 and β = 0, and two ways to write its CIFAR recipe."""
 
 import keras
 import numpy as np
@@ -16,21 +16,21 @@ RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-3
 
 @pytest.fixture
 def pair(build, batch):
-    """A teacher whose BatchNorm has seen images, and a student."""
+    """A teacher with moving statistics of images, and a student."""
     teacher, student = build("resnet14", seed=1), build(seed=2)
     for seed in range(5):
         teacher(batch(16, seed=100 + seed)[0], training=True)
     return teacher, student
 
 
-def twin(model):
+def copy_of(model):
     """Returns a copy with the model's weights."""
     return sectioned_model.with_policy(model, "float32")
 
 
 def trained(batch, teacher, student, **settings):
     """Returns a copy of the student after `STEPS` steps of LIT."""
-    trainer = lit.LIT(teacher, twin(student), **settings)
+    trainer = lit.LIT(teacher, copy_of(student), **settings)
     trainer.compile(lit_tf.SGD(RATE, MOMENTUM, DECAY))
     for step in range(STEPS):
         trainer.train_on_batch(*batch(8, seed=step))
@@ -39,7 +39,7 @@ def trained(batch, teacher, student, **settings):
 
 def frozen_ends(teacher, student):
     """Returns a copy of the student whose ends are the teacher's, frozen."""
-    copy = twin(student)
+    copy = copy_of(student)
     for part in ("stem", "head"):
         end = getattr(copy, part)
         end.set_weights(getattr(teacher, part).get_weights())
@@ -48,8 +48,8 @@ def frozen_ends(teacher, student):
 
 
 def test_beta_one_is_plain_kd_with_frozen_ends(pair, batch, close):
-    # KD as Keras alone would do it: labels and the teacher's logits side by
-    # side, KL for the soft term, L2 as a term of the loss, Keras's SGD.
+    # KD in Keras alone: labels and the teacher's logits in one target, KL for
+    # the soft term, L2 as a term of the loss, Keras's SGD.
     teacher, student = pair
     alpha, tau = 0.3, 4.0
     ours = trained(
@@ -78,8 +78,9 @@ def test_beta_one_is_plain_kd_with_frozen_ends(pair, batch, close):
 
 
 def test_beta_zero_is_a_run_without_the_students_own_stream(pair, batch, close):
-    # By hand: every section for itself, on the teacher's representations. The
-    # witness has its weights and sees what only BatchNorm's records are of.
+    # By hand: every section is trained separately on the teacher's
+    # representations. The witness has the same weights and runs the student's
+    # own stream, which BatchNorm's moving statistics are of.
     teacher, student = pair
     ours = trained(batch, teacher, student, beta=0.0)
     alone, witness = (frozen_ends(teacher, student) for _ in range(2))
@@ -95,10 +96,10 @@ def test_beta_zero_is_a_run_without_the_students_own_stream(pair, batch, close):
         for target, section in zip(
             teacher.sections, alone.sections, strict=True
         ):
-            fed, T = T, target(T, training=False)
+            inputs, T = T, target(T, training=False)
             mine = section.trainable_variables
             with tf.GradientTape() as tape:
-                error = tf.square(section(fed, training=True) - T)
+                error = tf.square(section(inputs, training=True) - T)
                 loss = tf.reduce_mean(error)
                 loss += DECAY * tf.add_n([tf.nn.l2_loss(v) for v in mine])
             gradients += tape.gradient(loss, mine)
@@ -159,7 +160,7 @@ def test_the_faithful_recipe_is_the_published_form(close):
     ]
     for x, _ in batches:
         teacher(x, training=True)
-    faithful, published = (lit.LIT(teacher, twin(student)) for _ in range(2))
+    faithful, published = (lit.LIT(teacher, copy_of(student)) for _ in range(2))
     # L at .05 with 2e-4, by `LIT.train_step` and `lit_tf.SGD` …
     faithful.compile(lit_tf.SGD(0.05, momentum=0.9, weight_decay=2e-4))
     # … and ½·L at .1 with 1e-4, by hand.

@@ -1,6 +1,6 @@
-"""Half precision: finite penalties, a loss scale that scales and recovers.
+"""Half precision: finite penalties and a loss scale that recovers.
 
-Convolutions of float16 crawl on a CPU, so almost everything here is dense.
+Float16 convolutions are slow on a CPU, so most models here are dense.
 """
 
 import keras
@@ -60,7 +60,7 @@ def test_representations_of_a_thousand_have_finite_penalties(
     report = trainer.evaluate(x, y, verbose=0, return_dict=True)
     value = {"l1": 2000.0, "l2": 4e6, "smooth_l1": 1999.5}[penalty]
     close([report["ir"]], [2 * value], 1e-6, relative=True)
-    for _ in range(30):  # The first ones only lower the loss scale.
+    for _ in range(30):  # The first steps only lower the loss scale.
         report = trainer.train_on_batch(x, y, return_dict=True)
         assert np.isfinite(list(report.values())).all()
     for section, old in zip(sections, start, strict=True):
@@ -69,8 +69,8 @@ def test_representations_of_a_thousand_have_finite_penalties(
 
 
 def test_a_gradient_too_small_for_float16_arrives(dense, vectors, close):
-    # Weighed with 1e-8 no gradient is as large as float16's smallest number,
-    # 6e-8. The rate makes up for it.
+    # With a weight of 1e-8 all gradients are below float16's smallest number,
+    # 6e-8. The learning rate compensates for the weight.
     x, y = vectors()
     weight, rate = np.full(len(x), 1e-8, "float32"), 1e7
     data, moved = (x, y, weight), {}
@@ -108,7 +108,7 @@ def test_an_overflow_costs_a_step_and_half_the_scale(dense, vectors):
                 strict=True,
             ):
                 np.testing.assert_array_equal(old, new)
-    # Halved until it fits; then every third good step doubles it.
+    # The scale is halved until it fits; then every third step doubles it.
     assert len(overflows) >= 5 and set(overflows) == {0.5}
     assert growths[:6] == [1.0, 1.0, 2.0] * 2
 

@@ -1,7 +1,8 @@
-"""The arithmetic is the published code's, to rounding.
+"""The arithmetic equals that of the published code, up to rounding.
 
-Reads every file of the folder named by LIT_REFERENCE (reference/README.md),
-whatever its depth, width, classes and batch; its names tell its family.
+Reads every file of the folder named by LIT_REFERENCE (reference/README.md), of
+any depth, width, number of classes and batch size. The names in a file identify
+its family.
 """
 
 import os
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from lit_tf.data import characters
 from lit_tf.losses import penalties
-from lit_tf.methods import lit
+from lit_tf.methods import lit, streams
 from lit_tf.models import resnet, torch_weights, vdcnn
 from lit_tf.teacher import frozen
 
@@ -26,7 +27,7 @@ BOUND = 1e-4
 
 
 def _under(file, folder):
-    """Returns what a file holds under a folder, by the names within it."""
+    """Returns the arrays under a folder of a file, by their names within it."""
     return {
         name.removeprefix(f"{folder}/"): file[name]
         for name in file
@@ -35,7 +36,7 @@ def _under(file, folder):
 
 
 def _recordings():
-    """Returns the files of classifiers, and those of generators."""
+    """Returns the files of classifiers and the files of generators."""
     kinds = [], []
     for path in sorted(FOLDER.glob("*.npz")):
         with np.load(path) as file:
@@ -47,7 +48,7 @@ FILES, GENERATORS = _recordings()
 
 
 def _channels_last(array):
-    """Returns images NCHW and texts NCL as ours are; codes as they are."""
+    """Returns NCHW images and NCL texts with channels last; codes unchanged."""
     return np.moveaxis(array, 1, -1) if array.ndim > 2 else array
 
 
@@ -78,7 +79,7 @@ def _vdcnn(arrays, **form):
     )
 
 
-# A family: (arrays by published name, form) → its model, None if of another.
+# (arrays by published name, form) → a model, or None for another family.
 FAMILIES = {resnet: _resnet, vdcnn: _vdcnn}
 
 
@@ -99,12 +100,12 @@ def _load(file, role):
                 target=model.name,
             )
             return model, family
-    pytest.fail(f"the {role}'s names are of no known family")
+    pytest.fail(f"The {role}'s names match no known family.")
 
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
 def recorded(request):
-    """The file, a LIT trainer with its weights and settings, its names."""
+    """A file, a LIT trainer with its weights and settings, and its names."""
     with np.load(request.param) as file:
         file = dict(file)
     (deep, family), (student, _) = (
@@ -138,15 +139,15 @@ def test_there_is_a_reference():
 def test_reference_representations_and_logits(recorded, close):
     file, trainer, _ = recorded
     inputs = _channels_last(file["input"])
-    _, T, z_t = frozen.answer(trainer.frozen, inputs)
+    _, T, z_t = frozen.teacher_outputs(trainer.frozen, inputs)
     for k, representation in T.items():
-        wanted = _channels_last(file[f"teacher_representation_{k}"])
-        close(representation, wanted, BOUND)
+        expected = _channels_last(file[f"teacher_representation_{k}"])
+        close(representation, expected, BOUND)
     close(z_t, file["teacher_logits"], BOUND)
     for k, section in enumerate(trainer.student.sections, 1):
-        wanted = _channels_last(file[f"student_section_{k}_on_teacher"])
-        fed = lit._unrecorded(section, T[k - 1], training=True)
-        close(fed, wanted, BOUND)
+        expected = _channels_last(file[f"student_section_{k}_on_teacher"])
+        fed = streams.unrecorded(section, T[k - 1], training=True)
+        close(fed, expected, BOUND)
 
 
 def test_reference_student_logits(recorded, close):
@@ -189,7 +190,7 @@ def test_reference_penalties(recorded, name, close):
 
 
 def _shifts(biases):
-    """Yields amounts to move each bias by: none, up, down, then by chance."""
+    """Yields signs of shifts of each bias: none, up, down, then at random."""
     for sign in (0, 1, -1):
         yield [np.full(bias.shape, sign) for bias in biases]
     random = np.random.default_rng(0)
@@ -198,18 +199,18 @@ def _shifts(biases):
 
 
 def test_reference_gradients(recorded, close):
-    # A ReLU whose input is within rounding of zero may fall either way, and
-    # with it an element of the gradient: in resnet_14_to_8 there is one, at
-    # −7e-8 in float64, which the recording took for positive. Biases moved by
-    # ±2e-6, a rounding of what they are added to, let it fall as it was
-    # recorded. Of several such ties each may want another sign, so signs are
-    # drawn, and every gradient is compared where it is nearest.
+    # The sign of a ReLU's input that is within rounding of zero is arbitrary,
+    # and an element of the gradient depends on it. resnet_14_to_8 has one such
+    # input, −7e-8 in float64, which is positive in the recording. Shifting
+    # biases by ±2e-6, the rounding error of their sums, reproduces the recorded
+    # sign. Several such inputs may need different signs: signs are drawn, and
+    # every gradient is compared at the shift where it is nearest.
     file, trainer, published = recorded
-    wanted = {
+    expected = {
         name: torch_weights.from_torch(array, published[name])
         for name, array in _under(file, "grad").items()
     }
-    assert len(wanted) == len(trainer.trained_variables)
+    assert len(expected) == len(trainer.trained_variables)
     biases = [v for v in trainer.trained_variables if v.name == "beta"]
     before = [bias.numpy() for bias in biases]
     nearest = {}
@@ -217,13 +218,13 @@ def test_reference_gradients(recorded, close):
         for bias, value, sign in zip(biases, before, signs, strict=True):
             bias.assign(value + np.float32(2e-6) * sign)
         for name, gradient in _step(*recorded)[2].items():
-            gap = np.linalg.norm(gradient - wanted[name])
-            gap /= np.linalg.norm(wanted[name]) or 1.0
+            gap = np.linalg.norm(gradient - expected[name])
+            gap /= np.linalg.norm(expected[name]) or 1.0
             if gap < nearest.get(name, (np.inf,))[0]:
                 nearest[name] = gap, gradient
         if max(gap for gap, _ in nearest.values()) < BOUND:
             break
     for bias, value in zip(biases, before, strict=True):
         bias.assign(value)
-    ours = [nearest[name][1] for name in wanted]
-    close(ours, list(wanted.values()), BOUND, relative=True)
+    ours = [nearest[name][1] for name in expected]
+    close(ours, list(expected.values()), BOUND, relative=True)

@@ -1,4 +1,4 @@
-"""StarGAN's arithmetic is the published code's, to rounding.
+"""StarGAN's arithmetic equals that of the published code, up to rounding.
 
 Reads the StarGAN files of the folder that `test_reference` reads.
 """
@@ -32,9 +32,9 @@ def _generator(file, role):
         width=len(first),
     )
     published = stargan.torch_variables(model)
-    # Its norms know the image's own statistics alone.
-    kept = {k: v for k, v in arrays.items() if "running" not in k}
-    torch_weights.assign(published, kept, source=role, target=model.name)
+    # Instance norms have no moving statistics.
+    weights = {k: v for k, v in arrays.items() if "running" not in k}
+    torch_weights.assign(published, weights, source=role, target=model.name)
     return model, published
 
 
@@ -70,7 +70,7 @@ def _discriminator(file):
 
 @pytest.fixture(scope="module", params=GENERATORS, ids=lambda path: path.stem)
 def recorded(request):
-    """The file; its teacher, student and published names; discriminator."""
+    """A file with its teacher, student, published names and discriminator."""
     with np.load(request.param) as file:
         file = dict(file)
     deep, _ = _generator(file, "teacher")
@@ -92,10 +92,10 @@ def test_reference_representations_and_images(recorded, close):
     file, deep, student, _, _ = recorded
     x, y = _batch(file)
     trainer = _lit(deep, student)
-    _, T, image = frozen.answer(trainer.frozen, x)
+    _, T, image = frozen.teacher_outputs(trainer.frozen, x)
     for k, representation in T.items():
-        wanted = _channels_last(file[f"teacher_representation_{k}"])
-        close(representation, wanted, BOUND)
+        expected = _channels_last(file[f"teacher_representation_{k}"])
+        close(representation, expected, BOUND)
     close(image, _channels_last(file["teacher_image"]), BOUND)
     made = student.sections[0](T[0], training=True)
     close(made, _channels_last(file["student_section_1_on_teacher"]), BOUND)
@@ -119,11 +119,11 @@ def test_reference_penalty_and_gradients(recorded, close):
     )
     variables = [published[name] for name in names]
     assert len(variables) == len(trainer.trained_variables)
-    wanted = [
+    expected = [
         torch_weights.from_torch(file[f"grad/{name}"], published[name])
         for name in names
     ]
-    close(tape.gradient(total, variables), wanted, BOUND, relative=True)
+    close(tape.gradient(total, variables), expected, BOUND, relative=True)
 
 
 def test_reference_generator_terms(recorded, close):
@@ -131,8 +131,8 @@ def test_reference_generator_terms(recorded, close):
     trainer = Adversarial(student, discriminator, trained=False)
     terms, _ = trainer.terms(*_batch(file), training=True)
     for name in ("fake", "cls", "rec"):
-        wanted = file[f"g_loss_{name}"]
-        close(np.mean(terms[f"g_{name}"]), wanted, BOUND, relative=True)
+        expected = file[f"g_loss_{name}"]
+        close(np.mean(terms[f"g_{name}"]), expected, BOUND, relative=True)
 
 
 def test_reference_discriminator_terms(recorded, close):
@@ -142,14 +142,14 @@ def test_reference_discriminator_terms(recorded, close):
         *_batch(file), tf.constant(file["interpolation"]), training=True
     )
     for name in ("real", "fake", "cls", "gp"):
-        wanted = file[f"d_loss_{name}"]
-        close(np.mean(terms[f"d_{name}"]), wanted, BOUND, relative=True)
+        expected = file[f"d_loss_{name}"]
+        close(np.mean(terms[f"d_{name}"]), expected, BOUND, relative=True)
 
 
 def test_a_published_generator_is_imported(recorded, tmp_path, close):
     file, deep, *_ = recorded
     source, output = tmp_path / "generator.npz", tmp_path / "teacher.keras"
-    np.savez(source, **_under(file, "teacher"))  # Statistics and all.
+    np.savez(source, **_under(file, "teacher"))  # Moving statistics included.
     attributes = deep.stem.get_layer("attributes").names
     import_model.import_model(
         str(source),

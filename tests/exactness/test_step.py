@@ -1,4 +1,4 @@
-"""What a step changes, what it records and what it leaves alone."""
+"""A training step: the variables that it changes, and those it does not."""
 
 import dataclasses
 
@@ -121,10 +121,12 @@ def test_evaluation_changes_nothing(build, batch, close, kind):
 @KINDS
 def test_batchnorm_records_the_own_stream_once(build, batch, close, kind):
     teacher, student = build(seed=1), build(seed=2)
-    teacher(batch(8, seed=1)[0], training=True)  # Moves its statistics.
+    teacher(
+        batch(8, seed=1)[0], training=True
+    )  # Updates its moving statistics.
     trainer, (x, y) = made(kind, teacher, student), batch(4)
     inputs, parts, expected = x, [student.stem, *student.sections], []
-    if kind is lit.LIT:  # Its stem is the teacher's, and records nothing.
+    if kind is lit.LIT:  # Its stem is frozen and records nothing.
         frozen, *parts = parts
         expected = frozen.get_weights()[-2:]
         x = frozen(x, training=False)
@@ -137,24 +139,24 @@ def test_batchnorm_records_the_own_stream_once(build, batch, close, kind):
         inside = keras.Model(
             part.input, [n.input for n in norms] + part.outputs
         )
-        *normed, x = twin(inside)(x, training=True)
+        *normed, x = copy_of(inside)(x, training=True)
         for norm, seen in zip(norms, map(np.asarray, normed), strict=True):
-            old, kept = norm.get_weights()[2:], norm.momentum
+            old, momentum = norm.get_weights()[2:], norm.momentum
             mean = seen.mean(axis=(0, 1, 2), dtype=float)
             variance = seen.var(axis=(0, 1, 2), dtype=float, ddof=1)
-            expected.append(kept * old[0] + (1 - kept) * mean)
-            expected.append(kept * old[1] + (1 - kept) * variance)
+            expected.append(momentum * old[0] + (1 - momentum) * mean)
+            expected.append(momentum * old[1] + (1 - momentum) * variance)
     trainer.train_on_batch(inputs, y)
     close(student.non_trainable_variables, expected, 1e-5, relative=True)
 
 
-def twin(model):
-    """Returns a copy with the model's weights, that records for itself."""
+def copy_of(model):
+    """Returns a copy with the model's weights and its own statistics."""
     return sectioned_model.with_policy(model, "float32")
 
 
 def test_a_section_of_nested_models_is_compared_and_recorded(close):
-    # Blocks in blocks. (Cutting a model *inside* them is another matter.)
+    # Blocks within blocks. (The model is not cut inside them.)
     def block(name, inner):
         x = keras.Input((6,))
         y = keras.layers.Dense(6, name="dense")(x)
@@ -176,9 +178,12 @@ def test_a_section_of_nested_models_is_compared_and_recorded(close):
     trainer = made(lit.LIT, teacher, student)
     x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
     theirs, own = teacher.stem(x), teacher.stem(x)
-    penalties, shadow = [], twin(student)
+    penalties, shadow = [], copy_of(student)
     for target, section, fed in zip(
-        teacher.sections, shadow.sections, twin(student).sections, strict=True
+        teacher.sections,
+        shadow.sections,
+        copy_of(student).sections,
+        strict=True,
     ):
         answer = fed(theirs, training=True)
         theirs, own = target(theirs), section(own, training=True)

@@ -1,4 +1,4 @@
-"""How often the traced step of a phase runs each layer."""
+"""The number of times that the traced step of a phase runs each layer."""
 
 import collections
 import itertools
@@ -9,7 +9,7 @@ import tensorflow as tf
 from lit_tf.methods import distill, lit
 from lit_tf.training import optimizers
 
-# Where an op has the variable that it computes with.
+# The index of the input that is the variable, by type of op.
 PLACES = {
     "Conv2D": 1,
     "Conv2DBackpropInput": 1,
@@ -25,20 +25,20 @@ def ops_by_variable(trainer, data):
     """Counts the ops of a train step that touch each variable.
 
     Args:
-        trainer: compiled.
+        trainer: a compiled trainer.
         data: a batch.
 
     Returns:
-        {"teacher/section_1/…/kernel": {"Conv2D": 1, …}, …}, of the ops that are
-        executed: what nothing asks for is in a graph, but is not run. What
-        computes with no variable of the two models is under "other", except
-        for assignments (to metrics and the like).
+        {"teacher/section_1/…/kernel": {"Conv2D": 1, …}, …} for the ops that are
+        executed: a graph also contains ops that no result depends on. Ops
+        without a variable of the two models count as "other", except for
+        assignments, for example to metrics.
     """
     graph = tf.function(trainer.train_step).get_concrete_function(data).graph
-    student, twin = trainer.student, trainer.frozen
+    student, frozen = trainer.student, trainer.frozen
     parts = {
         "student": (student.stem, *student.sections, student.head),
-        "teacher": [x for x in twin.layers if isinstance(x, keras.Model)],
+        "teacher": [x for x in frozen.layers if isinstance(x, keras.Model)],
     }
     names = {
         id(variable.value.handle): f"{role}/{part.name}/{variable.path}"
@@ -57,7 +57,7 @@ def ops_by_variable(trainer, data):
         return captured.get(op.name)
 
     executed = list(_executed(graph))
-    # The gradient of a kernel knows what the kernel was applied to.
+    # The op of a kernel's gradient reads the input of the kernel's layer.
     kernels = {
         op.inputs[0].name: variable(op.inputs[1])
         for op in executed
@@ -77,24 +77,24 @@ def ops_by_variable(trainer, data):
 
 
 def _executed(graph):
-    """Returns the ops that a result or a change of state depends on."""
-    wanted, found = [t.op for t in graph.outputs], {}
-    wanted += graph.control_outputs
-    while wanted:
-        op = wanted.pop()
-        if op.name not in found:
-            found[op.name] = op
-            wanted += [tensor.op for tensor in op.inputs]
-            wanted += op.control_inputs
-    return found.values()
+    """Returns the ops on which a result or a change of state depends."""
+    pending, executed = [t.op for t in graph.outputs], {}
+    pending += graph.control_outputs
+    while pending:
+        op = pending.pop()
+        if op.name not in executed:
+            executed[op.name] = op
+            pending += [tensor.op for tensor in op.inputs]
+            pending += op.control_inputs
+    return executed.values()
 
 
 def test_the_traced_step_runs_each_layer_as_often_as_it_must(build, batch):
     trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
     trainer.compile(optimizers.SGD(0.1))
-    # The teacher: everything once, BatchNorm within the convolutions, and no
-    # gradient. The student: its stem not at all, for S_0 = T_0; its frozen head
-    # forward and back to its input.
+    # The teacher runs once, with BatchNorm folded into the convolutions, and
+    # without a gradient. The student's stem does not run, because S_0 = T_0.
+    # Its frozen head runs forward, and backward to its input.
     expected = {
         "teacher/stem/conv/kernel": {"Conv2D": 1},
         "teacher/head/dense/kernel": {"MatMul": 1},
@@ -103,8 +103,9 @@ def test_the_traced_step_runs_each_layer_as_often_as_it_must(build, batch):
     for k, j, i in itertools.product((1, 2, 3), (1, 2), (1, 2)):
         layer = f"teacher/section_{k}/block_{j}"
         expected[f"{layer}_conv_{i}/kernel"] = {"Conv2D": 1}
-    # Section 1 once, the others once a stream. The own stream goes back to the
-    # input of section 2; the teacher-fed one never leaves its section.
+    # Section 1 runs once, the others once for each stream. The gradient of the
+    # own stream reaches the input of section 2; that of the teacher-fed stream
+    # stays in its section.
     for k, i in itertools.product((1, 2, 3), (1, 2)):
         streams = 1 if k == 1 else 2
         inputs = (0 if k == 1 else 1) if i == 1 else streams

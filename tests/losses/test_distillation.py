@@ -1,4 +1,4 @@
-"""Losses by hand, and their guards (beside NumPy: `exactness/`)."""
+"""Values and errors of losses (compared with NumPy: `exactness/`)."""
 
 import numpy as np
 import pytest
@@ -37,12 +37,12 @@ def test_beta_weighs_kd():
     np.testing.assert_array_equal(distillation.lit(kd, ir, beta=0.0), ir)
 
 
-def test_the_hard_loss_of_even_logits_is_the_logarithm_of_the_classes():
+def test_the_hard_loss_of_equal_logits_is_the_logarithm_of_the_classes():
     value = distillation.hard(tf.constant([1, 3]), tf.zeros([2, 5]))
     np.testing.assert_allclose(value, np.log([5.0, 5.0]), rtol=1e-6)
 
 
-def test_labels_may_stand_in_a_column():
+def test_labels_may_be_a_column():
     z = tf.constant(logits(1), tf.float32)
     row = distillation.hard(tf.constant([0, 4, 2, 1]), z)
     column = distillation.hard(tf.constant([[0], [4], [2], [1]]), z)
@@ -50,7 +50,7 @@ def test_labels_may_stand_in_a_column():
     np.testing.assert_array_equal(row, column)
 
 
-def test_a_student_that_answers_alike_gets_no_soft_gradient():
+def test_a_student_with_the_teachers_logits_has_no_soft_gradient():
     z = tf.Variable(logits(1), dtype=tf.float32)
     with tf.GradientTape() as tape:
         value = distillation.soft(tf.constant(z), z, 6.0)
@@ -69,14 +69,14 @@ def test_half_precision_logits_are_compared_in_float32():
 
 
 @pytest.mark.parametrize("student", [(4, 1), (4, 8), (1, 5)])
-def test_answers_for_other_classes_are_refused(student):
+def test_logits_of_different_shapes_are_refused(student):
     with pytest.raises(ValueError, match="teacher .*4, 5.*student"):
         distillation.soft(tf.zeros([4, 5]), tf.zeros(student), 6.0)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
 @pytest.mark.parametrize("shape", [[3], [3, 1]])
-def test_labels_are_numbers_of_any_type(dtype, shape):
+def test_labels_may_have_any_dtype(dtype, shape):
     logits = tf.constant(np.random.default_rng(0).normal(size=(3, 4)))
     labels = np.array([2, 0, 3])
     np.testing.assert_array_equal(
@@ -95,6 +95,6 @@ def test_one_hot_labels_are_class_numbers():
     )
 
 
-def test_labels_for_other_logits_are_refused():
-    with pytest.raises(ValueError, match="or as many as there are logits"):
+def test_labels_that_do_not_match_the_logits_are_refused():
+    with pytest.raises(ValueError, match="as many classes as there are logits"):
         distillation.hard(np.eye(4), tf.zeros([4, 3]))

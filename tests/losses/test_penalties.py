@@ -1,4 +1,4 @@
-"""Penalties: values and gradients by hand, their guards."""
+"""Penalties: values, gradients and errors."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ STUDENT = [[1.5, 2.0], [0.0, 0.0], [2.0, 1.0]]  # d = −½, 0; 0, 0; 3, −4
         ("smooth_l1", [0.0625, 0.0, 3.0]),
     ],
 )
-def test_the_value_is_the_one_by_hand(name, values):
+def test_the_value_equals_the_one_by_hand(name, values):
     result = penalties.get(name)(tf.constant(TEACHER), tf.constant(STUDENT))
     np.testing.assert_allclose(result, values, rtol=1e-6)
 
@@ -35,7 +35,7 @@ def test_the_value_is_the_one_by_hand(name, values):
         ("smooth_l1", [[0.25, 0.0], [0.0, 0.0], [-0.5, 0.5]]),
     ],
 )
-def test_the_students_gradient_is_the_one_by_hand(name, gradient):
+def test_the_students_gradient_equals_the_one_by_hand(name, gradient):
     student = tf.Variable(STUDENT)
     with tf.GradientTape() as tape:
         value = penalties.get(name)(tf.constant(TEACHER), student)
@@ -48,7 +48,7 @@ def test_equal_representations_have_a_penalty_of_exactly_zero(name):
     np.testing.assert_array_equal(penalties.get(name)(same, same), [0, 0, 0])
 
 
-def test_the_knee_of_smooth_l1_is_at_one():
+def test_smooth_l1_changes_from_square_to_linear_at_1():
     distance = tf.constant([[0.5], [1.0], [1.5], [-3.0]])
     with tf.GradientTape() as tape:
         tape.watch(distance)
@@ -89,25 +89,25 @@ def test_half_precision_is_compared_in_float32(name):
 
 @EVERY
 @pytest.mark.parametrize("student", [(4, 1), (1, 3), (4, 3, 1), (3, 4)])
-def test_another_shape_is_refused_and_both_are_named(name, student):
+def test_different_shapes_are_refused_and_both_are_named(name, student):
     with pytest.raises(ValueError, match=r"\(4, 3\), student \(\d, \d"):
         penalties.get(name)(tf.zeros([4, 3]), tf.zeros(student))
 
 
-def test_a_broadcast_is_refused_while_the_batch_is_still_unknown():
+def test_a_broadcast_is_refused_even_with_an_unknown_batch_size():
     def compare(teacher, student):
         return penalties.l2(teacher, student)
 
     specs = [tf.TensorSpec([None, size]) for size in (3, 1)]
-    with pytest.raises(ValueError, match="tensors of one shape"):
+    with pytest.raises(ValueError, match="tensors of the same shape"):
         tf.function(compare).get_concrete_function(*specs)
 
 
-def test_every_penalty_that_settings_may_name_exists():
+def test_every_penalty_in_the_settings_exists():
     assert set(config.PENALTIES) == set(penalties.PENALTIES)
 
 
-def test_a_function_is_its_own_penalty():
+def test_a_function_is_accepted_as_a_penalty():
     assert penalties.get(penalties.l1) is penalties.l1
 
 
@@ -129,7 +129,7 @@ def test_a_loss_of_keras_distillation_is_a_penalty():
     assert theirs(tf.cast(teacher, tf.float16), student).dtype == tf.float32
 
 
-def test_a_loss_of_somebodys_own_keeps_its_examples_apart():
+def test_a_users_distillation_loss_may_return_a_value_per_example():
     class Halved(keras.distillation.DistillationLoss):
         def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
             return tf.square(teacher_outputs - student_outputs) / 2

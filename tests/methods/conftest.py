@@ -1,4 +1,4 @@
-"""What tests of methods share: a taught teacher, and a short compression."""
+"""Fixtures of the methods' tests: a trained teacher, a short compression."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ SHORT = config.Phase(
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory):
-    """A function: run folder, method, what else → a config of digits."""
+    """A function: (run folder, method, changes) → a config on digits."""
     teacher = tmp_path_factory.mktemp("teacher")
     run.teach(
         config.Teach(
@@ -25,7 +25,7 @@ def settings(tmp_path_factory):
     )
 
     def make(workdir, method="lit", **changes):
-        given = {
+        defaults = {
             "method": method,
             "teacher": "resnet14",
             "student": "resnet14" if method == "born_again" else "resnet8",
@@ -34,6 +34,6 @@ def settings(tmp_path_factory):
             "fine_tune": dataclasses.replace(SHORT, learning_rate=0.01),
             "session": config.Session(workdir=str(workdir)),
         }
-        return config.Compress(**given | changes)
+        return config.Compress(**defaults | changes)
 
     return make

@@ -1,4 +1,4 @@
-"""A student of fewer channels: what lies between, and that nothing is left."""
+"""Connectors: training a student that has fewer channels than its teacher."""
 
 import re
 
@@ -22,7 +22,7 @@ def connected(teacher, student, **settings):
 
 @pytest.fixture
 def narrow():
-    """A function: seed → the like of `dense`'s models, 4 → 5 → 3 → 6 → 3."""
+    """A function: seed → a narrow model like `dense`'s, 4 → 5 → 3 → 6 → 3."""
 
     def part(name, inputs, outputs):
         x = keras.Input((inputs,))
@@ -41,20 +41,20 @@ def narrow():
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 3, 3, 5)])
-def test_a_connector_takes_back_what_it_did(shape, close):
+def test_down_is_the_left_inverse_of_up(shape, close):
     random = np.random.default_rng(0)
     connector = connectors.Connector(9, 5)
     for variable in connector.variables:
         variable.assign(random.normal(size=variable.shape))
     representation = random.normal(size=shape).astype("float32")
-    there = connector.up(tf.constant(representation))
-    assert there.shape == (*shape[:-1], 9)
-    close(connector.down(there), representation, 1e-5)
+    mapped = connector.up(tf.constant(representation))
+    assert mapped.shape == (*shape[:-1], 9)
+    close(connector.down(mapped), representation, 1e-5)
     kernel, bias = connector.get_weights()
-    close(there, representation @ kernel.T + bias, 1e-5)
+    close(mapped, representation @ kernel.T + bias, 1e-5)
 
 
-def test_sections_are_fed_and_judged_through_connectors(
+def test_inputs_and_penalties_of_sections_pass_through_connectors(
     dense, narrow, vectors, close
 ):
     teacher, student = dense(1), narrow()
@@ -66,24 +66,24 @@ def test_sections_are_fed_and_judged_through_connectors(
         T.append(section(T[-1]))
     # Section 2 has the teacher's six channels.
     c = trainer.connectors
-    assert isinstance(c[2], connectors.Same)
+    assert isinstance(c[2], connectors.Identity)
     fed = [c[0].down(T[0]), c[1].down(T[1])]
     one, two = student.sections
-    wanted = {
+    expected = {
         "stem/penalty_teacher_fed": (T[0], c[0].up(student.stem(x))),
         "section_1/penalty_teacher_fed": (T[1], c[1].up(one(fed[0]))),
         "section_2/penalty_teacher_fed": (T[2], two(fed[1])),
         "section_2/penalty_student_fed": (T[2], two(one(student.stem(x)))),
     }
-    for name, both in wanted.items():
+    for name, both in expected.items():
         close(terms[name], penalties.l2(*both), 1e-6)
-    names = [name for name in wanted if name.endswith("teacher_fed")]
+    names = [name for name in expected if name.endswith("teacher_fed")]
     close(terms["ir"], sum(terms[name] for name in names), 1e-6)
     close(z, student(x), 1e-6)
 
 
 @pytest.mark.parametrize("section_input", config.SECTION_INPUTS)
-def test_nothing_is_left_of_connectors(
+def test_the_saved_student_has_no_connectors(
     section_input, dense, narrow, vectors, tmp_path
 ):
     teacher, student = dense(1), narrow()
@@ -105,18 +105,18 @@ def test_nothing_is_left_of_connectors(
     np.testing.assert_array_equal(saved(x), student(x))
 
 
-def test_a_checkpoint_has_the_connectors(dense, narrow):
+def test_a_checkpoint_contains_the_connectors(dense, narrow):
     trainer = connected(dense(1), narrow())
     trainer.compile("sgd")
-    kept = [v for c in trainer.connectors[:2] for v in c.variables]
-    assert trainer.state["connectors"] == kept
-    alike = connected(dense(1), dense(2))
-    assert {type(one) for one in alike.connectors} == {connectors.Same}
-    alike.compile("sgd")
-    assert "connectors" not in alike.state
+    variables = [v for c in trainer.connectors[:2] for v in c.variables]
+    assert trainer.state["connectors"] == variables
+    equal = connected(dense(1), dense(2))
+    assert {type(one) for one in equal.connectors} == {connectors.Identity}
+    equal.compile("sgd")
+    assert "connectors" not in equal.state
 
 
-def test_where_channels_agree_connectors_change_nothing(dense, vectors):
+def test_with_equal_channels_connectors_change_nothing(dense, vectors):
     x, y = vectors()
     plain, other = (
         trainer.terms(x, y, training=True)[0]
@@ -138,7 +138,7 @@ def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
     )
     trainer = connected(teacher, sectioned_model.with_policy(student, policy))
     optimizer = keras.optimizers.SGD(0.1)
-    if policy == "mixed_float16":  # The first scale is for it to overflow.
+    if policy == "mixed_float16":  # The default scale would overflow first.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 1.0)
     trainer.compile(optimizer, jit_compile=False)
     assert {type(c) for c in trainer.connectors} == {connectors.Connector}
@@ -151,7 +151,7 @@ def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
             assert np.any(value != now) and np.all(np.isfinite(now))
 
 
-def test_what_connectors_do_not_join_is_refused(dense, narrow):
+def test_representations_that_connectors_cannot_join_are_refused(dense, narrow):
     with pytest.raises(errors.SettingsError, match="may have fewer channels"):
         connected(narrow(), dense(1))
     with pytest.raises(errors.SettingsError, match="conv1x1 puts a trained"):
@@ -163,7 +163,7 @@ def test_what_connectors_do_not_join_is_refused(dense, narrow):
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory):
+def teacher_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     keras.utils.set_random_seed(0)
     model = models.get("resnet14")(**data.source("digits").form())
@@ -171,13 +171,13 @@ def taught(tmp_path_factory):
     return path
 
 
-def compress(taught, folder, *, connector="none", **changed):
+def compress(teacher_file, folder, *, connector="none", **changed):
     short = config.Phase(
         epochs=1, batch_size=64, learning_rate=0.01, weight_decay=0.0
     )
     return run.compress(
         config.Compress(
-            teacher_weights=str(taught),
+            teacher_weights=str(teacher_file),
             student="resnet8",
             architecture=config.Architecture(width=8),
             loss=config.Loss(connector=connector),
@@ -193,16 +193,20 @@ def compress(taught, folder, *, connector="none", **changed):
     ("method", "connector"), [("lit", "conv1x1"), ("kd", "none")]
 )
 def test_a_narrower_student_is_trained(
-    method, connector, taught, tmp_path, capsys
+    method, connector, teacher_file, tmp_path, capsys
 ):
     results = compress(
-        taught, tmp_path, method=method, connector=connector, copy_ends=False
+        teacher_file,
+        tmp_path,
+        method=method,
+        connector=connector,
+        copy_ends=False,
     )
     assert (
         results["student"]["parameters"] * 4 < results["teacher"]["parameters"]
     )
-    said = capsys.readouterr().out
-    assert re.search(r"section 1 +\| 8×8×16 → 8×8×8 .*trained", said)
+    printed = capsys.readouterr().out
+    assert re.search(r"section 1 +\| 8×8×16 → 8×8×8 .*trained", printed)
     saved = sectioned_model.load(tmp_path / "student.keras")
     fresh = models.get("resnet8", width=8)(**data.source("digits").form())
     assert [v.shape for v in saved.variables] == [
@@ -211,8 +215,8 @@ def test_a_narrower_student_is_trained(
     assert (tmp_path / "curves.png").is_file()
 
 
-def test_a_narrower_student_that_copies_is_refused_before_it_is_trained(
-    taught, tmp_path
+def test_a_narrower_student_with_copied_ends_is_refused_before_training(
+    teacher_file, tmp_path
 ):
     for changed, words in (
         ({}, "conv1x1 puts a trained"),
@@ -220,14 +224,16 @@ def test_a_narrower_student_that_copies_is_refused_before_it_is_trained(
         ({"method": "kd"}, "`copy_ends` off"),
     ):
         with pytest.raises(errors.SettingsError, match=words):
-            compress(taught, tmp_path / "run", **changed)
+            compress(teacher_file, tmp_path / "run", **changed)
     with pytest.raises(
         ValueError, match="`connector` is only for `method` lit"
     ):
-        compress(taught, tmp_path / "run", connector="conv1x1", method="kd")
+        compress(
+            teacher_file, tmp_path / "run", connector="conv1x1", method="kd"
+        )
     with pytest.raises(ValueError, match="`teacher_cache` does not store"):
         compress(
-            taught,
+            teacher_file,
             tmp_path / "run",
             connector="conv1x1",
             copy_ends=False,

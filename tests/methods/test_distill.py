@@ -1,4 +1,4 @@
-"""Distill and Teach: the whole student, on answers and on labels alone."""
+"""`Distill` and `Teach`: training a whole student with and without teacher."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def softmax(z):
     return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
 
 
-def by_hand(x, y, teacher, student, alpha, tau):
+def reference(x, y, teacher, student, alpha, tau):
     """Returns hard, soft and L_KD, and the kernel's gradient of the last."""
     z_t, z_s, truth = teacher(x).numpy(), student(x).numpy(), np.eye(3)[y]
     target = softmax(z_t / tau)
@@ -38,9 +38,9 @@ def by_hand(x, y, teacher, student, alpha, tau):
     return hard, soft, total, x.T @ slope / len(x)
 
 
-def test_a_step_is_the_one_by_hand():
+def test_a_step_equals_a_numpy_reference():
     teacher, student, (x, y) = classifier(1), classifier(2), vectors()
-    hard, soft, total, slope = by_hand(x, y, teacher, student, 0.3, 4.0)
+    hard, soft, total, slope = reference(x, y, teacher, student, 0.3, 4.0)
     kernel = student.get_weights()[0]
     model = distill.Distill(teacher, student, alpha=0.3, temperature=4.0)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
@@ -65,18 +65,18 @@ def test_the_whole_student_is_trained_and_the_teacher_is_not(build, batch):
         assert np.array_equal(old, new) == (place < count)
 
 
-def test_the_teacher_answers_in_inference_mode(build, batch):
+def test_the_teacher_runs_in_inference_mode(build, batch):
     teacher, student = build(seed=1), build(seed=2)
     images, labels = batch(4)
     model = distill.Distill(teacher, student)
-    seen, _ = model.terms(images, labels, training=True)
+    terms, _ = model.terms(images, labels, training=True)
     z_t, z_s = teacher(images, training=False), student(images, training=True)
-    answers = tf.nn.softmax(z_t / 6.0)
-    expected = -tf.reduce_sum(answers * tf.nn.log_softmax(z_s / 6.0), axis=1)
-    np.testing.assert_allclose(seen["soft"], expected, rtol=1e-4)
+    targets = tf.nn.softmax(z_t / 6.0)
+    expected = -tf.reduce_sum(targets * tf.nn.log_softmax(z_s / 6.0), axis=1)
+    np.testing.assert_allclose(terms["soft"], expected, rtol=1e-4)
 
 
-def test_models_without_sections_will_do():
+def test_models_without_sections_are_accepted():
     model = distill.Distill(classifier(1), classifier(2))
     model.compile(run_eagerly=True)
     assert len(model.trained_variables) == 2
@@ -84,7 +84,7 @@ def test_models_without_sections_will_do():
 
 
 @pytest.mark.parametrize("classes", [1, 5])
-def test_answers_for_other_classes_are_refused(classes):
+def test_outputs_of_different_shapes_are_refused(classes):
     message = rf"teacher \(None, 3\), student \(None, {classes}\)"
     with pytest.raises(errors.SettingsError, match=message):
         distill.Distill(classifier(1), classifier(2, classes))
@@ -97,7 +97,7 @@ def test_a_setting_out_of_range_is_refused(bad):
         distill.Distill(classifier(1), classifier(2), **bad)
 
 
-def test_teaching_is_keras_training_on_the_labels_alone():
+def test_teach_equals_keras_training_on_labels():
     x, y = vectors()
     ours, theirs = classifier(1), classifier(1)
     model = lit_tf.Teach(ours)

@@ -15,7 +15,7 @@ def compiled(teacher, student, **settings):
 
 
 @pytest.mark.parametrize("penalty", sorted(penalties.PENALTIES))
-def test_the_middle_is_compared_on_the_students_own_stream(
+def test_the_guided_section_is_compared_on_the_students_own_stream(
     build, batch, penalty
 ):
     teacher, student = build("resnet14", seed=1), build(seed=2)
@@ -36,7 +36,9 @@ def test_the_middle_is_compared_on_the_students_own_stream(
 
 
 @pytest.mark.parametrize("copy_ends", [True, False])
-def test_what_comes_after_the_middle_stays_as_it_is(build, batch, copy_ends):
+def test_parts_after_the_guided_section_are_not_trained(
+    build, batch, copy_ends
+):
     teacher, student = build("resnet14", seed=1), build(seed=2)
     trainer = compiled(teacher, student, copy_ends=copy_ends)
     parts = (student.stem, *student.sections, student.head)
@@ -52,7 +54,7 @@ def test_what_comes_after_the_middle_stays_as_it_is(build, batch, copy_ends):
     assert moved == [not copy_ends, True, True, False, False]
 
 
-def test_the_ends_are_the_teachers_where_they_are_copied(build):
+def test_the_ends_are_the_teachers_if_they_are_copied(build):
     teacher, student = build("resnet14", seed=1), build(seed=2)
     fitnets.Hint(teacher, student, copy_ends=False)
     kernel = teacher.stem.get_weights()[0]

@@ -1,4 +1,4 @@
-"""LIT: what it compares, reports and refuses (its step: `exactness/`)."""
+"""`LIT`: penalties, metrics and errors (for its step see `exactness/`)."""
 
 import keras
 import numpy as np
@@ -90,7 +90,7 @@ def test_every_term_is_reported_by_its_name(build, batch):
     }
 
 
-def test_the_stem_and_head_are_not_among_the_trained(build):
+def test_the_stem_and_head_are_not_trained(build):
     trainer = lit.LIT(build(seed=1), build(seed=2))
     ends = [trainer.student.stem, trainer.student.head]
     trained = {id(v) for v in trainer.trained_variables}
@@ -98,27 +98,27 @@ def test_the_stem_and_head_are_not_among_the_trained(build):
     assert len(trained) == 6 * K  # 2 × (kernel, gamma, beta) a section
 
 
-def test_the_students_own_stream_is_the_student(build, batch):
+def test_the_students_own_stream_computes_the_students_output(build, batch):
     teacher = build(seed=1)
     teacher(batch(8)[0], training=True)
     trainer = lit.LIT(teacher, build(seed=2))
     images, labels = batch(4)
     _, logits = trainer.terms(images, labels, training=False)
-    for answer in (trainer.student, trainer):
+    for model in (trainer.student, trainer):
         np.testing.assert_allclose(
-            answer(images, training=False), logits, rtol=1e-5, atol=1e-6
+            model(images, training=False), logits, rtol=1e-5, atol=1e-6
         )
 
 
-def test_a_batch_with_its_answers_is_not_asked_about(build, batch):
+def test_a_batch_with_teacher_outputs_does_not_run_the_teacher(build, batch):
     trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
     images, labels = batch(4)
     live, _ = trainer.terms(images, labels, training=False)
-    known = frozen.answer(trainer.frozen, images)
-    for k in known.representations:
-        changed = dict(known.representations)
+    cached = frozen.teacher_outputs(trainer.frozen, images)
+    for k in cached.representations:
+        changed = dict(cached.representations)
         changed[k] = changed[k] + 1.0
-        other = known._replace(representations=changed)
+        other = cached._replace(representations=changed)
         terms, _ = trainer.terms(other, labels, training=False)
         # T_k is what section k is compared with, and what section k + 1 is fed.
         for j in range(1, K + 1):
@@ -126,13 +126,13 @@ def test_a_batch_with_its_answers_is_not_asked_about(build, batch):
             assert (np.max(gap) > 1e-3) == (j in (k, k + 1))
 
 
-def test_the_own_stream_starts_at_the_stem_where_T_0_is_missing(build, batch):
+def test_the_own_stream_starts_at_the_stem_if_T_0_is_missing(build, batch):
     trainer = lit.LIT(build("resnet14", seed=1), build(seed=2))
     images, labels = batch(4)
     live, logits = trainer.terms(images, labels, training=False)
-    known = frozen.answer(trainer.frozen, images)
-    del known.representations[0]
-    terms, same = trainer.terms(known, labels, training=False)
+    cached = frozen.teacher_outputs(trainer.frozen, images)
+    del cached.representations[0]
+    terms, same = trainer.terms(cached, labels, training=False)
     np.testing.assert_allclose(same, logits, rtol=1e-4, atol=1e-5)
     for name, values in live.items():
         np.testing.assert_allclose(terms[name], values, rtol=1e-4, atol=1e-6)
@@ -141,13 +141,13 @@ def test_the_own_stream_starts_at_the_stem_where_T_0_is_missing(build, batch):
 @pytest.mark.parametrize(
     ("dtype", "shared"), [("float32", True), ("bfloat16", False)]
 )
-def test_the_stem_is_shared_unless_the_teacher_has_fewer_digits(
+def test_the_stem_is_shared_unless_the_teacher_is_less_precise(
     build, batch, dtype, shared
 ):
     trainer = lit.LIT(
         build("resnet14", seed=1), build(seed=2), teacher_dtype=dtype
     )
-    # A stem of its own would be moved by what is put into the student's.
+    # Changing the student's stem changes the output only if it is computed.
     stem = trainer.student.stem
     images, labels = batch(4)
     _, before = trainer.terms(images, labels, training=False)
@@ -172,7 +172,7 @@ def test_a_setting_out_of_range_is_refused(dense, settings, message):
         lit.LIT(dense(1), dense(2), **settings)
 
 
-def test_a_student_that_does_not_line_up_is_refused_and_left_alone(build):
+def test_a_student_that_does_not_match_is_refused_and_not_changed(build):
     student = build(seed=2, classes=7)
     before = values(student)
     with pytest.raises(errors.SettingsError, match="The output must"):
@@ -180,7 +180,7 @@ def test_a_student_that_does_not_line_up_is_refused_and_left_alone(build):
     assert_equal(before, values(student))
 
 
-def test_the_users_metrics_are_reported_beside_ours(dense, vectors):
+def test_the_users_metrics_are_reported_too(dense, vectors):
     trainer = lit.LIT(dense(1), dense(2))
     trainer.compile(
         run_eagerly=True,
@@ -192,11 +192,11 @@ def test_the_users_metrics_are_reported_beside_ours(dense, vectors):
 
 
 def test_a_function_may_be_the_penalty(dense, vectors):
-    def furthest(teacher, student):
+    def largest(teacher, student):
         return tf.reduce_max(tf.abs(teacher - student), axis=-1)
 
     teacher, student = dense(1), dense(2)
-    trainer = lit.LIT(teacher, student, penalty=furthest)
+    trainer = lit.LIT(teacher, student, penalty=largest)
     x, y = vectors()
     terms, _ = trainer.terms(x, y, training=True)
     start = teacher.stem(x)
@@ -206,7 +206,7 @@ def test_a_function_may_be_the_penalty(dense, vectors):
     )
 
 
-def test_a_graph_reports_what_eager_does(dense, vectors):
+def test_graph_and_eager_execution_report_the_same(dense, vectors):
     reports = []
     for run_eagerly in (True, False):
         trainer = lit.LIT(dense(1), dense(2))
@@ -217,7 +217,7 @@ def test_a_graph_reports_what_eager_does(dense, vectors):
     assert reports[0] == pytest.approx(reports[1], rel=1e-5)
 
 
-def test_a_teacher_that_would_be_trained_is_refused(build):
+def test_a_teacher_that_shares_weights_with_the_student_is_refused(build):
     teacher = build()
     with pytest.raises(errors.SettingsError, match="must not share weights"):
         lit.LIT(teacher, teacher)
@@ -241,7 +241,7 @@ def test_training_without_labels_is_refused(build, batch):
         trainer.fit(batch(2)[0], verbose=0)
 
 
-def test_weights_are_saved_and_loaded_as_the_students(build, tmp_path):
+def test_saved_weights_are_those_of_the_student(build, tmp_path):
     trainer = lit.LIT(build(), build(seed=1))
     trainer.save_weights(tmp_path / "student.weights.h5")
     student = build(seed=2)

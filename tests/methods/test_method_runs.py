@@ -1,4 +1,4 @@
-"""Every method, run to its report: what it took, and that it resumes."""
+"""Every method, run to its report: budget and resumption."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_a_method_runs_to_its_report(ran, method):
     assert f"Method {method}." in (folder / "report.md").read_text()
 
 
-def test_what_training_took_is_counted(ran):
+def test_the_budget_counts_examples_flops_and_seconds(ran):
     flops = {}
     for method in ("scratch", "kd"):
         folder, results = ran(method)
@@ -57,12 +57,12 @@ def test_what_training_took_is_counted(ran):
             assert budget[unit] == sum(one[unit] for one in phase) > 0
     teacher, student = results["teacher"]["flops"], results["student"]["flops"]
     stem = cost.flops(lit_tf.load(folder / "student.keras").stem)
-    # Forward, and twice as much backward, less what nobody asks of the pixels.
+    # Forward, and twice as much backward, less the gradient of the pixels.
     assert flops["scratch"] == pytest.approx(3 * student - stem, rel=1e-9)
     assert flops["kd"] == pytest.approx(flops["scratch"] + teacher, rel=1e-9)
 
 
-def test_replicas_take_what_one_device_takes(ran, settings, tmp_path):
+def test_replicas_have_the_budget_of_one_device(ran, settings, tmp_path):
     results = compress(
         settings(tmp_path, run=config.Run(strategy="mirrored"), read_test=False)
     )

@@ -1,4 +1,4 @@
-"""Every method: who trains, and from what."""
+"""Every method: its trainers, and the weights that they start from."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
 from lit_tf.methods.stages import check, describe_training
 from lit_tf.sections import cost
 
-# Who trains in phases lit and fine_tune.
+# The trainers of phases lit and fine_tune.
 TRAINERS = {
     "lit": [lit.LIT, distill.Distill],
     "scratch": [supervised.Teach, supervised.Teach],
@@ -26,7 +26,7 @@ TRAINERS = {
 
 
 def stages(chosen):
-    """Returns a pair, and its stages, none of which is trained."""
+    """Returns a pair and its stages, none of which has been trained."""
     dataset = build.load_dataset(chosen.data, chosen.session)
     pair = build.start(chosen, *build.pair(chosen, dataset), dataset)
     return pair, list(build.training_stages(pair, dataset, {}))
@@ -34,7 +34,7 @@ def stages(chosen):
 
 @pytest.fixture(scope="module")
 def staged(settings):
-    """A function: method → a pair and its stages, as by default."""
+    """A function: method → a pair and its stages, with default settings."""
     known = {}
 
     def make(method):
@@ -56,10 +56,10 @@ def test_every_method_is_in_the_table_and_in_the_settings():
 
 @pytest.mark.parametrize("method", TRAINERS)
 def test_a_method_has_two_phases_and_its_trainers(staged, method):
-    _, found = staged(method)
-    assert [type(stage.trainer) for stage in found] == TRAINERS[method]
-    assert [stage.phase for stage in found] == ["lit", "fine_tune"]
-    assert [stage.name for stage in found] == ["lit", "fine_tune"]
+    _, all_stages = staged(method)
+    assert [type(stage.trainer) for stage in all_stages] == TRAINERS[method]
+    assert [stage.phase for stage in all_stages] == ["lit", "fine_tune"]
+    assert [stage.name for stage in all_stages] == ["lit", "fine_tune"]
 
 
 @pytest.mark.parametrize(
@@ -74,31 +74,29 @@ def test_a_method_has_two_phases_and_its_trainers(staged, method):
         ("born_again", True),
     ],
 )
-def test_the_ends_are_the_teachers_where_a_method_copies_them(
+def test_the_ends_are_the_teachers_if_a_method_copies_them(
     staged, method, copied
 ):
-    pair, found = staged(method)
-    student = found[-1].trainer.student
+    pair, all_stages = staged(method)
+    student = all_stages[-1].trainer.student
     for part in ("stem", "head"):
         equal = same(getattr(student, part), getattr(pair.teacher, part))
         assert all(equal) == copied
 
 
 @pytest.mark.parametrize("method", ["lit", "kd", "hint"])
-def test_the_ends_are_new_where_none_are_to_be_copied(
-    settings, tmp_path, method
-):
-    pair, found = stages(settings(tmp_path, method, copy_ends=False))
-    assert not all(same(found[0].trainer.student.head, pair.teacher.head))
+def test_the_ends_are_new_if_none_are_copied(settings, tmp_path, method):
+    pair, all_stages = stages(settings(tmp_path, method, copy_ends=False))
+    assert not all(same(all_stages[0].trainer.student.head, pair.teacher.head))
 
 
 @pytest.mark.parametrize("method", ["lit", "scratch_copied", "kd", "hint"])
-def test_blocks_are_the_teachers_where_it_is_asked_for(
+def test_blocks_are_the_teachers_with_init_teacher_blocks(
     settings, tmp_path, method
 ):
     chosen = settings(tmp_path, method, init="teacher_blocks")
-    pair, found = stages(chosen)
-    student = found[0].trainer.student
+    pair, all_stages = stages(chosen)
+    student = all_stages[0].trainer.student
     theirs = pair.teacher.sections[2].layers
     ours = student.sections[2].layers
     # The first block is the teacher's first.
@@ -121,23 +119,23 @@ def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
     baselines = config.Baselines(pruned_channels=0.5)
     chosen = settings(tmp_path, "network_slimming", baselines=baselines)
     _, (_, second) = stages(chosen)
-    kept = sum(
-        cut.norm.gamma.shape[0]
-        for cut in network_slimming.cuts(second.trainer.student)
+    channels = sum(
+        prunable.norm.gamma.shape[0]
+        for prunable in network_slimming.prunable_norms(second.trainer.student)
     )
-    # Of a teacher that was not pressed no two scales are the same.
-    assert kept == 2 * (16 + 32 + 64) / 2
+    # In a teacher trained without sparsity no two scales are the same.
+    assert channels == 2 * (16 + 32 + 64) / 2
 
 
-def test_a_generation_learns_from_the_one_before_it(settings, tmp_path):
+def test_each_generation_is_taught_by_the_one_before_it(settings, tmp_path):
     chosen = settings(
         tmp_path, "born_again", baselines=config.Baselines(generations=3)
     )
-    pair, found = stages(chosen)
-    assert [stage.name for stage in found] == [
+    pair, all_stages = stages(chosen)
+    assert [stage.name for stage in all_stages] == [
         *("lit", "fine_tune", "lit_2", "fine_tune_2", "lit_3", "fine_tune_3"),
     ]
-    trainers = [stage.trainer for stage in found]
+    trainers = [stage.trainer for stage in all_stages]
     assert trainers[0].teacher is trainers[1].teacher is pair.teacher
     assert trainers[2].teacher is trainers[3].teacher is trainers[1].student
     assert trainers[4].teacher is trainers[3].student
@@ -198,34 +196,38 @@ def test_settings_reach_the_trainers(settings, tmp_path):
         ("hint", {}, "copied, frozen", "trained up to the middle"),
     ],
 )
-def test_what_becomes_of_the_parts_is_said(method, changes, ends, sections):
+def test_the_description_names_how_the_parts_are_trained(
+    method, changes, ends, sections
+):
     chosen = config.Compress(method=method, **changes)
     assert describe_training(chosen) == (ends, sections)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
-def test_what_is_said_of_the_ends_is_what_becomes_of_them(staged, method):
-    pair, found = staged(method)
-    first = found[0].trainer
+def test_the_ends_are_trained_as_described(staged, method):
+    pair, all_stages = staged(method)
+    first = all_stages[0].trainer
     trained = {id(variable) for variable in first.trained_variables}
-    said = methods.get(method).ends
+    description = methods.get(method).ends
     for part in ("stem", "head"):
         ours = getattr(first.student, part)
         copied = all(same(ours, getattr(pair.teacher, part)))
-        assert copied == ("new" not in said)
-        if method != "hint" and said != "the teacher's":
-            all_of_it = {id(v) for v in ours.trainable_variables} <= trained
-            assert all_of_it == ("trained" in said)
+        assert copied == ("new" not in description)
+        if method != "hint" and description != "the teacher's":
+            fully = {id(v) for v in ours.trainable_variables} <= trained
+            assert fully == ("trained" in description)
 
 
-def test_a_fraction_that_is_given_needs_no_students_size(settings, tmp_path):
+def test_a_given_fraction_does_not_depend_on_the_students_size(
+    settings, tmp_path
+):
     baselines = config.Baselines(pruned_channels=0.25)
     chosen = settings(tmp_path, "network_slimming")
     dataset = build.load_dataset(chosen.data, chosen.session)
     teacher, _ = build.pair(chosen, dataset)
-    # No cut leaves as little as one of a single channel has.
+    # Pruning leaves more FLOPs than a student of a single channel has.
     student = models.get("resnet8", width=1)(**dataset.form)
-    with pytest.raises(errors.SettingsError, match="can be slimmed to"):
+    with pytest.raises(errors.SettingsError, match="can reduce"):
         check(chosen, teacher, student)
-    given = dataclasses.replace(chosen, baselines=baselines)
-    check(given, teacher, student)
+    with_fraction = dataclasses.replace(chosen, baselines=baselines)
+    check(with_fraction, teacher, student)

@@ -1,4 +1,4 @@
-"""Network slimming: the pressure, the choice of channels, the cut."""
+"""Network slimming: the pressure, the choice of channels, the prunable."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ from lit_tf.sections import cost, sectioned_model
 FAMILIES = ("resnet14", "resnext14", "vdcnn17")
 
 
-def shaken(model, seed=0):
-    """Gives every BatchNorm scales, shifts and statistics of its own."""
+def randomized(model, seed=0):
+    """Gives every prunable BatchNorm random weights and statistics."""
     random = np.random.default_rng(seed)
-    for cut in network_slimming.cuts(model):
-        gamma, beta, mean, variance = cut.norm.get_weights()
+    for prunable in network_slimming.prunable_norms(model):
+        gamma, beta, mean, variance = prunable.norm.get_weights()
         size = gamma.shape
-        cut.norm.set_weights(
+        prunable.norm.set_weights(
             [
                 random.normal(size=size),
                 random.normal(size=size),
@@ -28,45 +28,61 @@ def shaken(model, seed=0):
     return model
 
 
-def silence(cut, channels):
-    """Lets some of a cut's channels say nothing."""
-    gamma, beta, *rest = cut.norm.get_weights()
+def silence(prunable, channels):
+    """Sets the scales and shifts of some channels to 0."""
+    gamma, beta, *rest = prunable.norm.get_weights()
     gamma[channels] = beta[channels] = 0
-    cut.norm.set_weights([gamma, beta, *rest])
+    prunable.norm.set_weights([gamma, beta, *rest])
 
 
 def counts(model):
-    return [cut.norm.gamma.shape[0] for cut in network_slimming.cuts(model)]
+    return [
+        prunable.norm.gamma.shape[0]
+        for prunable in network_slimming.prunable_norms(model)
+    ]
 
 
-def test_inner_channels_of_a_block_may_go_and_no_others(build):
-    names = [cut.norm.name for cut in network_slimming.cuts(build("resnet14"))]
+def test_only_the_inner_channels_of_a_block_are_prunable(build):
+    names = [
+        prunable.norm.name
+        for prunable in network_slimming.prunable_norms(build("resnet14"))
+    ]
     assert names == ["block_1_norm_1", "block_2_norm_1"] * 3
-    names = [cut.norm.name for cut in network_slimming.cuts(build("resnext14"))]
+    names = [
+        prunable.norm.name
+        for prunable in network_slimming.prunable_norms(build("resnext14"))
+    ]
     assert set(names) == {
         f"block_{j}_{norm}" for j in (1, 2) for norm in ("norm", "reduce_norm")
     }
     # Without shortcuts a block's output is read by the next block alone.
-    names = {cut.norm.name for cut in network_slimming.cuts(build("vdcnn17"))}
+    names = {
+        prunable.norm.name
+        for prunable in network_slimming.prunable_norms(build("vdcnn17"))
+    }
     assert names == {"block_1_norm_1", "block_1_norm_2", "block_2_norm_1"}
     names = {
-        cut.norm.name
-        for cut in network_slimming.cuts(build("vdcnn17_shortcut"))
+        prunable.norm.name
+        for prunable in network_slimming.prunable_norms(
+            build("vdcnn17_shortcut")
+        )
     }
     assert names == {"block_1_norm_1", "block_2_norm_1"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_without_channels_that_say_nothing_a_model_answers_alike(
-    build, batch, name
-):
-    model = shaken(build(name, seed=1))
-    kept = network_slimming.choose(network_slimming.cuts(model), 0.4)
-    for cut, channels in kept.items():
-        gone = np.setdiff1d(np.arange(cut.norm.gamma.shape[0]), channels)
-        silence(cut, gone)
-    pruned = network_slimming.prune(model, kept)
-    assert counts(pruned) == [len(channels) for channels in kept.values()]
+def test_pruning_channels_that_are_zero_keeps_the_outputs(build, batch, name):
+    model = randomized(build(name, seed=1))
+    selected = network_slimming.select_channels(
+        network_slimming.prunable_norms(model), 0.4
+    )
+    for prunable, channels in selected.items():
+        dropped = np.setdiff1d(
+            np.arange(prunable.norm.gamma.shape[0]), channels
+        )
+        silence(prunable, dropped)
+    pruned = network_slimming.prune(model, selected)
+    assert counts(pruned) == [len(channels) for channels in selected.values()]
     assert sum(counts(pruned)) < 0.8 * sum(counts(model))
     x, _ = batch(4, name=name)
     np.testing.assert_allclose(
@@ -79,10 +95,12 @@ def test_without_channels_that_say_nothing_a_model_answers_alike(
     assert cost.parameters(pruned) < cost.parameters(model)
 
 
-def test_a_pruned_model_is_saved_and_read_as_any_other(build, batch, tmp_path):
-    model = shaken(build("resnext14", seed=1))
-    kept = network_slimming.choose(network_slimming.cuts(model), 0.5)
-    pruned = network_slimming.prune(model, kept)
+def test_a_pruned_model_can_be_saved_and_loaded(build, batch, tmp_path):
+    model = randomized(build("resnext14", seed=1))
+    selected = network_slimming.select_channels(
+        network_slimming.prunable_norms(model), 0.5
+    )
+    pruned = network_slimming.prune(model, selected)
     sectioned_model.save(pruned, tmp_path / "slim.keras")
     read = sectioned_model.load(tmp_path / "slim.keras")
     x, _ = batch(2)
@@ -90,105 +108,115 @@ def test_a_pruned_model_is_saved_and_read_as_any_other(build, batch, tmp_path):
     assert read.name == "resnext14_slim" and read.depth == model.depth
 
 
-def test_the_model_that_is_pruned_stays_as_it_is(build, batch):
-    model = shaken(build("resnet14", seed=1))
+def test_pruning_does_not_change_the_original_model(build, batch):
+    model = randomized(build("resnet14", seed=1))
     before = model.get_weights()
-    kept = network_slimming.choose(network_slimming.cuts(model), 0.5)
-    pruned = network_slimming.prune(model, kept)
+    selected = network_slimming.select_channels(
+        network_slimming.prunable_norms(model), 0.5
+    )
+    pruned = network_slimming.prune(model, selected)
     for variable in pruned.variables:
         variable.assign(variable + 1)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_threshold_is_one_for_all(build):
+def test_one_threshold_holds_for_all_norms(build):
     model = build("resnet14")
-    found = network_slimming.cuts(model)
+    norms = network_slimming.prunable_norms(model)
     random = np.random.default_rng(0)
-    every = []
-    for i, cut in enumerate(found):
-        gamma, *rest = cut.norm.get_weights()
-        # Of either sign: it is the size that counts.
+    scales = []
+    for i, prunable in enumerate(norms):
+        gamma, *rest = prunable.norm.get_weights()
+        # Of either sign: only the absolute value counts.
         gamma = random.normal(size=gamma.shape) * (i + 1)
-        cut.norm.set_weights([gamma, *rest])
-        every.append(np.abs(gamma))
-    kept = network_slimming.choose(found, 0.3)
-    many = int(0.3 * sum(map(len, every)))
-    threshold = np.sort(np.concatenate(every))[many - 1]
-    for cut, scale in zip(found, every, strict=True):
+        prunable.norm.set_weights([gamma, *rest])
+        scales.append(np.abs(gamma))
+    selected = network_slimming.select_channels(norms, 0.3)
+    count = int(0.3 * sum(map(len, scales)))
+    threshold = np.sort(np.concatenate(scales))[count - 1]
+    for prunable, scale in zip(norms, scales, strict=True):
         np.testing.assert_array_equal(
-            kept[cut], np.flatnonzero(scale > threshold)
+            selected[prunable], np.flatnonzero(scale > threshold)
         )
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
-def test_a_cut_keeps_all_of_its_channels_or_one_at_least(build, fraction):
-    found = network_slimming.cuts(shaken(build("resnet14")))
-    for cut, channels in network_slimming.choose(found, fraction).items():
-        size = cut.norm.gamma.shape[0]
+def test_a_norm_keeps_at_least_one_channel(build, fraction):
+    norms = network_slimming.prunable_norms(randomized(build("resnet14")))
+    for prunable, channels in network_slimming.select_channels(
+        norms, fraction
+    ).items():
+        size = prunable.norm.gamma.shape[0]
         assert len(channels) == (1 if fraction else size)
 
 
-def test_groups_keep_as_many_channels_each(build):
-    found = network_slimming.cuts(shaken(build("resnext14")))
-    groups = {cut.groups for cut in found}
+def test_all_groups_keep_the_same_number_of_channels(build):
+    norms = network_slimming.prunable_norms(randomized(build("resnext14")))
+    groups = {prunable.groups for prunable in norms}
     assert groups == {8}
-    for cut, channels in network_slimming.choose(found, 0.6).items():
-        size = cut.norm.gamma.shape[0] // 8
+    for prunable, channels in network_slimming.select_channels(
+        norms, 0.6
+    ).items():
+        size = prunable.norm.gamma.shape[0] // 8
         each = np.bincount(channels // size, minlength=8)
         assert np.all(each == each[0]) and each[0] >= 1
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_fraction_is_found_that_leaves_the_flops_asked_for(build, name):
-    model = shaken(build(name))
-    wanted = round(0.6 * cost.flops(model))
-    fraction = network_slimming.fraction_for(model, wanted)
-    found = network_slimming.cuts(model)
+def test_the_fraction_for_flops_is_the_smallest_that_suffices(build, name):
+    model = randomized(build(name))
+    target = round(0.6 * cost.flops(model))
+    fraction = network_slimming.fraction_for_flops(model, target)
+    norms = network_slimming.prunable_norms(model)
     pruned = network_slimming.prune(
-        model, network_slimming.choose(found, fraction)
+        model, network_slimming.select_channels(norms, fraction)
     )
-    assert 0.9 * wanted < cost.flops(pruned) <= wanted
-    # One channel less would not have done.
+    assert 0.9 * target < cost.flops(pruned) <= target
+    # Pruning one channel less leaves too many FLOPs.
     less = fraction - 1 / sum(counts(model))
-    more = network_slimming.prune(model, network_slimming.choose(found, less))
-    assert cost.flops(more) > wanted
+    more = network_slimming.prune(
+        model, network_slimming.select_channels(norms, less)
+    )
+    assert cost.flops(more) > target
 
 
-def test_flops_that_no_cut_reaches_are_refused(build):
+def test_flops_that_no_pruning_reaches_are_refused(build):
     with pytest.raises(errors.SettingsError) as refusal:
-        network_slimming.fraction_for(build("resnet14"), 1000)
-    assert "resnet14 can be slimmed to" in str(refusal.value)
+        network_slimming.fraction_for_flops(build("resnet14"), 1000)
+    assert "can reduce resnet14 to" in str(refusal.value)
 
 
-def test_a_model_without_such_channels_is_refused(dense):
-    with pytest.raises(errors.SettingsError, match="which has none"):
-        network_slimming.cuts(dense(1))
+def test_a_model_without_prunable_channels_is_refused(dense):
+    with pytest.raises(errors.SettingsError, match="has no such BatchNorm"):
+        network_slimming.prunable_norms(dense(1))
 
 
-def test_the_pressure_is_the_sum_of_the_scales_sizes(build, batch):
-    model = shaken(build("resnet14", seed=1))
-    norm = network_slimming.cuts(model)[0].norm
+def test_the_sparsity_penalty_is_the_sum_of_absolute_scales(build, batch):
+    model = randomized(build("resnet14", seed=1))
+    norm = network_slimming.prunable_norms(model)[0].norm
     gamma = norm.get_weights()[0]
     sum_of_all = sum(
-        np.abs(cut.norm.get_weights()[0]).sum()
-        for cut in network_slimming.cuts(model)
+        np.abs(prunable.norm.get_weights()[0]).sum()
+        for prunable in network_slimming.prunable_norms(model)
     )
 
     def step(sparsity):
-        twin = sectioned_model.with_policy(model, "float32")
-        trainer = network_slimming.Slim(twin, sparsity=sparsity)
+        copy = sectioned_model.with_policy(model, "float32")
+        trainer = network_slimming.Slim(copy, sparsity=sparsity)
         trainer.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         results = trainer.train_on_batch(*batch(8), return_dict=True)
-        return results, network_slimming.cuts(twin)[0].norm.get_weights()[0]
+        return results, network_slimming.prunable_norms(copy)[
+            0
+        ].norm.get_weights()[0]
 
-    free, pressed = step(0.0), step(0.5)
-    assert pressed[0]["sparse"] == pytest.approx(sum_of_all, rel=1e-5)
-    assert pressed[0]["total"] == pytest.approx(
-        pressed[0]["hard"] + 0.5 * sum_of_all, rel=1e-5
+    free, sparse = step(0.0), step(0.5)
+    assert sparse[0]["sparse"] == pytest.approx(sum_of_all, rel=1e-5)
+    assert sparse[0]["total"] == pytest.approx(
+        sparse[0]["hard"] + 0.5 * sum_of_all, rel=1e-5
     )
     assert free[0]["total"] == pytest.approx(free[0]["hard"], rel=1e-6)
-    # λ·sign(γ) is what the pressure adds to the gradient.
+    # The penalty adds λ·sign(γ) to the gradient.
     np.testing.assert_allclose(
-        free[1] - pressed[1], 0.1 * 0.5 * np.sign(gamma), atol=1e-5
+        free[1] - sparse[1], 0.1 * 0.5 * np.sign(gamma), atol=1e-5
     )

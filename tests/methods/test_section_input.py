@@ -1,4 +1,4 @@
-"""LIT in parts: what sections are fed, whose ends, and a β that falls."""
+"""Variants of `LIT`: inputs of sections, own ends, a β that falls."""
 
 import keras
 import numpy as np
@@ -29,9 +29,7 @@ def streams(teacher, student, x, ends=True):
     return T, S
 
 
-def test_fed_the_students_own_its_penalties_are_of_its_own_stream(
-    dense, vectors
-):
+def test_student_input_has_penalties_on_the_students_own_stream(dense, vectors):
     teacher, student = dense(1), dense(2)
     trainer = lit.LIT(teacher, student, section_input="student")
     x, y = vectors()
@@ -45,9 +43,7 @@ def test_fed_the_students_own_its_penalties_are_of_its_own_stream(
     assert lit.penalty_name(1) not in terms
 
 
-def test_fed_the_students_own_a_later_penalty_reaches_an_earlier_section(
-    dense, vectors
-):
+def test_student_input_lets_a_penalty_reach_an_earlier_section(dense, vectors):
     def reached(section_input):
         trainer = lit.LIT(dense(1), dense(2), section_input=section_input)
         name = lit.penalty_name(2, f"{section_input}_fed")
@@ -61,7 +57,7 @@ def test_fed_the_students_own_a_later_penalty_reaches_an_earlier_section(
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_mixed_with_a_probability_of_an_end_is_one_of_the_two(
+def test_mixed_input_with_probability_0_or_1_is_one_of_the_two(
     dense, vectors, share
 ):
     teacher, student = dense(1), dense(2)
@@ -81,7 +77,7 @@ def test_mixed_with_a_probability_of_an_end_is_one_of_the_two(
     np.testing.assert_allclose(logits, student.head(second), rtol=1e-5)
 
 
-def test_mixed_draws_for_each_example_and_anew_at_each_step(dense, vectors):
+def test_mixed_input_is_drawn_for_each_example_and_step(dense, vectors):
     trainer = compiled(
         dense(1), dense(2), section_input="mixed", teacher_probability=0.5
     )
@@ -94,9 +90,9 @@ def test_mixed_draws_for_each_example_and_anew_at_each_step(dense, vectors):
 
     def drawn():
         terms, _ = trainer.terms(x, y, training=True)
-        found = terms[lit.penalty_name(2, "mixed")]
-        by_teacher = np.isclose(found, either[0], rtol=1e-4)
-        assert np.all(by_teacher | np.isclose(found, either[1], rtol=1e-4))
+        penalty = terms[lit.penalty_name(2, "mixed")]
+        by_teacher = np.isclose(penalty, either[0], rtol=1e-4)
+        assert np.all(by_teacher | np.isclose(penalty, either[1], rtol=1e-4))
         return by_teacher
 
     first, again = drawn(), drawn()
@@ -106,7 +102,7 @@ def test_mixed_draws_for_each_example_and_anew_at_each_step(dense, vectors):
     assert np.any(drawn() != first)
 
 
-def test_mixed_is_judged_on_the_student_alone(dense, vectors):
+def test_mixed_input_is_evaluated_on_the_student_alone(dense, vectors):
     trainer = compiled(
         dense(1), dense(2), section_input="mixed", teacher_probability=1.0
     )
@@ -135,7 +131,7 @@ def test_a_probability_may_be_a_function_of_the_step(dense, vectors):
         np.testing.assert_allclose(terms[name], expected, rtol=1e-5)
 
 
-def test_a_falling_beta_weighs_the_terms_of_its_step(dense, vectors):
+def test_a_falling_beta_is_that_of_the_step(dense, vectors):
     falling = keras.optimizers.schedules.PolynomialDecay(0.8, 4, 0.0)
     trainer = compiled(dense(1), dense(2), beta=falling)
     x, y = vectors()
@@ -162,7 +158,7 @@ def test_ends_that_are_not_copied_are_trained(build, batch, section_input):
 
 
 @pytest.mark.parametrize("copy_ends", [True, False])
-def test_copied_ends_are_in_inference_mode_and_others_train(
+def test_copied_ends_run_in_inference_mode_and_others_in_training_mode(
     dense, vectors, copy_ends
 ):
     def dropping(seed):
@@ -178,9 +174,7 @@ def test_copied_ends_are_in_inference_mode_and_others_train(
     assert np.allclose(logits, still, rtol=1e-5) == copy_ends
 
 
-def test_without_copied_ends_section_1_is_still_fed_the_teachers(
-    dense, vectors
-):
+def test_without_copied_ends_section_1_still_reads_the_teachers(dense, vectors):
     teacher, student = dense(1), dense(2)
     trainer = lit.LIT(teacher, student, copy_ends=False)
     x, y = vectors()
@@ -208,14 +202,16 @@ def test_batchnorm_records_the_stream_that_gives_the_output(build, batch):
         )
         before = student.stem.get_weights(), student.head.get_weights()
         trainer.train_on_batch(images, labels)
-        twin = build(seed=2)
-        for part, weights in zip((twin.stem, twin.head), before, strict=True):
+        reference = build(seed=2)
+        for part, weights in zip(
+            (reference.stem, reference.head), before, strict=True
+        ):
             part.set_weights(weights)
-        x = twin.stem(images, training=False)
-        for section in twin.sections:
+        x = reference.stem(images, training=False)
+        for section in reference.sections:
             x = section(x, training=True)
         for ours, theirs in zip(
-            student.get_weights(), twin.get_weights(), strict=True
+            student.get_weights(), reference.get_weights(), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Training against a discriminator: whose turn, what is kept, by which sums."""
+"""`Adversarial`: losses, turns of the two models, and what is saved."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ RATE = 1e-3
 
 @pytest.fixture
 def pair():
-    """A function: seed → a tiny generator and a discriminator that fits it."""
+    """A function: seed → a tiny generator and a matching discriminator."""
 
     def make(seed=0):
         keras.utils.set_random_seed(seed)
@@ -38,8 +38,8 @@ def pair():
 
 
 @pytest.fixture
-def pictures(batch):
-    """A function: size → (images, targets) and what the images have."""
+def images(batch):
+    """A function: size → (images, targets) and the images' attributes."""
 
     def make(size):
         x, _ = batch(size, name="stargan8")
@@ -68,80 +68,78 @@ def moved(before, model):
     )
 
 
-def test_attributes_are_summed_and_patches_averaged():
+def test_losses_are_summed_over_attributes_and_averaged_over_patches():
     logits = tf.constant([[0.0, 2.0], [-1.0, 0.0]])
-    wanted = [
+    expected = [
         np.log(2) + np.log1p(np.exp(-2)),
         np.log1p(np.exp(-1)) + np.log(2),
     ]
     attributes = np.array([[1.0, 1.0], [0.0, 1.0]], np.float32)
     np.testing.assert_allclose(
-        wgan_gp.classes(attributes, logits), wanted, rtol=1e-6
+        wgan_gp.classes(attributes, logits), expected, rtol=1e-6
     )
     sources = tf.reshape(tf.range(8.0), [2, 2, 2, 1])
     np.testing.assert_allclose(wgan_gp.realness(sources), [1.5, 5.5])
 
 
-def test_the_gradient_penalty_is_of_the_sum_over_patches():
-    # Each patch sees every pixel with weight 2, so the sum over 4 patches has
-    # slope 8 at each of 12 numbers.
+def test_the_gradient_penalty_is_that_of_the_sum_over_patches():
+    # Each patch weighs every pixel by 2, so the sum over 4 patches has slope 8
+    # at each of 12 numbers.
     def sources(images):
-        seen = 2 * tf.reduce_sum(images, axis=(1, 2, 3))
-        return tf.tile(seen[:, None, None, None], [1, 2, 2, 1])
+        total = 2 * tf.reduce_sum(images, axis=(1, 2, 3))
+        return tf.tile(total[:, None, None, None], [1, 2, 2, 1])
 
     real, fake = tf.zeros([3, 2, 2, 3]), tf.ones([3, 2, 2, 3])
-    found = wgan_gp.gradient_penalty(
+    penalty = wgan_gp.gradient_penalty(
         sources, real, fake, tf.fill([3, 1, 1, 1], 0.5)
     )
-    np.testing.assert_allclose(found, [(8 * 12**0.5 - 1) ** 2] * 3, rtol=1e-6)
+    np.testing.assert_allclose(penalty, [(8 * 12**0.5 - 1) ** 2] * 3, rtol=1e-6)
 
 
-def test_the_gradient_penalty_looks_where_epsilon_says():
+def test_the_gradient_penalty_is_computed_at_the_point_of_epsilon():
     def sources(images):
         return tf.reduce_sum(images**2, axis=3, keepdims=True)
 
     real, fake = tf.ones([1, 1, 1, 1]), tf.zeros([1, 1, 1, 1])
     for epsilon in (0.25, 1.0):
-        found = wgan_gp.gradient_penalty(
+        penalty = wgan_gp.gradient_penalty(
             sources, real, fake, tf.fill([1, 1, 1, 1], epsilon)
         )
-        np.testing.assert_allclose(found, [(2 * epsilon - 1) ** 2], rtol=1e-5)
+        np.testing.assert_allclose(penalty, [(2 * epsilon - 1) ** 2], rtol=1e-5)
 
 
-def test_a_penalty_where_nothing_slopes_has_a_finite_gradient():
+def test_a_gradient_penalty_at_slope_0_has_a_finite_gradient():
     scale = tf.Variable(0.0)
     with tf.GradientTape() as tape:
-        found = wgan_gp.gradient_penalty(
+        penalty = wgan_gp.gradient_penalty(
             lambda images: scale * images[..., :1],
             tf.ones([1, 2, 2, 3]),
             tf.zeros([1, 2, 2, 3]),
             tf.ones([1, 1, 1, 1]),
         )
-    assert np.isfinite(tape.gradient(found, scale))
+    assert np.isfinite(tape.gradient(penalty, scale))
 
 
-def test_the_discriminator_takes_its_steps_for_each_of_the_generator(
-    pair, pictures
-):
+def test_the_discriminator_takes_several_steps_per_generator_step(pair, images):
     trainer = Adversarial(*pair(), trained=True, discriminator_steps=3)
-    fit(trainer, *pictures(24), batch_size=12)
-    generators, opponents = trainer.optimizers
-    assert (int(generators.iterations), int(opponents.iterations)) == (2, 6)
+    fit(trainer, *images(24), batch_size=12)
+    steps = [int(optimizer.iterations) for optimizer in trainer.optimizers]
+    assert steps == [2, 6]
 
 
-def test_a_fixed_discriminator_does_not_move(pair, pictures):
+def test_a_fixed_discriminator_does_not_change(pair, images):
     generator, discriminator = pair()
     trainer = Adversarial(generator, discriminator, trained=False)
     before, student = values(discriminator), values(generator)
-    history = fit(trainer, *pictures(8), batch_size=4)
+    history = fit(trainer, *images(8), batch_size=4)
     assert not moved(before, discriminator)
     assert moved(student, generator)
     assert not any(name.startswith("d_") for name in history)
     assert trainer.auxiliary_models == {} and trainer.batches == 1
 
 
-def test_each_slice_of_a_batch_has_its_turn():
-    # A trained discriminator sees them all, the generator the last.
+def test_the_slices_of_a_batch_are_equal_and_cover_it():
+    # A trained discriminator reads all slices, the generator the last one.
     for count in range(1, 30):
         rows = [_slice(tf.range(count), i, 5).numpy() for i in range(5)]
         assert {len(row) for row in rows} == {max(1, count // 5)}
@@ -149,12 +147,12 @@ def test_each_slice_of_a_batch_has_its_turn():
             np.testing.assert_array_equal(np.concatenate(rows), range(count))
 
 
-def test_terms_weigh_as_the_lambdas_say(pair, pictures):
+def test_the_lambdas_weigh_the_terms(pair, images):
     trainer = Adversarial(
         *pair(), trained=True, lambda_cls=2.0, lambda_rec=3.0, lambda_gp=5.0
     )
     trainer.compile(optimizers.Adam(RATE))
-    x, y = tf.nest.map_structure(tf.constant, pictures(4))
+    x, y = tf.nest.map_structure(tf.constant, images(4))
     terms, _ = trainer.terms(x, y, training=False)
     np.testing.assert_allclose(
         terms["total"],
@@ -171,12 +169,10 @@ def test_terms_weigh_as_the_lambdas_say(pair, pictures):
     )
 
 
-def test_the_discriminator_learns_of_the_generator_without_training_it(
-    pair, pictures
-):
+def test_the_discriminators_loss_does_not_train_the_generator(pair, images):
     generator, discriminator = pair()
     trainer = Adversarial(generator, discriminator, trained=True)
-    x, y = pictures(4)
+    x, y = images(4)
     with tf.GradientTape() as tape:
         terms = trainer.discriminator_terms(
             x, y, tf.ones([4, 1, 1, 1]), training=True
@@ -188,9 +184,9 @@ def test_the_discriminator_learns_of_the_generator_without_training_it(
     )
 
 
-def test_what_is_saved_is_the_generator(pair, pictures, tmp_path):
+def test_save_writes_the_generator_alone(pair, images, tmp_path):
     trainer = Adversarial(*pair(), trained=True)
-    fit(trainer, *pictures(10), batch_size=10)
+    fit(trainer, *images(10), batch_size=10)
     trainer.save(tmp_path / "student.keras")
     again = sectioned_model.load(tmp_path / "student.keras")
     assert len(again.variables) == len(trainer.student.variables)
@@ -201,14 +197,12 @@ def test_what_is_saved_is_the_generator(pair, pictures, tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_half_precision_trains_the_generator_and_spares_the_discriminator(
-    pair, pictures, policy
-):
+def test_half_precision_applies_to_the_generator_alone(pair, images, policy):
     generator, discriminator = pair()
     generator = sectioned_model.with_policy(generator, policy)
     trainer = Adversarial(generator, discriminator, trained=True)
     before = values(generator)
-    history = fit(trainer, *pictures(10), batch_size=10)
+    history = fit(trainer, *images(10), batch_size=10)
     assert all(np.isfinite(series).all() for series in history.values())
     assert sectioned_model.computes_in(discriminator) == {"float32"}
     scaled = isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
@@ -217,30 +211,28 @@ def test_half_precision_trains_the_generator_and_spares_the_discriminator(
     assert scaled or moved(before, generator)
 
 
-def test_two_replicas_do_what_one_device_does(
-    pair, pictures, close, monkeypatch
-):
-    # Where the penalty looks is drawn by replica, and is the same here.
+def test_two_replicas_equal_one_device(pair, images, close, monkeypatch):
+    # The penalty's points are drawn by replica; here they are all the same.
     monkeypatch.setattr(
         Adversarial,
         "_epsilon",
         lambda _, images, i=0: tf.fill([tf.shape(images)[0], 1, 1, 1], 0.3),
     )
-    x, y = pictures(16)
+    x, y = images(16)
     left = []
     for name in ("default", "mirrored"):
         with devices.strategy(name).scope():
             models = pair(seed=3)
             trainer = Adversarial(*models, trained=True, discriminator_steps=1)
-        # Adam would make a whole step of a gradient that is but rounding.
+        # Adam would turn a gradient of rounding errors into a whole step.
         fit(trainer, x, y, batch_size=8, kind=optimizers.SGD)
         left.append([v for model in models for v in values(model)])
     close(left[1], left[0], 1e-6)
 
 
-def test_weights_of_examples_are_refused_in_a_sentence(pair, pictures):
+def test_sample_weights_are_refused(pair, images):
     trainer = Adversarial(*pair(), trained=True)
     trainer.compile(optimizers.Adam(RATE), run_eagerly=True)
-    x, y = pictures(4)
-    with pytest.raises(errors.SettingsError, match="all weigh the same"):
+    x, y = images(4)
+    with pytest.raises(errors.SettingsError, match="without sample weights"):
         trainer.fit(x, y, sample_weight=np.ones(4), verbose=0)

@@ -1,4 +1,4 @@
-"""Heads of all kinds, a loss of one's own, weights of examples and classes."""
+"""Kinds of output, losses of users, weights of examples and classes."""
 
 import keras
 import numpy as np
@@ -23,36 +23,38 @@ def binary(p, q):
 
 
 def terms(kind, y):
-    found = kind.terms(*map(tf.constant, (y, Z_T, Z_S)))
-    return {name: value.numpy() for name, value in found.items()}
+    computed = kind.terms(*map(tf.constant, (y, Z_T, Z_S)))
+    return {name: value.numpy() for name, value in computed.items()}
 
 
-def test_labels_are_each_a_question_of_their_own():
+def test_labels_are_independent():
     y = np.array([[1, 0, 1], [0, 1, 0]], np.float32)
-    told = terms(outputs.Labels(alpha=0.3, temperature=2.0), y)
+    computed = terms(outputs.Labels(alpha=0.3, temperature=2.0), y)
     hard = binary(y, sigmoid(Z_S))
     soft = binary(sigmoid(Z_T / 2), sigmoid(Z_S / 2))
-    np.testing.assert_allclose(told["hard"], hard, rtol=1e-5)
-    np.testing.assert_allclose(told["soft"], soft, rtol=1e-5)
+    np.testing.assert_allclose(computed["hard"], hard, rtol=1e-5)
+    np.testing.assert_allclose(computed["soft"], soft, rtol=1e-5)
     np.testing.assert_allclose(
-        told["kd"], 0.3 * hard + 0.7 * 4 * soft, rtol=1e-5
+        computed["kd"], 0.3 * hard + 0.7 * 4 * soft, rtol=1e-5
     )
     (metric,) = outputs.Labels().metrics()
     metric.update_state(y, Z_S)
     assert float(metric.result()) == pytest.approx(4 / 6)
 
 
-def test_of_numbers_kd_is_a_distance():
+def test_kd_of_numbers_is_a_squared_distance():
     y = np.array([[1, 0, 1], [0, 1, 0]], np.float32)
-    told = terms(outputs.Values(alpha=0.3), y)
+    computed = terms(outputs.Values(alpha=0.3), y)
     hard = ((y - Z_S) ** 2).mean(axis=1)
     soft = ((Z_T - Z_S) ** 2).mean(axis=1)
-    np.testing.assert_allclose(told["kd"], 0.3 * hard + 0.7 * soft, rtol=1e-5)
+    np.testing.assert_allclose(
+        computed["kd"], 0.3 * hard + 0.7 * soft, rtol=1e-5
+    )
     column = outputs.Values().hard(tf.constant([1.0, 2.0]), tf.zeros([2, 1]))
     np.testing.assert_allclose(column, [1.0, 4.0])
 
 
-def test_one_hot_labels_count_as_class_numbers_do(dense, vectors):
+def test_one_hot_labels_and_class_numbers_give_the_same_results(dense, vectors):
     x, y = vectors(8)
     results = []
     for labels in (y, np.eye(3, dtype=np.float32)[np.reshape(y, -1)]):
@@ -72,22 +74,20 @@ def test_one_hot_labels_count_as_class_numbers_do(dense, vectors):
     ],
     ids=["name", "object", "function", "scalar"],
 )
-def test_a_loss_of_ones_own_takes_the_place_of_the_hard_loss(
-    dense, vectors, own
-):
+def test_a_users_loss_replaces_the_hard_loss(dense, vectors, own):
     x, _ = vectors(8)
     y = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
-    told = []
+    reports = []
     for settings in ({"loss": own}, {}):
         trainer = lit_tf.LIT(
             dense(1), dense(2), outputs=outputs.Values(alpha=0.5)
         )
         trainer.compile(lit_tf.SGD(0.1), **settings)
-        told.append(trainer.evaluate(x, y, return_dict=True, verbose=0))
-    assert told[0] == pytest.approx(told[1], rel=1e-5)
+        reports.append(trainer.evaluate(x, y, return_dict=True, verbose=0))
+    assert reports[0] == pytest.approx(reports[1], rel=1e-5)
 
 
-def test_a_loss_of_ones_own_is_what_is_learned(dense, vectors):
+def test_a_users_loss_is_minimised(dense, vectors):
     x, _ = vectors(8)
     y = np.ones((8, 3), "float32")
     kind = outputs.Classes(loss="mse")
@@ -97,13 +97,13 @@ def test_a_loss_of_ones_own_is_what_is_learned(dense, vectors):
     trainer.fit(x, y, epochs=20, verbose=0)
     after = trainer.evaluate(x, y, return_dict=True, verbose=0)["hard"]
     assert after < 0.2 * before
-    given = keras.losses.MeanSquaredError()(y, dense(1)(x))
-    assert before == pytest.approx(float(given), rel=1e-5)
+    expected = keras.losses.MeanSquaredError()(y, dense(1)(x))
+    assert before == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_a_loss_without_labels_to_learn_is_refused(dense):
+def test_a_loss_is_refused_by_a_method_without_labels(dense):
     trainer = fitnets.Hint(dense(1), dense(2))
-    with pytest.raises(errors.SettingsError, match="brings its own losses"):
+    with pytest.raises(errors.SettingsError, match="has its own losses"):
         trainer.compile(loss="mse")
 
 
@@ -117,7 +117,7 @@ def test_two_trainers_do_not_share_a_loss(dense):
     assert second.outputs.hard(y, z) == [4.0]
 
 
-def test_class_weights_weigh_examples(dense, vectors):
+def test_class_weights_equal_sample_weights(dense, vectors):
     x, y = vectors(8)
     weights = {0: 1.0, 1: 3.0, 2: 0.5}
     states = []
@@ -137,7 +137,7 @@ def test_class_weights_weigh_examples(dense, vectors):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_a_sigmoid_is_no_logit():
+def test_a_sigmoid_instead_of_logits_is_refused():
     inputs = keras.Input((4,))
     x = keras.layers.Dense(3, activation="sigmoid", name="answer")(inputs)
     model = keras.Model(inputs, x)
@@ -154,17 +154,17 @@ def test_a_sigmoid_is_no_logit():
     ],
     ids=["name", "object", "function"],
 )
-def test_labels_and_outputs_of_one_number_are_not_compared_crosswise(own):
+def test_scalar_labels_and_outputs_do_not_broadcast(own):
     y, z = tf.constant([1.0, 0.0, 2.0]), tf.constant([[0.5], [3.0], [2.0]])
-    loss = distillation.each(own)
-    wanted = loss(y[:, tf.newaxis], z)
+    loss = distillation.per_example(own)
+    expected = loss(y[:, tf.newaxis], z)
     for labels in (y, y[:, tf.newaxis]):
-        for answers in (z, z[:, 0]):
-            np.testing.assert_array_equal(loss(labels, answers), wanted)
-    assert len(set(wanted.numpy())) == 3
+        for outputs_ in (z, z[:, 0]):
+            np.testing.assert_array_equal(loss(labels, outputs_), expected)
+    assert len(set(expected.numpy())) == 3
 
 
-def test_a_loss_is_one_value_an_example():
+def test_a_loss_has_one_value_per_example():
     y, z = tf.zeros([2, 3, 4]), tf.ones([2, 3, 4])
     for own in ("mse", lambda y, z: tf.reduce_mean(z)):
-        assert distillation.each(own)(y, z).shape == (2,)
+        assert distillation.per_example(own)(y, z).shape == (2,)

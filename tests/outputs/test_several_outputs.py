@@ -1,4 +1,4 @@
-"""Networks that answer more than one question."""
+"""Models with several outputs."""
 
 import keras
 import numpy as np
@@ -52,16 +52,16 @@ def several(nested, **settings):
 
 
 @pytest.mark.parametrize("kind", [lit_tf.LIT, lit_tf.Distill])
-def test_the_losses_of_all_outputs_are_weighed_and_summed(kind, nested, close):
+def test_losses_are_the_weighted_sum_over_the_outputs(kind, nested, close):
     teacher, student = network(1, nested), network(2, nested)
     trainer = kind(
         teacher, student, outputs=several(nested, loss_weights=nested(2.0, 0.5))
     )
     x, shape, size, y = examples(nested)
-    terms, answers = trainer.terms(x, y, training=True)
+    terms, z = trainer.terms(x, y, training=True)
     z_t, z_s = teacher(x), student(x)
     for one, other in zip(
-        keras.tree.flatten(answers), keras.tree.flatten(z_s), strict=True
+        keras.tree.flatten(z), keras.tree.flatten(z_s), strict=True
     ):
         close(one, other, 1e-6)
     theirs, ours = map(keras.tree.flatten, (z_t, z_s))
@@ -75,7 +75,9 @@ def test_the_losses_of_all_outputs_are_weighed_and_summed(kind, nested, close):
     close(terms["kd" if kind is lit_tf.LIT else "total"], kd, 1e-5)
 
 
-def test_a_student_is_trained_and_saved_and_answers_likewise(nested, tmp_path):
+def test_a_saved_student_returns_the_outputs_of_the_trained_one(
+    nested, tmp_path
+):
     trainer = lit_tf.LIT(
         network(1, nested), network(2, nested), outputs=several(nested)
     )
@@ -96,8 +98,8 @@ def test_a_student_is_trained_and_saved_and_answers_likewise(nested, tmp_path):
     saved = sectioned_model.load(tmp_path / "student.keras")
     for one, other, third in zip(
         *(
-            keras.tree.flatten(answers)
-            for answers in (
+            keras.tree.flatten(z)
+            for z in (
                 saved(x),
                 trainer.student(x),
                 trainer.predict(x, verbose=0),
@@ -124,7 +126,7 @@ def test_losses_and_their_weights_are_compiled_as_in_keras(nested):
         loss_weights=nested(1.0, 10.0),
         metrics=nested(["sparse_categorical_crossentropy"], ["mse"]),
     )
-    told = trainer.evaluate(x, y, verbose=0, return_dict=True)
+    reported = trainer.evaluate(x, y, verbose=0, return_dict=True)
     plain = network(2, nested)
     plain.compile(
         "sgd",
@@ -133,38 +135,38 @@ def test_losses_and_their_weights_are_compiled_as_in_keras(nested):
         ),
         loss_weights=nested(1.0, 10.0),
     )
-    wanted = plain.evaluate(x, y, verbose=0, return_dict=True)
-    assert told["hard"] == pytest.approx(wanted["loss"], rel=1e-5)
+    expected = plain.evaluate(x, y, verbose=0, return_dict=True)
+    assert reported["hard"] == pytest.approx(expected["loss"], rel=1e-5)
     z = np.reshape(keras.tree.flatten(student(x))[1], [-1])
     size = np.reshape(keras.tree.flatten(y)[1], [-1])
-    (squared,) = (v for name, v in told.items() if name.endswith("mse"))
+    (squared,) = (v for name, v in reported.items() if name.endswith("mse"))
     assert squared == pytest.approx(np.mean((z - size) ** 2), rel=1e-4)
 
 
-def test_by_name_some_losses_will_do():
-    kinds = outputs.Several(KINDS).compiled(loss={"size": "mae"})
+def test_losses_by_name_may_lack_some_outputs():
+    kinds = outputs.Several(KINDS).with_losses(loss={"size": "mae"})
     y, z = tf.constant([[1.0]]), tf.constant([[4.0]])
     assert kinds.kinds["size"].hard(y, z) == [3.0]
     assert KINDS["size"].hard(y, z) == [9.0]
     assert kinds.kinds["shape"] is KINDS["shape"]
 
 
-def test_examples_are_weighed(nested):
+def test_sample_weights_apply_to_examples_or_outputs(nested):
     x, shape, size, y = examples(nested)
     weights = np.array([1, 0, 2, 0, 1, 0, 3, 1], "float32")
     kinds = several(nested)
     trainer = lit_tf.LIT(network(1, nested), network(2, nested), outputs=kinds)
     trainer.compile("sgd")
     each, _ = trainer.terms(x, y, training=False)
-    told = trainer.evaluate(
+    reported = trainer.evaluate(
         x, y, sample_weight=weights, verbose=0, return_dict=True
     )
     for name in ("ir", "kd", "total"):
-        wanted = np.mean(each[name] * weights)
-        assert told[name] == pytest.approx(float(wanted), rel=1e-5)
-    # Of each output its own: representations count by the mean.
+        expected = np.mean(each[name] * weights)
+        assert reported[name] == pytest.approx(float(expected), rel=1e-5)
+    # One weight for each output: penalties get their mean.
     other = np.array([0, 0, 1, 4, 1, 0, 1, 1], "float32")
-    told = trainer.evaluate(
+    reported = trainer.evaluate(
         x,
         y,
         sample_weight=nested(weights, other),
@@ -177,9 +179,9 @@ def test_examples_are_weighed(nested):
     )
     kd = weights * KINDS["shape"].terms(shape, theirs[0], ours[0])["kd"]
     kd += other * KINDS["size"].terms(size, theirs[1], ours[1])["kd"]
-    assert told["kd"] == pytest.approx(float(np.mean(kd)), rel=1e-5)
+    assert reported["kd"] == pytest.approx(float(np.mean(kd)), rel=1e-5)
     ir = np.mean(each["ir"] * (weights + other) / 2)
-    assert told["ir"] == pytest.approx(float(ir), rel=1e-5)
+    assert reported["ir"] == pytest.approx(float(ir), rel=1e-5)
 
 
 def test_replicas_share_an_uneven_batch(nested):
@@ -192,13 +194,13 @@ def test_replicas_share_an_uneven_batch(nested):
             trainer.compile(keras.optimizers.SGD(0.1))
         x, _, _, y = examples(nested, 5)
         history = trainer.fit(x, y, batch_size=4, shuffle=False, verbose=0)
-        told = [history.history[name] for name in sorted(history.history)]
-        results.append([*told, *trainer.student.get_weights()])
+        reported = [history.history[name] for name in sorted(history.history)]
+        results.append([*reported, *trainer.student.get_weights()])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_what_does_not_fit_the_outputs_is_refused(nested):
+def test_arguments_that_do_not_match_the_outputs_are_refused(nested):
     teacher, student = network(1, nested), network(2, nested)
     other = outputs.Several({"shape": KINDS["shape"], "colour": KINDS["size"]})
     with pytest.raises(errors.SettingsError, match="return outputs shape, col"):
@@ -225,5 +227,5 @@ def test_what_does_not_fit_the_outputs_is_refused(nested):
     with pytest.raises(errors.SettingsError, match="`labels` must be nested"):
         trainer.evaluate(x, shape, verbose=0)
     alone = lit_tf.Teach(student.sections[0], outputs=outputs.Values())
-    with pytest.raises(errors.SettingsError, match="for several outputs"):
+    with pytest.raises(errors.SettingsError, match="with several outputs"):
         alone.compile("sgd", loss_weights=[2.0])

@@ -1,4 +1,4 @@
-"""The teacher's cache: what is read is what would have been asked."""
+"""The teacher's cache: batches read what the teacher would compute."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ from lit_tf.experiment import build, dry_run, run
 from lit_tf.methods import lit, stages
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import array_store, cache, cached_outputs
-from lit_tf.teacher.frozen import TeacherBatch, answer, freeze
+from lit_tf.teacher.frozen import TeacherBatch, freeze, teacher_outputs
 from lit_tf.training import devices
 
 SHORT = config.Phase(
@@ -37,7 +37,7 @@ def settings(folder, **frozen):
 
 @pytest.fixture(scope="module")
 def digits():
-    """A part of the digits, varied."""
+    """A part of digits, augmented."""
     whole = data.load(config.Data())
     return dataclasses.replace(
         whole,
@@ -48,18 +48,18 @@ def digits():
 
 @pytest.fixture(scope="module")
 def model(digits):
-    """A trainer whose teacher has seen something of the world."""
-    wise = models.get("resnet14")(**digits.form)
+    """A trainer whose teacher has moving statistics of the data."""
+    teacher = models.get("resnet14")(**digits.form)
     for _ in range(3):
-        wise(digits.train.inputs, training=True)
-    return lit.LIT(wise, models.get("resnet8")(**digits.form))
+        teacher(digits.train.inputs, training=True)
+    return lit.LIT(teacher, models.get("resnet8")(**digits.form))
 
 
 def opened(model, digits, folder, **changes):
-    """Returns the answers that a cache gives, and what it is made of."""
-    wanted = dataclasses.replace(settings(folder), **changes)
+    """Returns the cached outputs of a trainer's teacher."""
+    chosen = dataclasses.replace(settings(folder), **changes)
     pair = stages.Pair(
-        settings=wanted,
+        settings=chosen,
         teacher=model.teacher,
         student=model.student,
         frozen=model.frozen,
@@ -88,19 +88,19 @@ def read(digits, views, *, epochs=2 * VIEWS, seed=3):
 @pytest.mark.parametrize(
     ("dtype", "bound"), [("float32", 1e-3), ("bfloat16", 2e-2)]
 )
-def test_what_is_kept_is_what_a_live_teacher_says(
+def test_cached_outputs_are_those_of_a_live_teacher(
     model, digits, tmp_path, kind, dtype, bound
 ):
-    asking = lit.LIT(
+    trainer = lit.LIT(
         model.teacher, models.get("resnet8")(**digits.form), teacher_dtype=dtype
     )
     frozen = config.Frozen(teacher_cache=kind, teacher_cache_views=VIEWS)
-    kept = opened(asking, digits, tmp_path, frozen=frozen)
-    seen = read(digits, kept.train)
+    cached = opened(trainer, digits, tmp_path, frozen=frozen)
+    seen = read(digits, cached.train)
     assert len(seen) == 2 * VIEWS * 3
     for batch, _ in seen:
         assert isinstance(batch, TeacherBatch)
-        live = answer(asking.frozen, batch.inputs)
+        live = teacher_outputs(trainer.frozen, batch.inputs)
         assert batch.representations.keys() == {1, 2, 3}
         for k, values in batch.representations.items():
             assert values.dtype in (tf.float16, tf.bfloat16)
@@ -112,33 +112,33 @@ def test_what_is_kept_is_what_a_live_teacher_says(
         )
 
 
-def test_of_kd_the_logits_are_kept_alone(model, digits, tmp_path, capsys):
-    kept = opened(model, digits, tmp_path, method="kd")
+def test_for_kd_only_the_logits_are_cached(model, digits, tmp_path, capsys):
+    cached = opened(model, digits, tmp_path, method="kd")
     assert ": 25.8 kB in " in capsys.readouterr().out
-    (batch, _), *_ = read(digits, kept.train)
+    (batch, _), *_ = read(digits, cached.train)
     assert batch.representations == {}
-    live = answer(model.frozen, batch.inputs)
+    live = teacher_outputs(model.frozen, batch.inputs)
     np.testing.assert_allclose(batch.output, live.output, atol=1e-4)
-    # What has more in it is asked for when somebody reads it.
-    kept = opened(model, digits, tmp_path)
-    (batch, _), *_ = read(digits, kept.train)
+    # A method that reads representations needs another cache.
+    cached = opened(model, digits, tmp_path)
+    (batch, _), *_ = read(digits, cached.train)
     assert batch.representations.keys() == {1, 2, 3}
 
 
-def test_validation_is_answered_too(model, digits, tmp_path):
-    kept = opened(model, digits, tmp_path)
+def test_validation_outputs_are_cached_too(model, digits, tmp_path):
+    cached = opened(model, digits, tmp_path)
     pipeline = batches.evaluation(
-        digits.validation, batch_size=100, views=kept.validation
+        digits.validation, batch_size=100, views=cached.validation
     )
     for batch, _ in pipeline:
-        live = answer(model.frozen, batch.inputs)
+        live = teacher_outputs(model.frozen, batch.inputs)
         np.testing.assert_allclose(batch.output, live.output, atol=1e-4)
 
 
-def test_views_differ_and_come_by_turns(model, digits, tmp_path):
-    kept = opened(model, digits, tmp_path)
+def test_views_differ_and_epochs_take_them_in_turn(model, digits, tmp_path):
+    cached = opened(model, digits, tmp_path)
     by_epoch = {}
-    for i, (batch, labels) in enumerate(read(digits, kept.train)):
+    for i, (batch, labels) in enumerate(read(digits, cached.train)):
         order = by_epoch.setdefault(i // 3, ([], []))
         order[0].append(batch.inputs)
         order[1].append(labels)
@@ -156,27 +156,30 @@ def test_views_differ_and_come_by_turns(model, digits, tmp_path):
     assert (shown[0][1] != shown[2][1]).any()
 
 
-def test_as_many_views_as_epochs_are_what_a_run_without_a_cache_sees(digits):
-    kept = cached_outputs.Kept(
+def test_with_a_view_per_epoch_a_run_sees_the_images_of_a_run_without_a_cache(
+    digits,
+):
+    outputs = cached_outputs.CachedOutputs(
         seed=3,
         views=4,
         representations={},
         output=np.zeros((4, len(digits.train), 10), np.float32),
     )
-    cached, live = read(digits, kept, epochs=4), read(digits, None, epochs=4)
+    cached = read(digits, outputs, epochs=4)
+    live = read(digits, None, epochs=4)
     for (batch, labels), (images, truth) in zip(cached, live, strict=True):
         np.testing.assert_array_equal(batch.inputs, images)
         np.testing.assert_array_equal(labels, truth)
 
 
-def test_the_second_run_asks_nothing(
+def test_a_second_run_does_not_run_the_teacher(
     model, digits, tmp_path, monkeypatch, capsys
 ):
     first = opened(model, digits, tmp_path)
-    assert "views of 250 examples to train on and 1 view of 144" in (
+    assert "views of 250 training examples and 1 view of 144" in (
         capsys.readouterr().out
     )
-    monkeypatch.setattr(cache.Cache, "_fill", pytest.fail)
+    monkeypatch.setattr(cache.TeacherCache, "_fill", pytest.fail)
     second = opened(model, digits, tmp_path)
     assert "found in" in capsys.readouterr().out
     for k, array in first.train.representations.items():
@@ -234,21 +237,31 @@ def _other_views(model, digits):
         _other_views,
     ],
 )
-def test_what_was_kept_of_something_else_is_not_used(
+def test_a_cache_of_other_settings_is_not_used(
     model, digits, tmp_path, other, capsys
 ):
     opened(model, digits, tmp_path)
     one, split, changes = other(model, digits)
     capsys.readouterr()
     opened(one, split, tmp_path, **changes)
-    assert "To ask takes about" in capsys.readouterr().out
+    assert "Filling it takes about" in capsys.readouterr().out
 
 
-def test_a_place_of_its_own_is_a_teacher_of_its_own(model, digits, tmp_path):
-    # The same layers and weights, cut elsewhere.
+def test_other_sections_of_the_same_teacher_have_another_key(
+    model, digits, tmp_path
+):
+    # The same layers and weights, divided into other sections.
     def keys(whole):
-        made = cache.Cache(whole, freeze(whole), digits, settings(tmp_path))
-        return made._parts["train"].key
+        store = cache.TeacherCache(
+            whole,
+            freeze(whole),
+            digits,
+            settings(tmp_path).frozen,
+            seed=0,
+            folder=str(tmp_path),
+            epochs=4,
+        )
+        return store._parts["train"].key
 
     whole = model.teacher
     first, *others = whole.sections
@@ -263,7 +276,7 @@ def test_a_place_of_its_own_is_a_teacher_of_its_own(model, digits, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-def test_too_little_room_is_told_before_anything_is_written(
+def test_too_little_room_is_reported_before_anything_is_written(
     model, digits, tmp_path, monkeypatch, kind
 ):
     store = (
@@ -272,32 +285,31 @@ def test_too_little_room_is_told_before_anything_is_written(
     monkeypatch.setattr(store, "free", lambda self: 1000)
     monkeypatch.setattr(store, "create", pytest.fail)
     frozen = config.Frozen(teacher_cache=kind)
-    with pytest.raises(errors.DataError, match="has room for 1.0 kB. Fewer"):
+    with pytest.raises(errors.DataError, match="has 1.0 kB free. Use fewer"):
         opened(model, digits, tmp_path, frozen=frozen)
 
 
-def test_answers_too_large_for_float16_are_refused(digits, tmp_path):
-    loud = models.get("resnet14")(**digits.form)
-    norm = loud.sections[1].get_layer("block_2_norm_2")
+def test_outputs_too_large_for_float16_are_refused(digits, tmp_path):
+    large = models.get("resnet14")(**digits.form)
+    norm = large.sections[1].get_layer("block_2_norm_2")
     norm.gamma.assign(1e6 * np.ones(norm.gamma.shape))
     norm.beta.assign(1e6 * np.ones(norm.beta.shape))
-    trainer = lit.LIT(loud, models.get("resnet8")(**digits.form))
+    trainer = lit.LIT(large, models.get("resnet8")(**digits.form))
     with pytest.raises(
         errors.DataError, match="representation 2 must be finite"
     ):
         opened(trainer, digits, tmp_path)
-    kept = list((tmp_path / "teacher_cache").rglob("*.bin"))
-    assert not kept
+    assert not list((tmp_path / "teacher_cache").rglob("*.bin"))
 
 
-def test_a_cache_that_does_not_pay_says_so(model, digits, tmp_path, capsys):
+def test_a_cache_that_is_slower_is_reported(model, digits, tmp_path, capsys):
     frozen = config.Frozen(teacher_cache="memory", teacher_cache_views=50)
     opened(model, digits, tmp_path, frozen=frozen)
     assert "so --teacher_cache=off is faster" in capsys.readouterr().out
 
 
 def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
-    kept = opened(model, digits, tmp_path)
+    cached = opened(model, digits, tmp_path)
     make = functools.partial(
         batches.training,
         digits.train,
@@ -305,7 +317,7 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
         epochs=1,
         seed=3,
         crop=digits.crop,
-        views=kept.train,
+        views=cached.train,
     )
     strategy = devices.strategy("mirrored")
     pieces = [
@@ -313,52 +325,52 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
         for both in batches.distribute(make, strategy)
         for tensor in tf.nest.flatten(both)
     ]
-    wanted = [
+    expected = [
         t
-        for both in read(digits, kept.train, epochs=1)
+        for both in read(digits, cached.train, epochs=1)
         for t in tf.nest.flatten(both)
     ]
-    assert len(pieces) == len(wanted) == 3 * 6
-    for piece, whole in zip(pieces, wanted, strict=True):
+    assert len(pieces) == len(expected) == 3 * 6
+    for piece, whole in zip(pieces, expected, strict=True):
         assert len(piece) == 2
         np.testing.assert_array_equal(np.concatenate(piece), whole)
 
 
-def test_a_run_with_a_cache_ends_as_one_that_asks(tmp_path):
-    # With a view an epoch both see the same images of phase `lit`; what differs
-    # is the rounding of what is kept.
+def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
+    # With a view per epoch both see the same images in phase `lit`. The cache
+    # rounds the representations.
     def last(name, kind):
-        wanted = settings(tmp_path, teacher_cache=kind, teacher_cache_views=3)
-        wanted = dataclasses.replace(
-            wanted,
+        chosen = settings(tmp_path, teacher_cache=kind, teacher_cache_views=3)
+        chosen = dataclasses.replace(
+            chosen,
             session=config.Session(workdir=str(tmp_path / name)),
             teacher_weights=str(tmp_path / "teacher.keras"),
         )
-        return run.compress(wanted)["student"]["last"]
+        return run.compress(chosen)["student"]["last"]
 
-    wise = models.get("resnet14")(**data.DATASETS["digits"].form())
-    wise(data.load(config.Data()).train.inputs[:500], training=True)
-    wise.save(tmp_path / "teacher.keras")
-    live, kept = last("live", "off"), last("kept", "disk")
-    gap = abs(live["validation_accuracy"] - kept["validation_accuracy"])
+    teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
+    teacher(data.load(config.Data()).train.inputs[:500], training=True)
+    teacher.save(tmp_path / "teacher.keras")
+    live, cached = last("live", "off"), last("cached", "disk")
+    gap = abs(live["validation_accuracy"] - cached["validation_accuracy"])
     assert gap <= 0.1
-    assert 0.3 < kept["test_accuracy"]
+    assert 0.3 < cached["test_accuracy"]
 
 
-def test_a_dry_run_tells_of_the_cache_and_writes_nothing(tmp_path, capsys):
+def test_a_dry_run_describes_the_cache_and_writes_nothing(tmp_path, capsys):
     results = dry_run.dry_run(settings(tmp_path))
     printed = capsys.readouterr().out
-    assert "1 view of 1,293 examples to train on and 1 view of 144" in printed
+    assert "1 view of 1,293 training examples and 1 view of 144" in printed
     assert results["cache_seconds"] > 0
     assert not any(tmp_path.iterdir())
 
 
-def test_what_does_not_vary_has_one_view(model, digits, tmp_path):
+def test_data_without_augmentation_have_one_view(model, digits, tmp_path):
     still = dataclasses.replace(digits, crop=augment.Crop())
     assert opened(model, still, tmp_path).train.views == 1
 
 
-def test_a_run_without_a_cache_keeps_nothing(model, digits, tmp_path):
+def test_a_run_without_a_cache_stores_nothing(model, digits, tmp_path):
     frozen = config.Frozen()
     assert opened(model, digits, tmp_path, frozen=frozen) is None
     assert not any(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The frozen teacher: all answers at once, folded, and the model's own."""
+"""The frozen teacher: its outputs, and which BatchNorms are folded."""
 
 import warnings
 
@@ -17,8 +17,8 @@ L = keras.layers
 Norm = layers.BatchNormalization
 
 
-def lived_in(model, seed=0):
-    """Moves every weight of a model, moving statistics too."""
+def randomized(model, seed=0):
+    """Gives every BatchNorm and bias of a model random values."""
     random = np.random.default_rng(seed)
     for variable in model.variables:
         if variable.name == "moving_variance":
@@ -29,39 +29,39 @@ def lived_in(model, seed=0):
 
 
 def norms(model):
-    """Counts the BatchNorms of a twin, in the models within it too."""
+    """Counts the BatchNorms of a model and of its nested models."""
     return sum(
         isinstance(layer, L.BatchNormalization)
         for layer in model._flatten_layers()
     )
 
 
-def alike(model, *, left, shape=(8, 8, 3), close=None):
-    """Asserts that a twin answers as its model, with so many norms left."""
-    lived_in(model)
-    twin = freeze(model)
+def assert_folded(model, *, left, shape=(8, 8, 3), close=None):
+    """Asserts that the frozen copy agrees, with `left` BatchNorms unfolded."""
+    randomized(model)
+    frozen = freeze(model)
     x = np.random.default_rng(1).normal(size=(3, *shape)).astype("float32")
-    wanted = model(x, training=False)
-    found = twin(x, training=False)
-    found = tf.nest.flatten(found)[-1]
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
-    assert norms(twin) == left
+    expected = model(x, training=False)
+    outputs = frozen(x, training=False)
+    output = tf.nest.flatten(outputs)[-1]
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-4)
+    assert norms(frozen) == left
 
 
 def test_it_returns_every_representation_and_the_output(build, batch, close):
-    model, (images, _) = lived_in(build("resnet14")), batch(3)
-    twin = freeze(model)
-    answers = twin(images, training=False)
+    model, (images, _) = randomized(build("resnet14")), batch(3)
+    frozen = freeze(model)
+    outputs = frozen(images, training=False)
     expected = [model.stem(images, training=False)]
     for section in model.sections:
         expected.append(section(expected[-1], training=False))
     expected.append(model(images, training=False))
-    assert len(answers) == len(model.sections) + 2
-    close(answers, expected, 1e-4, relative=True)
-    assert norms(twin) == 0
+    assert len(outputs) == len(model.sections) + 2
+    close(outputs, expected, 1e-4, relative=True)
+    assert norms(frozen) == 0
 
 
-def test_asking_it_changes_nothing(build, batch):
+def test_running_it_does_not_change_the_teacher(build, batch):
     model = build()
     before = model.get_weights()
     freeze(model)(batch(3)[0], training=False)
@@ -69,15 +69,15 @@ def test_asking_it_changes_nothing(build, batch):
         np.testing.assert_array_equal(old, new)
 
 
-def test_it_is_the_teacher_of_the_moment_it_was_frozen(build, batch):
+def test_it_keeps_the_weights_of_the_time_it_was_frozen(build, batch):
     model, images = build(), batch(3)[0]
-    twin = freeze(model)
-    before = twin(images, training=False)[-1]
+    frozen = freeze(model)
+    before = frozen(images, training=False)[-1]
     model.set_weights([2 * value for value in model.get_weights()])
-    np.testing.assert_array_equal(twin(images, training=False)[-1], before)
+    np.testing.assert_array_equal(frozen(images, training=False)[-1], before)
 
 
-def test_it_is_asked_without_a_warning(build, batch):
+def test_it_runs_without_a_warning(build, batch):
     frozen = freeze(build())
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="The structure of `inputs`")
@@ -110,34 +110,34 @@ def test_a_norm_is_folded_into_the_layer_before_it(linear, bias):
     keras.utils.set_random_seed(0)
     x = keras.Input((8, 8, 3))
     y = L.ReLU()(Norm()(linear(use_bias=bias)(x)))
-    alike(keras.Model(x, y), left=0)
+    assert_folded(keras.Model(x, y), left=0)
 
 
 @pytest.mark.parametrize(
     "settings", [{"scale": False}, {"center": False}, {"epsilon": 0.1}]
 )
-def test_a_norm_is_folded_whatever_it_has(settings):
+def test_a_norm_without_scale_or_center_is_folded(settings):
     model = keras.Sequential(
         [keras.Input((8, 8, 3)), L.Conv2D(4, 3), Norm(**settings)]
     )
-    alike(model, left=0)
+    assert_folded(model, left=0)
 
 
-def test_texts_are_folded():
+def test_a_one_dimensional_convolution_is_folded():
     model = keras.Sequential(
         [keras.Input((9, 5)), L.Conv1D(4, 3), L.BatchNormalization(), L.ReLU()]
     )
-    alike(model, left=0, shape=(9, 5))
+    assert_folded(model, left=0, shape=(9, 5))
 
 
-def test_what_something_else_reads_is_not_folded():
+def test_a_norm_is_not_folded_if_another_layer_reads_its_input():
     x = keras.Input((8, 8, 3))
     between = L.Conv2D(4, 3)(x)
     y = L.Add()([Norm()(between), between])
-    alike(keras.Model(x, y), left=1)
+    assert_folded(keras.Model(x, y), left=1)
 
 
-def test_what_is_a_representation_is_not_folded():
+def test_a_norm_is_not_folded_if_its_input_is_a_representation():
     def part(name, shape, layer):
         x = keras.Input(shape)
         return keras.Model(x, layer(x), name=name)
@@ -147,7 +147,7 @@ def test_what_is_a_representation_is_not_folded():
         [part("section_1", (6, 6, 4), Norm())],
         part("head", (6, 6, 4), L.Flatten()),
     )
-    alike(model, left=1)
+    assert_folded(model, left=1)
 
 
 @pytest.mark.parametrize(
@@ -160,25 +160,25 @@ def test_what_is_a_representation_is_not_folded():
     ],
     ids=["after relu", "after activation", "after input", "other axis"],
 )
-def test_what_does_not_follow_a_linear_layer_is_not_folded(make):
+def test_a_norm_that_does_not_follow_a_linear_layer_is_not_folded(make):
     x = keras.Input((8, 8, 3))
-    alike(keras.Model(x, make(x)), left=1)
+    assert_folded(keras.Model(x, make(x)), left=1)
 
 
 def test_a_layer_that_is_called_twice_is_not_folded():
     x = keras.Input((8, 8, 3))
     shared = L.Conv2D(3, 3, padding="same")
     y = Norm()(shared(Norm()(shared(x))))
-    alike(keras.Model(x, y), left=2)
+    assert_folded(keras.Model(x, y), left=2)
 
 
-def test_a_norm_that_is_called_to_train_is_not_folded():
+def test_a_norm_called_in_training_mode_is_not_folded():
     x = keras.Input((8, 8, 3))
-    model = lived_in(keras.Model(x, Norm()(L.Conv2D(4, 3)(x), training=True)))
+    model = randomized(keras.Model(x, Norm()(L.Conv2D(4, 3)(x), training=True)))
     assert norms(freeze(model)) == 1
 
 
-def test_models_within_models_are_folded():
+def test_nested_models_are_folded():
     def block(name):
         x = keras.Input((8, 8, 3))
         y = Norm()(L.Conv2D(3, 3, padding="same")(x))
@@ -188,10 +188,10 @@ def test_models_within_models_are_folded():
         [keras.Input((8, 8, 3)), L.Conv2D(3, 1), Norm()], name="inner"
     )
     x = keras.Input((8, 8, 3))
-    alike(keras.Model(x, inner(block("b")(block("a")(x)))), left=0)
+    assert_folded(keras.Model(x, inner(block("b")(block("a")(x)))), left=0)
 
 
-def test_a_model_of_a_class_of_its_own_is_left_as_it_is():
+def test_a_subclassed_model_is_not_folded():
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
@@ -201,24 +201,26 @@ def test_a_model_of_a_class_of_its_own_is_left_as_it_is():
             return self.norm(self.conv(inputs), training=training)
 
     x = keras.Input((8, 8, 3))
-    alike(keras.Model(x, Own()(x)), left=1)
+    assert_folded(keras.Model(x, Own()(x)), left=1)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_it_computes_in_the_dtype_that_is_asked_for(build, batch, dtype):
-    model, images = lived_in(build("resnet14")), batch(3)[0]
-    twin = freeze(model, dtype)
-    *representations, output = twin(images, training=False)
+def test_it_computes_in_the_chosen_dtype(build, batch, dtype):
+    model, images = randomized(build("resnet14")), batch(3)[0]
+    frozen = freeze(model, dtype)
+    *representations, output = frozen(images, training=False)
     assert {t.dtype for t in representations} == {tf.as_dtype(dtype)}
     assert output.dtype == tf.float32
-    wanted = freeze(model)(images, training=False)
-    for found, exact in zip(representations, wanted[:-1], strict=True):
-        gap = np.linalg.norm(np.float32(found) - exact) / np.linalg.norm(exact)
+    expected = freeze(model)(images, training=False)
+    for rounded, exact in zip(representations, expected[:-1], strict=True):
+        gap = np.linalg.norm(np.float32(rounded) - exact) / np.linalg.norm(
+            exact
+        )
         assert 0 < gap < 0.03
 
 
 @pytest.mark.parametrize(
-    ("policy", "choice", "wanted"),
+    ("policy", "choice", "expected"),
     [
         ("float32", "auto", "float32"),
         ("mixed_bfloat16", "auto", "bfloat16"),
@@ -228,27 +230,29 @@ def test_it_computes_in_the_dtype_that_is_asked_for(build, batch, dtype):
     ],
 )
 def test_the_dtype_follows_the_student_and_the_machine(
-    build, monkeypatch, policy, choice, wanted
+    build, monkeypatch, policy, choice, expected
 ):
     student = sectioned_model.with_policy(build(), policy)
     monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: True)
-    assert dtype_for(student, choice) == wanted
+    assert dtype_for(student, choice) == expected
     monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: False)
     if choice == "auto":
         assert dtype_for(student) == "float32"
 
 
-def test_trainers_may_ask_one_twin(build, batch):
-    wise, student = build("resnet14", seed=1), build(seed=2)
-    first = lit.LIT(wise, student)
-    second = distill.Distill(wise, student, frozen=first.frozen)
+def test_trainers_may_share_a_frozen_teacher(build, batch):
+    teacher, student = build("resnet14", seed=1), build(seed=2)
+    first = lit.LIT(teacher, student)
+    second = distill.Distill(teacher, student, frozen=first.frozen)
     assert second.frozen is first.frozen
-    assert distill.Distill(wise, student).frozen is not first.frozen
+    assert distill.Distill(teacher, student).frozen is not first.frozen
 
 
-def test_a_twins_output_is_the_teachers(build, batch):
-    wise, images = lived_in(build("resnet14")), batch(3)[0]
-    alone = output_alone(freeze(wise))
+def test_output_alone_is_the_teachers_output(build, batch):
+    teacher, images = randomized(build("resnet14")), batch(3)[0]
+    alone = output_alone(freeze(teacher))
     np.testing.assert_allclose(
-        alone(images, training=False), wise(images, training=False), rtol=1e-3
+        alone(images, training=False),
+        teacher(images, training=False),
+        rtol=1e-3,
     )

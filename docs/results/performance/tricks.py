@@ -19,7 +19,7 @@ from lit_tf import layers
 from lit_tf.benchmark import bench, peer, pieces, settings
 from lit_tf.experiment import report
 from lit_tf.losses import distillation
-from lit_tf.methods import lit
+from lit_tf.methods import lit, streams
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import frozen
 from lit_tf.training import optimizers
@@ -32,10 +32,10 @@ class Plain(lit.LIT):
     """Phase `lit` as the paper writes it: section 1 runs on both streams."""
 
     def terms(self, x, y, *, training):
-        x, T, z_t = frozen.answer(self.frozen, x)
+        x, T, z_t = frozen.teacher_outputs(self.frozen, x)
         sections = dict(enumerate(self.student.sections, 1))
         fed = {
-            k: lit._unrecorded(section, T[k - 1], training=training)
+            k: streams.unrecorded(section, T[k - 1], training=training)
             for k, section in sections.items()
         }
         S = {0: self.student.stem(x, training=False)}

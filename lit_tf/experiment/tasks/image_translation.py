@@ -84,7 +84,6 @@ class ImageTranslation(Task):
                 auxiliary_models[_NAME],
                 trained=settings.discriminator == "trained",
                 teacher=pair.teacher,
-                frozen=pair.frozen,
                 seed=settings.run.seed,
                 **_loss_weights(settings.adversarial),
             ),
