@@ -81,15 +81,15 @@ def step(made, *, plain, stock_norm, unfolded, slow_shortcut, cached=False):
         wise, student = made.pair()
         if stock_norm:
             wise, student = stock(wise), stock(student)
-        method = made.config.method
+        loss = made.config.loss
         trainer = (Plain if plain else lit.LIT)(
             wise,
             student,
-            alpha=method.alpha,
-            temperature=method.temperature,
-            beta=method.beta,
+            alpha=loss.alpha,
+            temperature=loss.temperature,
+            beta=loss.beta,
         )
-        views = pieces._kept(made, trainer) if cached else None
+        views = pieces._cached_outputs(made, trainer) if cached else None
         trainer.compile(optimizers.SGD(0.05, momentum=0.9, weight_decay=2e-4))
         trainer.make_train_function()
         feed = iter(made.feed(views))
