@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lit_tf import errors
-from lit_tf.config import choices as choices_module
+from lit_tf.config.choices import check_one_of
 
 # The default of a setting that the user must give.
 REQUIRED = dataclasses.MISSING
@@ -91,7 +91,7 @@ class Group:
             received = {flag_name(field): value}
             known = choices_of(field)
             if known:
-                choices_module.check_one_of(known, **received)
+                check_one_of(known, **received)
             check = field.metadata.get("check")
             if check:
                 errors.require(

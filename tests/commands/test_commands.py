@@ -1,4 +1,4 @@
-"""The commands as a user meets them: help, exit codes, one sentence each."""
+"""The commands as users see them: help, exit codes, one-sentence messages."""
 
 import importlib.metadata
 import json
@@ -28,7 +28,7 @@ FLAGS = {
     "lit-tune": ["print_commands", "parallel", *flatten.flatten(Tune())],
 }
 
-# Refused by the flags alone, in a process that never meets TensorFlow.
+# Refused before TensorFlow is loaded. Arguments → part of the message.
 BAD_SETTINGS = {
     "--recipe=quikstart": "Unknown recipe 'quikstart'. Known: ",
     "--recipe=resnet --alpha=2": "Unknown recipe 'resnet'",
@@ -48,14 +48,17 @@ BAD_SETTINGS = {
     "quickstart": "Pass flags only, each as --name=value. Received: 'quic",
 }
 
-# Refused, or done, once TensorFlow is loaded; in this order, from `place`, each
-# in a run folder of its own. Command → exit code, what it says.
+# Refused or done after TensorFlow is loaded, in this order, in the folder
+# `place`; each in its own run folder. Command → exit code, part of the message.
 FIRST = {
     "compress": ("--teacher=resnet8", "--student=resnet8"),
     "import_": ("--dataset=digits", "--output=new.keras"),
 }
 ANSWERS = {
-    "compress --custom_objects=theirs": (2, "=theirs cannot be imported (No m"),
+    "compress --custom_objects=missing_module": (
+        2,
+        "=missing_module cannot be imported (No m",
+    ),
     "compress --student=resnet21": (2, "6n + 2 (8, 14, 20, …). Received: res"),
     "compress --student=resnet22": (2, "The nearest is resnet20."),
     "compress --teacher=resent20": (2, "The nearest is resnet20."),
@@ -71,21 +74,21 @@ ANSWERS = {
     "compress --workdir=file/run": (1, "file/run cannot be written to"),
     "teach --workdir=file": (1, "file cannot be written to"),
     "compress --teacher_weights=gone.keras": (1, "no model file gone.keras."),
-    "compress --teacher_weights=cut.keras": (1, "cut.keras is not a whole"),
+    "compress --teacher_weights=cut.keras": (1, "cut.keras is not a complete"),
     "compress --teacher_weights=empty": (1, "The folder empty holds neither"),
     "compress --dataset=cifar10": (1, "--download"),
     "compress --dataset=cifar10 --data_dir=gone": (1, "does not exist"),
     "compress --dataset=cifar10 --data_dir=empty": (1, "--data_dir='empty'"),
-    "compress --dataset=cifar10 --data_dir=torn": (1, "whole records of 3,0"),
+    "compress --dataset=cifar10 --data_dir=broken": (1, "whole records of 3,0"),
     "compress --workdir=w --teacher_weights=gone.keras": (1, "gone.keras."),
     "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras is"),
     "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
-    "evaluate --model=cut.keras": (1, "cut.keras is not a whole"),
-    "evaluate --model=torn": (1, "torn is not a classifier's SavedModel"),
+    "evaluate --model=cut.keras": (1, "cut.keras is not a complete"),
+    "evaluate --model=broken": (1, "broken is not a classifier's SavedModel"),
     "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
     "export --model=t.keras --output=file/out": (1, "file/out"),
-    "evaluate --model=t.keras --json=file/told": (1, "file/told"),
-    "evaluate --model=t.keras --json=told.json": (0, "test_accuracy 0."),
+    "evaluate --model=t.keras --json=file/results": (1, "file/results"),
+    "evaluate --model=t.keras --json=results.json": (0, "test_accuracy 0."),
     "report": (2, "folders of finished runs, for example: lit-report runs/"),
     "report gone": (1, "There is no folder gone."),
     "report empty": (1, "There is no finished run of lit-compress in"),
@@ -98,7 +101,7 @@ ANSWERS = {
     "benchmark --seed=-1": (2, "`seed` must be in [0, 2³¹)."),
     "benchmark --data=real": (1, "--download"),
     "benchmark --json=empty": (1, "empty is a folder, not a file."),
-    "benchmark --json=file/told": (1, "file/told cannot be written to"),
+    "benchmark --json=file/results": (1, "file/results cannot be written to"),
     "import_ --source=w.npz --model=resnet8": (2, "`normalization` must name"),
     "import_ --source=gone.npz --model=resnet8 --normalization=none": (
         1,
@@ -108,7 +111,7 @@ ANSWERS = {
         1,
         "It looks like resnet8.",
     ),
-    "import_ --source=cut.keras": (1, "cut.keras is not a whole"),
+    "import_ --source=cut.keras": (1, "cut.keras is not a complete"),
     "import_ --source=t.keras --output=cut.keras": (1, "--overwrite replaces"),
     "import_ --source=t.keras --output=t.keras --overwrite": (
         2,
@@ -122,7 +125,7 @@ ANSWERS = {
     ),
 }
 
-# Loads TensorFlow once, then gives every command a process of its own.
+# Loads TensorFlow once, then runs each command in its own process.
 _FORKS = """
 import json, os, runpy, sys
 from lit_tf.launch import command
@@ -145,7 +148,7 @@ print(json.dumps(answers))
 
 
 def run(*arguments, cwd):
-    """Runs Python and returns its exit code, its output and its errors."""
+    """Runs Python and returns exit code, standard output and errors."""
     done = subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
     )
@@ -159,7 +162,7 @@ def one_sentence(name, text):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a good model and with all sorts of damage."""
+    """A folder with a valid model and several kinds of damaged files."""
     root = tmp_path_factory.mktemp("place")
     model = models.get("resnet8")(**data.DATASETS["digits"].form())
     model.save(root / "t.keras")
@@ -171,15 +174,15 @@ def place(tmp_path_factory):
     (root / "cut.keras").write_bytes(whole[: len(whole) // 2])
     (root / "file").write_text("no folder")
     (root / "empty").mkdir()
-    (root / "torn").mkdir()
-    (root / "torn" / "data_batch_1.bin").write_bytes(b"0" * 4000)
-    (root / "torn" / "saved_model.pb").write_bytes(b"0" * 4000)
+    (root / "broken").mkdir()
+    (root / "broken" / "data_batch_1.bin").write_bytes(b"0" * 4000)
+    (root / "broken" / "saved_model.pb").write_bytes(b"0" * 4000)
     return root
 
 
 @pytest.fixture(scope="module")
 def answers(place):
-    """What each of `ANSWERS` came to: exit code, output, errors."""
+    """The exit code, output and errors of each command in `ANSWERS`."""
     commands = {}
     for i, line in enumerate(ANSWERS):
         name, *arguments = line.split()
@@ -192,7 +195,7 @@ def answers(place):
     return json.loads(out)
 
 
-def test_every_command_is_tested_here():
+def test_this_file_tests_every_command():
     scripts = importlib.metadata.distribution("lit_tf").entry_points
     assert {script.name for script in scripts} == FLAGS.keys()
 
@@ -256,7 +259,7 @@ def test_the_library_is_imported_without_tensorflow(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", BAD_SETTINGS)
-def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
+def test_bad_settings_end_in_one_sentence(arguments, tmp_path):
     code, out, err = run(
         "-m", "lit_tf.launch.compress", *arguments.split(), cwd=tmp_path
     )
@@ -267,7 +270,7 @@ def test_settings_that_cannot_be_end_in_one_sentence(arguments, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["compress", "teach", "tune"])
-def test_without_a_word_nothing_is_trained(name, tmp_path):
+def test_without_flags_nothing_is_trained(name, tmp_path):
     code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
     assert code == 2 and one_sentence(name, err)
     assert "--recipe=quickstart" in err and "--help" in err
@@ -278,13 +281,13 @@ def test_without_a_word_nothing_is_trained(name, tmp_path):
     ("name", "flag"),
     [("evaluate", "model"), ("export", "model"), ("import_", "source")],
 )
-def test_a_flag_that_is_required_is_asked_for(name, flag, tmp_path):
+def test_the_message_names_a_missing_required_flag(name, flag, tmp_path):
     code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
     assert code == 2 and one_sentence(name, err) and f"--{flag}" in err
 
 
 @pytest.mark.parametrize("line", [k for k, v in ANSWERS.items() if v[0]])
-def test_what_cannot_be_done_ends_in_one_sentence(line, answers):
+def test_a_command_that_fails_prints_one_sentence(line, answers):
     code, _, err = answers[line]
     assert one_sentence(line.split()[0], err), err
     assert ANSWERS[line][1] in err
@@ -292,14 +295,14 @@ def test_what_cannot_be_done_ends_in_one_sentence(line, answers):
 
 
 def test_an_evaluation_is_printed_and_written(answers, place):
-    code, out, err = answers["evaluate --model=t.keras --json=told.json"]
-    results = json.loads((place / "told.json").read_text())
+    code, out, err = answers["evaluate --model=t.keras --json=results.json"]
+    results = json.loads((place / "results.json").read_text())
     assert (code, err) == (0, "")
     assert out == f"test_accuracy {results['test_accuracy']:.4f}\n"
     assert results["test_examples"] == 360
 
 
-def test_an_import_says_what_it_wrote_and_what_to_do_next(answers, place):
+def test_an_import_prints_what_it_wrote_and_the_next_command(answers, place):
     (line,) = [k for k, v in ANSWERS.items() if v == (0, "resnet8: ")]
     code, out, err = answers[line]
     assert (code, err) == (0, "")
@@ -322,7 +325,7 @@ BREAKS = {
 
 @pytest.mark.parametrize("error", BREAKS)
 @pytest.mark.parametrize("resumes", [True, False])
-def test_a_command_that_breaks_off_says_so(error, resumes, tmp_path):
+def test_an_interrupted_command_prints_the_reason(error, resumes, tmp_path):
     name = "lit-teach" if resumes else "lit-report"
     script = (
         "from lit_tf import errors\n"

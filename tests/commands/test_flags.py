@@ -110,6 +110,11 @@ def test_every_flag_of_a_command_has_a_help_text_and_is_defined_once(name):
     assert len({one.name for one in flags}) == len(flags)
 
 
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_every_flag_of_a_command_is_listed_in_a_topic(name):
+    assert "Other" not in commands.flags_by_topic(commands.COMMANDS[name])
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("lit-compress", config.Compress), ("lit-teach", config.Teach)],

@@ -1,4 +1,4 @@
-"""The README's first line, as a stranger runs it."""
+"""The first command in README."""
 
 import json
 import subprocess
@@ -9,21 +9,21 @@ import pytest
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):
-    """What the line printed, its complaints, and the report it left."""
-    place = tmp_path_factory.mktemp("quickstart")
+    """The finished process and the report of the quickstart."""
+    folder = tmp_path_factory.mktemp("quickstart")
     line = [sys.executable, "-m", "lit_tf.launch.compress"]
-    said = subprocess.run(
+    done = subprocess.run(
         [*line, "--recipe=quickstart"],
-        cwd=place,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
-    assert said.returncode == 0, said.stderr
-    folder = place / "runs" / "quickstart"
-    return said, json.loads((folder / "report.json").read_text())
+    assert done.returncode == 0, done.stderr
+    report = folder / "runs" / "quickstart" / "report.json"
+    return done, json.loads(report.read_text())
 
 
-def test_a_shallow_student_is_as_good_as_its_deep_teacher(quickstart):
+def test_the_student_is_nearly_as_accurate_as_its_deep_teacher(quickstart):
     _, report = quickstart
     teacher, student = report["teacher"], report["student"]
     assert teacher["test_accuracy"] >= 0.98
@@ -31,10 +31,10 @@ def test_a_shallow_student_is_as_good_as_its_deep_teacher(quickstart):
     assert report["compression"]["depth"] >= 3
 
 
-def test_its_output_is_readable_and_nothing_else(quickstart):
-    said, _ = quickstart
-    assert said.stderr == ""
-    lines = said.stdout.splitlines()
+def test_its_output_is_plain_lines_and_no_warnings(quickstart):
+    done, _ = quickstart
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
     epochs = [line for line in lines if line.startswith("lit ")]
     assert len(epochs) == 30
     for word in ("total", "hard", "ir", "lr", "examples/s", "left", "(teacher"):
@@ -42,8 +42,8 @@ def test_its_output_is_readable_and_nothing_else(quickstart):
     assert not [line for line in lines if "\x1b" in line or "\r" in line]
 
 
-def test_it_says_what_is_trained_before_it_trains(quickstart):
-    said, _ = quickstart
-    table = said.stdout.index("| section 1")
-    teacher = said.stdout.index("teacher   9")
-    assert table < teacher < said.stdout.index("lit         1/30")
+def test_it_prints_what_will_be_trained_first(quickstart):
+    done, _ = quickstart
+    table = done.stdout.index("| section 1")
+    teacher = done.stdout.index("teacher   9")
+    assert table < teacher < done.stdout.index("lit         1/30")

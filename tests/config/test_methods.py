@@ -1,4 +1,4 @@
-"""The table of methods: what it holds, and how one of your own gets in."""
+"""The table of methods: its entries, and registration of another one."""
 
 import dataclasses
 import subprocess
@@ -63,7 +63,7 @@ def test_an_unknown_method_is_refused_with_the_nearest():
         methods.get("hind")
 
 
-def test_a_registered_method_is_one_that_settings_may_choose(registered):
+def test_settings_may_choose_a_registered_method(registered):
     config.Compress(method="mine", init="teacher_blocks")
     assert list(methods.get("mine").load()(1)) == [1]
     assert methods.names()[-1] == "mine"
@@ -81,7 +81,7 @@ def test_reports_name_a_method_by_its_label(registered):
     assert methods.label("not registered here") == "not registered here"
 
 
-def test_a_setting_that_all_methods_read_is_for_all(registered):
+def test_every_method_reads_a_setting_that_is_not_specific(registered):
     assert methods.readers("alpha") == methods.names()
 
 
@@ -92,7 +92,9 @@ def test_a_setting_that_all_methods_read_is_for_all(registered):
         ({"settings": ("alpha",)}, "`settings` must be some of .*: alpha."),
     ],
 )
-def test_a_method_that_clashes_is_not_registered(changes, message):
+def test_a_method_with_a_taken_name_or_unknown_setting_is_not_registered(
+    changes, message
+):
     with pytest.raises(ValueError, match=message):
         methods.register(dataclasses.replace(MINE, **changes))
     assert "mine" not in methods.names()

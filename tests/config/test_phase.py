@@ -77,7 +77,7 @@ def phase(**settings):
         ),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused(settings, message):
+def test_a_schedule_that_is_not_allowed_is_refused(settings, message):
     with pytest.raises(errors.SettingsError) as refusal:
         phase(**settings)
     assert str(refusal.value) == message
@@ -85,7 +85,7 @@ def test_a_schedule_that_cannot_be_is_refused(settings, message):
 
 def test_a_phase_without_epochs_may_have_any_milestones():
     for length in ({"epochs": 0}, {"epochs": 1, "steps": 9}):
-        made = config.Phase(
+        settings = config.Phase(
             **{
                 "batch_size": 4,
                 "learning_rate": 0.1,
@@ -94,38 +94,38 @@ def test_a_phase_without_epochs_may_have_any_milestones():
             }
             | length
         )
-        assert made.milestones == (3, 5)
+        assert settings.milestones == (3, 5)
 
 
-def test_the_rate_falls_with_the_epoch_of_a_milestone():
-    phased = phase(milestones=(2, 4), decay=0.5)
-    rates = [phased.rate(step, 3) for step in range(18)]
+def test_the_rate_falls_at_the_epoch_of_a_milestone():
+    schedule = phase(milestones=(2, 4), decay=0.5)
+    rates = [schedule.rate(step, 3) for step in range(18)]
     assert rates == [1] * 6 + [0.5] * 6 + [0.25] * 6
 
 
 def test_warm_up_runs_at_a_tenth_of_the_rate():
-    phased = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
-    rates = [phased.rate(step, 2) for step in range(8)]
+    schedule = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
+    rates = [schedule.rate(step, 2) for step in range(8)]
     assert rates == pytest.approx([0.2] * 4 + [2.0, 2.0, 0.2, 0.2])
 
 
-def test_a_linear_decay_of_a_half_is_constant_and_then_falls_to_nothing():
-    phased = phase(epochs=2, linear_decay=0.5)
-    rates = [phased.rate(step, 4) for step in range(8)]
+def test_a_linear_decay_of_one_half_falls_to_0_over_the_second_half():
+    schedule = phase(epochs=2, linear_decay=0.5)
+    rates = [schedule.rate(step, 4) for step in range(8)]
     assert rates == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
-def test_a_linear_decay_of_all_falls_from_the_first_step_on():
+def test_a_linear_decay_of_1_falls_from_the_first_step():
     rates = [phase(steps=5, linear_decay=1.0).rate(i, 100) for i in range(5)]
     assert rates == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
 
 
-def test_a_milestone_and_a_linear_decay_multiply():
-    phased = phase(epochs=2, milestones=(1,), linear_decay=0.5)
-    assert phased.rate(6, 4) == pytest.approx(0.1 * 0.5)
+def test_the_factors_of_milestone_and_linear_decay_multiply():
+    schedule = phase(epochs=2, milestones=(1,), linear_decay=0.5)
+    assert schedule.rate(6, 4) == pytest.approx(0.1 * 0.5)
 
 
-def test_a_phase_is_as_long_as_its_epochs_or_its_steps():
+def test_the_length_of_a_phase_is_its_epochs_or_its_steps():
     assert phase(epochs=6).total(7) == 42
     assert phase(epochs=6, steps=5).total(7) == 5
     assert phase(epochs=0).total(7) == 0

@@ -1,65 +1,11 @@
-"""Settings: their checks, and their flat form."""
+"""Groups of settings: the check of each setting, and its message."""
 
 import dataclasses
-import json
 
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.config import flatten, methods
-
-# A second value of the settings that cannot be just anything.
-OTHERS = {
-    "flip": "on",
-    "attributes": ("Dark", "Coat"),
-    "exclusive": ("Trouser+Coat",),
-    "image_size": 64,
-    "penalty": "l1",
-    "section_input": "student",
-    "init": "teacher_blocks",
-    "export": "last",
-    "optimizer": "adam",
-    "discriminator": "trained",
-    "dtype": "mixed_float16",
-    "strategy": "mirrored",
-    "jit_compile": "off",
-    "teacher_dtype": "bfloat16",
-    "teacher_cache": "disk",
-    "compression_of": "parameters",
-}
-
-
-def another(name, value):
-    """Returns a value that a setting may have, other than the given one."""
-    for one in (name, name.rpartition("_")[2]):  # A phase's, such as `lit_…`.
-        if one in OTHERS:
-            return OTHERS[one]
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, str):
-        return "another"
-    if isinstance(value, tuple):
-        return (3, 7)
-    return value + 1 if isinstance(value, int) else value / 2 + 0.125
-
-
-# The method, and settings of methods other than the default one; and what
-# makes the student, instead of its name. A connector excludes the cache.
-OTHERWISE = (
-    "method",
-    "connector",
-    *(f.name for f in dataclasses.fields(config.Baselines)),
-    "compression",
-    "keep",
-)
-
-
-def all_changed():
-    """Returns flat settings of which none is the default, but for a few."""
-    defaults = flatten.flatten(config.Compress())
-    changed = {name: another(name, value) for name, value in defaults.items()}
-    assert not changed.items() & defaults.items()
-    return changed | {name: defaults[name] for name in OTHERWISE}
+from lit_tf.config import flatten
 
 
 @pytest.mark.parametrize(
@@ -298,7 +244,7 @@ def all_changed():
         ),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(make, settings, message):
+def test_a_value_that_is_not_allowed_is_refused(make, settings, message):
     with pytest.raises(errors.SettingsError) as refusal:
         make(**settings)
     assert str(refusal.value) == message
@@ -318,7 +264,7 @@ def test_no_setting_may_be_nan(name):
         flatten.build(config.Compress, settings)
 
 
-def test_the_ends_of_a_closed_interval_are_allowed():
+def test_the_bounds_of_a_closed_interval_are_allowed():
     config.Loss(alpha=0, beta=1)
     config.Loss(alpha=1, beta=0)
     config.Compress(min_teacher_accuracy=1)
@@ -330,162 +276,6 @@ def test_a_setting_cannot_be_changed_afterwards():
         config.Loss().alpha = 0.5
 
 
-def test_an_architectures_width_is_its_own_unless_it_is_given():
+def test_only_changed_options_are_passed_to_an_architecture():
     assert config.Architecture().options == {}
     assert config.Architecture(width=8).options == {"width": 8}
-
-
-def test_build_is_the_inverse_of_flatten():
-    changed = all_changed()
-    built = flatten.build(config.Compress, changed)
-    assert flatten.flatten(built) == changed
-    assert flatten.build(config.Compress, flatten.flatten(built)) == built
-
-
-def test_settings_are_the_same_again_out_of_json():
-    built = flatten.build(config.Compress, all_changed())
-    read = json.loads(json.dumps(flatten.flatten(built)))
-    assert flatten.build(config.Compress, read) == built
-
-
-def test_a_teachers_settings_are_some_of_a_compressions():
-    changed = all_changed()
-    taught = flatten.flatten(flatten.build(config.Teach, changed))
-    assert taught.items() < changed.items()
-
-
-@pytest.mark.parametrize(
-    ("method", "name", "value", "takers"),
-    [
-        ("scratch", "init", "teacher_blocks", "lit, scratch_copied, kd, hint"),
-        ("multi_hint", "copy_ends", False, "lit, kd, hint, born_again"),
-        ("kd", "section_input", "student", "lit"),
-        ("kd", "falling_beta", True, "lit"),
-        ("kd", "fine_tune", False, "lit"),
-        ("lit", "generations", 2, "born_again"),
-        ("hint", "sparsity", 0.5, "network_slimming"),
-        ("lit", "pruned_channels", 0.5, "network_slimming"),
-        ("born_again", "teacher_cache", "disk", "lit, kd, hint, multi_hint"),
-    ],
-)
-def test_a_setting_is_for_the_methods_that_know_it(method, name, value, takers):
-    settings = flatten.flatten(config.Compress()) | {"method": method}
-    flatten.build(config.Compress, settings)
-    with pytest.raises(errors.SettingsError) as refusal:
-        flatten.build(config.Compress, settings | {name: value})
-    assert str(refusal.value) == (
-        f"`{name}` is only for `method` {takers}, not for {method}. Received: "
-        f"{name}={value!r}."
-    )
-
-
-def test_every_method_may_change_the_schedule_of_phase_fine_tune():
-    for method in methods.names():
-        config.Compress(
-            method=method,
-            fine_tune=dataclasses.replace(config.FINE_TUNE, batch_size=8),
-        )
-
-
-@pytest.mark.parametrize("section_input", ["teacher", "mixed"])
-def test_what_is_not_kept_of_the_teacher_is_not_to_be_asked_for(section_input):
-    loss = config.Loss(section_input=section_input)
-    kept = config.Frozen(teacher_cache="memory")
-    config.Compress(loss=loss, frozen=kept)
-    config.Compress(loss=loss, copy_ends=False)
-    own = config.Loss(section_input="student")
-    config.Compress(loss=own, frozen=kept, copy_ends=False)
-    with pytest.raises(errors.SettingsError) as refusal:
-        config.Compress(loss=loss, frozen=kept, copy_ends=False)
-    assert str(refusal.value) == (
-        "`teacher_cache` does not store the output of the stem, which "
-        "training needs when `copy_ends` is off. Turn `teacher_cache` off, or "
-        "`copy_ends` on. Received: teacher_cache='memory'."
-    )
-
-
-def test_a_phase_is_named_where_its_setting_is_refused():
-    settings = flatten.flatten(config.Compress()) | {"lit_momentum": 2.0}
-    with pytest.raises(errors.SettingsError, match="`lit_momentum` must be"):
-        flatten.build(config.Compress, settings)
-
-
-def test_milestones_may_come_as_text():
-    settings = flatten.flatten(config.Compress())
-    built = flatten.build(
-        config.Compress, settings | {"lit_milestones": ["3", "7"]}
-    )
-    assert built.lit.milestones == (3, 7)
-
-
-@pytest.mark.parametrize("milestones", [["a"], ["1.5"]])
-def test_milestones_that_are_not_numbers_are_refused(milestones):
-    settings = flatten.flatten(config.Compress())
-    with pytest.raises(errors.SettingsError) as refusal:
-        flatten.build(
-            config.Compress, settings | {"lit_milestones": milestones}
-        )
-    assert str(refusal.value) == (
-        "`lit_milestones` must be whole numbers, separated by commas. "
-        f"Received: {milestones[0]}."
-    )
-
-
-def test_settings_of_an_earlier_version_get_the_names_of_today():
-    old = {"alpha": 0.5, "no_fine_tune": True}
-    assert flatten.current(old) == {"alpha": 0.5, "fine_tune": False}
-    today = flatten.flatten(config.Compress())
-    assert flatten.current(today) == today
-
-
-@pytest.mark.parametrize("kind", [config.Compress, config.Teach])
-def test_the_list_of_settings_has_the_names_and_defaults_of_a_config(kind):
-    listed = {one.name: one for one in flatten.settings_of(kind)}
-    assert flatten.flatten(kind()) == {
-        name: one.default for name, one in listed.items()
-    }
-    assert all(one.help and "{" not in one.help for one in listed.values())
-
-
-def test_the_identity_is_every_setting_but_the_session():
-    built = flatten.build(config.Compress, all_changed())
-    elsewhere = dataclasses.replace(built, session=config.Session())
-    assert flatten.identity(built) == flatten.identity(elsewhere)
-    session = flatten.flatten(built).keys() - flatten.identity(built).keys()
-    assert session == {f.name for f in dataclasses.fields(config.Session)}
-
-
-@pytest.mark.parametrize(
-    ("value", "flag"),
-    [
-        (True, "--name"),
-        (False, "--noname"),
-        ((100, 150), "--name=100,150"),
-        ((), "--name="),
-        (1e-4, "--name=0.0001"),
-        ("", "--name="),
-    ],
-)
-def test_a_setting_is_written_as_a_flag(value, flag):
-    assert flatten.to_flag("name", value) == flag
-
-
-def test_a_teacher_is_taught_as_its_compression_says():
-    compression = flatten.build(
-        config.Compress, all_changed() | {"overwrite": True}
-    )
-    taught = flatten.flatten(
-        config.teacher_settings(compression, workdir="w/teacher")
-    )
-    wanted = flatten.flatten(compression)
-    differing = {k for k, v in taught.items() if v != wanted[k]}
-    assert differing == {"workdir", "overwrite"}
-    assert (taught["workdir"], taught["overwrite"]) == ("w/teacher", False)
-
-
-def test_an_unknown_name_is_told_the_nearest():
-    results = errors.unknown("model", "resnt20", ["vdcnn9", "resnet20"])
-    assert results == (
-        "Unknown model 'resnt20'. Known: vdcnn9, resnet20. The nearest is "
-        "resnet20."
-    )
