@@ -89,6 +89,14 @@ def test_a_page_of_the_site_links_to_nothing_outside_of_it():
                 assert (page.parent / link).resolve().is_relative_to(docs)
 
 
+def test_every_file_that_the_text_names_exists():
+    roots = "lit_tf|flags|launch|tests|tools|examples|docs"
+    for page in PAGES:
+        for path in re.findall(rf"`((?:{roots})/[\w/.]*)[`:]", _prose(page)):
+            if "NAME" not in path:
+                assert (ROOT / path).exists(), f"{_name(page)}: {path}"
+
+
 def test_every_page_of_the_site_is_in_its_navigation():
     settings = (ROOT / "mkdocs.yml").read_text()
     listed = re.findall(r": (\w+\.md)$", settings, re.MULTILINE)
