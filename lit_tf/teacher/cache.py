@@ -309,4 +309,6 @@ def _graph(teacher: SectionedModel) -> str:
     parts = [teacher.stem, *teacher.sections, teacher.head]
     results: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
     text = json.dumps(results, sort_keys=True, default=str)
+    for name, name_in_0_1 in _MODULES_IN_0_1.items():
+        text = text.replace(f'"{name}"', f'"{name_in_0_1}"')
     return hashlib.sha256(text.encode()).hexdigest()[:16]
