@@ -29,6 +29,9 @@ from lit_tf.teacher.cached_outputs import CachedOutputs, CachedSplits
 from lit_tf.utils import keyed_folder, text_format
 
 _FORMAT = 1  # Raise it when the stored arrays change their meaning.
+# Keras describes a layer by its module, among others. Moved modules keep their
+# earlier names in the hash, so that caches made by version 0.1 are found.
+_MODULES_IN_0_1 = {"lit_tf.layers.model_io": "lit_tf.layers.ends"}
 _BATCH = 128
 _TIMED_BATCHES = 3
 _OUTPUT = "output"

@@ -272,3 +272,20 @@ def test_a_search_goes_on_and_runs_nothing_twice(search):
     assert [line for line in lines if line.startswith("--")] == [
         f"--{stage['name']}={stage['chosen']}" for stage in tuned
     ]
+
+
+@pytest.mark.skipif(
+    keras.__version__ != PLATFORM["keras"],
+    reason="the key of a cache holds how Keras describes layers",
+)
+def test_a_teachers_answers_on_disk_are_not_asked_for_again(search):
+    folder, before = search
+    # The third trial, which had been interrupted, read the cache and ended.
+    assert (folder / "tune/beta=0.25/seed=0/report.json").is_file()
+    # A cache that is not found is written again, in another folder.
+    kept, now = (
+        {k: v for k, v in files.items() if k.startswith("teacher_cache/")}
+        for files in (before, state(folder))
+    )
+    assert len(kept) == 10
+    assert now == kept
