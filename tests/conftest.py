@@ -69,7 +69,7 @@ def _form(name):
     return FORMS[models.MODELS[family].stem_arguments]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build():
     """A function: architecture → a tiny model with seeded weights."""
 
@@ -83,7 +83,7 @@ def build():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def batch():
     """A function: size → raw inputs and labels that fit `build`'s models."""
 
@@ -97,7 +97,7 @@ def batch():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dense():
     """A function: seed → a model of two sections, 4 → 6 → 6 → 6 → 3.
 
@@ -121,7 +121,7 @@ def dense():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def vectors():
     """A function: size → inputs and labels that fit `dense`'s models."""
 

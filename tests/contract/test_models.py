@@ -31,18 +31,32 @@ CIFAR = {
 LONGEST_CHAINS = {"resnext8": 9 + 2, "vdcnn9": 1 + 9 + 3}
 
 
-@pytest.fixture(params=models.MODELS.values(), ids=list(models.MODELS))
+@pytest.fixture(
+    scope="module", params=models.MODELS.values(), ids=list(models.MODELS)
+)
 def family(request):
     return request.param
 
 
-@pytest.fixture
-def model(family, build, batch):
+@pytest.fixture(scope="module")
+def shared_model(family, build, batch):
     """The smallest member of a family, after one step of training mode."""
     name = family.names[0]
     model = build(name)
     model(batch(8, seed=1, name=name)[0], training=True)
     return model
+
+
+@pytest.fixture
+def model(shared_model):
+    """The shared model; what a test changes is restored after it."""
+    weights, facts = shared_model.get_weights(), dict(shared_model.facts)
+    depth = shared_model.depth
+    yield shared_model
+    shared_model.set_weights(weights)
+    shared_model.facts.clear()
+    shared_model.facts.update(facts)
+    shared_model.depth = depth
 
 
 @pytest.fixture
