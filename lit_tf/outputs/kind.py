@@ -10,7 +10,7 @@ Terms = dict[str, tf.Tensor]
 
 
 class Outputs(Protocol):
-    """A kind of model output: classes, images, …
+    """A kind of model output: classes, images, and so on.
 
     Attributes:
         names: the names of the terms in dependency order, so that a report of a

@@ -192,7 +192,7 @@ class _Metric(keras.metrics.Metric):
 
 
 def _by_name(nested):
-    """Returns values by name; those of a list as `output_1`, `output_2`, …"""
+    """Returns values by name; those of a list by `output_1` and so on."""
     if isinstance(nested, Mapping):
         return dict(nested)
     flat = nested if isinstance(nested, list | tuple) else [nested]
