@@ -156,7 +156,9 @@ def test_representations_that_connectors_cannot_join_are_refused(dense, narrow):
         connected(narrow(), dense(1))
     with pytest.raises(errors.SettingsError, match="conv1x1 puts a trained"):
         lit.LIT(dense(1), narrow(), copy_ends=False)
-    with pytest.raises(errors.SettingsError, match="stem is.*`copy_ends` off"):
+    with pytest.raises(
+        errors.SettingsError, match="stem is.*Without `copy_ends`"
+    ):
         connected(dense(1), narrow(), copy_ends=True)
     with pytest.raises(ValueError, match="`connector` must be one of"):
         connected(dense(1), narrow(), connector="conv3x3")
@@ -220,8 +222,8 @@ def test_a_narrower_student_with_copied_ends_is_refused_before_training(
 ):
     for changed, words in (
         ({}, "conv1x1 puts a trained"),
-        ({"connector": "conv1x1"}, "`copy_ends` off"),
-        ({"method": "kd"}, "`copy_ends` off"),
+        ({"connector": "conv1x1"}, "Without `copy_ends`"),
+        ({"method": "kd"}, "Without `copy_ends`"),
     ):
         with pytest.raises(errors.SettingsError, match=words):
             compress(teacher_file, tmp_path / "run", **changed)

@@ -135,5 +135,5 @@ def test_a_model_that_ends_in_a_softmax_is_refused(role, last):
     )
     probabilities = keras.Sequential([keras.Input((4,)), classifier(2), end])
     pair = {"teacher": logits, "student": logits, role: probabilities}
-    with pytest.raises(errors.SettingsError, match=f"The {role} must answer"):
+    with pytest.raises(errors.SettingsError, match=f"The {role} must return"):
         distill.Distill(**pair)
