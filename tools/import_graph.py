@@ -32,7 +32,7 @@ import functools
 import pathlib
 from collections.abc import Iterator
 
-_SETTINGS = {"lit_tf.config.Compress", "lit_tf.config.Teach"}
+_SETTINGS = ("Compress", "Teach")
 _DEFINES_SETTINGS = (
     "lit_tf.choices",
     "lit_tf.config",
@@ -121,7 +121,7 @@ class Graph:
             if any(
                 name == "config"
                 if annotation is None
-                else self._annotated(module, annotation) & _SETTINGS
+                else any(map(_is_settings, self._annotated(module, annotation)))
                 for name, annotation in _parameters(self.trees[module])
             )
         }
@@ -158,7 +158,7 @@ class Graph:
             if isinstance(node, ast.ClassDef) and not _defines_settings(module)
             for _, annotation in (*_fields(node), *_constructor(node))
             if annotation is not None
-            and self._annotated(module, annotation) & _SETTINGS
+            and any(map(_is_settings, self._annotated(module, annotation)))
         }
 
     def _annotated(self, module, annotation):
@@ -191,6 +191,11 @@ class Graph:
         return full.startswith(("lit_tf", "flags", "launch")) and (
             path.is_dir() or path.with_suffix(".py").is_file()
         )
+
+
+def _is_settings(name):
+    module, _, last = name.rpartition(".")
+    return last in _SETTINGS and _defines_settings(module)
 
 
 def _defines_settings(module):
