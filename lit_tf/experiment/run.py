@@ -86,7 +86,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
         if folder.finished:
             return report.repeat(folder)
         run = _start(settings, command, dataset, folder)
-        run.folder.settle(data=run.dataset.fingerprint)
+        run.folder.pin(data=run.dataset.fingerprint)
         run.task.check(settings, run.dataset)
         model = build.teacher_trainer(
             settings.teacher,
@@ -124,7 +124,7 @@ def _compress(settings, command, dataset):
             return report.repeat(folder)
         run = _start(settings, command, dataset, folder)
         # Teacher and student are checked, and shown, before any training.
-        blocks = folder.settled("blocks")
+        blocks = folder.pinned("blocks")
         teacher, student = build.pair(settings, run.dataset, blocks)
         print(
             f"{teacher.name} → {student.name} on {run.dataset.name}, in "
@@ -134,12 +134,12 @@ def _compress(settings, command, dataset):
         wall = {}
         if not settings.teacher_weights:
             teacher, wall = _train_teacher(run)
-        folder.settle(
+        folder.pin(
             data=run.dataset.fingerprint,
             teacher=sectioned_model.fingerprint(teacher),
         )
         if settings.shrink.asked:
-            folder.settle(blocks=student.facts["blocks"])
+            folder.pin(blocks=student.facts["blocks"])
         auxiliary_models = _auxiliary_models(run)
         pair = build.start(settings, teacher, student, run.dataset)
         accuracy, note = _validate_teacher(run, pair, auxiliary_models)

@@ -1,8 +1,8 @@
-"""Several machines at one run: who is who, and how they keep in step.
+"""Training on several machines: `TF_CONFIG`, waiting, and the run folder.
 
-Every worker runs the same program on its share of each batch. The run folder
-is the chief's: another worker gets a copy of it to begin with, of its own,
-which is thrown away in the end. Nothing but the network has to be shared.
+Every worker runs the same program on its share of each batch. The chief's run
+folder is the real one. Each other worker starts with a temporary copy of it,
+which is deleted at the end. The machines share only the network.
 """
 
 import contextlib
@@ -26,17 +26,17 @@ from lit_tf import errors
 from lit_tf.config import flatten
 
 _SETTINGS = "settings.json"
-# What no run resumes from.
-_LEFT_OUT = {".lock", "logs", "saved_model"}
+# Files and folders that are not needed to resume a run.
+_NOT_SENT = {".lock", "logs", "saved_model"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """What `TF_CONFIG` says: all workers' addresses, and which one this is.
+    """The workers in `TF_CONFIG`.
 
     Args:
-        addresses: "host:port" of every worker, the chief first.
-        index: this worker's, from 0; 0 is the chief.
+        addresses: "host:port" of each worker, the chief first.
+        index: index of this worker in `addresses`; 0 is the chief.
     """
 
     addresses: tuple[str, ...]
@@ -44,15 +44,16 @@ class Cluster:
 
     @property
     def chief(self) -> bool:
-        """Whether this worker is the one that writes."""
+        """Whether this worker is the chief, which writes the run folder."""
         return self.index == 0
 
 
-def cluster() -> Cluster:
-    """Reads `TF_CONFIG`.
+def read_cluster() -> Cluster:
+    """Reads the cluster from `TF_CONFIG`.
 
     Raises:
-        SettingsError: it is missing, not JSON, or does not name this worker.
+        SettingsError: `TF_CONFIG` is missing, is not JSON or does not name this
+            worker.
     """
     text = os.environ.get("TF_CONFIG", "")
     wanted = (
@@ -60,21 +61,22 @@ def cluster() -> Cluster:
         '…]}, "task": {"type": "worker", "index": 0}}.'
     )
     try:
-        results = json.loads(text)
-        jobs, task = results["cluster"], results["task"]
+        values = json.loads(text)
+        jobs, task = values["cluster"], values["task"]
         kind, index = task["type"], int(task["index"])
-        jobs = {job: list(map(str, found)) for job, found in jobs.items()}
+        jobs = {job: list(map(str, names)) for job, names in jobs.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.SettingsError(f"{wanted} Received: {text!r}.") from None
     if not jobs.keys() <= {"chief", "worker"} or kind not in jobs:
         raise errors.SettingsError(
-            "TF_CONFIG must name workers, perhaps a chief, and which of them "
-            f"this is. Received: jobs {', '.join(jobs)}; task type {kind!r}."
+            "TF_CONFIG may name the jobs worker and chief only, and its task "
+            "must be one of the jobs that it names. Received: jobs "
+            f"{', '.join(jobs)}; task type {kind!r}."
         )
     if not 0 <= index < len(jobs[kind]):
         raise errors.SettingsError(
-            f"TF_CONFIG names {len(jobs[kind])} of type {kind!r}, so an index "
-            f"must be below that. Received: index {index}."
+            f"TF_CONFIG names {len(jobs[kind])} of type {kind!r}, so the index "
+            f"must be at least 0 and below that. Received: index {index}."
         )
     chiefs = jobs.get("chief", [])
     addresses = (*chiefs, *jobs.get("worker", ()))
@@ -87,110 +89,114 @@ def cluster() -> Cluster:
             )
     if len(set(addresses)) < len(addresses):
         raise errors.SettingsError(
-            "TF_CONFIG must give every worker an address of its own. Received: "
+            "TF_CONFIG must give each worker its own address. Received: "
             f"{', '.join(addresses)}."
         )
-    place = index + (len(chiefs) if kind == "worker" else 0)
-    return Cluster(addresses, place)
+    return Cluster(addresses, index + (len(chiefs) if kind == "worker" else 0))
 
 
-@functools.cache  # TensorFlow joins a cluster once a process.
+@functools.cache  # TensorFlow joins a cluster once per process.
 def strategy() -> tf.distribute.Strategy:
-    """Joins the cluster that `TF_CONFIG` describes, and waits for all of it.
+    """Joins the cluster in `TF_CONFIG`, once all workers are there.
 
-    To be called before TensorFlow computes anything.
+    Call it before TensorFlow computes anything.
     """
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 @contextlib.contextmanager
-def in_step(config: Any) -> Iterator[Any]:
-    """Lets this process take its part in a run, from its beginning to its end.
+def in_step(settings: Any) -> Iterator[Any]:
+    """Runs the context on all workers together, from the beginning to the end.
+
+    Without `--strategy=multi_worker` it does nothing.
 
     Args:
-        config: a `Teach` or a `Compress`.
+        settings: a `Teach` or `Compress`.
 
     Yields:
-        The config to run by: `config`, but with a run folder of its own where
-        this is a worker and not the chief.
+        The settings for this process. On a worker other than the chief, they
+        name a temporary run folder.
 
     Raises:
-        SettingsError: `TF_CONFIG` is no cluster, or the chief was started with
-            other settings.
-        DataError: another worker could not be reached, or is gone.
+        SettingsError: `TF_CONFIG` is not valid, or the workers were started
+            with different settings.
+        DataError: another worker cannot be reached or has stopped.
     """
-    if config.run.strategy != "multi_worker":
-        yield config
+    if settings.run.strategy != "multi_worker":
+        yield settings
         return
-    everyone = cluster()
+    cluster = read_cluster()
     if not strategy.cache_info().currsize:
-        wait_for(everyone, 60 * config.session.worker_minutes)
+        wait_for(cluster, 60 * settings.session.worker_minutes)
     joined = strategy()
     try:
-        if everyone.chief:
-            count = len(everyone.addresses)
+        if cluster.chief:
+            count = len(cluster.addresses)
             print(f"chief of {count} worker{'s' * (count > 1)}", flush=True)
-            _from_chief(joined, _packed(config))
-            _agree(joined, "")
-            yield config
+            _broadcast(joined, _pack(settings))
+            _check_equal(joined, "")
+            yield settings
         else:
             print(
-                f"worker {everyone.index} of {len(everyone.addresses)}: the "
-                "chief reports, and writes",
+                f"worker {cluster.index} of {len(cluster.addresses)}: the "
+                "chief prints and writes the results",
                 flush=True,
             )
             with (
-                tempfile.TemporaryDirectory() as place,
+                tempfile.TemporaryDirectory() as folder,
                 open(os.devnull, "w") as silence,
                 contextlib.redirect_stdout(silence),
             ):
-                chiefs = _unpack(_from_chief(joined, b""), place)
-                _agree(joined, flatten.differing(chiefs, _settings(config)))
-                yield _elsewhere(config, place)
-        # Who leaves earlier looks like one who died.
-        _from_chief(joined, b"")
+                chiefs = _unpack(_broadcast(joined, b""), folder)
+                _check_equal(
+                    joined, flatten.differing(chiefs, _identity(settings))
+                )
+                yield _with_folder(settings, folder)
+        # Wait for all: a worker that leaves early looks like one that failed.
+        _broadcast(joined, b"")
     except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
         raise errors.DataError(
-            "Another worker is gone. What the chief saved before is kept: the "
-            "same command, on every machine, goes on from it."
+            "Another worker has stopped. The chief's last checkpoint is kept. "
+            "Start the same command on every machine to resume from it."
         ) from error
 
 
-def wait_for(everyone: Cluster, seconds: float) -> None:
-    """Waits until every worker listens at its address.
+def wait_for(cluster: Cluster, seconds: float) -> None:
+    """Waits until all workers listen at their addresses.
 
-    TensorFlow's own wait ends after an hour, with no word about whom it is for.
+    TensorFlow itself waits for an hour and does not name the missing worker.
 
     Args:
-        everyone: the cluster.
-        seconds: how long to wait.
+        cluster: the cluster.
+        seconds: the longest time to wait.
 
     Raises:
-        DataError: one could not be reached, or this worker's port is taken.
+        DataError: a worker cannot be reached, or this worker's port is in use.
     """
-    port = everyone.addresses[everyone.index].rpartition(":")[-1]
+    port = cluster.addresses[cluster.index].rpartition(":")[-1]
     deadline = time.monotonic() + seconds
     try:
         server = socket.create_server(("", int(port)))
     except OSError as error:
         raise errors.DataError(
-            f"TF_CONFIG gives this worker port {port}, which cannot be "
-            f"listened on ({error.strerror})."
+            f"TF_CONFIG gives this worker port {port}, but the worker cannot "
+            f"listen on it ({error.strerror})."
         ) from error
     with server:
-        for index, address in enumerate(everyone.addresses):
-            if index == everyone.index:
+        for index, address in enumerate(cluster.addresses):
+            if index == cluster.index:
                 continue
             while reason := _unreachable(address):
                 if time.monotonic() > deadline:
                     raise errors.DataError(
-                        f"Worker {index} at {address}, which TF_CONFIG names, "
-                        f"could not be reached in {seconds:.0f} s ({reason})."
+                        f"Worker {index} in TF_CONFIG, {address}, could not be "
+                        f"reached within {seconds:.0f} s ({reason})."
                     )
                 time.sleep(0.2)
 
 
 def _unreachable(address):
+    """Returns why an address cannot be reached; "" if it can."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
@@ -199,86 +205,86 @@ def _unreachable(address):
     return ""
 
 
-def _from_chief(joined, content: bytes) -> bytes:
-    """Returns the chief's bytes; every worker asks, the others with none."""
-    length = int(_summed(joined, np.array([len(content)]))[0])
+def _broadcast(joined, content: bytes) -> bytes:
+    """Sends the chief's bytes to all workers; the others pass b""."""
+    length = int(_sum(joined, np.array([len(content)]))[0])
     if not length:
         return b""
-    # Pairs of bytes as float32, which every device adds exactly.
+    # Pairs of bytes as float32, because every device adds these exactly.
     pairs = np.zeros(-(-length // 2), np.uint16)
     pairs.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
-    return _summed(joined, pairs).astype(np.uint16).tobytes()[:length]
+    return _sum(joined, pairs).astype(np.uint16).tobytes()[:length]
 
 
-def _summed(joined, values):
-    """Returns the sum of an array over the workers, each giving one."""
-    everyone = cluster()
-    replicas = joined.num_replicas_in_sync // len(everyone.addresses)
+def _sum(joined, values):
+    """Returns the sum of the arrays that the workers pass."""
+    cluster = read_cluster()
+    replicas = joined.num_replicas_in_sync // len(cluster.addresses)
 
-    def give(context):
-        # A worker's first replica gives, the others of its give nothing.
-        mine = context.replica_id_in_sync_group == everyone.index * replicas
-        return tf.constant(values * mine, tf.float32)
+    def value(context):
+        # Only the first replica of each worker contributes.
+        first = context.replica_id_in_sync_group == cluster.index * replicas
+        return tf.constant(values * first, tf.float32)
 
     @tf.function
-    def exchange(given):
+    def reduce(per_replica):
         return joined.run(
             lambda value: tf.distribute.get_replica_context().all_reduce(
                 tf.distribute.ReduceOp.SUM, tf.identity(value)
             ),
-            args=(given,),
+            args=(per_replica,),
         )
 
-    given = joined.experimental_distribute_values_from_function(give)
-    return joined.experimental_local_results(exchange(given))[0].numpy()
+    per_replica = joined.experimental_distribute_values_from_function(value)
+    return joined.experimental_local_results(reduce(per_replica))[0].numpy()
 
 
-def _packed(config):
-    """Returns a run's settings, and what its folder holds to resume from."""
-    root = pathlib.Path(config.session.workdir)
+def _pack(settings):
+    """Returns an archive of the settings and of the files to resume from."""
+    root = pathlib.Path(settings.session.workdir)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        text = json.dumps(_settings(config)).encode()
+        text = json.dumps(_identity(settings)).encode()
         entry = tarfile.TarInfo(_SETTINGS)
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
         for path in sorted(root.rglob("*")):
             name = path.relative_to(root)
-            if path.is_file() and not _LEFT_OUT & {path.name, *name.parts}:
+            if path.is_file() and not _NOT_SENT & {path.name, *name.parts}:
                 archive.add(path, str(name))
     return buffer.getvalue()
 
 
-def _unpack(content, place):
-    """Unpacks what the chief packed, and returns its settings."""
+def _unpack(content, folder):
+    """Unpacks the chief's archive into a folder; returns its settings."""
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(place, filter="data")
-    file = pathlib.Path(place) / _SETTINGS
+        archive.extractall(folder, filter="data")
+    file = pathlib.Path(folder) / _SETTINGS
     settings = json.loads(file.read_text())
     file.unlink()
     return settings
 
 
-def _settings(config):
-    # Through JSON, as the chief's have come.
-    return json.loads(json.dumps(flatten.identity(config)))
+def _identity(settings):
+    # Through JSON, like the settings that arrive from the chief.
+    return json.loads(json.dumps(flatten.identity(settings)))
 
 
-def _agree(joined, differing):
-    """Ends every worker where one was started with other settings."""
-    if _summed(joined, np.array([float(bool(differing))]))[0]:
-        results = f"Received: {differing}." if differing else "One was not."
+def _check_equal(joined, differing):
+    """Raises `SettingsError` on all workers if one has other settings."""
+    if _sum(joined, np.array([float(bool(differing))]))[0]:
+        received = differing or "a worker with other settings"
         raise errors.SettingsError(
             "Every worker must be started with the same settings as the chief. "
-            + results
+            f"Received: {received}."
         )
 
 
-def _elsewhere(config, place):
+def _with_folder(settings, folder):
     session = dataclasses.replace(
-        config.session,
-        workdir=place,
-        # Not there: it is to outlive the run.
-        teacher_cache_dir=config.session.cache_dir,
+        settings.session,
+        workdir=folder,
+        # The cache stays in its own folder, because later runs may reuse it.
+        teacher_cache_dir=settings.session.cache_dir,
     )
-    return dataclasses.replace(config, session=session)
+    return dataclasses.replace(settings, session=session)

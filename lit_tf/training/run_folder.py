@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, what ran in it, and who writes to it now."""
+"""Run folder: its paths, its lock and the settings of the run it belongs to."""
 
 import contextlib
 import datetime
@@ -15,8 +15,8 @@ from lit_tf import errors
 from lit_tf.config import flatten
 from lit_tf.utils import atomic_files
 
-# All that a run or a search writes, and so all that --overwrite removes: what
-# it is, and what came of it. Patterns: a search has trials of any value.
+# Results of a run or a search. Some are patterns: a trial's folder is named by
+# the value that it tries.
 _RESULTS = (
     "teacher",
     "checkpoints",
@@ -36,7 +36,8 @@ _RESULTS = (
     "tune.json",
     "tuned.flags",
 )
-_OURS = (
+# Everything that a run or a search writes, and that --overwrite removes.
+_WRITTEN = (
     "config.json",
     "recipe.flags",
     "rehearsal.txt",
@@ -46,7 +47,11 @@ _OURS = (
 
 
 class RunFolder:
-    """The paths of a run folder that `opened` has locked."""
+    """The paths in a run folder, and facts that its run must not change.
+
+    Args:
+        path: the folder; `opened` locks it.
+    """
 
     def __init__(self, path: pathlib.Path):
         self.path = path
@@ -63,54 +68,54 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run that belongs here ended, and left its model."""
+        """Whether the run is complete: it has a report and a model."""
         models = (self.model(role) for role in ("teacher", "student"))
         return self.report.is_file() and any(p.is_file() for p in models)
 
     def model(self, role: str) -> pathlib.Path:
-        """Returns where the model of a role, such as student, is kept."""
+        """Returns the path of the model of a role, such as "student"."""
         return self.path / f"{role}.keras"
 
-    def settled(self, name: str) -> Any:
-        """Returns what `settle` wrote down, None before it did."""
+    def pinned(self, name: str) -> Any:
+        """Returns the fact that `pin` recorded; None before that."""
         return _read(self.config).get(name)
 
-    def settle(self, **facts: Any) -> None:
-        """Writes down what the run works on; a resumed run must agree.
+    def pin(self, **facts: Any) -> None:
+        """Records facts about the run that must be the same when it resumes.
 
         Args:
-            **facts: JSON values by what they are, such as a hash of the data.
+            **facts: JSON values by name, such as `data`, a hash of the data.
 
         Raises:
-            DataError: the run began with something else.
+            DataError: another value was recorded before.
         """
         known = _read(self.config)
         for name, value in facts.items():
             if known.get(name, value) != value:
                 raise errors.DataError(
-                    f"{self.path} was begun with another {name}. It had "
-                    f"{known[name]!r}, now there is {value!r}. Bring it back, "
-                    "or start afresh with --overwrite."
+                    f"The run in {self.path} started with another {name}: "
+                    f"{known[name]!r}. Received: {value!r}. Restore the "
+                    f"former {name}, or start again with --overwrite."
                 )
         if not facts.items() <= known.items():
             atomic_files.write_json(self.config, known | facts)
 
 
 @contextlib.contextmanager
-def opened(config: Any, *, command: str = "") -> Iterator[RunFolder]:
-    """Opens the run folder of a config, for as long as the context lasts.
+def opened(settings: Any, *, command: str = "") -> Iterator[RunFolder]:
+    """Opens and locks the run folder that the settings name.
+
+    The folder is created if necessary, and stays locked within the context.
 
     Args:
-        config: a `Teach`, a `Compress` or a `Tune`; its session names the
-            folder.
-        command: the command line, kept for the reader.
+        settings: a `Teach`, `Compress` or `Tune`; its session names the folder.
+        command: the command line, recorded for the user.
 
     Raises:
-        DataError: the folder cannot be written to, or another process is at
-            work in it.
-        SettingsError: it belongs to a run of other settings.
+        DataError: the folder cannot be written to, or another process uses it.
+        SettingsError: the folder belongs to a run with other settings.
     """
-    path = pathlib.Path(config.session.workdir)
+    path = pathlib.Path(settings.session.workdir)
     with contextlib.ExitStack() as stack:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -121,58 +126,59 @@ def opened(config: Any, *, command: str = "") -> Iterator[RunFolder]:
                 f"({error.strerror}: {error.filename})."
             ) from error
         try:
-            # The kernel drops it when the process ends, however it ends.
+            # The kernel releases the lock when the process ends or is killed.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise errors.DataError(
-                f"Another process is at work in {path}."
+                f"Another process uses the run folder {path}."
             ) from None
-        if config.session.overwrite:
-            _clear(path, spared=getattr(config, "teacher_weights", ""))
-        workdir = RunFolder(path)
-        _claim(workdir, config, command)
-        yield workdir
+        if settings.session.overwrite:
+            _clear(path, teacher=getattr(settings, "teacher_weights", ""))
+        folder = RunFolder(path)
+        _claim(folder, settings, command)
+        yield folder
 
 
-def _clear(path, spared):
-    # The teacher that this very run is to learn from is not removed.
-    teacher = pathlib.Path(spared).resolve() if spared else None
-    for ours in _found(path, _OURS):
-        if teacher is None or not teacher.is_relative_to(ours.resolve()):
-            atomic_files.remove(ours)
+def _clear(path, teacher):
+    """Removes what earlier runs wrote, except the teacher of this run."""
+    teacher = pathlib.Path(teacher).resolve() if teacher else None
+    for written in _existing(path, _WRITTEN):
+        if teacher is None or not teacher.is_relative_to(written.resolve()):
+            atomic_files.remove(written)
 
 
-def _found(path, patterns):
-    return [one for pattern in patterns for one in sorted(path.glob(pattern))]
+def _existing(path, patterns):
+    return [p for pattern in patterns for p in sorted(path.glob(pattern))]
 
 
-def _claim(workdir, config, command):
-    """Makes the folder the config's, unless it is another run's."""
-    kind = type(config).__name__
-    # Through JSON, so that what is compared is what was written.
-    settings = json.loads(json.dumps(flatten.identity(config)))
-    present = [one.name for one in _found(workdir.path, _RESULTS)]
-    if workdir.config.is_file():
-        known = _read(workdir.config)
+def _claim(folder, all_settings, command):
+    """Records the settings in the folder, unless it belongs to another run."""
+    kind = type(all_settings).__name__
+    # Through JSON, so that they equal what was written.
+    settings = json.loads(json.dumps(flatten.identity(all_settings)))
+    results = [path.name for path in _existing(folder.path, _RESULTS)]
+    if folder.config.is_file():
+        known = _read(folder.config)
         if known["kind"] == kind and known["settings"] == settings:
             return
-        # A run that was refused before it began holds nothing, and no claim.
-        if present:
-            _refuse(workdir, known, kind, settings)
-    # A teacher may have been put there on purpose, with a config of its own.
-    elif set(present) - {"teacher"}:
+        # A run that failed before it started left no results. Its folder may
+        # be used for other settings.
+        if results:
+            _refuse(folder, known, kind, settings)
+    # The user may have put a teacher there, with its own config.json.
+    elif set(results) - {"teacher"}:
         raise errors.DataError(
-            f"{workdir.path} holds {', '.join(present)} but no config.json, so "
-            "nobody can tell what ran there. Choose another --workdir, or "
-            "start afresh with --overwrite."
+            f"{folder.path} holds {', '.join(results)} but no config.json, so "
+            "the settings of that run are unknown. Choose another --workdir, "
+            "or start again with --overwrite."
         )
     flags = [flatten.to_flag(name, value) for name, value in settings.items()]
     atomic_files.write_text(
-        workdir.path / "recipe.flags", "\n".join(flags) + "\n"
+        folder.path / "recipe.flags", "\n".join(flags) + "\n"
     )
     now = datetime.datetime.now(datetime.UTC)
     atomic_files.write_json(
-        workdir.config,
+        folder.config,
         {
             "kind": kind,
             "command": command,
@@ -191,36 +197,37 @@ def _read(path):
         known["settings"] = flatten.current(known["settings"])
     except (ValueError, KeyError, AttributeError, TypeError, OSError):
         raise errors.DataError(
-            f"{path} is damaged; start afresh with --overwrite."
+            f"{path} is damaged. Start again with --overwrite."
         ) from None
     return known
 
 
-def _refuse(workdir, known, kind, settings):
+def _refuse(folder, known, kind, settings):
     if known["kind"] != kind:
         raise errors.SettingsError(
-            f"{workdir.path} belongs to a run of another command "
-            f"({known['kind'].lower()}). Choose another --workdir, or "
-            "--overwrite."
+            f"{folder.path} belongs to a run of another command "
+            f"({known['kind'].lower()}). Choose another --workdir, or start "
+            "again with --overwrite."
         )
     raise errors.SettingsError(
-        f"{workdir.path} belongs to a run with other settings: "
+        f"{folder.path} belongs to a run with other settings: "
         f"{flatten.differing(known['settings'], settings)}. Choose another "
-        "--workdir, or --overwrite."
+        "--workdir, or start again with --overwrite."
     )
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of all that computes."""
+    """Returns the versions of Python and of the packages that compute."""
     packages = ("lit_tf", "tensorflow", "keras", "numpy")
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 def _commit():
+    """Returns the git commit of lit_tf, or None outside a repository."""
     here = pathlib.Path(__file__).parent
     try:
         answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where a model is computed, and what is said of it."""
+"""Devices of the mirrored strategy, and the choice of XLA."""
 
 import pytest
 import tensorflow as tf
@@ -8,21 +8,21 @@ from lit_tf.training import devices
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_mirrored_on_one_device_says_so(monkeypatch, capsys, count):
-    found = tf.config.list_logical_devices("CPU")[:count]
+    cpus = tf.config.list_logical_devices("CPU")[:count]
 
     def visible(kind):
-        return found if kind == "CPU" else []
+        return cpus if kind == "CPU" else []
 
-    made = []
+    created = []
     monkeypatch.setattr(tf.config, "list_logical_devices", visible)
-    # Not a real one, which would abort the collectives of other tests'.
-    monkeypatch.setattr(tf.distribute, "MirroredStrategy", made.append)
+    # A real one would abort the collectives of other tests.
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", created.append)
     devices._mirrored.__wrapped__()
-    assert made == [[device.name for device in found]]
-    said = capsys.readouterr().out
-    assert ("has one device, /device:CPU:0." in said) == (count == 1)
+    assert created == [[device.name for device in cpus]]
+    printed = capsys.readouterr().out
+    assert ("has only one device: /device:CPU:0." in printed) == (count == 1)
 
 
-def test_jit_compile_leaves_a_choice_or_makes_it():
-    chosen = [devices.jit_compile(word) for word in ("auto", "on", "off")]
+def test_jit_compile_is_on_off_or_left_to_the_trainer():
+    chosen = [devices.jit_compile(x) for x in ("auto", "on", "off")]
     assert chosen == [None, True, False]

@@ -1,4 +1,4 @@
-"""Several processes at one run, joined by nothing but the network."""
+"""Several processes train in one run; they share only the network."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from lit_tf import data, models
 
 
 def free_ports(count):
-    """Returns ports of loopback on which nobody listens."""
+    """Returns ports of loopback on which no process listens."""
     with contextlib.ExitStack() as stack:
         servers = [
             stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -48,8 +48,8 @@ FLAGS = (
     "--lit_learning_rate=0.01",
     "--fine_tune_learning_rate=0.001",
 )
-# The command, but that a worker's own run folder is a given one, and is kept.
-KEEPING = """
+# The command, but a worker's temporary run folder has a given path and stays.
+KEEP_FOLDER = """
 import contextlib, sys, types
 from lit_tf.training import multi_worker
 place = sys.argv.pop(1)
@@ -79,13 +79,13 @@ class Process:
         )
 
     def kill_at(self, checkpoint, step):
-        """Kills it when a checkpoint is past a step."""
+        """Kills the process when a checkpoint has reached a step."""
         while _step(checkpoint) < step and self._process.poll() is None:
             time.sleep(0.002)
         self._process.send_signal(signal.SIGKILL)
 
     def end(self):
-        """Waits for its end, which comes within a minute; returns itself."""
+        """Waits for the process to end, at most three minutes; returns self."""
         try:
             self.out, self.err = self._process.communicate(timeout=180)
         except subprocess.TimeoutExpired:
@@ -95,7 +95,7 @@ class Process:
         return self
 
     def stop(self):
-        """Kills it if it is there, and closes its pipes."""
+        """Kills the process if it still runs, and closes its pipes."""
         self._process.kill()
         self._process.communicate()
 
@@ -109,7 +109,7 @@ def _step(path):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Ended processes by name: alone, in peace, bereft, and misled."""
+    """Processes by name, after they ended, and a worker's run folder."""
     place = tmp_path_factory.mktemp("workers")
     keras.utils.set_random_seed(1)
     teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
@@ -139,15 +139,18 @@ def runs(tmp_path_factory):
             )
             return chief, worker
 
-        kept = place / "kept"
+        kept = place / "worker_folder"
         kept.mkdir()
-        keeping = ("-c", KEEPING, str(kept))
-        ended["peaceful"] = [p.end() for p in pair("peace", command=keeping)]
-        # While who is left notices, which takes ten seconds, others work.
+        keep_folder = ("-c", KEEP_FOLDER, str(kept))
+        ended["undisturbed"] = [
+            p.end() for p in pair("undisturbed", command=keep_folder)
+        ]
+        # A worker needs ten seconds to notice that another was killed. Run
+        # other processes meanwhile.
         checkpoints = place / "killed" / "chief" / "run" / "checkpoints"
         chief, worker = pair("killed")
         worker.kill_at(checkpoints / "lit.npz", 1)
-        misled = pair("misled", more=["--seed=7"])
+        mismatched = pair("mismatched", more=["--seed=7"])
         ended["alone"] = start("alone").end()
         ended["only"] = start(
             "only",
@@ -155,7 +158,7 @@ def runs(tmp_path_factory):
             tf_config=results(0, *free_ports(1)),
         ).end()
         ended["without worker"] = [chief.end(), worker.end()]
-        ended["misled"] = [p.end() for p in misled]
+        ended["mismatched"] = [p.end() for p in mismatched]
         chief, worker = pair("killed", again=2)
         chief.kill_at(checkpoints / "fine_tune.npz", 1)
         ended["without chief"] = [chief.end(), worker.end()]
@@ -170,7 +173,7 @@ def variables(folder):
 
 def test_two_workers_end_where_one_process_does(runs, close):
     ended, _ = runs
-    chief, _ = ended["peaceful"]
+    chief, _ = ended["undisturbed"]
     assert (ended["alone"].code, chief.code) == (0, 0), chief.err
     one, two = (
         variables(process.place / "run") for process in (ended["alone"], chief)
@@ -191,7 +194,7 @@ def test_a_single_worker_is_one_process(runs, close):
 
 def test_both_workers_end_with_equal_weights(runs):
     ended, kept = runs
-    chief, worker = ended["peaceful"]
+    chief, worker = ended["undisturbed"]
     assert worker.code == 0, worker.err
     for expected, value in zip(
         variables(chief.place / "run"), variables(kept), strict=True
@@ -199,56 +202,60 @@ def test_both_workers_end_with_equal_weights(runs):
         np.testing.assert_array_equal(value, expected)
 
 
-def test_the_chief_alone_writes_and_reports(runs):
+def test_only_the_chief_writes_and_prints_results(runs):
     ended, _ = runs
-    for name in ("peaceful", "resumed"):
+    for name in ("undisturbed", "resumed"):
         chief, worker = ended[name]
         left = {path.name for path in (chief.place / "run").iterdir()}
         assert left >= {"student.keras", "report.json", "metrics.jsonl"}
         assert list(worker.place.rglob("*")) == [worker.temporary]
         assert "student resnet8" in chief.out
-        assert worker.out == ("worker 1 of 2: the chief reports, and writes\n")
+        assert worker.out == (
+            "worker 1 of 2: the chief prints and writes the results\n"
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "left"), [("without worker", 0), ("without chief", 1)]
 )
-def test_who_is_left_says_so_and_ends(runs, name, left):
+def test_the_remaining_worker_reports_the_loss_and_ends(runs, name, left):
     ended, _ = runs
     assert ended[name][1 - left].code == -signal.SIGKILL
     survivor = ended[name][left]
     assert survivor.code == 1
     assert re.fullmatch(
-        "lit-compress: Another worker is gone. What the chief saved before is "
-        "kept: the same command, on every machine, goes on from it.\n",
+        "lit-compress: Another worker has stopped. The chief's last checkpoint "
+        "is kept. Start the same command on every machine to resume from it.\n",
         survivor.err,
     )
     assert not [p for p in survivor.temporary.iterdir() if p.is_dir()]
 
 
-def test_a_run_that_lost_workers_resumes_and_ends_as_in_peace(runs):
+def test_a_run_that_lost_workers_resumes_and_ends_as_if_undisturbed(runs):
     ended, _ = runs
-    (peaceful, _), (resumed, worker) = ended["peaceful"], ended["resumed"]
+    (undisturbed, _), (resumed, worker) = ended["undisturbed"], ended["resumed"]
     assert (resumed.code, worker.code) == (0, 0), resumed.err + worker.err
     assert re.search(r"lit +resumes after", ended["without chief"][0].out)
     assert re.search(r"fine_tune +resumes after epoch", resumed.out)
     for phase in ("lit", "fine_tune"):
-        ours, theirs = (
+        one, other = (
             np.load(process.place / "run" / "checkpoints" / f"{phase}.npz")
-            for process in (resumed, peaceful)
+            for process in (resumed, undisturbed)
         )
-        assert ours.files == theirs.files
-        for name in set(ours.files) - {"position"}:
-            np.testing.assert_array_equal(ours[name], theirs[name], name)
+        assert one.files == other.files
+        for name in set(one.files) - {"position", "paths"}:
+            np.testing.assert_array_equal(one[name], other[name], name)
 
 
-def test_a_worker_of_other_settings_is_refused(runs):
+def test_a_worker_with_other_settings_is_refused(runs):
     ended, _ = runs
-    chief, worker = ended["misled"]
+    chief, worker = ended["mismatched"]
     assert worker.code == 2
     assert worker.err == (
         "lit-compress: Every worker must be started with the same settings as "
         "the chief. Received: --seed was 0, now 7.\n"
     )
     assert chief.code == 2
-    assert chief.err.endswith("settings as the chief. One was not.\n")
+    assert chief.err.endswith(
+        "settings as the chief. Received: a worker with other settings.\n"
+    )

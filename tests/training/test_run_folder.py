@@ -1,4 +1,4 @@
-"""Whose a run folder is, and who may write to it."""
+"""A run folder belongs to one run, and one process writes to it."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ def _leave(path, **changes):
         w.checkpoints.mkdir(exist_ok=True)
 
 
-def test_a_new_folder_says_what_runs_in_it(tmp_path):
+def test_a_new_folder_records_the_settings_of_its_run(tmp_path):
     _leave(tmp_path / "run", student="resnet14")
     written = json.loads((tmp_path / "run" / "config.json").read_text())
     assert written["settings"]["student"] == "resnet14"
@@ -34,7 +34,7 @@ def test_a_new_folder_says_what_runs_in_it(tmp_path):
     assert "--lit_milestones=100" in flags
 
 
-def test_the_same_settings_may_come_back_from_elsewhere(tmp_path):
+def test_a_run_may_resume_with_another_data_folder(tmp_path):
     _leave(tmp_path)
     session = config.Session(
         workdir=str(tmp_path), data_dir="/elsewhere", checkpoint_steps=7
@@ -60,7 +60,7 @@ def test_a_folder_that_version_0_1_wrote_belongs_to_the_same_settings(tmp_path):
     assert "no_fine_tune" not in str(caught.value)
 
 
-def test_other_settings_are_refused_by_the_flags_that_differ(tmp_path):
+def test_other_settings_are_refused_and_the_flags_are_named(tmp_path):
     _leave(tmp_path)
     with pytest.raises(errors.SettingsError) as caught:
         _leave(tmp_path, student="resnet32", min_teacher_accuracy=0.5)
@@ -69,7 +69,7 @@ def test_other_settings_are_refused_by_the_flags_that_differ(tmp_path):
     assert "--alpha" not in str(caught.value)
 
 
-def test_a_run_that_was_refused_before_it_began_claims_nothing(tmp_path):
+def test_a_run_that_failed_before_it_started_does_not_own_its_folder(tmp_path):
     with run_folder.opened(_config(tmp_path, teacher_weights="gone.keras")):
         pass
     _leave(tmp_path, teacher_weights="found.keras")
@@ -85,7 +85,7 @@ def test_another_command_is_refused(tmp_path):
             pass
 
 
-def test_overwriting_removes_what_is_ours_and_nothing_else(tmp_path):
+def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     _leave(tmp_path)
     (tmp_path / "report.json").write_text("{}")
     (tmp_path / "thesis.tex").write_text("mine")
@@ -94,7 +94,7 @@ def test_overwriting_removes_what_is_ours_and_nothing_else(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
-def test_overwriting_spares_the_teacher_it_is_to_learn_from(tmp_path):
+def test_overwriting_keeps_the_teacher_of_the_new_run(tmp_path):
     _leave(tmp_path)
     (tmp_path / "teacher").mkdir()
     weights = tmp_path / "teacher" / "teacher.keras"
@@ -105,7 +105,7 @@ def test_overwriting_spares_the_teacher_it_is_to_learn_from(tmp_path):
     assert not (tmp_path / "report.json").exists()
 
 
-def test_a_teacher_that_was_left_there_is_no_hindrance(tmp_path):
+def test_a_folder_that_holds_only_a_teacher_is_accepted(tmp_path):
     (tmp_path / "teacher").mkdir()
     _leave(tmp_path)
     assert (tmp_path / "config.json").is_file()
@@ -136,9 +136,9 @@ def test_a_damaged_config_is_refused(tmp_path):
         _leave(tmp_path)
 
 
-def test_what_a_run_works_on_is_settled_once(tmp_path):
+def test_a_pinned_fact_cannot_change(tmp_path):
     with run_folder.opened(_config(tmp_path)) as folder:
-        folder.settle(data="abc")
-        folder.settle(data="abc", teacher="def")
+        folder.pin(data="abc")
+        folder.pin(data="abc", teacher="def")
         with pytest.raises(errors.DataError, match="another data"):
-            folder.settle(data="xyz")
+            folder.pin(data="xyz")

@@ -1,4 +1,4 @@
-"""What TF_CONFIG may say, and how long the workers it names are waited for."""
+"""`TF_CONFIG` is checked, and its workers are waited for."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from lit_tf.training import multi_worker
 
 
 def free_ports(count):
-    """Returns ports of loopback on which nobody listens."""
+    """Returns ports of loopback on which no process listens."""
     with contextlib.ExitStack() as stack:
         servers = [
             stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -29,7 +29,7 @@ def results(index, *ports, job="worker"):
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         pytest.param(None, "must be JSON such as .* Received: ''", id="none"),
         pytest.param("{worker", "must be JSON .* '{worker'", id="not JSON"),
@@ -67,16 +67,16 @@ def results(index, *ports, job="worker"):
         ),
         pytest.param(results(0, 70000), "host:port", id="port too large"),
         pytest.param(
-            results(0, 1, 1), "an address of its own", id="one address twice"
+            results(0, 1, 1), "its own address", id="one address twice"
         ),
     ],
 )
-def test_a_bad_tf_config_is_refused(monkeypatch, text, complaint):
+def test_a_bad_tf_config_is_refused(monkeypatch, text, message):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(errors.SettingsError, match=complaint):
-        multi_worker.cluster()
+    with pytest.raises(errors.SettingsError, match=message):
+        multi_worker.read_cluster()
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_the_chief_comes_before_the_workers(monkeypatch, kind, index, place):
     jobs = {"worker": ["b:2", "c:3"], "chief": ["a:1"]}
     text = {"cluster": jobs, "task": {"type": kind, "index": index}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(text))
-    everyone = multi_worker.cluster()
-    assert everyone == multi_worker.Cluster(("a:1", "b:2", "c:3"), place)
-    assert everyone.chief == (kind == "chief")
+    cluster = multi_worker.read_cluster()
+    assert cluster == multi_worker.Cluster(("a:1", "b:2", "c:3"), place)
+    assert cluster.chief == (kind == "chief")
 
 
-def test_without_a_chief_it_is_the_first_worker(monkeypatch):
+def test_without_a_chief_the_first_worker_is_the_chief(monkeypatch):
     for index in (0, 1):
         monkeypatch.setenv("TF_CONFIG", results(index, 1, 2))
-        assert multi_worker.cluster().chief == (index == 0)
+        assert multi_worker.read_cluster().chief == (index == 0)
 
 
 def pair_of(*ports):
@@ -108,7 +108,7 @@ def test_a_worker_that_cannot_be_reached_is_named():
     with pytest.raises(errors.DataError) as caught:
         multi_worker.wait_for(pair_of(*ports), 0.5)
     assert 0.5 < time.monotonic() - began < 5
-    named = f"Worker 1 at 127.0.0.1:{ports[1]}, which TF_CONFIG names, could "
+    named = f"Worker 1 in TF_CONFIG, 127.0.0.1:{ports[1]}, could not be reached"
     assert str(caught.value).startswith(named)
 
 
@@ -121,5 +121,5 @@ def test_a_port_that_is_taken_is_named():
 
 def test_a_worker_that_listens_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as peer:
-        everyone = pair_of(*free_ports(1), peer.getsockname()[1])
-        multi_worker.wait_for(everyone, 0)
+        cluster = pair_of(*free_ports(1), peer.getsockname()[1])
+        multi_worker.wait_for(cluster, 0)
