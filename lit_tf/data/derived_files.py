@@ -38,7 +38,7 @@ def load_or_create(
         write: a function that fills a folder and returns the facts for `read`.
 
     Raises:
-        DataError: no folder can be written to; also whatever `write` raises.
+        DataError: no folder can be written to; and the exceptions of `write`.
     """
     parent = _parent(source)
     folder = KeyedFolder(parent, key, prefix=f"{name}-")

@@ -1,4 +1,4 @@
-"""Steps of a phase: traced once, and several to an execution if asked."""
+"""A phase is traced once, and an execution may consist of several steps."""
 
 import collections
 import json
@@ -20,7 +20,7 @@ LOG_STEPS = 2
 
 @pytest.fixture(scope="module")
 def digits():
-    """A part of the digits: 7 steps an epoch, the last one short; validated."""
+    """Some of the digits: 7 steps per epoch with a short last batch."""
     whole = data.load(config.Data())
     return data.Dataset(
         **vars(whole) | {"train": whole.train.take(np.arange(200))}
@@ -28,7 +28,7 @@ def digits():
 
 
 def run(trainer, digits, folder, **how):
-    """Runs a phase in a folder, and returns its outcome and its rows."""
+    """Runs a phase in a folder; returns its outcome and the rows of its log."""
     with run_folder.opened(
         config.Teach(session=config.Session(workdir=str(folder)))
     ) as opened:
@@ -47,17 +47,17 @@ def run(trainer, digits, folder, **how):
     return outcome, [json.loads(row) for row in rows]
 
 
-def taught(digits, folder, build, **how):
+def teach(digits, folder, build, **how):
     return run(supervised.Teach(build(**digits.form)), digits, folder, **how)
 
 
-@pytest.mark.parametrize("together", [2, 5, 7, 100])
-def test_steps_that_run_together_are_those_that_run_alone(
-    digits, tmp_path, build, together
+@pytest.mark.parametrize("steps", [2, 5, 7, 100])
+def test_steps_in_one_execution_equal_steps_in_separate_executions(
+    digits, tmp_path, build, steps
 ):
-    alone, rows = taught(digits, tmp_path / "alone", build)
-    outcome, fewer = taught(
-        digits, tmp_path / "all", build, steps_per_execution=together
+    alone, rows = teach(digits, tmp_path / "alone", build)
+    outcome, several = teach(
+        digits, tmp_path / "all", build, steps_per_execution=steps
     )
     for one, other in zip(
         alone.last.variables, outcome.last.variables, strict=True
@@ -65,26 +65,26 @@ def test_steps_that_run_together_are_those_that_run_alone(
         np.testing.assert_array_equal(one, other)
     assert outcome.last.epoch == alone.last.epoch == EPOCHS
     assert outcome.best.epoch == alone.best.epoch
-    # Every epoch ends with a row, at the same step and with the same numbers.
+    # Each epoch ends with a row, at the same step and with the same numbers.
     ends = [row for row in rows if "validation/accuracy" in row]
     assert [row["step"] for row in ends] == [7, 14, 21]
     unlike = {"examples_per_second", "time", "wall_time"}
     assert [
         {k: v for k, v in row.items() if k not in unlike}
-        for row in fewer
+        for row in several
         if "validation/accuracy" in row
     ] == [{k: v for k, v in row.items() if k not in unlike} for row in ends]
 
 
-def test_logs_are_as_fine_as_the_executions(digits, tmp_path, build):
-    _, rows = taught(digits, tmp_path, build, steps_per_execution=3)
+def test_logs_have_at_most_a_row_per_execution(digits, tmp_path, build):
+    _, rows = teach(digits, tmp_path, build, steps_per_execution=3)
     within = [r["step"] for r in rows if "validation/accuracy" not in r]
     assert within == [3, 6, 10, 13, 14, 17, 20]
 
 
-@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("steps", [1, 4])
 def test_a_phase_is_traced_once_to_train_and_once_to_validate(
-    digits, tmp_path, monkeypatch, together
+    digits, tmp_path, monkeypatch, steps
 ):
     traces = collections.Counter()
     terms = lit.LIT.terms
@@ -95,5 +95,5 @@ def test_a_phase_is_traced_once_to_train_and_once_to_validate(
 
     monkeypatch.setattr(lit.LIT, "terms", counted)
     pair = (models.get(name)(**digits.form) for name in ("resnet14", "resnet8"))
-    run(lit.LIT(*pair), digits, tmp_path, steps_per_execution=together)
+    run(lit.LIT(*pair), digits, tmp_path, steps_per_execution=steps)
     assert traces == {True: 1, False: 1}

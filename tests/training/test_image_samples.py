@@ -1,4 +1,4 @@
-"""A grid of pictures: which cell holds what, and the PNG of it."""
+"""The cells of a grid of images, and its PNG."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,14 +13,14 @@ LABELS = np.tile([[1.0, 0, 1], [0, 1, 0]], (4, 1)).astype(np.float32)
 
 
 def split(count=8):
-    """Returns pictures of one grey each, which tells which they are."""
+    """Returns images, each of a grey that identifies it."""
     greys = np.arange(count, dtype=np.uint8)[:, None, None, None]
     inputs = np.tile(10 * greys, (1, 4, 6, 3))
     return data.Split(inputs, LABELS[:count])
 
 
 def painter(blue):
-    """Returns a generator: the target in red and green, and a blue."""
+    """Returns a generator that paints the target in red and green."""
 
     def model(inputs, training):
         images, target = inputs
@@ -43,7 +43,7 @@ def cells(image, height=6, width=8):
     return parts.transpose(0, 2, 1, 3, 4)
 
 
-def test_a_grid_has_a_row_a_picture_and_model_and_a_column_an_attribute():
+def test_a_grid_has_rows_for_images_and_models_and_columns_for_attributes():
     image = image_samples.grid(MODELS, split(), NAMES, HAIR)
     assert image.dtype == np.uint8
     assert image.shape == (6 * 2 * (4 + 2), (1 + 3) * (6 + 2), 3)
@@ -55,29 +55,29 @@ def test_a_grid_has_a_row_a_picture_and_model_and_a_column_an_attribute():
     assert few.shape[0] == 3 * 2 * (4 + 2)
 
 
-def test_each_cell_holds_its_picture_with_its_attribute_changed():
-    found = cells(image_samples.grid(MODELS, split(), NAMES, HAIR))
+def test_each_cell_holds_its_image_with_its_attribute_changed():
+    drawn = cells(image_samples.grid(MODELS, split(), NAMES, HAIR))
     for i in range(6):
         black, blond, male = LABELS[i]
         targets = ((1, 0, male), (0, 1, male), (black, blond, 1 - male))
         for j, blue in enumerate((1, 2)):  # The teacher above the student.
-            row = found[2 * i + j]
+            row = drawn[2 * i + j]
             assert np.all(row[0, :4, :6] == 10 * i)
             for cell, (one, two, three) in zip(row[1:], targets, strict=True):
                 colour = (127 + 16 * one + 32 * two, 127 + 16 * three, blue)
                 assert np.all(cell[:4, :6] == colour)
 
 
-def test_pictures_are_apart_in_white():
-    found = cells(image_samples.grid(MODELS, split(), NAMES, HAIR))
-    assert np.all(found[:, :, 4:] == 255) and np.all(found[:, :, :, 6:] == 255)
+def test_images_are_separated_by_white():
+    drawn = cells(image_samples.grid(MODELS, split(), NAMES, HAIR))
+    assert np.all(drawn[:, :, 4:] == 255) and np.all(drawn[:, :, :, 6:] == 255)
 
 
 def test_a_grid_is_written_as_a_png(tmp_path):
     image = image_samples.grid(MODELS, split(), NAMES, HAIR)
     path = tmp_path / "not" / "yet" / "grid.png"
-    for picture in (255 - image, image):  # The second replaces the first.
-        image_samples.write(path, picture)
+    for content in (255 - image, image):  # The second replaces the first.
+        image_samples.write(path, content)
     with Image.open(path) as written:
         assert (written.format, written.mode) == ("PNG", "RGB")
         np.testing.assert_array_equal(written, image)

@@ -1,4 +1,4 @@
-"""Two replicas take the steps of one device on the same global batch."""
+"""Two replicas take the same steps as one device on the same global batch."""
 
 import functools
 
@@ -29,7 +29,7 @@ def mirrored():
 
 
 def dense(seed):
-    """A model of two sections without BatchNorm: 4 → 6 → 6 → 6 → 3."""
+    """Returns a model without BatchNorm: two sections, 4 → 6 → 6 → 6 → 3."""
     keras.utils.set_random_seed(seed)
 
     def part(name, inputs, outputs):
@@ -44,7 +44,7 @@ def dense(seed):
 
 
 def normed(seed, places=(4, 4)):
-    """A model of two convolutions with BatchNorm, [*places, 3] → 3 classes."""
+    """Returns a model of two convolutions with BatchNorm, for 3 classes."""
     keras.utils.set_random_seed(seed)
     inputs = [keras.Input((*places, size)) for size in (3, 6, 6, 6)]
     conv, pool = CONVOLUTIONS[len(places)]
@@ -59,7 +59,7 @@ def normed(seed, places=(4, 4)):
 
 
 def synchronised(seed, places=(4, 4)):
-    """The same, its BatchNorm over all replicas."""
+    """Returns the model of `normed` with synchronised BatchNorm."""
     return sectioned_model.with_policy(
         normed(seed, places), "float32", sync_batch_norm=True
     )
@@ -73,7 +73,7 @@ def vectors(size):
 
 
 def fit(strategy, kind, make, arrays, batch_size):
-    """Trains for an epoch; returns the student's variables and the report."""
+    """Trains for an epoch; returns the student's variables and the metrics."""
     with strategy.scope():
         trainer = kind(make(seed=1), make(seed=2))
         trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
@@ -82,8 +82,8 @@ def fit(strategy, kind, make, arrays, batch_size):
     return [v.numpy() for v in trainer.student.variables], history
 
 
-def fit_in_pieces(strategy, kind, make, arrays, batch_size):
-    """Does as `fit`, for two epochs, with the pieces that a run would read."""
+def fit_distributed(strategy, kind, make, arrays, batch_size):
+    """Trains for two epochs, like a run, which distributes its own input."""
     split = data.Split(*arrays)
     read = functools.partial(batches.evaluation, split, batch_size=batch_size)
     with strategy.scope():
@@ -138,7 +138,7 @@ def test_synchronised_replicas_are_one_device(
     mirrored, close, kind, size, batch_size
 ):
     one, two = (
-        fit_in_pieces(strategy, kind, synchronised, images(size), batch_size)
+        fit_distributed(strategy, kind, synchronised, images(size), batch_size)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
@@ -153,7 +153,9 @@ def test_synchronised_replicas_are_one_device_on_sequences(
     make = functools.partial(synchronised, places=(7,))
     x, y = images(11)
     one, two = (
-        fit_in_pieces(strategy, kind, make, (x.reshape(11, 16, 3)[:, :7], y), 4)
+        fit_distributed(
+            strategy, kind, make, (x.reshape(11, 16, 3)[:, :7], y), 4
+        )
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
@@ -162,9 +164,9 @@ def test_synchronised_replicas_are_one_device_on_sequences(
 
 @BOTH
 def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored, kind):
-    # What a wrong synchronisation would not tell from a right one.
+    # Otherwise the tests above could not detect a missing synchronisation.
     one, two = (
-        fit_in_pieces(strategy, kind, normed, images(8), 4)
+        fit_distributed(strategy, kind, normed, images(8), 4)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     gaps = [np.max(np.abs(a - b)) for a, b in zip(one[0], two[0], strict=True)]
@@ -175,15 +177,15 @@ def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored, kind):
 def test_an_empty_replica_is_as_good_as_absent(mirrored, close, kind):
     # Batches of one example: one replica has it, without synchronisation.
     one, two = (
-        fit_in_pieces(strategy, kind, normed, images(3), 1)
+        fit_distributed(strategy, kind, normed, images(3), 1)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
-def test_an_optimiser_from_outside_the_scope_is_refused(mirrored):
-    # Keras refuses it too. Its slots would not be mirrored, and train wrongly.
+def test_an_optimizer_from_outside_the_scope_is_refused(mirrored):
+    # Keras refuses it too. Its slots would not be mirrored.
     with mirrored.scope():
         trainer = lit.LIT(dense(1), dense(2))
     given = tf.data.Dataset.from_tensor_slices(vectors(4)).batch(4)
@@ -205,7 +207,7 @@ def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
 
 @BOTH
 def test_prediction_on_replicas_is_one_devices(mirrored, close, kind):
-    inputs, _ = images(5)  # Of the last batch, one replica has none.
+    inputs, _ = images(5)  # One replica gets none of the last batch.
 
     def predicted(strategy):
         with strategy.scope():
@@ -218,7 +220,7 @@ def test_prediction_on_replicas_is_one_devices(mirrored, close, kind):
 
 
 @BOTH
-def test_users_metrics_are_of_uneven_shares_too(mirrored, kind):
+def test_compiled_metrics_are_right_for_uneven_shares(mirrored, kind):
     with mirrored.scope():
         trainer = kind(normed(1), normed(2))
         trainer.compile(metrics=["sparse_categorical_accuracy"])
@@ -226,8 +228,8 @@ def test_users_metrics_are_of_uneven_shares_too(mirrored, kind):
     assert history["sparse_categorical_accuracy"] == history["accuracy"]
 
 
-def test_there_is_one_mirrored_strategy_a_process(mirrored):
-    # A second one restarts the collectives' numbers; both would then fail.
+def test_there_is_one_mirrored_strategy_per_process(mirrored):
+    # A second one would reuse the numbers of the collectives; both would fail.
     assert devices.strategy("mirrored") is mirrored
 
 
@@ -245,6 +247,6 @@ def test_moving_statistics_are_the_mean_over_the_replicas(mirrored):
         mirrored.run(lambda x: layer(x, training=True), args=(inputs,))
 
     step(inputs)
-    # 0.5 · 0 + 0.5 · mean(1, 5), in every replica.
+    # 0.5 · 0 + 0.5 · mean(1, 5) in each replica.
     copies = mirrored.experimental_local_results(layer.moving_mean.value)
     assert [float(copy[0]) for copy in copies] == [1.5, 1.5]

@@ -1,4 +1,4 @@
-"""Killed at any moment and started again, a run ends where it would have."""
+"""A run that was killed and resumed ends like an undisturbed run."""
 
 import json
 import pathlib
@@ -21,7 +21,7 @@ FLAGS = (
     "--checkpoint_steps=6",
     "--log_steps=1",
 )
-# Within an epoch, before the first step, and at a phase's very end.
+# Within an epoch, before the first step, and at the end of a phase.
 KILLS = (
     ("teacher/checkpoints/teach.npz", 5),
     ("checkpoints/lit.npz", 0),
@@ -41,15 +41,18 @@ def _start(workdir):
 
 
 def _finish(process):
-    _, complaint = process.communicate()
-    assert process.returncode == 0, complaint.decode()
+    _, error = process.communicate()
+    assert process.returncode == 0, error.decode()
 
 
 def _kill_at(workdir, checkpoint, step):
-    """Kills a run past a step; returns how far its log is past its checkpoint.
+    """Kills a run when its checkpoint has reached a step.
 
-    Except at step 0 it waits until the log is, so that there is something to
-    cut back.
+    Except at step 0, it waits until the log is ahead of the checkpoint, so that
+    the resumed run must truncate the log.
+
+    Returns:
+        By how many steps the log is ahead of the checkpoint.
     """
     process = _start(workdir)
     path = workdir / checkpoint
@@ -85,7 +88,7 @@ def _rows(workdir):
         json.loads(line)
         for line in (workdir / "metrics.jsonl").read_text().splitlines()
     ]
-    # How fast it was is all that may differ.
+    # Only the throughput may differ.
     return [
         {k: v for k, v in row.items() if k != "examples_per_second"}
         for row in rows
@@ -93,8 +96,8 @@ def _rows(workdir):
 
 
 def _events(workdir, phase):
-    # As they stand in the files: the reader would else drop what is there
-    # twice, as after a resumption that cut nothing back.
+    # All events in the files. By default, the reader drops events that occur
+    # twice, which would hide a log that was not truncated.
     events = event_accumulator.EventAccumulator(
         str(workdir / "logs" / phase),
         size_guidance={"tensors": 0},
@@ -113,14 +116,14 @@ def _events(workdir, phase):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Two run folders: one left in peace, one killed again and again."""
+    """Two run folders: an undisturbed run, and one killed several times."""
     place = tmp_path_factory.mktemp("runs")
-    peaceful, killed = place / "peaceful", place / "killed"
-    _finish(_start(peaceful))
+    undisturbed, killed = place / "undisturbed", place / "killed"
+    _finish(_start(undisturbed))
     leads = [_kill_at(killed, *moment) for moment in KILLS]
-    assert any(lead > 0 for lead in leads), "nothing was there to cut back"
+    assert any(lead > 0 for lead in leads), "no log had to be truncated"
     _finish(_start(killed))
-    return peaceful, killed
+    return undisturbed, killed
 
 
 @pytest.mark.parametrize(
@@ -132,23 +135,23 @@ def runs(tmp_path_factory):
     ],
 )
 def test_a_killed_run_ends_with_bit_equal_variables(runs, checkpoint, close):
-    peaceful, killed = (np.load(run / checkpoint) for run in runs)
-    assert peaceful.files == killed.files
-    for name in set(peaceful.files) - {"position", "paths"}:
-        close(killed[name], peaceful[name], 0)
+    undisturbed, killed = (np.load(run / checkpoint) for run in runs)
+    assert undisturbed.files == killed.files
+    for name in set(undisturbed.files) - {"position", "paths"}:
+        close(killed[name], undisturbed[name], 0)
 
 
 def test_a_killed_run_ends_with_the_same_metrics(runs):
-    peaceful, killed = map(_rows, runs)
-    assert peaceful == killed
+    undisturbed, killed = map(_rows, runs)
+    assert undisturbed == killed
     assert {row["phase"] for row in killed} == {"lit", "fine_tune"}
 
 
 @pytest.mark.parametrize("phase", ["lit", "fine_tune", "teacher"])
 def test_a_killed_run_ends_with_the_same_tensorboard(runs, phase):
-    peaceful, killed = (_events(run, phase) for run in runs)
-    assert peaceful
-    assert peaceful == killed
+    undisturbed, killed = (_events(run, phase) for run in runs)
+    assert undisturbed
+    assert undisturbed == killed
 
 
 def test_a_killed_run_counts_the_time_of_all_its_sessions(runs):
