@@ -1,18 +1,18 @@
-"""Of somebody's own model, as no family of ours builds it."""
+"""Models of users, which no family builds."""
 
 import keras
 
 
 def residual_rows(x, *, blocks, widths=(4, 8)):
-    """Returns what a convolution and rows of residual blocks make of images.
+    """Adds a convolution and rows of residual blocks to images.
 
     The layers of block j of a row are `rowR_j_conv`, `…_norm`, `…_add` and
-    `…_relu`, and `…_short` where the width changes.
+    `…_relu`, and `…_short` if the width changes.
 
     Args:
-        x: `[batch, height, width, channels]`.
-        blocks: of each row.
-        widths: the channels of each row.
+        x: images `[batch, height, width, channels]`.
+        blocks: number of blocks of each row.
+        widths: number of channels of each row.
     """
     x = keras.layers.Conv2D(widths[0], 3, padding="same", name="conv")(x)
     for row, width in enumerate(widths):

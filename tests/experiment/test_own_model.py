@@ -186,7 +186,7 @@ def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
     with pytest.raises(errors.DataError, match="not a complete .keras file"):
         compress(settings)
     code = own(home_made(extra=[keras.layers.Lambda(lambda x: x + 1)]))
-    with pytest.raises(errors.DataError, match="which is never run"):
+    with pytest.raises(errors.DataError, match="which is never executed"):
         compress(code)
 
 

@@ -1,4 +1,4 @@
-"""BatchNorm by the fused kernel, beside Keras's own."""
+"""BatchNorm with the fused kernel, compared with Keras."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 
-N = 6 * 4 * 5  # what a channel's statistics are taken over
+N = 6 * 4 * 5  # Values of a channel in a batch.
 
 
 IMAGES, SEQUENCES = (6, 4, 5, 3), (6, 20, 3)
@@ -20,7 +20,7 @@ def values(shape):
 
 
 def both(shape, **settings):
-    """Returns Keras's BatchNormalization and ours with its weights."""
+    """Returns two BatchNorms with the same weights: Keras's and ours."""
     random = np.random.default_rng(1)
     pair = (
         keras.layers.BatchNormalization(**settings),
@@ -37,9 +37,9 @@ def both(shape, **settings):
 
 
 @FUSED
-def test_fused_batchnorm_answers_as_keras_does(shape):
+def test_fused_batchnorm_computes_the_same_as_keras(shape):
     theirs, ours = both(shape, momentum=0.9, epsilon=1e-5)
-    for training in (False, True):  # The latter moves the statistics.
+    for training in (False, True):  # Training updates the statistics.
         expected = theirs(values(shape), training=training)
         result = ours(values(shape), training=training)
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
@@ -47,7 +47,7 @@ def test_fused_batchnorm_answers_as_keras_does(shape):
 
 @FUSED
 @pytest.mark.parametrize("training", [True, False])
-def test_fused_batchnorm_has_keras_gradients(shape, training):
+def test_fused_batchnorm_has_the_gradients_of_keras(shape, training):
     towards = tf.constant(values(shape)[::-1])
     results = []
     for layer in both(shape):
@@ -60,7 +60,7 @@ def test_fused_batchnorm_has_keras_gradients(shape, training):
 
 
 @FUSED
-def test_fused_batchnorm_records_the_mean_and_the_unbiased_variance(shape):
+def test_fused_batchnorm_updates_mean_and_unbiased_variance(shape):
     theirs, ours = both(shape, momentum=0.9)
     before = ours.moving_variance.numpy()
     for layer in (theirs, ours):
@@ -83,7 +83,7 @@ def test_batchnorm_is_fused_on_images_and_on_sequences(shape):
 
 
 @FUSED
-def test_batchnorm_records_nothing_in_inference_or_when_frozen(shape):
+def test_batchnorm_updates_nothing_at_inference_or_when_frozen(shape):
     _, ours = both(shape)
     before = ours.get_weights()
     ours(values(shape), training=False)
@@ -104,7 +104,7 @@ def test_batchnorm_records_nothing_in_inference_or_when_frozen(shape):
         ((8, 4, 3), {"scale": False}),
     ],
 )
-def test_what_the_kernel_cannot_compute_keras_computes(shape, settings):
+def test_keras_computes_what_the_kernel_does_not_support(shape, settings):
     theirs, ours = both(shape, **settings)
     x = values(shape)
     expected = theirs(x, training=True)

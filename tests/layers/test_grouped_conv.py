@@ -1,4 +1,4 @@
-"""Convolutions in groups, beside Keras's own."""
+"""Grouped convolutions, compared with Keras."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ GROUPED = pytest.mark.parametrize(
 
 
 def grouped(settings):
-    """Returns Keras's convolution in groups, ours with its weights, images."""
+    """Returns Keras's grouped convolution, ours with its weights, images."""
     x = values((3, 8, 6, 4 * settings["groups"]))
     keras.utils.set_random_seed(0)
     theirs = keras.layers.Conv2D(2 * settings["groups"], 3, **settings)
@@ -38,7 +38,7 @@ def grouped(settings):
 
 
 @GROUPED
-def test_a_convolution_in_groups_answers_as_keras_does(settings):
+def test_a_grouped_convolution_computes_the_same_as_keras(settings):
     theirs, ours, x = grouped(settings)
     wanted = theirs(x)
     assert ours.compute_output_shape(x.shape) == wanted.shape
@@ -48,9 +48,9 @@ def test_a_convolution_in_groups_answers_as_keras_does(settings):
 
 @GROUPED
 @pytest.mark.parametrize("run", [lambda f: f, tf.function])
-def test_a_convolution_in_groups_has_keras_gradients(settings, run):
+def test_a_grouped_convolution_has_the_gradients_of_keras(settings, run):
     *both, x = grouped(settings)
-    found = []
+    results = []
     for layer in both:
 
         @run
@@ -60,34 +60,34 @@ def test_a_convolution_in_groups_has_keras_gradients(settings, run):
                 value = tf.reduce_sum(tf.square(layer(x)))
             return tape.gradient(value, [x, *layer.trainable_variables])
 
-        found.append(gradients(tf.constant(x)))
-    for wanted, result in zip(*found, strict=True):
+        results.append(gradients(tf.constant(x)))
+    for wanted, result in zip(*results, strict=True):
         np.testing.assert_allclose(result, wanted, rtol=1e-3, atol=1e-3)
 
 
 @MIXED
-def test_a_convolution_in_groups_computes_and_differentiates_in_half(policy):
+def test_a_grouped_convolution_works_in_half_precision(policy):
     _, ours, x = grouped({"groups": 8, "dtype": policy})
     exact = layers.GroupedConv2D.from_config(
         ours.get_config() | {"dtype": "float32"}
     )
     exact.build(x.shape)
     exact.set_weights(ours.get_weights())
-    found = []
+    results = []
     for layer in (ours, exact):
         with tf.GradientTape() as tape:
-            answer = layer(x)
-            value = tf.reduce_sum(tf.cast(answer, tf.float32))
-        found.append((answer, tape.gradient(value, layer.kernel.value)))
-    (answer, gradient), (wanted, desired) = found
-    assert answer.dtype == policy.removeprefix("mixed_")
+            outputs = layer(x)
+            value = tf.reduce_sum(tf.cast(outputs, tf.float32))
+        results.append((outputs, tape.gradient(value, layer.kernel.value)))
+    (outputs, gradient), (wanted, desired) = results
+    assert outputs.dtype == policy.removeprefix("mixed_")
     assert gradient.dtype == tf.float32
-    np.testing.assert_allclose(tf.cast(answer, "float32"), wanted, atol=0.2)
+    np.testing.assert_allclose(tf.cast(outputs, "float32"), wanted, atol=0.2)
     np.testing.assert_allclose(gradient, desired, rtol=0.02, atol=2.0)
 
 
-def test_a_convolution_in_groups_is_not_fused_where_there_is_no_kernel():
-    # Without oneDNN, and with what follows a convolution in a folded teacher.
+def test_a_grouped_convolution_is_not_fused_without_onednn():
+    # A folded teacher has a bias and an activation after its convolutions.
     done = subprocess.run(
         [sys.executable, "-c", FUSED_GROUPS],
         env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"},

@@ -1,4 +1,4 @@
-"""Layers: by value, under mixed precision, and saved."""
+"""Values, mixed precision and serialisation of the layers."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def test_the_shortcut_subsamples_sequences_too():
     assert not np.any(result[..., ::3])
 
 
-def test_the_shortcut_passes_the_gradient_of_what_it_kept():
+def test_only_kept_pixels_of_the_shortcut_have_a_gradient():
     x = tf.Variable(tf.ones([1, 2, 2, 1]))
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(layers.PadShortcut(3, 2)(x))
@@ -40,11 +40,11 @@ def test_the_shortcut_passes_the_gradient_of_what_it_kept():
 
 
 def sequence(*values):
-    """Returns values as a text of one channel, `[1, length, 1]`."""
+    """Returns values as a sequence of one channel, `[1, length, 1]`."""
     return tf.reshape(tf.constant(values, tf.float32), [1, -1, 1])
 
 
-def test_k_max_pooling_keeps_the_largest_in_their_order():
+def test_k_max_pooling_keeps_the_largest_values_in_their_order():
     result = layers.KMaxPool(3)(sequence(2, 9, -1, 5, 7, 0))
     np.testing.assert_array_equal(np.ravel(result), [9, 5, 7])
 
@@ -61,7 +61,7 @@ def test_k_max_pooling_keeps_the_first_of_equal_values():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_k_max_pooling_is_of_each_channel_and_example(dtype):
+def test_k_max_pooling_is_separate_for_each_channel_and_example(dtype):
     x = values((4, 9, 3))
     layer = layers.KMaxPool(4, dtype=dtype)
     graph = tf.function(layer)
@@ -100,7 +100,7 @@ def test_normalize_and_float32_compute_in_float32_under_any_policy(policy):
     np.testing.assert_allclose(exact, [[0.1 / 3]], rtol=1e-3)
 
 
-def test_attributes_stand_behind_the_colours_at_every_pixel():
+def test_attributes_follow_the_colours_of_every_pixel():
     images = values((2, 3, 4, 3))
     target = np.array([[1, 0], [0, 0.5]], np.float32)
     layer = layers.Attributes(("Male", "Young"))
@@ -113,21 +113,21 @@ def test_attributes_stand_behind_the_colours_at_every_pixel():
         np.testing.assert_array_equal(result[i, ..., 3:], everywhere)
 
 
-def test_attributes_stand_also_where_a_picture_is_infinite():
+def test_attributes_are_finite_where_an_image_is_infinite():
     images = np.full((1, 2, 2, 3), np.inf, np.float32)
     result = layers.Attributes(("Male",))([images, np.ones((1, 1))])
     np.testing.assert_array_equal(result[..., 3:], np.ones((1, 2, 2, 1)))
 
 
 @MIXED
-def test_attributes_are_of_the_policys_type(policy):
+def test_attributes_have_the_dtype_of_the_policy(policy):
     layer = layers.Attributes(("Male",), dtype=policy)
     result = layer([values((1, 2, 2, 3)), tf.ones([1, 1])])
     assert result.dtype == layer.compute_dtype != tf.float32
     assert np.all(result[..., 3] == 1)
 
 
-def test_a_tanh_in_float32_has_all_its_digits():
+def test_tanh_is_computed_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         layer = layers.Float32("tanh")
@@ -137,7 +137,7 @@ def test_a_tanh_in_float32_has_all_its_digits():
     result = layer(x)
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, np.tanh(x), atol=1e-6)
-    # As it would be of what a convolution says in bfloat16.
+    # The input of the head may be bfloat16.
     half = layer(tf.cast(x, tf.bfloat16))
     assert half.dtype == tf.float32
     np.testing.assert_allclose(
@@ -159,7 +159,7 @@ def test_a_tanh_in_float32_has_all_its_digits():
         layers.BatchNormalization(momentum=0.9, name="norm"),
     ],
 )
-def test_every_layer_survives_serialisation(layer):
+def test_every_layer_can_be_serialised(layer):
     config = keras.saving.serialize_keras_object(layer)
     again = keras.saving.deserialize_keras_object(config)
     assert type(again) is type(layer)

@@ -1,4 +1,4 @@
-"""Published weights reach their published accuracy, on the real test images.
+"""Published weights reach their published accuracy on the real test images.
 
 Reads `weights/` and `data/` of the folder beside the repository, or of the one
 that LIT_SHARED names; skipped where there is none.
@@ -18,8 +18,8 @@ from lit_tf.interop import import_model
 SHARED = pathlib.Path(
     os.environ.get("LIT_SHARED", pathlib.Path(__file__).parents[3] / "shared")
 )
-# file → how it is imported, and its published accuracy on CIFAR-10 in percent;
-# the last one's is that of the file as it is, with its softmax.
+# File → model, normalization and published accuracy on CIFAR-10 in percent. The
+# last accuracy is that of the file with its softmax.
 PUBLISHED = {
     "resnet20-12fca82f.th": ("resnet20", "imagenet", 91.73),
     "resnet56-4bfd9763.th": ("resnet56", "imagenet", 93.39),
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """The folder that CIFAR-10 was unpacked to."""
+    """The folder to which CIFAR-10 is unpacked."""
     unpack = SHARED / "data" / "unpack.py"
     if not unpack.is_file():
         pytest.skip("There is no CIFAR-10 beside the repository.")

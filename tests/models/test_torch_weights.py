@@ -1,4 +1,4 @@
-"""Arrays under published names reach the variables: all of them, or none."""
+"""Published arrays are assigned to variables: all of them or none."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from lit_tf.models import torch_weights
 
 
 def layers():
-    """Returns a layer of each kind, by the name of a module of PyTorch's."""
+    """Returns a layer of each kind, by the name of its PyTorch module."""
     made = {
         "image": (keras.layers.Conv2D(5, (2, 3)), (None, 9, 9, 4)),
         "text": (keras.layers.Conv1D(5, 3), (None, 9, 4)),
@@ -30,7 +30,7 @@ def variables():
 
 @pytest.fixture
 def arrays(variables):
-    """Arrays that fit, each element another number."""
+    """Arrays that fit, whose elements all differ."""
     found = {}
     for name, variable in variables.items():
         shape = torch_weights.to_torch(variable).shape
@@ -44,7 +44,7 @@ def assign(variables, arrays, **options):
     )
 
 
-def test_names_and_shapes_are_pytorchs(arrays):
+def test_names_and_shapes_are_those_of_pytorch(arrays):
     assert {name: array.shape for name, array in arrays.items()} == {
         "image.weight": (5, 4, 2, 3),
         "image.bias": (5,),
@@ -62,14 +62,14 @@ def test_names_and_shapes_are_pytorchs(arrays):
     }
 
 
-def test_every_array_is_assigned_and_found_again(variables, arrays):
+def test_every_array_is_assigned_and_can_be_read_back(variables, arrays):
     assign(variables, arrays)
     for name, array in arrays.items():
         ours = torch_weights.to_torch(variables[name])
         np.testing.assert_array_equal(ours, array)
 
 
-def test_axes_go_where_they_belong(variables, arrays):
+def test_axes_are_moved_to_their_places_in_keras(variables, arrays):
     assign(variables, arrays)
     ours = {name: variable.numpy() for name, variable in variables.items()}
     index = {"o": 3, "i": 2, "y": 1, "x": 2}
@@ -108,7 +108,7 @@ def test_axes_go_where_they_belong(variables, arrays):
         ),
     ],
 )
-def test_what_does_not_fit_is_listed_and_nothing_is_loaded(
+def test_misfits_are_listed_and_nothing_is_loaded(
     variables, arrays, change, message
 ):
     before = {name: variable.numpy() for name, variable in variables.items()}

@@ -1,4 +1,4 @@
-"""The VDCNN: what its contract and its recorded numbers do not ask."""
+"""The VDCNN: tests beyond the contract and the recorded numbers."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def test_every_variant_has_the_same_variables_and_representations(variant):
 
 
 @EVERY
-def test_every_variant_trains_all_of_itself(variant):
+def test_every_variable_of_a_variant_has_a_gradient(variant):
     model = tiny(**variant)
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(tf.square(model(codes(), training=True)))
@@ -64,7 +64,7 @@ def test_every_variant_trains_all_of_itself(variant):
 
 
 @EVERY
-def test_every_variant_is_saved_as_it_is(variant, tmp_path):
+def test_every_variant_can_be_saved_and_loaded(variant, tmp_path):
     model = tiny(**variant)
     model(codes(), training=True)
     model.save(tmp_path / "model.keras")
@@ -74,7 +74,7 @@ def test_every_variant_is_saved_as_it_is(variant, tmp_path):
     )
 
 
-def test_the_variants_differ():
+def test_the_outputs_of_the_variants_differ():
     answers = [
         tiny(**variant)(codes()).numpy().tobytes() for variant in VARIANTS
     ]
@@ -82,8 +82,9 @@ def test_the_variants_differ():
 
 
 @pytest.mark.parametrize("length", [8, 9])
-def test_max_pooling_is_centred_on_what_it_keeps(length):
-    # As in PyTorch: a character of padding on both sides. "same" pads one.
+def test_max_pooling_pads_both_sides(length):
+    # As in PyTorch: one character of padding on both sides. "same" pads one
+    # side.
     section = tiny().sections[1]
     pad, pool = (
         section.get_layer("block_1_pool_pad"),
@@ -94,7 +95,7 @@ def test_max_pooling_is_centred_on_what_it_keeps(length):
     np.testing.assert_array_equal(pool(pad(x)), np.stack(windows, 1))
 
 
-def test_a_shortcut_carries_a_text_past_a_block_that_adds_nothing():
+def test_a_block_whose_convolutions_return_0_passes_on_its_input():
     section = tiny(shortcut=True).sections[1]
     norm = section.get_layer("block_1_norm_2")
     norm.set_weights([np.zeros_like(w) for w in norm.get_weights()])
@@ -104,7 +105,7 @@ def test_a_shortcut_carries_a_text_past_a_block_that_adds_nothing():
     assert not np.any(result[..., ::5])
 
 
-def test_the_stem_is_an_embedding_and_a_convolution_alone():
+def test_the_stem_is_an_embedding_and_a_convolution():
     kinds = [type(layer) for layer in tiny().stem.layers[1:]]
     assert kinds == [
         layers.Characters,
@@ -114,7 +115,7 @@ def test_the_stem_is_an_embedding_and_a_convolution_alone():
 
 
 @pytest.mark.parametrize(("length", "fits"), [(57, True), (56, False)])
-def test_a_text_must_be_as_long_as_its_halvings_want(length, fits):
+def test_a_text_that_is_too_short_raises_an_error(length, fits):
     form = {"input_shape": (length,), "classes": 2, "alphabet": "abc"}
     if fits:
         assert models.get("vdcnn9")(**form).output_shape == (None, 2)
@@ -123,12 +124,12 @@ def test_a_text_must_be_as_long_as_its_halvings_want(length, fits):
             models.get("vdcnn9")(**form)
 
 
-def test_an_unknown_way_to_downsample_is_refused():
+def test_an_unknown_downsampling_raises_an_error():
     with pytest.raises(errors.SettingsError, match="maxpool, conv, kmaxpool"):
         tiny(downsampling="average")
 
 
-def test_blocks_are_told_by_names_of_any_depth():
+def test_published_names_tell_the_blocks_of_any_depth():
     model = tiny(blocks=(2, 1, 3, 1))
     names = vdcnn.torch_variables(model).keys()
     assert vdcnn.blocks_from_torch(names) == (2, 1, 3, 1)

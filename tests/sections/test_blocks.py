@@ -1,4 +1,4 @@
-"""A student that starts from some of its teacher's blocks."""
+"""Blocks of a network, and students that start from their weights."""
 
 import re
 
@@ -10,7 +10,7 @@ from lit_tf import errors
 from lit_tf.sections import blocks, compatibility
 
 
-def same(one, other):
+def assert_same_weights(one, other):
     for value, copied in zip(
         one.get_weights(), other.get_weights(), strict=True
     ):
@@ -41,7 +41,7 @@ def test_blocks_are_spread_evenly_from_the_first_to_the_last(
         ("stargan14", "stargan10", {1: 1, 2: 4}),
     ],
 )
-def test_a_students_block_has_the_weights_of_the_one_it_starts_from(
+def test_a_students_block_gets_the_weights_of_its_teachers_block(
     build, deep, shallow, sources
 ):
     teacher, student = build(deep, seed=1), build(shallow, seed=2)
@@ -52,22 +52,25 @@ def test_a_students_block_has_the_weights_of_the_one_it_starts_from(
             found = re.match(r"block_(\d+)_(.*)", layer.name)
             if found and int(found[1]) in sources:
                 name = f"block_{sources[int(found[1])]}_{found[2]}"
-                same(theirs.get_layer(name), layer)
+                assert_same_weights(theirs.get_layer(name), layer)
     after = student.stem.get_weights() + student.head.get_weights()
     for value, same_value in zip(ends, after, strict=True):
         np.testing.assert_array_equal(value, same_value)
 
 
-def test_a_block_without_a_shortcut_is_a_convolution(build):
+def test_in_a_network_without_shortcuts_each_convolution_is_a_block(build):
     teacher, student = build("vdcnn17", seed=1), build("vdcnn9", seed=2)
     compatibility.copy_blocks(teacher, student)
     for theirs, ours in zip(teacher.sections, student.sections, strict=True):
-        # Of four, two in each block of the paper, the first and the last.
+        # Four convolutions, two in each block of the paper; the first and the
+        # last are chosen.
         for name, source in (
             ("conv_1", "block_1_conv_1"),
             ("conv_2", "block_2_conv_2"),
         ):
-            same(theirs.get_layer(source), ours.get_layer(f"block_1_{name}"))
+            assert_same_weights(
+                theirs.get_layer(source), ours.get_layer(f"block_1_{name}")
+            )
 
 
 def test_every_weight_of_a_section_is_in_a_block(build):
@@ -84,7 +87,7 @@ def test_every_weight_of_a_section_is_in_a_block(build):
             )
 
 
-def test_blocks_that_are_not_alike_are_refused_by_their_place(build):
+def test_an_error_names_the_block_whose_weights_have_other_shapes(build):
     with pytest.raises(errors.SettingsError, match="for block 1 of section 1"):
         compatibility.check_blocks(build("resnext14"), build("resnet14"))
 
@@ -96,14 +99,14 @@ def _residual(x, width, name, activate=True):
 
 
 def _plain_early(x, name):
-    """BatchNorm and ReLU before the convolution."""
+    """Adds BatchNorm and ReLU before a convolution."""
     x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     return keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_conv")(x)
 
 
 def _attentive(x, name):
-    """Attention and MLP, each added to its input."""
+    """Adds attention and an MLP, each with a shortcut."""
     y = keras.layers.LayerNormalization(name=f"{name}_norm_1")(x)
     y = keras.layers.MultiHeadAttention(2, 4, name=f"{name}_attention")(y, y)
     x = keras.layers.Add(name=f"{name}_add_1")([x, y])
@@ -114,15 +117,15 @@ def _attentive(x, name):
 
 
 def _gated(x, name):
-    """A depthwise convolution and a gate: nothing that repeats."""
+    """Adds a depthwise convolution and a gate, which do not repeat."""
     x = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_deep")(x)
     y = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
     y = keras.layers.Dense(4, activation="sigmoid", name=f"{name}_gate")(y)
     return keras.layers.Multiply(name=f"{name}_product")([x, y])
 
 
-def _found(model):
-    """The ends of the blocks that can be left out."""
+def _block_ends(model):
+    """Returns the last layers of the blocks that can be left out."""
     chain = blocks.find_blocks(model)
     return [chain.graph.names[block.end] for block in chain.blocks]
 
@@ -149,7 +152,7 @@ def _found(model):
             (8, 8, 4),
             [lambda x, n: _residual(x, 4, n), _gated]
             + [lambda x, n: _residual(x, 4, n)] * 2,
-            # A lone one's activation may not be its own, and stays.
+            # The activation after a single block may not belong to it.
             ["b0_add", "b2_relu", "b3_relu"],
         ),
     ],
@@ -163,18 +166,18 @@ def _found(model):
         "a_gate_between",
     ],
 )
-def test_a_block_is_what_repeats(shape, layers, ends):
+def test_repeated_layers_are_a_block(shape, layers, ends):
     x = inputs = keras.Input(shape)
     for i, add in enumerate(layers):
         x = add(x, f"b{i}")
-    assert _found(keras.Model(inputs, x)) == ends
+    assert _block_ends(keras.Model(inputs, x)) == ends
 
 
-def test_a_row_of_blocks_keeps_its_first_and_its_last(build):
+def test_the_first_and_the_last_block_of_a_row_are_kept(build):
     chain = blocks.find_blocks(build("resnet26").sections[0])
     assert (chain.count, len(chain.blocks)) == (4, 4)
     assert chain.kept(2) == [0, 3]
-    # Where a block of another width leads to them, it is the first.
+    # A block of another width that leads to the row is its first block.
     chain = blocks.find_blocks(build("resnet26").sections[1])
     assert (chain.count, len(chain.blocks)) == (4, 3)
     assert chain.kept(2) == [2]

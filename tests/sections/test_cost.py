@@ -1,13 +1,10 @@
-"""What a model costs, counted by hand; how two models compare."""
+"""Costs of models, compared with counts by hand."""
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import lit_tf
-from lit_tf.data import Split
-from lit_tf.evaluation import classification
 from lit_tf.layers import GroupedConv2D
 from lit_tf.sections import cost
 
@@ -81,7 +78,9 @@ def test_flops_of_attention_include_its_products():
         ((4, 4, 4, 2), L.Conv3DTranspose(3, 2)),
     ],
 )
-def test_a_product_and_its_two_gradients_cost_three_times_it(shape, layer):
+def test_a_product_with_its_two_gradients_costs_three_times_as_much(
+    shape, layer
+):
     counted = model(shape, layer)
 
     def step(x):
@@ -94,7 +93,7 @@ def test_a_product_and_its_two_gradients_cost_three_times_it(shape, layer):
     assert cost.traced_flops(step, tf.zeros([5, *shape])) == 3 * 5 * once
 
 
-def test_what_nothing_asks_for_costs_nothing():
+def test_an_operation_without_effect_on_a_result_costs_nothing():
     def product(x):
         tf.matmul(x, x, transpose_b=True)
         return tf.matmul(x, x, transpose_a=True)
@@ -152,7 +151,7 @@ def test_every_operation_of_a_train_step_is_counted(build):
     assert counted.flops > 0 and counted.uncounted == ()
 
 
-def test_the_depth_a_model_states_is_its_depth():
+def test_a_stated_depth_is_returned():
     stated = model((3,), L.Dense(5))
     stated.depth = 7
     assert cost.depth(stated) == 7
@@ -181,63 +180,15 @@ def test_a_layer_used_twice_counts_twice():
     ],
     ids=["functional", "sequential"],
 )
-def test_the_depth_of_a_nested_model_is_that_of_its_layers(inner):
+def test_the_layers_of_a_nested_model_count_for_the_depth(inner):
     assert cost.depth(model((3,), inner(), L.Dense(2))) == 3
 
 
-def test_a_model_without_weights_has_no_depth():
+def test_the_depth_of_a_model_without_weights_is_0():
     assert cost.depth(model((3,), L.ReLU())) == 0
 
 
-def test_predictions_in_batches_are_those_in_one_go(build, batch):
-    images, labels = batch(7)
-    split, resnet = Split(images.astype(np.uint8), labels), build()
-    predicted = classification.predictions(resnet, split, batch_size=3)
-    expected = np.argmax(resnet(images, training=False), axis=1)
-    np.testing.assert_array_equal(predicted, expected)
-
-
-def test_accuracy_is_the_fraction_that_is_right():
-    predicted, labels = np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0])
-    assert classification.accuracy(predicted, labels) == 0.75
-
-
-def test_a_paired_difference_is_the_one_by_hand():
-    # 100 examples: 80 right by both, 10 by the student alone, 4 by the teacher
-    # alone, 6 by neither, of which 2 are wrong in the same way.
-    labels = np.zeros(100, int)
-    teacher = np.repeat([0, 1, 0, 1, 1], [80, 10, 4, 2, 4])
-    student = np.repeat([0, 0, 1, 1, 2], [80, 10, 4, 2, 4])
-    compared = classification.paired_difference(teacher, student, labels)
-    gained, lost = 11 / 102, 5 / 102
-    spread = np.sqrt((gained + lost - (gained - lost) ** 2) / 102)
-    assert compared["agreement"] == pytest.approx(0.82)
-    assert compared["difference"] == pytest.approx(0.06)
-    assert compared["low"] == pytest.approx(gained - lost - 1.96 * spread)
-    assert compared["high"] == pytest.approx(gained - lost + 1.96 * spread)
-    assert compared["low"] < compared["difference"] < compared["high"]
-
-
-def test_a_worse_student_has_a_negative_difference():
-    labels = np.zeros(50, int)
-    worse = np.repeat([0, 1], [40, 10])
-    one = classification.paired_difference(labels, worse, labels)
-    other = classification.paired_difference(worse, labels, labels)
-    assert one["difference"] == pytest.approx(-0.2) == -other["difference"]
-    assert one["low"] == pytest.approx(-other["high"])
-    assert one["high"] < 0 < other["low"]
-
-
-@pytest.mark.parametrize("examples", [1, 100])
-def test_the_interval_does_not_vanish_when_the_two_never_differ(examples):
-    labels = np.zeros(examples, int)
-    compared = classification.paired_difference(labels, labels, labels)
-    assert compared["agreement"] == 1.0
-    assert compared["difference"] == 0.0
-    assert -1 <= compared["low"] == -compared["high"] < -1 / (examples + 2)
-
-
-def test_a_folders_size_is_that_of_all_its_files(tmp_path):
+def test_the_size_of_a_folder_is_the_size_of_all_its_files(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "a").write_bytes(b"123")
     (tmp_path / "inner" / "b").write_bytes(b"4567")

@@ -1,4 +1,4 @@
-"""Which layers to cut: the paper's cuts, and those of well-known networks."""
+"""Suggested cuts: those of the paper and of well-known networks."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ import lit_tf
 from lit_tf import models
 from lit_tf.sections.functional import read_graph
 
-# What `plan` finds on each of `keras.applications`: blocks by section. The same
-# table, as it prints it, stands in docs/your_own_model.md.
+# Blocks of each section that `plan` finds in models of `keras.applications`, as
+# in docs/your_own_model.md.
 APPLICATIONS = {
     "ResNet50": (3, 4, 6, 3),
     "ResNet101": (3, 4, 23, 3),
@@ -37,7 +37,7 @@ def _blocks(plan):
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_it_finds_the_blocks_of_known_networks(name):
+def test_plan_finds_the_blocks_of_known_networks(name):
     model = (
         getattr(keras.applications, name)(
             weights=None, input_shape=(96, 96, 3), classes=10
@@ -51,14 +51,14 @@ def test_it_finds_the_blocks_of_known_networks(name):
 @pytest.mark.parametrize(
     "name", ["resnet20", "resnext20", "vdcnn17", "vdcnn17_conv", "stargan18"]
 )
-def test_it_finds_the_papers_cuts(build, name):
+def test_plan_finds_the_cuts_of_the_paper(build, name):
     model = build(name)
     plan = lit_tf.plan(model)
     graph = read_graph(model)
     shapes = [graph.tensors[graph.names.index(cut)].shape for cut in plan.cuts]
     assert shapes == [t.shape for t in model.representations]
     again = lit_tf.split(model, plan.cuts)
-    # The same layers in each part, but for the part's input.
+    # Each part has the same layers, except its input.
     for ours, theirs in zip(
         [again.stem, *again.sections, again.head],
         [model.stem, *model.sections, model.head],
@@ -68,7 +68,7 @@ def test_it_finds_the_papers_cuts(build, name):
         assert layers == [x for x in theirs.layers if x.weights]
 
 
-def test_it_says_why_nothing_can_be_left_out():
+def test_a_plan_says_why_no_block_can_be_left_out():
     dense = keras.applications.DenseNet121(
         weights=None, input_shape=(32, 32, 3)
     )
@@ -78,7 +78,7 @@ def test_it_says_why_nothing_can_be_left_out():
     assert plan.note in str(plan)
 
 
-def test_it_is_printed_as_a_table():
+def test_a_plan_is_printed_as_a_table():
     x = inputs = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
     for name in ("one", "two"):
@@ -105,7 +105,7 @@ def test_it_is_printed_as_a_table():
     assert repr(plan) == str(plan)
 
 
-def test_an_open_shape_costs_what_nobody_knows():
+def test_the_flops_of_an_unknown_shape_are_unknown():
     x = inputs = keras.Input((None, None, 3))
     for name in ("one", "two", "three"):
         x = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
@@ -115,7 +115,7 @@ def test_an_open_shape_costs_what_nobody_knows():
     assert "?×?×4" in str(plan)
 
 
-def test_what_a_plan_says_it_costs_is_what_the_model_costs():
+def test_the_parameters_of_the_parts_add_up_to_those_of_the_model():
     model = models.get("resnet14")(
         input_shape=(8, 8, 3), classes=3, mean=(0,) * 3, std=(1,) * 3
     )
@@ -125,7 +125,7 @@ def test_what_a_plan_says_it_costs_is_what_the_model_costs():
     )
 
 
-def test_the_table_names_the_operations_that_it_could_not_count():
+def test_the_table_names_the_operations_that_are_not_counted():
     plan = lit_tf.plan(recurrent())
     assert [part.uncounted for part in plan.parts] == [
         (),

@@ -1,4 +1,4 @@
-"""SectionedModel: do two line up, and is what was saved read again?"""
+"""SectionedModel: compatible pairs, saving and loading, dtype policies."""
 
 import keras
 import numpy as np
@@ -23,13 +23,13 @@ def dense(*, inputs=4, stem=6, sections=((6, 6), (6, 6)), classes=3):
     )
 
 
-def assert_same_answers(model, other, x):
+def assert_same_outputs(model, other, x):
     np.testing.assert_array_equal(
         model(x, training=False), other(x, training=False)
     )
 
 
-def test_a_model_that_cannot_be_saved_leaves_nothing(tmp_path, monkeypatch):
+def test_a_failed_save_leaves_no_file(tmp_path, monkeypatch):
     def fail(model, path):
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
@@ -40,7 +40,7 @@ def test_a_model_that_cannot_be_saved_leaves_nothing(tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_models_of_one_width_line_up_whatever_their_depth(build):
+def test_models_of_one_width_and_any_depth_are_compatible(build):
     compatibility.check_alike(build("resnet14"), build("resnet8"))
 
 
@@ -63,13 +63,13 @@ def test_models_of_one_width_line_up_whatever_their_depth(build):
         ),
     ],
 )
-def test_what_does_not_line_up_is_named_with_both_shapes(other, message):
+def test_an_error_names_what_differs_with_both_shapes(other, message):
     with pytest.raises(errors.SettingsError, match=message):
         compatibility.check_alike(dense(), dense(**other))
 
 
 @pytest.mark.parametrize("place", ["stem", "head"])
-def test_ends_of_other_weights_are_refused(place):
+def test_a_stem_or_head_with_other_weights_raises_an_error(place):
     teacher, student = dense(), dense()
     x = keras.Input(getattr(student, place).input_shape[1:])
     y = keras.layers.Dense(getattr(student, place).output_shape[-1])
@@ -80,35 +80,35 @@ def test_ends_of_other_weights_are_refused(place):
         compatibility.check_alike(teacher, student)
 
 
-def test_a_stem_that_normalises_otherwise_is_refused(build):
-    # Its weights can be copied; its answers would still not be the teacher's.
+def test_a_stem_with_another_normalisation_raises_an_error(build):
+    # Copied weights would not make the outputs equal.
     with pytest.raises(errors.SettingsError, match="stem"):
         compatibility.check_alike(build(), build(mean=(0.0, 0.0, 0.0)))
 
 
-def test_copied_ends_answer_as_the_teachers_and_sections_stay(build, batch):
+def test_copying_the_ends_does_not_change_the_sections(build, batch):
     teacher, student = build(seed=1), build(seed=2)
     sections = [section.get_weights() for section in student.sections]
     compatibility.copy_ends(teacher, student)
     images, _ = batch(2)
-    assert_same_answers(teacher.stem, student.stem, images)
+    assert_same_outputs(teacher.stem, student.stem, images)
     inner = np.ones((2, *student.head.input_shape[1:]), "float32")
-    assert_same_answers(teacher.head, student.head, inner)
+    assert_same_outputs(teacher.head, student.head, inner)
     for section, before in zip(student.sections, sections, strict=True):
         for value, old in zip(section.get_weights(), before, strict=True):
             np.testing.assert_array_equal(value, old)
 
 
-def test_a_saved_model_is_read_again_uncompiled(build, batch, tmp_path):
+def test_a_loaded_model_is_equal_and_not_compiled(build, batch, tmp_path):
     model = build()
     model.save(tmp_path / "model.keras")
     again = lit_tf.load(str(tmp_path / "model.keras"))
     assert isinstance(again, SectionedModel)
     assert not again.compiled
-    assert_same_answers(model, again, batch(2)[0])
+    assert_same_outputs(model, again, batch(2)[0])
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_an_error_names_the_missing_file(tmp_path):
     path = tmp_path / "model.keras"
     with pytest.raises(errors.DataError, match=r"no model file .*model\.keras"):
         sectioned_model.load(path)
@@ -116,7 +116,7 @@ def test_a_missing_file_is_named(tmp_path):
         sectioned_model.load_weights(dense(), path)
 
 
-def test_a_truncated_file_is_refused(tmp_path):
+def test_a_truncated_file_raises_an_error(tmp_path):
     for name in ("model.keras", "model.weights.h5"):
         path = tmp_path / name
         model = dense()
@@ -128,7 +128,7 @@ def test_a_truncated_file_is_refused(tmp_path):
         sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
 
 
-def test_a_foreign_file_is_refused(tmp_path):
+def test_a_file_of_another_format_raises_an_error(tmp_path):
     path = tmp_path / "model.keras"
     path.write_text("not a model")
     with pytest.raises(errors.DataError, match="not a complete .keras file"):
@@ -145,31 +145,31 @@ def test_code_in_a_file_is_not_executed(tmp_path):
         sectioned_model.load(tmp_path / "model.keras")
 
 
-def test_weights_are_loaded_into_their_architecture(tmp_path):
+def test_weights_are_loaded_into_a_model_of_the_same_architecture(tmp_path):
     model, other = dense(), dense()
     model.save_weights(tmp_path / "model.weights.h5")
     sectioned_model.load_weights(other, tmp_path / "model.weights.h5")
-    assert_same_answers(model, other, np.ones((2, 4), "float32"))
+    assert_same_outputs(model, other, np.ones((2, 4), "float32"))
 
 
 @pytest.mark.parametrize(
     ("theirs", "ours"), [("resnet14", "resnet8"), ("resnet8", "resnet14")]
 )
-def test_weights_of_another_depth_are_refused(build, tmp_path, theirs, ours):
+def test_weights_of_another_depth_raise_an_error(build, tmp_path, theirs, ours):
     build(theirs).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(errors.DataError, match="does not contain the weights"):
         sectioned_model.load_weights(build(ours), tmp_path / "model.weights.h5")
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_weights_of_another_shape_are_refused(tmp_path):
+def test_weights_of_another_shape_raise_an_error(tmp_path):
     dense(classes=5).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(errors.DataError, match="does not contain the weights"):
         sectioned_model.load_weights(dense(), tmp_path / "model.weights.h5")
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_another_policy_reaches_every_layer_but_the_pinned(build, policy):
+def test_a_policy_applies_to_all_layers_without_a_fixed_dtype(build, policy):
     model = sectioned_model.with_policy(build(), policy)
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, layers.Normalize | layers.Float32):
@@ -179,17 +179,17 @@ def test_another_policy_reaches_every_layer_but_the_pinned(build, policy):
     assert {v.dtype for v in model.variables} == {"float32"}
 
 
-def test_a_twin_of_another_policy_has_weights_of_its_own(build):
+def test_a_copy_under_another_policy_has_its_own_weights(build):
     model = build()
-    twin = sectioned_model.with_policy(model, "mixed_bfloat16")
+    copy = sectioned_model.with_policy(model, "mixed_bfloat16")
     before = model.get_weights()
-    for variable in twin.variables:
+    for variable in copy.variables:
         variable.assign(variable + 1)
     for value, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(value, old)
 
 
-def test_facts_are_copied_not_shared():
+def test_a_model_copies_its_facts():
     facts = {"epochs": 3}
     model = dense()
     model = SectionedModel(model.stem, model.sections, model.head, facts=facts)

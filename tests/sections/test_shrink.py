@@ -1,4 +1,4 @@
-"""A student that is its teacher with fewer blocks."""
+"""Students that are their teachers with fewer blocks."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from lit_tf.sections import (
 
 
 def _home_made():
-    """A model of somebody's own: two rows of four residual blocks."""
+    """Returns a user's model: two rows of four residual blocks."""
     keras.utils.set_random_seed(0)
     x = image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
@@ -28,7 +28,7 @@ def _home_made():
     )
 
 
-def test_blocks_are_kept_evenly_and_shapes_agree():
+def test_evenly_spaced_blocks_are_kept_and_shapes_agree():
     teacher = shrink.with_sections(_home_made())
     student = lit_tf.shrink(teacher, keep=(2, 3))
     assert student.name == "home_made_2_3"
@@ -44,7 +44,7 @@ def test_blocks_are_kept_evenly_and_shapes_agree():
     ]
 
 
-def test_all_blocks_kept_with_their_weights_are_the_teacher():
+def test_a_student_with_all_blocks_and_weights_equals_the_teacher():
     model = _home_made()
     student = lit_tf.shrink(model, keep=(4, 4), init="teacher_blocks")
     x = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3))
@@ -54,16 +54,16 @@ def test_all_blocks_kept_with_their_weights_are_the_teacher():
 
 
 @pytest.mark.parametrize("of", ["flops", "parameters"])
-def test_a_compression_is_reached_by_the_largest_student(of):
+def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
     chains = [blocks.find_blocks(section) for section in teacher.sections]
-    results = shrink._COSTS[of](teacher, chains)
+    estimated = shrink._COSTS[of](teacher, chains)
     reached = {}
     for keep in shrink._falling([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
-        # What is told without building it is what it costs.
-        assert results(keep) == cost_of(student)
+        # The cost is known without building the student.
+        assert estimated(keep) == cost_of(student)
         reached[keep] = cost_of(teacher) / cost_of(student)
     assert list(reached) == [
         (4, 3),
@@ -79,13 +79,13 @@ def test_a_compression_is_reached_by_the_largest_student(of):
         assert student.facts["blocks"] == list(enough[0])
 
 
-def test_a_latency_is_measured():
+def test_a_student_can_be_chosen_by_its_latency():
     teacher = shrink.with_sections(_home_made())
     student = lit_tf.shrink(teacher, compression=1.05, of="latency")
     assert sum(student.facts["blocks"]) < 8
 
 
-def test_what_cannot_be_reached_says_how_much_can():
+def test_an_error_states_the_highest_possible_compression():
     with pytest.raises(errors.SettingsError, match=r"can be 3.60 at most"):
         lit_tf.shrink(_home_made(), compression=50)
 
@@ -106,12 +106,12 @@ def test_what_cannot_be_reached_says_how_much_can():
         ({"keep": (1, 1), "init": "zeros"}, "fresh, teacher_blocks"),
     ],
 )
-def test_what_cannot_be_is_refused(settings, words):
+def test_invalid_arguments_raise_an_error(settings, words):
     with pytest.raises(errors.SettingsError, match=words):
         lit_tf.shrink(_home_made(), **settings)
 
 
-def test_a_model_without_blocks_is_refused_with_the_reason():
+def test_a_model_without_repeated_blocks_raises_an_error():
     x = inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
     with pytest.raises(
@@ -120,7 +120,7 @@ def test_a_model_without_blocks_is_refused_with_the_reason():
         lit_tf.shrink(model, compression=2)
 
 
-def test_an_open_shape_has_no_flops_to_save():
+def test_a_model_of_unknown_shape_can_only_be_compressed_by_parameters():
     x = inputs = keras.Input((None, None, 3))
     for name in ("one", "two", "three"):
         x = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
@@ -131,7 +131,7 @@ def test_an_open_shape_has_no_flops_to_save():
     assert student.facts["blocks"] == [1]
 
 
-def test_a_student_of_one_of_our_own_is_the_named_one(build):
+def test_a_shrunk_resnet_equals_the_shallower_resnet_of_that_name(build):
     teacher = build("resnet26", seed=1)
     student = lit_tf.shrink(teacher, keep=(2, 2, 2), init="teacher_blocks")
     named = build("resnet14", seed=2)
@@ -146,7 +146,7 @@ def test_a_student_of_one_of_our_own_is_the_named_one(build):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_student_is_saved_and_trained(tmp_path):
+def test_a_student_can_be_trained_saved_and_loaded(tmp_path):
     teacher = shrink.with_sections(_home_made())
     student = lit_tf.shrink(teacher, keep=(1, 2), init="teacher_blocks")
     trainer = lit_tf.LIT(teacher, student)

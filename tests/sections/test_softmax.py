@@ -1,4 +1,4 @@
-"""A final softmax is found wherever it is, and taken off."""
+"""A final softmax is found and removed in every form."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ WAYS = ("dense", "activation", "layer", "operation", "nested", "head")
 
 
 def ending(way, x):
-    """Returns what ends in a softmax, in one of several ways."""
+    """Returns outputs with a softmax, in one of several ways."""
     if way == "dense":
         return keras.layers.Dense(3, activation="softmax", name="last")(x)
     y = keras.layers.Dense(3)(x)
@@ -29,7 +29,7 @@ def functional(way):
         y = functional("dense")(keras.layers.Dense(4)(y))
     else:
         y = ending(way, y)
-    return keras.Model(x, y, name="theirs")
+    return keras.Model(x, y, name="model")
 
 
 def make(way):
@@ -41,18 +41,18 @@ def make(way):
         for _ in range(2)
     )
     return SectionedModel(
-        stem, [section], functional("layer"), name="theirs", facts={"a": 1}
+        stem, [section], functional("layer"), name="model", facts={"a": 1}
     )
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_logits_come_out_whose_softmax_the_model_answered(way, tmp_path):
+def test_the_softmax_of_the_logits_is_the_output_of_the_model(way, tmp_path):
     model = make(way)
     x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
     answers = model.predict(x, verbose=0)
     logits = softmax.logits(model)
     assert softmax.ends(model) and not softmax.ends(logits)
-    assert logits.name == "theirs"
+    assert logits.name == "model"
     assert getattr(logits, "facts", {"a": 1}) == {"a": 1}
     assert isinstance(logits, SectionedModel) == (way == "head")
     logits.save(tmp_path / "logits.keras")
@@ -65,7 +65,7 @@ def test_logits_come_out_whose_softmax_the_model_answered(way, tmp_path):
         )
 
 
-def test_a_sequential_model_loses_its_softmax_too():
+def test_the_softmax_of_a_sequential_model_is_removed():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     assert softmax.logits(model) is model
     model.add(keras.layers.Softmax())
@@ -73,7 +73,7 @@ def test_a_sequential_model_loses_its_softmax_too():
     np.testing.assert_array_equal(softmax.logits(model)(x), model.layers[0](x))
 
 
-def test_another_activation_is_left_alone():
+def test_another_activation_is_not_removed():
     x = keras.Input((4,))
     model = keras.Model(x, keras.layers.Dense(3, activation="sigmoid")(x))
     assert not softmax.ends(model)
@@ -81,7 +81,7 @@ def test_another_activation_is_left_alone():
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_of_several_inner_outputs_the_one_that_answers_counts(at):
+def test_only_the_output_of_a_nested_model_that_is_used_counts(at):
     x, y = keras.Input((4,)), keras.Input((4,))
     z = keras.layers.Add()([x, y])
     inner = keras.Model(

@@ -1,4 +1,4 @@
-"""A model that is cut answers as before; where it cannot be, it says so."""
+"""Cut models compute the same outputs; impossible cuts raise an error."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from lit_tf.sections import sectioned_model
 from lit_tf.sections.functional import build_part, read_graph
 
 
-def _answers(model, seed=0):
+def _outputs(model, seed=0):
     random = np.random.default_rng(seed)
     x = [random.normal(size=(3, *t.shape[1:])) for t in model.inputs]
     x = [value.astype("float32") for value in x]
@@ -41,7 +41,7 @@ def _block(name, width=4):
 
 
 def _random(seed):
-    """A functional model: chains, residuals, branches, nested, shared."""
+    """Returns a functional model of random parts, some nested or shared."""
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
     x = inputs = keras.Input((4,), name="x")
@@ -73,19 +73,19 @@ def _random(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_any_graph_answers_alike_when_it_is_cut(seed):
+def test_a_cut_model_computes_the_same_outputs(seed):
     model = _random(seed)
     graph = read_graph(model)
-    # A cut between two calls of one layer would be refused.
+    # A cut between two calls of one layer raises an error.
     names = [graph.names[n] for n in graph.cuts if ":" not in graph.names[n]]
     random = np.random.default_rng(seed)
     chosen = np.sort(random.choice(len(names), 3, replace=False))
     cuts = [names[i] for i in chosen]
     cut = lit_tf.split(model, cuts)
     assert len(cut.sections) == 2
-    _same(_answers(model), _answers(cut))
+    _same(_outputs(model), _outputs(cut))
     assert {id(v) for v in cut.variables} == {id(v) for v in model.variables}
-    # Representation k is what the layer of that name makes.
+    # Representation k is the output of the layer of that name.
     x = np.ones((2, 4), "float32")
     inner = keras.Model(cut.input, list(cut.representations))(x)
     for number, value in zip(
@@ -96,7 +96,7 @@ def test_any_graph_answers_alike_when_it_is_cut(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_place_that_two_tensors_pass_is_refused(seed):
+def test_a_cut_where_two_tensors_pass_raises_an_error(seed):
     model = _random(seed)
     graph = read_graph(model)
     for number, name in enumerate(graph.names):
@@ -107,14 +107,14 @@ def test_a_place_that_two_tensors_pass_is_refused(seed):
                 lit_tf.split(model, ["x", name])
 
 
-def test_what_is_cut_is_saved_and_loaded(tmp_path):
+def test_a_cut_model_can_be_saved_and_loaded(tmp_path):
     model = _random(3)
     cut = lit_tf.split(model, ["x", "out"])
     sectioned_model.save(cut, tmp_path / "cut.keras")
-    _same(_answers(lit_tf.load(tmp_path / "cut.keras")), _answers(model))
+    _same(_outputs(lit_tf.load(tmp_path / "cut.keras")), _outputs(model))
 
 
-def test_layers_of_one_name_in_two_nested_models_are_told_apart(tmp_path):
+def test_nested_models_may_have_layers_of_the_same_name(tmp_path):
     x = inputs = keras.Input((4,), name="x")
     for name in ("one", "two", "three"):
         x = _block(name)(x)
@@ -124,14 +124,14 @@ def test_layers_of_one_name_in_two_nested_models_are_told_apart(tmp_path):
     ]
     cuts = [n for n in cuts if "add" in n]
     cut = lit_tf.split(model, cuts)
-    _same(_answers(model), _answers(cut))
+    _same(_outputs(model), _outputs(cut))
     names = [layer.name for layer in cut.sections[0].layers]
     assert {"dense", "three_dense"} <= set(names)
     sectioned_model.save(cut, tmp_path / "cut.keras")
-    _same(_answers(lit_tf.load(tmp_path / "cut.keras")), _answers(model))
+    _same(_outputs(lit_tf.load(tmp_path / "cut.keras")), _outputs(model))
 
 
-def test_several_inputs_and_outputs_keep_their_nesting():
+def test_the_nesting_of_inputs_and_outputs_does_not_change():
     inputs = {
         name: keras.Input((size,), name=name)
         for name, size in (("left", 2), ("right", 3))
@@ -150,7 +150,7 @@ def test_several_inputs_and_outputs_keep_their_nesting():
     _same(cut(x), model(x))
 
 
-def test_a_refused_cut_names_what_passes_and_where_to_cut():
+def test_an_error_lists_the_tensors_that_pass_and_possible_cuts():
     with pytest.raises(errors.SettingsError) as refusal:
         lit_tf.split(_residual(), ["conv", "two"])
     assert (
@@ -168,7 +168,7 @@ def test_a_refused_cut_names_what_passes_and_where_to_cut():
         (["convv", "one_add"], "has no layer 'convv'. The nearest name is"),
     ],
 )
-def test_cuts_that_cannot_be_are_refused(cuts, words):
+def test_invalid_cuts_raise_an_error(cuts, words):
     with pytest.raises(errors.SettingsError, match=words):
         lit_tf.split(_residual(), cuts)
 
@@ -216,12 +216,12 @@ class Subclassed(keras.Model):
         (lambda: "model", ["a", "b"], "must be a keras.Model"),
     ],
 )
-def test_a_model_that_cannot_be_cut_says_why(make, cuts, words):
+def test_an_error_says_why_a_model_cannot_be_cut(make, cuts, words):
     with pytest.raises(errors.SettingsError, match=words):
         lit_tf.split(make(), cuts)
 
 
-def test_the_model_itself_is_left_as_it_was():
+def test_cutting_does_not_change_the_model():
     model = _residual()
     before = [(layer, layer.output) for layer in model.layers]
     lit_tf.split(model, ["conv", "three_add"])
