@@ -175,7 +175,7 @@ class Compress(Group):
 
     def _check_student(self):
         errors.require(
-            not self.shrink.asked or self.student == Compress.student,
+            not self.shrink.requested or self.student == Compress.student,
             "Pass either `student` or `compression`/`keep`, not both: with "
             "the latter the student is made from the teacher.",
             student=self.student,

@@ -58,7 +58,7 @@ class Shrink(Group):
         )
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether the student is made from the teacher."""
         return bool(self.keep or self.compression)
 

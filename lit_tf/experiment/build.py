@@ -253,7 +253,7 @@ def cached(
 def _new_student(settings, dataset, teacher, blocks=None):
     """Returns a new student: an architecture by name, or a shrunk teacher."""
     compute, shrinking = settings.run, settings.shrink
-    if not shrinking.asked:
+    if not shrinking.requested:
         # A teacher from elsewhere may normalise differently from the data
         # set. The student's stem is a copy of the teacher's.
         form = dataset.form | sectioned_model.normalization(teacher)

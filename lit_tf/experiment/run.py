@@ -138,7 +138,7 @@ def _compress(settings, command, dataset):
             data=run.dataset.fingerprint,
             teacher=sectioned_model.fingerprint(teacher),
         )
-        if settings.shrink.asked:
+        if settings.shrink.requested:
             folder.pin(blocks=student.facts["blocks"])
         auxiliary_models = _auxiliary_models(run)
         pair = build.start(settings, teacher, student, run.dataset)
