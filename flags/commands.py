@@ -58,7 +58,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
         "download_inception",
         "feature_model",
     ),
-    "Computation": (config.Run,),
+    "Computation": (config.Compute,),
     "Logs and checkpoints": (config.Session,),
     # Settings for which no topic above is listed.
     "Other": (config.Teach, config.Compress, config.Data),

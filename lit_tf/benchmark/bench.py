@@ -86,7 +86,7 @@ class Bench:
             self.dataset.train,
             batch_size=self.config.lit.batch_size,
             epochs=_EPOCHS,
-            seed=self.config.run.seed,
+            seed=self.config.compute.seed,
             crop=self.dataset.crop,
             views=views,
         )

@@ -49,7 +49,7 @@ class Piece:
 
 def _matmul(bench):
     side = _SIDES[bench.device.partition(":")[0]]
-    dtype = keras.DTypePolicy(bench.config.run.dtype).compute_dtype
+    dtype = keras.DTypePolicy(bench.config.compute.dtype).compute_dtype
     left, right = (
         tf.cast(tf.random.stateless_normal([side, side], [seed, 0]), dtype)
         for seed in (1, 2)
@@ -128,7 +128,7 @@ def _student_step(bench):
         bench.dataset,
         architecture=settings.architecture,
         adversarial=settings.adversarial,
-        compute=settings.run,
+        compute=settings.compute,
     )
     return _step(bench, trainer, "teach")
 
@@ -155,7 +155,7 @@ def _cached_outputs(bench, lit):
                 lit.frozen,
                 bench.dataset,
                 bench.config.frozen,
-                seed=bench.config.run.seed,
+                seed=bench.config.compute.seed,
                 folder=bench.config.session.cache_dir,
                 epochs=bench.config.lit.epochs,
             )
@@ -166,7 +166,7 @@ def _cached_outputs(bench, lit):
 
 def _peer_step(bench, *, stock=True):
     teacher, student = bench.pair()
-    teacher = sectioned_model.with_policy(teacher, bench.config.run.dtype)
+    teacher = sectioned_model.with_policy(teacher, bench.config.compute.dtype)
     model = peer.distiller(teacher, student, bench.config.loss, stock=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _step(bench, model, "lit", loss=loss)

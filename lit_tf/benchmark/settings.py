@@ -43,7 +43,7 @@ class Settings(Group):
     )
     batch_size: int = setting(128, "Batch size.", check=AT_LEAST_1)
     dtype: str = setting(
-        config.Run.dtype,
+        config.Compute.dtype,
         "Keras dtype policy of the computation. Variables stay float32.",
         choices=config.DTYPES,
     )
@@ -53,7 +53,7 @@ class Settings(Group):
         choices=config.TEACHER_DTYPES,
     )
     jit_compile: str = setting(
-        config.Run.jit_compile,
+        config.Compute.jit_compile,
         "XLA compilation. auto: on for a single GPU, otherwise off.",
         choices=config.JIT_COMPILE,
     )
@@ -72,7 +72,7 @@ class Settings(Group):
         check=AT_LEAST_1,
     )
     seed: int = setting(
-        config.Run.seed, "Seed of weights, data and order.", check=SEED
+        config.Compute.seed, "Seed of weights, data and order.", check=SEED
     )
     memory: bool = setting(
         False,
@@ -104,7 +104,7 @@ def compress_settings(settings: Settings) -> config.Compress:
             teacher_dtype=settings.teacher_dtype, teacher_cache="memory"
         ),
         data=config.Data(dataset=settings.dataset, validation_fraction=0),
-        run=config.Run(
+        compute=config.Compute(
             seed=settings.seed,
             dtype=settings.dtype,
             jit_compile=settings.jit_compile,

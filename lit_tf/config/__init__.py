@@ -22,6 +22,7 @@ from lit_tf.config.choices import (
     TEACHER_DTYPES,
     check_one_of,
 )
+from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.experiment import (
     FINE_TUNE,
@@ -33,7 +34,6 @@ from lit_tf.config.experiment import (
 )
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
-from lit_tf.config.run import Run, Session
 from lit_tf.config.training import (
     Adversarial,
     Baselines,
@@ -68,7 +68,7 @@ __all__ = [
     "Frozen",
     "Loss",
     "Phase",
-    "Run",
+    "Compute",
     "Session",
     "Shrink",
     "Teach",

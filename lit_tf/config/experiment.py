@@ -8,10 +8,10 @@ import dataclasses
 
 from lit_tf import errors
 from lit_tf.config import choices, methods
+from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
-from lit_tf.config.run import Run, Session
 from lit_tf.config.setting import UNIT, Group, flag_name, setting
 from lit_tf.config.training import Adversarial, Baselines, Frozen, Loss
 
@@ -53,7 +53,7 @@ class Teach(Group):
     architecture: Architecture = Architecture()
     adversarial: Adversarial = Adversarial()
     data: Data = Data()
-    run: Run = Run()
+    compute: Compute = Compute()
     session: Session = Session()
 
     def __post_init__(self):
@@ -152,7 +152,7 @@ class Compress(Group):
     lit: Phase = LIT
     fine_tune: Phase = FINE_TUNE
     data: Data = Data()
-    run: Run = Run()
+    compute: Compute = Compute()
     session: Session = Session()
 
     def __post_init__(self):
@@ -181,7 +181,7 @@ class Compress(Group):
             student=self.student,
         )
         errors.require(
-            not self.shrink.measured or self.run.strategy != "multi_worker",
+            not self.shrink.measured or self.compute.strategy != "multi_worker",
             "`compression_of` latency cannot be used with several machines, "
             "which would measure different latencies. Run lit-compress "
             "--dry_run on one machine and pass the `keep` that it prints.",

@@ -63,7 +63,7 @@ def new_model(
     name: str,
     form: Mapping[str, Any],
     architecture: Architecture,
-    compute: config.Run,
+    compute: config.Compute,
 ) -> SectionedModel:
     """Builds an architecture with the run's seed, policy and strategy.
 
@@ -124,7 +124,7 @@ def teacher_trainer(
     *,
     architecture: Architecture,
     adversarial: config.Adversarial,
-    compute: config.Run,
+    compute: config.Compute,
 ) -> trainer.Trainer:
     """Returns the trainer of phase `teach`, with a new teacher.
 
@@ -147,7 +147,7 @@ def teacher_trainer(
 def new_auxiliary_models(
     dataset: data.Dataset,
     adversarial: config.Adversarial,
-    compute: config.Run,
+    compute: config.Compute,
 ) -> dict[str, keras.Model]:
     """Returns new models that are trained with a teacher, by name."""
     with devices.strategy(compute.strategy).scope():
@@ -157,7 +157,7 @@ def new_auxiliary_models(
 
 
 def load_auxiliary_models(
-    dataset: data.Dataset, compute: config.Run, *, path: str, near: str
+    dataset: data.Dataset, compute: config.Compute, *, path: str, near: str
 ) -> dict[str, keras.Model]:
     """Loads the models that belong to a teacher, such as a discriminator.
 
@@ -182,7 +182,7 @@ def start(
     dataset: data.Dataset,
 ) -> stages.Pair:
     """Freezes a trained teacher and returns the pair that a method trains."""
-    compute = settings.run
+    compute = settings.compute
     with devices.strategy(compute.strategy).scope():
         dtype = frozen.dtype_for(student, settings.frozen.teacher_dtype)
         frozen_teacher = frozen.freeze(teacher, dtype)
@@ -209,7 +209,7 @@ def training_stages(
 
     Train each stage before the next is requested.
     """
-    strategy = devices.strategy(pair.settings.run.strategy)
+    strategy = devices.strategy(pair.settings.compute.strategy)
     with strategy.scope():
         remaining = TASKS[dataset.task].stages(pair, auxiliary_models)
     while True:
@@ -230,7 +230,7 @@ def teacher_cache(
         pair.frozen,
         dataset,
         settings.frozen,
-        seed=settings.run.seed,
+        seed=settings.compute.seed,
         folder=settings.session.cache_dir,
         epochs=settings.lit.epochs + settings.fine_tune.epochs,
         representations=methods.get(settings.method).compares,
@@ -252,7 +252,7 @@ def cached(
 
 def _new_student(settings, dataset, teacher, blocks=None):
     """Returns a new student: an architecture by name, or a shrunk teacher."""
-    compute, shrinking = settings.run, settings.shrink
+    compute, shrinking = settings.compute, settings.shrink
     if not shrinking.requested:
         # A teacher from elsewhere may normalise differently from the data
         # set. The student's stem is a copy of the teacher's.

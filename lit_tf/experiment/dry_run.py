@@ -77,7 +77,7 @@ def _dry_run(settings):
             cached=fit.outputs_read_by(stage.trainer, cached),
         )
         results["phases"][stage.name] = _measure(
-            stage.trainer, schedule, settings.run
+            stage.trainer, schedule, settings.compute
         )
     print(f"\n{_table(results['phases'])}\n")
     seconds = sum(phase["seconds"] for phase in results["phases"].values())
@@ -96,7 +96,7 @@ def _teach(settings, dataset):
         dataset,
         architecture=settings.architecture,
         adversarial=settings.adversarial,
-        compute=settings.run,
+        compute=settings.compute,
     )
     return stages.Stage(name="teach", phase="teach", trainer=model)
 
@@ -106,10 +106,10 @@ def _auxiliary_models(settings, dataset):
     path, near = settings.discriminator_weights, settings.teacher_weights
     if path or near:
         return build.load_auxiliary_models(
-            dataset, settings.run, path=path, near=near
+            dataset, settings.compute, path=path, near=near
         )
     return build.new_auxiliary_models(
-        dataset, settings.adversarial, settings.run
+        dataset, settings.adversarial, settings.compute
     )
 
 

@@ -93,7 +93,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
             run.dataset,
             architecture=settings.architecture,
             adversarial=settings.adversarial,
-            compute=settings.run,
+            compute=settings.compute,
         )
         outcome = _train(run, "teach", model, settings.teach)
         chosen = outcome.best or outcome.last
@@ -227,7 +227,7 @@ def _auxiliary_models(run):
     """Loads the models that belong to the run's trained teacher."""
     return build.load_auxiliary_models(
         run.dataset,
-        run.settings.run,
+        run.settings.compute,
         path=run.settings.discriminator_weights,
         near=run.settings.teacher_weights or str(run.folder.teacher),
     )
@@ -328,7 +328,7 @@ def _train(
         run.dataset,
         phase,
         run.folder,
-        compute=run.settings.run,
+        compute=run.settings.compute,
         session=run.settings.session,
         hparams=flatten.identity(run.settings),
         extra_callbacks=run.task.extra_callbacks,

@@ -94,7 +94,7 @@ class LIT(DistillationTrainer):
         connector: str = config.Loss.connector,
         teacher_probability: float | streams.Schedule = 0.5,
         copy_ends: bool = True,
-        seed: int = config.Run.seed,
+        seed: int = config.Compute.seed,
         outputs: Outputs | None = None,
         teacher_dtype: str = config.Frozen.teacher_dtype,
         frozen: keras.Model | None = None,

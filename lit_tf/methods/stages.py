@@ -129,7 +129,7 @@ def lit_trainer(
         "connector": loss.connector,
         "teacher_probability": _falling(1.0, pair.steps),
         "copy_ends": settings.copy_ends,
-        "seed": settings.run.seed,
+        "seed": settings.compute.seed,
         "outputs": outputs,
         "frozen": pair.frozen,
         **_kd_arguments(pair),

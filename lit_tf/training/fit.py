@@ -83,7 +83,7 @@ def run_phase(
     phase: config.Phase,
     folder: run_folder.RunFolder,
     *,
-    compute: config.Run,
+    compute: config.Compute,
     session: config.Session,
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,

@@ -122,7 +122,7 @@ def in_step(settings: Any) -> Iterator[Any]:
             with different settings.
         DataError: another worker cannot be reached or has stopped.
     """
-    if settings.run.strategy != "multi_worker":
+    if settings.compute.strategy != "multi_worker":
         yield settings
         return
     cluster = read_cluster()

@@ -28,10 +28,10 @@ def here(settings: Tune, *, parallel: int) -> Runner:
     """
     errors.require(parallel >= 1, "`parallel` must be ≥ 1.", parallel=parallel)
     errors.require(
-        settings.run.strategy != "multi_worker",
+        settings.compute.strategy != "multi_worker",
         "`strategy` must not be multi_worker, because each machine has to "
         "start its own process. Use --print_commands to print the commands.",
-        strategy=settings.run.strategy,
+        strategy=settings.compute.strategy,
     )
     return functools.partial(_here, settings, parallel)
 

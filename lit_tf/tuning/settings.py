@@ -68,7 +68,7 @@ class Tune(config.Compress):
             for value in self.grid(name):
                 dataclasses.replace(self.loss, **{name: value})
         for seed in self.seeds:
-            dataclasses.replace(self.run, seed=seed)
+            dataclasses.replace(self.compute, seed=seed)
 
     def grid(self, name: str) -> tuple[float, ...]:
         """Returns the values of `temperature`, `alpha` or `beta` to try."""

@@ -164,7 +164,7 @@ def _trial(settings, name, value, seed, chosen):
             settings,
             student=student,
             loss=dataclasses.replace(settings.loss, **{**chosen, name: value}),
-            run=dataclasses.replace(settings.run, seed=seed),
+            compute=dataclasses.replace(settings.compute, seed=seed),
             # Only the student trained with the chosen values reads it.
             read_test=False,
             session=dataclasses.replace(

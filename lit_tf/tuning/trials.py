@@ -52,7 +52,7 @@ class Trial:
     @property
     def seed(self) -> int:
         """The seed of the run."""
-        return self.settings.run.seed
+        return self.settings.compute.seed
 
     @property
     def name(self) -> str:

@@ -82,7 +82,7 @@ def test_a_teacher_cache_needs_the_copied_stem(section_input):
                 "shrink": config.Shrink(
                     compression=2.0, compression_of="latency"
                 ),
-                "run": config.Run(strategy="multi_worker"),
+                "compute": config.Compute(strategy="multi_worker"),
             },
             "`compression_of` latency cannot be used with several machines, "
             "which would measure different latencies. Run lit-compress "

@@ -143,30 +143,30 @@ from lit_tf.config import flatten
             "pruned_channels=1.0.",
         ),
         (
-            config.Run,
+            config.Compute,
             {"steps_per_execution": 0},
             "`steps_per_execution` must be ≥ 1. Received: "
             "steps_per_execution=0.",
         ),
         (
-            config.Run,
+            config.Compute,
             {"seed": 2**31},
             "`seed` must be in [0, 2³¹). Received: seed=2147483648.",
         ),
         (
-            config.Run,
+            config.Compute,
             {"dtype": "float16"},
             "`dtype` must be one of float32, mixed_float16, mixed_bfloat16. "
             "Received: dtype='float16'.",
         ),
         (
-            config.Run,
+            config.Compute,
             {"strategy": "tpu"},
             "`strategy` must be one of default, mirrored, multi_worker. "
             "Received: strategy='tpu'.",
         ),
         (
-            config.Run,
+            config.Compute,
             {"jit_compile": "yes"},
             "`jit_compile` must be one of auto, on, off. Received: "
             "jit_compile='yes'.",

@@ -84,7 +84,7 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
     )
     found = load_auxiliary_models(
         load_dataset(chosen.data, chosen.session),
-        chosen.run,
+        chosen.compute,
         path=chosen.discriminator_weights,
         near=chosen.teacher_weights,
     )

@@ -199,7 +199,7 @@ def test_a_phase_of_steps_ends_there_also_when_steps_run_together(
             fine_tune=dataclasses.replace(
                 generators(tmp_path).fine_tune, steps=11
             ),
-            run=config.Run(steps_per_execution=2),
+            compute=config.Compute(steps_per_execution=2),
         )
     )
     for phase, steps in (("lit", 5), ("fine_tune", 11)):

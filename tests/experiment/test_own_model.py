@@ -120,7 +120,7 @@ def test_several_machines_measure_no_latency():
     with pytest.raises(errors.SettingsError, match="would measure different"):
         config.Compress(
             shrink=config.Shrink(compression=2.0, compression_of="latency"),
-            run=config.Run(strategy="multi_worker"),
+            compute=config.Compute(strategy="multi_worker"),
         )
 
 

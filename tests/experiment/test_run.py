@@ -184,7 +184,7 @@ def test_without_validation_the_last_student_is_exported(run, tmp_path):
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
         data=config.Data(validation_fraction=0),
-        run=config.Run(dtype="mixed_bfloat16", strategy="mirrored"),
+        compute=config.Compute(dtype="mixed_bfloat16", strategy="mirrored"),
         lit=SHORT,
     )
     results = compress(settings)
@@ -222,7 +222,7 @@ def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
         # 1,293 training images: the last batch of an epoch is one image.
         lit=dataclasses.replace(SHORT, batch_size=323),
         fine_tune=dataclasses.replace(SHORT, epochs=0),
-        run=config.Run(strategy="mirrored"),
+        compute=config.Compute(strategy="mirrored"),
     )
     results = compress(settings)
     assert np.isfinite(results["student"]["last"]["test_accuracy"])

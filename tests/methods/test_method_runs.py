@@ -64,7 +64,11 @@ def test_the_budget_counts_examples_flops_and_seconds(ran):
 
 def test_replicas_have_the_budget_of_one_device(ran, settings, tmp_path):
     results = compress(
-        settings(tmp_path, run=config.Run(strategy="mirrored"), read_test=False)
+        settings(
+            tmp_path,
+            compute=config.Compute(strategy="mirrored"),
+            read_test=False,
+        )
     )
     _, alone = ran("lit")
     for unit in ("examples", "flops"):

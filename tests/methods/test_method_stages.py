@@ -162,7 +162,7 @@ def test_settings_reach_the_trainers(settings, tmp_path):
         section_input="mixed",
     )
     chosen = settings(
-        tmp_path, loss=loss, copy_ends=False, run=config.Run(seed=3)
+        tmp_path, loss=loss, copy_ends=False, compute=config.Compute(seed=3)
     )
     pair, (first, second) = stages(chosen)
     one, two = first.trainer, second.trainer

@@ -217,7 +217,7 @@ def _other_dtype(model, digits):
 
 
 def _other_seed(model, digits):
-    return model, digits, {"run": config.Run(seed=1)}
+    return model, digits, {"compute": config.Compute(seed=1)}
 
 
 def _other_views(model, digits):

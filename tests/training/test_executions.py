@@ -38,7 +38,7 @@ def run(trainer, digits, folder, **how):
             digits,
             SHORT,
             opened,
-            compute=config.Run(**how),
+            compute=config.Compute(**how),
             session=config.Session(log_steps=LOG_STEPS),
             hparams={},
             extra_callbacks=TASKS["classes"].extra_callbacks,

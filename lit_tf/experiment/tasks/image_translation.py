@@ -84,7 +84,7 @@ class ImageTranslation(Task):
                 auxiliary_models[_NAME],
                 trained=settings.discriminator == "trained",
                 teacher=pair.teacher,
-                seed=settings.run.seed,
+                seed=settings.compute.seed,
                 **_loss_weights(settings.adversarial),
             ),
         )

@@ -14,7 +14,7 @@ from lit_tf.config.setting import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run(Group):
+class Compute(Group):
     """Device, precision and seed settings."""
 
     seed: int = setting(
