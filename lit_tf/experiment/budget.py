@@ -23,11 +23,20 @@ def phase_budget(
 
     Returns:
         `examples`, the training examples read; `flops`, 2 × multiply-adds of
-        all training steps, the teacher's included; `seconds`.
+        all training steps, the teacher's included; `seconds`. If the steps
+        have operations that cannot be counted, also their types, as
+        `uncounted_operations`.
     """
-    examples = schedule.examples
-    flops = examples * _flops_per_example(model, schedule) if examples else 0
-    return {"examples": examples, "flops": round(flops), "seconds": seconds}
+    examples, flops, uncounted = schedule.examples, 0, ()
+    if examples:
+        step = _count_step(model, schedule)
+        replicas = schedule.strategy.num_replicas_in_sync
+        flops = examples * (step.flops / (schedule.largest_batch * replicas))
+        uncounted = step.uncounted
+    budget = {"examples": examples, "flops": round(flops), "seconds": seconds}
+    if uncounted:
+        budget["uncounted_operations"] = list(uncounted)
+    return budget
 
 
 def total(phases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -37,11 +46,9 @@ def total(phases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {**sums, "phases": dict(phases)}
 
 
-def _flops_per_example(model, schedule):
-    strategy = schedule.strategy
-    # Every replica is traced, and each receives the whole batch here.
-    counted = cost.traced_flops(
-        lambda *batch: strategy.run(model.train_step, (batch,)),
+def _count_step(model, schedule):
+    """Counts one training step on all replicas, each with a whole batch."""
+    return cost.count_traced_flops(
+        lambda *batch: schedule.strategy.run(model.train_step, (batch,)),
         *schedule.first_batch(),
     )
-    return counted / (schedule.largest_batch * strategy.num_replicas_in_sync)

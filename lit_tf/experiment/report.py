@@ -159,7 +159,11 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "the SavedModel differ from those of the student by at most "
         f"{report['export_max_difference']:.1e} (logits; bytes of an image).",
         "",
-        *_uncounted(report["teacher"], report["student"]),
+        *_uncounted(
+            report["teacher"],
+            report["student"],
+            *report["budget"]["phases"].values(),
+        ),
         _budget(report["settings"]["method"], report["budget"]),
         "",
         "Time: "

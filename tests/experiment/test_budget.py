@@ -1,0 +1,41 @@
+"""The budget of a phase: examples, FLOPs, and what cannot be counted."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import config, data
+from lit_tf.experiment import budget
+from lit_tf.methods import supervised
+from lit_tf.training.schedule import Schedule
+
+PHASE = config.Phase(
+    epochs=2, batch_size=4, learning_rate=0.1, weight_decay=0.0
+)
+
+
+def spent(layer):
+    """Returns the budget of a phase of 10 examples of shape (5, 3)."""
+    inputs = keras.Input((5, 3))
+    outputs = keras.layers.Dense(2)(layer(inputs))
+    trainer = supervised.Teach(keras.Model(inputs, outputs))
+    trainer.compile("sgd")
+    x, y = np.zeros((10, 5, 3), np.float32), np.arange(10) % 2
+    examples = tf.data.Dataset.from_tensor_slices((x, y))
+    schedule = Schedule(trainer, data.collected(examples, examples), PHASE)
+    return budget.phase_budget(trainer, schedule, seconds=1.5)
+
+
+def test_the_budget_of_a_phase_is_that_of_all_its_steps():
+    # Forward, and the gradient of the kernel: 15 × 2 multiply-adds each. The
+    # inputs need no gradient.
+    assert spent(keras.layers.Flatten()) == {
+        "examples": 20,
+        "flops": 20 * 2 * 2 * (15 * 2),
+        "seconds": 1.5,
+    }
+
+
+def test_operations_that_cannot_be_counted_are_named_in_the_budget():
+    operations = spent(keras.layers.LSTM(2))["uncounted_operations"]
+    assert any("While" in operation for operation in operations)
