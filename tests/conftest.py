@@ -1,4 +1,4 @@
-"""What every test needs: two logical CPUs, quiet TensorFlow, tiny models."""
+"""Shared fixtures: two logical CPUs, quiet TensorFlow, tiny models."""
 
 import json
 import os
@@ -23,8 +23,7 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
-# By what a family's stem is built from: a data set's form, and what makes raw
-# inputs.
+# The form of a small dataset of each kind.
 IMAGES = {
     "input_shape": (8, 8, 3),
     "classes": 5,
@@ -36,7 +35,7 @@ TEXTS = {
     "classes": 5,
     "alphabet": characters.ALPHABET,
 }
-PICTURES = {
+TRANSLATED_IMAGES = {
     "input_shape": (8, 8, 3),
     "classes": 3,
     "attributes": ("Black_Hair", "Male", "Young"),
@@ -44,7 +43,7 @@ PICTURES = {
 
 
 def _numbers(below):
-    """Returns what makes raw inputs of whole numbers."""
+    """Returns a function that makes raw inputs of integers below a bound."""
     return lambda random, size, form: random.integers(
         0, below, (size, *form["input_shape"])
     ).astype(np.float32)
@@ -57,10 +56,12 @@ def _translations(random, size, form):
     return images.astype(np.float32), target.astype(np.float32)
 
 
+# By the arguments of a family's stem: a dataset's form, and a function that
+# makes raw inputs of that form.
 FORMS = {
     ("mean", "std"): (IMAGES, _numbers(256)),
     ("alphabet",): (TEXTS, _numbers(69)),
-    ("attributes",): (PICTURES, _translations),
+    ("attributes",): (TRANSLATED_IMAGES, _translations),
 }
 
 
@@ -133,7 +134,7 @@ def vectors():
     return make
 
 
-# A phase that ends within an epoch.
+# A phase that ends before its epoch does.
 SHORT = config.Phase(
     epochs=0,
     steps=5,
@@ -163,13 +164,15 @@ def one_epoch():
 
 
 @pytest.fixture(scope="session")
-def album(tmp_path_factory):
-    """A folder of 40 pictures and their attributes; 32 are trained on."""
-    folder = tmp_path_factory.mktemp("pictures")
+def image_folder(tmp_path_factory):
+    """A folder of 40 images and their attributes; 32 are training images."""
+    folder = tmp_path_factory.mktemp("images")
     random = np.random.default_rng(0)
-    rows = [("file", *PICTURES["attributes"])]
+    rows = [("file", *TRANSLATED_IMAGES["attributes"])]
     for i in range(40):
-        pixels = random.integers(0, 256, PICTURES["input_shape"], np.uint8)
+        pixels = random.integers(
+            0, 256, TRANSLATED_IMAGES["input_shape"], np.uint8
+        )
         Image.fromarray(pixels).save(folder / f"{i}.png")
         rows.append((f"{i}.png", *random.integers(0, 2, len(rows[0]) - 1)))
     lines = (",".join(map(str, row)) for row in rows)
@@ -178,21 +181,21 @@ def album(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def generators(album):
+def generators(image_folder):
     """A function: run folder → settings of a compression of tiny generators.
 
-    Every setting may be given otherwise; what is given of the session is put in
-    the place of that alone.
+    Keyword arguments replace settings. `session` is a dictionary, which
+    replaces only the session settings that it names.
     """
 
     def make(workdir, kind=config.Compress, **changed):
         session = {
             "workdir": str(workdir),
-            "data_dir": str(album),
+            "data_dir": str(image_folder),
             "log_steps": 1,
             "sample_steps": 3,
         }
-        given = {
+        settings = {
             "teacher": "stargan10",
             "teach": SHORT,
             "architecture": config.Architecture(width=4),
@@ -208,20 +211,20 @@ def generators(album):
             ),
         }
         if kind is config.Compress:
-            given |= {
+            settings |= {
                 "student": "stargan8",
                 "loss": config.Loss(beta=0.0),
                 "lit": SHORT,
                 "fine_tune": SHORT,
             }
         session = config.Session(**session | changed.pop("session", {}))
-        return kind(**given | {"session": session} | changed)
+        return kind(**settings | {"session": session} | changed)
 
     return make
 
 
-# Files that wait for their own processes, the longest first. They run before
-# the others, so that no long file is left for the end.
+# Files whose tests start processes of their own, the longest first. They run
+# before the others, so that a long file does not start last.
 LONG_FILES = (
     "training/test_multi_worker.py",
     "training/test_resume.py",
@@ -235,12 +238,12 @@ LONG_FILES = (
 def pytest_collection_modifyitems(items):
     tests = pathlib.Path(__file__).parent
 
-    def place(item):
+    def position(item):
         name = item.path.relative_to(tests).as_posix()
-        known = name in LONG_FILES
-        return LONG_FILES.index(name) if known else len(LONG_FILES)
+        is_long = name in LONG_FILES
+        return LONG_FILES.index(name) if is_long else len(LONG_FILES)
 
-    items.sort(key=place)
+    items.sort(key=position)
 
 
 DIFFERENCES = pytest.StashKey[dict]()
@@ -250,7 +253,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--differences",
         metavar="FILE",
-        help="write the largest difference that each exact test saw, as JSON",
+        help="write the largest difference of each exact test to FILE, as JSON",
     )
 
 
@@ -259,29 +262,30 @@ def pytest_configure(config):
 
 
 def pytest_sessionfinish(session):
-    seen = session.config.stash[DIFFERENCES]
+    differences = session.config.stash[DIFFERENCES]
     file = session.config.getoption("differences")
     if hasattr(session.config, "workeroutput"):  # One of several processes.
-        session.config.workeroutput["differences"] = seen
+        session.config.workeroutput["differences"] = differences
     elif file:
-        text = json.dumps(dict(sorted(seen.items())), indent=2)
+        text = json.dumps(dict(sorted(differences.items())), indent=2)
         pathlib.Path(file).write_text(text + "\n")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    seen = getattr(node, "workeroutput", {}).get("differences", {})
-    node.config.stash[DIFFERENCES].update(seen)
+    differences = getattr(node, "workeroutput", {}).get("differences", {})
+    node.config.stash[DIFFERENCES].update(differences)
 
 
 @pytest.fixture
 def close(request):
-    """A function: asserts that arrays agree, and remembers how well they did.
+    """A function: asserts that arrays agree and records their difference.
 
-    The difference is the largest of any element or, if `relative`, the norm of
-    the difference over the norm of what is desired, array by array.
+    The difference is the largest absolute difference of two elements. If
+    `relative`, it is the largest ratio, over the arrays, of the norm of the
+    difference to the norm of the desired array.
     """
-    seen = request.config.stash[DIFFERENCES]
+    differences = request.config.stash[DIFFERENCES]
     name = request.node.nodeid.partition("[")[0]
 
     def check(actual, desired, bound, *, relative=False):
@@ -298,9 +302,9 @@ def close(request):
                 size = np.max(np.abs(gap), initial=0.0)
             assert np.isfinite(size)
             difference = max(difference, float(size))
-        known = seen.get(name, {"difference": 0.0})
-        if difference >= known["difference"]:
-            seen[name] = {"difference": difference, "bound": bound}
+        largest = differences.get(name, {"difference": 0.0})
+        if difference >= largest["difference"]:
+            differences[name] = {"difference": difference, "bound": bound}
         assert difference <= bound
 
     return check

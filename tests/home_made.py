@@ -1,18 +1,21 @@
-"""Models of users, which no family builds."""
+"""Models like those of a user, which no family of `lit_tf` builds."""
 
 import keras
 
 
 def residual_rows(x, *, blocks, widths=(4, 8)):
-    """Adds a convolution and rows of residual blocks to images.
+    """Applies a convolution and rows of residual blocks to images.
 
-    The layers of block j of a row are `rowR_j_conv`, `…_norm`, `…_add` and
-    `…_relu`, and `…_short` if the width changes.
+    The layers of block j of row R are `rowR_j_conv`, `…_norm`, `…_add` and
+    `…_relu`, and `…_short` where the number of channels changes.
 
     Args:
-        x: images `[batch, height, width, channels]`.
-        blocks: number of blocks of each row.
+        x: symbolic images, `[batch, height, width, channels]`.
+        blocks: number of blocks in each row.
         widths: number of channels of each row.
+
+    Returns:
+        The symbolic output of the last row.
     """
     x = keras.layers.Conv2D(widths[0], 3, padding="same", name="conv")(x)
     for row, width in enumerate(widths):

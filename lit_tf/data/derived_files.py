@@ -38,7 +38,8 @@ def load_or_create(
         write: a function that fills a folder and returns the facts for `read`.
 
     Raises:
-        DataError: no folder can be written to; and the exceptions of `write`.
+        DataError: if no folder can be written to. Exceptions of `write` are
+            raised too.
     """
     parent = _parent(source)
     folder = KeyedFolder(parent, key, prefix=f"{name}-")
@@ -57,8 +58,8 @@ def map_rows(path: pathlib.Path, shape: tuple[int, ...]) -> rows.Rows:
     """Maps a file of bytes into memory and returns it as rows.
 
     Raises:
-        ValueError: the file has another size.
-        OSError: the file does not exist.
+        ValueError: if the file has another size.
+        OSError: if the file does not exist.
     """
     if path.stat().st_size != np.prod(shape, dtype=np.int64):
         raise ValueError(f"{path} is not whole.")

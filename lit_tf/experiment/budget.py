@@ -14,7 +14,7 @@ from lit_tf.training.schedule import Schedule
 def phase_budget(
     model: trainer.Trainer, schedule: Schedule, *, seconds: float
 ) -> dict[str, Any]:
-    """Returns what one phase took.
+    """Returns the training budget that one phase used.
 
     Args:
         model: the compiled trainer.

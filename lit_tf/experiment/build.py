@@ -20,7 +20,7 @@ from lit_tf.training import devices
 
 
 def complete(settings: Teach | Compress) -> Teach | Compress:
-    """Returns settings with the data set named and the image size chosen.
+    """Returns settings with the dataset named and the image size chosen.
 
     See `saved_models.complete_data`, which reads the teacher's file, if any.
     """
@@ -35,21 +35,21 @@ def check_names(settings: Compress) -> None:
     """Refuses unknown architectures before anything is loaded.
 
     Raises:
-        SettingsError: teacher or student is not a known architecture.
+        SettingsError: if teacher or student is not a known architecture.
     """
     models.get(settings.student, **settings.architecture.options)
-    # A teacher that is read from a file has its own width.
+    # The width is not checked: a teacher from a file has its own width.
     models.get(settings.teacher)
 
 
 def load_dataset(
     settings: config.Data, session: config.Session
 ) -> data.Dataset:
-    """Loads the data set and prints its note, if any.
+    """Loads the dataset and prints its note, if any.
 
     Raises:
-        DataError: the files are missing or damaged.
-        SettingsError: a split would be empty.
+        SettingsError: if a split would be empty.
+        DataError: if files are missing or damaged.
     """
     dataset = data.load(
         settings, data_dir=session.data_dir, download=session.download
@@ -88,18 +88,18 @@ def pair(
 ) -> tuple[SectionedModel, SectionedModel]:
     """Returns the teacher, in float32, and the new student.
 
-    Without `teacher_weights` the teacher is new, and yet to be trained.
+    Without `teacher_weights` the teacher is new and not yet trained.
 
     Args:
         settings: the settings of the compression.
-        dataset: the data set.
-        blocks: the blocks that the student keeps in each section, when an
-            earlier process of this run chose them; None to choose them now. A
-            latency is never measured twice alike.
+        dataset: the dataset.
+        blocks: number of blocks that the student keeps in each section, as
+            chosen by an earlier process of this run; None to choose them now.
+            Two measurements of a latency may lead to different choices.
 
     Raises:
-        SettingsError: teacher, student and data do not fit each other.
-        DataError: the teacher's file is missing or damaged.
+        SettingsError: if teacher, student and data do not fit each other.
+        DataError: if the teacher's file is missing or damaged.
     """
     if settings.teacher_weights:
         teacher = saved_models.load_teacher(
@@ -130,7 +130,7 @@ def teacher_trainer(
 
     Args:
         name: the architecture of the teacher.
-        dataset: the data set.
+        dataset: the dataset.
         architecture: width and cardinality.
         adversarial: settings of a generator's training.
         compute: seed, dtype policy and strategy.
@@ -162,13 +162,13 @@ def load_auxiliary_models(
     """Loads the models that belong to a teacher, such as a discriminator.
 
     Args:
-        dataset: the data set; fixes their shapes.
+        dataset: the dataset, which determines their shapes.
         compute: the strategy.
-        path: the file, as the settings name it; "" to look near the teacher.
+        path: the file that the settings name; "" to look near the teacher.
         near: the teacher's file or run folder.
 
     Raises:
-        DataError: a file is missing or damaged.
+        DataError: if a file is missing or damaged.
     """
     with devices.strategy(compute.strategy).scope():
         task = TASKS[dataset.task]
@@ -243,7 +243,7 @@ def cached(
     """Returns the teacher's cached outputs; None without a cache.
 
     Raises:
-        DataError: there is not enough room for them.
+        DataError: if there is not enough space for them.
     """
     if pair.settings.frozen.teacher_cache == "off":
         return None
@@ -254,8 +254,8 @@ def _new_student(settings, dataset, teacher, blocks=None):
     """Returns a new student: an architecture by name, or a shrunk teacher."""
     compute, shrinking = settings.compute, settings.shrink
     if not shrinking.requested:
-        # A teacher from elsewhere may normalise differently from the data
-        # set. The student's stem is a copy of the teacher's.
+        # A teacher from elsewhere may normalise differently from the dataset.
+        # The student normalises like its teacher.
         form = dataset.form | sectioned_model.normalization(teacher)
         return new_model(settings.student, form, settings.architecture, compute)
     keep, compression = shrinking.keep, shrinking.compression
@@ -273,7 +273,7 @@ def _new_student(settings, dataset, teacher, blocks=None):
 
 
 def _under_policy(model, compute):
-    # New models are float32 and synchronise nothing.
+    # New models are float32 and do not synchronise BatchNorm.
     if compute.dtype == "float32" and not compute.sync_batch_norm:
         return model
     return sectioned_model.with_policy(

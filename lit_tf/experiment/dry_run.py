@@ -37,8 +37,8 @@ def dry_run(settings: Compress) -> dict[str, Any]:
         `steps` per epoch, `step_seconds`, `batch_size` and `seconds`.
 
     Raises:
-        SettingsError: the run would be refused.
-        DataError: data or weights are missing, damaged or not finite.
+        SettingsError: if the settings do not fit each other or the data.
+        DataError: if data or weights are missing, damaged or not finite.
     """
     with multi_worker.in_step(build.complete(settings)) as settings:
         return _dry_run(settings)
@@ -138,7 +138,7 @@ def _dtypes(model):
         for layer in model._flatten_layers(include_self=False)
         if not isinstance(layer, keras.Model)
     ]
-    # A policy matters most to the layers that compute most: those of a kernel.
+    # The layers with kernels compute most.
     kernels = {x.compute_dtype for x in layers if hasattr(x, "kernel")}
     variables = {variable.dtype for variable in model.variables}
     kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
@@ -158,27 +158,27 @@ def _validate_teacher(pair, dataset, auxiliary_models):
 
 
 class _Clock(keras.callbacks.Callback):
-    """Times the steps of training, and those of evaluation."""
+    """Measures the time of each training step and each evaluation step."""
 
     def __init__(self):
         super().__init__()
         self.train, self.test = [], []
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._began = time.perf_counter()
+        self._start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.train.append(time.perf_counter() - self._began)
+        self.train.append(time.perf_counter() - self._start)
 
     def on_test_batch_begin(self, batch, logs=None):
-        self._began = time.perf_counter()
+        self._start = time.perf_counter()
 
     def on_test_batch_end(self, batch, logs=None):
-        self.test.append(time.perf_counter() - self._began)
+        self.test.append(time.perf_counter() - self._start)
 
 
 def _measure(model, schedule, compute) -> dict[str, Any]:
-    """Runs a few steps of a phase and estimates the time of all of it."""
+    """Runs a few steps of a phase and estimates the time of the phase."""
     with schedule.strategy.scope():
         model.compile(
             optimizers.of(schedule.phase),
@@ -196,7 +196,7 @@ def _measure(model, schedule, compute) -> dict[str, Any]:
     step = statistics.median(clock.train[1:])
     evaluating, compiling = 0.0, clock.train[0] - step
     if schedule.validation_steps is not None:
-        for _ in range(2):  # There may be one batch only, and it compiles.
+        for _ in range(2):  # There may be only one batch; the first compiles.
             model.evaluate(
                 schedule.validation(),
                 steps=min(_STEPS // 2, schedule.validation_steps),

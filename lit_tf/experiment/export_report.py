@@ -10,7 +10,7 @@ from lit_tf.interop.saved_model import served, write
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
-CHECKED = 64  # Examples on which an export is checked.
+CHECKED = 64  # Number of examples on which an export is checked.
 
 
 def of_teacher(
@@ -22,7 +22,7 @@ def of_teacher(
 
     Args:
         teacher: the teacher, float32.
-        dataset: the data set whose training examples check the export.
+        dataset: the dataset whose training examples check the export.
         saved_model: the folder to write.
     """
     write(teacher, saved_model, dataset.train.inputs[:CHECKED])
@@ -40,7 +40,7 @@ def of_student(
     Args:
         teacher: the teacher, float32.
         student: the student, float32.
-        dataset: the data set whose training examples check the exports.
+        dataset: the dataset whose training examples check the exports.
         saved_model: the folder to write.
 
     Returns:
@@ -48,15 +48,15 @@ def of_student(
         `latency_threads`, `export_max_difference`.
     """
     checked = dataset.train.inputs[:CHECKED]
-    gap = write(student, saved_model, checked)
-    with tempfile.TemporaryDirectory() as place:
+    difference = write(student, saved_model, checked)
+    with tempfile.TemporaryDirectory() as temporary:
         folders = {
-            "teacher": pathlib.Path(place) / "teacher",
+            "teacher": pathlib.Path(temporary) / "teacher",
             "student": saved_model,
         }
         write(teacher, folders["teacher"], checked)
-        one = served(student, checked[:1])
-        latency = cost.latency_ms(folders, one)
+        example = served(student, checked[:1])
+        latency = cost.latency_ms(folders, example)
         facts = {
             role: report.costs(model, folders[role])
             | {"latency_ms": latency[role]}
@@ -66,5 +66,5 @@ def of_student(
         **facts,
         "compression": report.compression(facts["teacher"], facts["student"]),
         "latency_threads": cost.threads(),
-        "export_max_difference": gap,
+        "export_max_difference": difference,
     }

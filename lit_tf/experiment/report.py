@@ -259,7 +259,7 @@ def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
     """Prints and returns the report of a finished run.
 
     Raises:
-        DataError: a file of the report is missing or damaged.
+        DataError: if a file of the report is missing or damaged.
     """
     try:
         text = folder.report_text.read_text()

@@ -28,7 +28,7 @@ class Run:
     Args:
         settings: the settings.
         command: the command line, for the report.
-        dataset: the data set.
+        dataset: the dataset.
         folder: the open run folder.
     """
 
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """The task of the data set."""
+        """The task of the dataset."""
         return TASKS[self.dataset.task]
 
 
@@ -68,7 +68,7 @@ def compress(
     Args:
         settings: the settings.
         command: the command line, for the report.
-        dataset: a data set that replaces the one that the settings name, for
+        dataset: a dataset that replaces the one that the settings name, for
             instance from `data.collected`.
 
     Returns:
@@ -189,7 +189,7 @@ def validate_teacher(
     Args:
         pair: teacher and student.
         split: the examples.
-        dataset: the data set.
+        dataset: the dataset.
         auxiliary_models: the models that belong to the teacher.
         where: the split in words, such as "validation examples".
     """
@@ -241,7 +241,7 @@ def _validate_teacher(run, pair, auxiliary_models):
         the teacher may have seen the validation examples.
 
     Raises:
-        SettingsError: the accuracy is below `min_teacher_accuracy`.
+        SettingsError: if the accuracy is below `min_teacher_accuracy`.
     """
     dataset = run.dataset
     split, where = dataset.validation, "validation examples"
@@ -378,7 +378,7 @@ def _report_student(run, pair, stage, outcome):
             {"teacher": pair.teacher, **students},
             run.dataset,
             run.settings.session,
-            # The teacher's own, not those that were trained on since.
+            # Those of the teacher, not those trained with the student.
             _auxiliary_models(run),
             exported=exported,
             folder=run.folder,

@@ -39,13 +39,13 @@ def evaluate(
             "" for the one in the folder of its teacher, or in its own.
 
     Returns:
-        The metrics of the data set's task: `test_accuracy`, a fraction, or for
+        The metrics of the dataset's task: `test_accuracy`, a fraction, or for
         a generator `attribute_accuracy` and more; also the number of
         `test_examples`, the `model` and the `dataset`.
 
     Raises:
-        SettingsError: the model has other inputs or classes.
-        DataError: the model or the data are missing or damaged.
+        SettingsError: if the model has other inputs or classes.
+        DataError: if the model or the data are missing or damaged.
     """
     settings = complete_data(settings, session, path)
     if _is_saved_model(path):
@@ -91,7 +91,7 @@ def to_saved_model(
     Args:
         path: a `.keras` file or a run folder.
         output: the folder to write.
-        settings: the data set whose training examples check the export.
+        settings: the dataset whose training examples check the export.
         session: the folder of the data.
         overwrite: whether an existing SavedModel at `output` is replaced.
 
@@ -99,8 +99,8 @@ def to_saved_model(
         The largest difference of outputs (see `saved_model.write`).
 
     Raises:
-        DataError: `output` exists, or the outputs differ.
-        SettingsError: the model has other inputs or classes.
+        SettingsError: if the model has other inputs or classes.
+        DataError: if `output` exists, or the outputs differ.
     """
     settings = complete_data(settings, session, path)
     target = pathlib.Path(output).resolve()
@@ -126,15 +126,15 @@ def load_teacher(
     Args:
         path: a `.keras` file, a run folder, or a `.weights.h5` file of the
             architecture `name`.
-        dataset: the data set that the teacher must fit.
+        dataset: the dataset that the teacher must fit.
         name: the architecture of a `.weights.h5` file.
         architecture: its width and cardinality.
         cuts: the names of the tensors at which to cut; chosen when empty.
 
     Raises:
-        SettingsError: the teacher has other inputs or classes, or cannot be
+        SettingsError: if the teacher has other inputs or classes, or cannot be
             cut into sections.
-        DataError: the file is missing or damaged.
+        DataError: if the file is missing or damaged.
     """
     file = _find(path, *_TEACHERS)
     print(f"teacher   from {file}", flush=True)
@@ -152,10 +152,10 @@ def load_teacher(
 
 
 def complete_data(settings: Data, session: Session, model: str) -> Data:
-    """Returns settings that name the data set and the image size.
+    """Returns settings that name the dataset and the image size.
 
-    Images of a data set of your own are resized to the size that a model
-    reads, unless `image_size` is given.
+    Images in a folder of the user are resized to the input size of the model,
+    unless `image_size` is set.
 
     Args:
         settings: the settings of the data.
@@ -163,12 +163,12 @@ def complete_data(settings: Data, session: Session, model: str) -> Data:
         model: the model's file or run folder; "" for none.
 
     Raises:
-        DataError: the kind of data set cannot be told from its folder, or the
-            model's file is missing or damaged.
+        DataError: if the folder of the data matches no format, or the model's
+            file is missing or damaged.
     """
     settings = data.named(settings, session.data_dir)
-    given = settings.image_size != Data.image_size
-    if given or not model or not data.source(settings.dataset).resized:
+    is_set = settings.image_size != Data.image_size
+    if is_set or not model or not data.source(settings.dataset).resized:
         return settings
     if _is_saved_model(model):
         loaded = saved_model.read(model)
@@ -209,7 +209,7 @@ def _check_target(target, overwrite):
 
 
 def _find(path, *names):
-    """Returns a file itself, or the first of `names` in a run folder."""
+    """Returns the path of a file, or the first of `names` in a run folder."""
     path = pathlib.Path(path)
     if not path.is_dir():
         return path

@@ -146,7 +146,7 @@ def load(path: str | os.PathLike) -> keras.Model:
         The model; a `SectionedModel` if one was saved.
 
     Raises:
-        DataError: the file is missing, damaged, or not a model.
+        DataError: if the file is missing, damaged, or not a model.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -222,7 +222,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         path: path of the file.
 
     Raises:
-        DataError: the file is missing, damaged, or of another architecture.
+        DataError: if the file is missing, damaged, or of another architecture.
     """
     path = pathlib.Path(path)
     if not path.is_file():

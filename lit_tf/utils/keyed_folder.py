@@ -45,7 +45,7 @@ class KeyedFolder:
             waiting: the line to print when another process holds the lock.
 
         Raises:
-            DataError: the parent folder cannot be written to.
+            DataError: if the parent folder cannot be written to.
         """
         lock = self.path.with_name(f".{self.path.name}.lock")
         with atomic_files.locked(lock, folder=folder, waiting=waiting):

@@ -29,7 +29,7 @@ FLAGS = {
 }
 
 # Refused before TensorFlow is loaded. Arguments → part of the message.
-BAD_SETTINGS = {
+INVALID_SETTINGS = {
     "--recipe=quikstart": "Unknown recipe 'quikstart'. Known: ",
     "--recipe=resnet --alpha=2": "Unknown recipe 'resnet'",
     "--alpha=1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
@@ -48,13 +48,13 @@ BAD_SETTINGS = {
     "quickstart": "Pass flags only, each as --name=value. Received: 'quic",
 }
 
-# Refused or done after TensorFlow is loaded, in this order, in the folder
-# `place`; each in its own run folder. Command → exit code, part of the message.
+# Commands that load TensorFlow. They run in this order in the folder `folder`,
+# each with its own run folder. Command → exit code, part of the message.
 FIRST = {
     "compress": ("--teacher=resnet8", "--student=resnet8"),
     "import_": ("--dataset=digits", "--output=new.keras"),
 }
-ANSWERS = {
+OUTCOMES = {
     "compress --custom_objects=missing_module": (
         2,
         "=missing_module cannot be imported (No m",
@@ -133,7 +133,7 @@ from lit_tf.launch import command
 command.load("experiment")
 command.load("interop.import_model")
 command.load("benchmark.run")
-answers = {}
+outcomes = {}
 for line, (name, *arguments) in json.loads(sys.argv[1]).items():
     child = os.fork()
     if not child:
@@ -142,17 +142,17 @@ for line, (name, *arguments) in json.loads(sys.argv[1]).items():
         sys.argv = [f"{name}.py", *arguments]
         runpy.run_module(f"lit_tf.launch.{name}", run_name="__main__")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    answers[line] = code, open("out").read(), open("err").read()
-print(json.dumps(answers))
+    outcomes[line] = code, open("out").read(), open("err").read()
+print(json.dumps(outcomes))
 """
 
 
 def run(*arguments, cwd):
     """Runs Python and returns exit code, standard output and errors."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
     )
-    return done.returncode, done.stdout, done.stderr
+    return completed.returncode, completed.stdout, completed.stderr
 
 
 def one_sentence(name, text):
@@ -161,9 +161,9 @@ def one_sentence(name, text):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def folder(tmp_path_factory):
     """A folder with a valid model and several kinds of damaged files."""
-    root = tmp_path_factory.mktemp("place")
+    root = tmp_path_factory.mktemp("commands")
     model = models.get("resnet8")(**data.DATASETS["digits"].form())
     model.save(root / "t.keras")
     variables = models.torch_variables(model).items()
@@ -181,16 +181,16 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answers(place):
-    """The exit code, output and errors of each command in `ANSWERS`."""
+def outcomes(folder):
+    """The exit code, output and errors of each command in `OUTCOMES`."""
     commands = {}
-    for i, line in enumerate(ANSWERS):
+    for i, line in enumerate(OUTCOMES):
         name, *arguments = line.split()
         first = FIRST.get(name, ())
         if name == "compress":
             first = (*first, f"--workdir=run_{i}")
         commands[line] = [name, *first, *arguments]
-    code, out, err = run("-c", _FORKS, json.dumps(commands), cwd=place)
+    code, out, err = run("-c", _FORKS, json.dumps(commands), cwd=folder)
     assert (code, err) == (0, "")
     return json.loads(out)
 
@@ -218,7 +218,7 @@ def listed(text):
     return re.findall(r"^  --(?:\[no\])?(\w+):", text, re.MULTILINE)
 
 
-def test_help_of_lit_compress_lists_the_flags_that_most_runs_need(tmp_path):
+def test_the_help_of_lit_compress_lists_the_flags_that_most_runs_need(tmp_path):
     code, out, _ = run("-m", "lit_tf.launch.compress", "--help", cwd=tmp_path)
     flags = listed(out)
     assert code == 0 and 20 <= len(flags) <= 28
@@ -234,7 +234,7 @@ def test_help_of_lit_compress_lists_the_flags_that_most_runs_need(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["teach", "tune"])
-def test_help_of_a_command_with_many_flags_is_short_too(name, tmp_path):
+def test_the_help_of_a_command_with_many_flags_is_short(name, tmp_path):
     _, out, _ = run("-m", f"lit_tf.launch.{name}", "--help", cwd=tmp_path)
     assert len(listed(out)) <= 36 < len(FLAGS[f"lit-{name}"])
     assert "--helpfull lists all" in out
@@ -243,7 +243,7 @@ def test_help_of_a_command_with_many_flags_is_short_too(name, tmp_path):
 @pytest.mark.parametrize(
     "name", ["evaluate", "export", "import_", "report", "benchmark"]
 )
-def test_help_of_a_command_with_few_flags_lists_them_all(name, tmp_path):
+def test_the_help_of_a_command_with_few_flags_lists_all_flags(name, tmp_path):
     _, out, _ = run("-m", f"lit_tf.launch.{name}", "--help", cwd=tmp_path)
     assert set(FLAGS[f"lit-{name.rstrip('_')}"]) <= set(listed(out))
     assert "--helpfull" not in out
@@ -258,13 +258,13 @@ def test_the_library_is_imported_without_tensorflow(tmp_path):
     assert run("-c", script, cwd=tmp_path) == (0, "", "")
 
 
-@pytest.mark.parametrize("arguments", BAD_SETTINGS)
-def test_bad_settings_end_in_one_sentence(arguments, tmp_path):
+@pytest.mark.parametrize("arguments", INVALID_SETTINGS)
+def test_invalid_settings_are_refused_with_one_sentence(arguments, tmp_path):
     code, out, err = run(
         "-m", "lit_tf.launch.compress", *arguments.split(), cwd=tmp_path
     )
     assert one_sentence("compress", err), err
-    assert BAD_SETTINGS[arguments] in err
+    assert INVALID_SETTINGS[arguments] in err
     assert (code, out) == (2, "")
     assert not list(tmp_path.iterdir())
 
@@ -286,25 +286,25 @@ def test_the_message_names_a_missing_required_flag(name, flag, tmp_path):
     assert code == 2 and one_sentence(name, err) and f"--{flag}" in err
 
 
-@pytest.mark.parametrize("line", [k for k, v in ANSWERS.items() if v[0]])
-def test_a_command_that_fails_prints_one_sentence(line, answers):
-    code, _, err = answers[line]
+@pytest.mark.parametrize("line", [k for k, v in OUTCOMES.items() if v[0]])
+def test_a_command_that_fails_prints_one_sentence(line, outcomes):
+    code, _, err = outcomes[line]
     assert one_sentence(line.split()[0], err), err
-    assert ANSWERS[line][1] in err
-    assert code == ANSWERS[line][0]
+    assert OUTCOMES[line][1] in err
+    assert code == OUTCOMES[line][0]
 
 
-def test_an_evaluation_is_printed_and_written(answers, place):
-    code, out, err = answers["evaluate --model=t.keras --json=results.json"]
-    results = json.loads((place / "results.json").read_text())
+def test_an_evaluation_is_printed_and_written(outcomes, folder):
+    code, out, err = outcomes["evaluate --model=t.keras --json=results.json"]
+    results = json.loads((folder / "results.json").read_text())
     assert (code, err) == (0, "")
     assert out == f"test_accuracy {results['test_accuracy']:.4f}\n"
     assert results["test_examples"] == 360
 
 
-def test_an_import_prints_what_it_wrote_and_the_next_command(answers, place):
-    (line,) = [k for k, v in ANSWERS.items() if v == (0, "resnet8: ")]
-    code, out, err = answers[line]
+def test_an_import_prints_what_it_wrote_and_the_next_command(outcomes, folder):
+    (line,) = [k for k, v in OUTCOMES.items() if v == (0, "resnet8: ")]
+    code, out, err = outcomes[line]
     assert (code, err) == (0, "")
     first, second = out.splitlines()
     assert re.fullmatch(
@@ -313,17 +313,17 @@ def test_an_import_prints_what_it_wrote_and_the_next_command(answers, place):
         first,
     )
     assert second.startswith("Next: lit-evaluate --model=new.keras --dataset=")
-    assert (place / "new.keras").is_file()
+    assert (folder / "new.keras").is_file()
 
 
-BREAKS = {
+INTERRUPTIONS = {
     "errors.NonFiniteLossError('loss is nan')": (1, "loss is nan"),
     "KeyboardInterrupt": (130, "interrupted."),
     "OSError(28, 'No space left', 'x')": (1, "No space left: x."),
 }
 
 
-@pytest.mark.parametrize("error", BREAKS)
+@pytest.mark.parametrize("error", INTERRUPTIONS)
 @pytest.mark.parametrize("resumes", [True, False])
 def test_an_interrupted_command_prints_the_reason(error, resumes, tmp_path):
     name = "lit-teach" if resumes else "lit-report"
@@ -333,14 +333,14 @@ def test_an_interrupted_command_prints_the_reason(error, resumes, tmp_path):
         f"def main(*_): raise {error}\n"
         f"command.run(main, {name!r})"
     )
-    code, results = BREAKS[error]
-    resumable = resumes and "loss" not in results
+    code, message = INTERRUPTIONS[error]
+    resumable = resumes and "loss" not in message
     saved = " What was saved is kept; the same command resumes from it."
     arguments = ["--seed=1"] if resumes else []
     assert run("-c", script, *arguments, cwd=tmp_path) == (
         code,
         "",
-        f"{name}: {results}{saved if resumable else ''}\n",
+        f"{name}: {message}{saved if resumable else ''}\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""On what equal bits may be expected: processor, cores and versions."""
+"""The platform on which results are equal to the bit."""
 
 import importlib.metadata
 import os
@@ -6,13 +6,13 @@ import pathlib
 import platform
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
-# What of a processor decides by which instructions TensorFlow computes.
+# The flags of a processor that determine which instructions TensorFlow uses.
 _INSTRUCTIONS = ("amx", "avx", "f16c", "fma", "sse4")
 
 
 def here() -> dict[str, object]:
-    """Returns what this process computes on, and with."""
-    told = {
+    """Returns the processor, the cores and the versions of this process."""
+    facts = {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as by default"),
@@ -21,9 +21,9 @@ def here() -> dict[str, object]:
     for line in lines.read_text().splitlines() if lines.is_file() else ():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
-            told["processor"] = value.strip()
+            facts["processor"] = value.strip()
         if name.strip() == "flags":
-            found = {f for f in value.split() if f.startswith(_INSTRUCTIONS)}
-            told["instructions"] = " ".join(sorted(found))
+            flags = {f for f in value.split() if f.startswith(_INSTRUCTIONS)}
+            facts["instructions"] = " ".join(sorted(flags))
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return told | {"python": platform.python_version()} | versions
+    return facts | {"python": platform.python_version()} | versions

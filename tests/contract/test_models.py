@@ -9,7 +9,7 @@ import lit_tf
 from lit_tf import errors, models
 from lit_tf.sections import compatibility, cost, sectioned_model
 
-# As the papers state them.
+# Trained parameters that the papers state.
 PARAMETERS = {
     "resnet20": 269_722,
     "resnet32": 464_154,
@@ -183,7 +183,7 @@ def test_every_operation_of_a_model_is_counted(model):
     assert counted.flops > 0 and counted.uncounted == ()
 
 
-def test_a_name_without_a_depth_is_the_deepest_model_of_the_paper():
+def test_a_name_without_a_depth_means_the_deepest_model_of_the_paper():
     assert models.get("resnet")(**CIFAR).name == "resnet110"
 
 
@@ -217,7 +217,7 @@ def test_an_architecture_is_recognised_by_its_published_names(
     assert models.architecture_of([]) is None
 
 
-def test_the_number_of_classes_is_free(family, build):
+def test_a_model_can_have_any_number_of_classes(family, build):
     model = build(family.names[0], classes=7)
     # For a generator, classes are attributes: its second input.
     *_, tensor = model.inputs if len(model.inputs) > 1 else model.outputs
@@ -232,7 +232,7 @@ def test_the_trained_parameters_are_those_of_the_paper(name):
 
 
 @pytest.mark.parametrize("name", ["resnext20", "resnext56"])
-def test_a_resnext_costs_what_its_docstring_states(name):
+def test_the_costs_of_a_resnext_are_those_in_its_docstring(name):
     model = models.get(name)(**CIFAR)
     parameters = sum(np.prod(v.shape) for v in model.trainable_variables)
     rows = [
@@ -275,7 +275,7 @@ def test_a_strided_convolution_of_a_resnet_pads_both_sides(build):
     np.testing.assert_allclose(probe(x)[..., :16], x[:, ::2, ::2], rtol=1e-6)
 
 
-def test_resnet20_costs_what_its_paper_states():
+def test_the_flops_of_resnet20_are_those_of_the_paper():
     model = models.get("resnet20")(**CIFAR)
     assert cost.flops(model) == 81_102_080
 

@@ -1,4 +1,4 @@
-"""A dry run: it checks and measures, and leaves no trace."""
+"""A dry run checks settings, measures steps and writes nothing."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    """A teacher's file, and the teacher."""
+    """The path of a saved teacher, and the teacher."""
     teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
     teacher.save(tmp_path / "teacher.keras")
     return str(tmp_path / "teacher.keras"), teacher
@@ -39,7 +39,9 @@ def test_a_dry_run_measures_every_phase_and_writes_nothing(
 ):
     results = dry_run.dry_run(settings)
     assert list(results["phases"]) == ["teach", "lit", "fine_tune"]
-    assert results["phases"]["lit"]["steps"] == 7  # 1,293 images by 200.
+    assert (
+        results["phases"]["lit"]["steps"] == 7
+    )  # 1,293 images in batches of 200.
     step = results["phases"]["lit"]["step_seconds"]
     assert results["phases"]["lit"]["seconds"] > 3 * 7 * step
     assert results["phases"]["fine_tune"]["seconds"] == 0.0
@@ -50,7 +52,9 @@ def test_a_dry_run_measures_every_phase_and_writes_nothing(
         assert word in printed
 
 
-def test_a_dry_run_looks_at_the_teacher_and_leaves_it(settings, saved, capsys):
+def test_a_dry_run_evaluates_the_teacher_and_does_not_change_its_file(
+    settings, saved, capsys
+):
     path, teacher = saved
     validation = data.load(settings.data).validation
     with open(path, "rb") as file:
@@ -58,14 +62,14 @@ def test_a_dry_run_looks_at_the_teacher_and_leaves_it(settings, saved, capsys):
     results = dry_run.dry_run(
         dataclasses.replace(settings, teacher_weights=path)
     )
-    answers = np.argmax(teacher.predict(validation.inputs, verbose=0), axis=-1)
-    assert results["teacher_accuracy"] == np.mean(answers == validation.labels)
+    classes = np.argmax(teacher.predict(validation.inputs, verbose=0), axis=-1)
+    assert results["teacher_accuracy"] == np.mean(classes == validation.labels)
     assert list(results["phases"]) == ["lit", "fine_tune"]
     with open(path, "rb") as file:
         assert file.read() == before
 
 
-def test_a_dry_run_refuses_what_a_run_would(settings, tmp_path):
+def test_a_dry_run_refuses_the_settings_that_a_run_refuses(settings, tmp_path):
     wide = models.MODELS["resnet"].build(
         8, **data.DATASETS["digits"].form(), width=8
     )
@@ -93,7 +97,7 @@ def test_a_teacher_with_weights_that_are_not_finite_is_refused(
 
 @pytest.fixture
 def unmeasured(monkeypatch):
-    """Spares the steps that a dry run measures."""
+    """Replaces the steps that a dry run measures with constants."""
     results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
     results |= {"batch_size": 1, "seconds": 1.0}
     monkeypatch.setattr(dry_run, "_measure", lambda *args: results)
@@ -111,15 +115,15 @@ def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
     ) in capsys.readouterr().out
 
 
-def test_the_time_is_of_every_step_and_of_compiling_once(settings, monkeypatch):
-    class Told(dry_run._Clock):
+def test_the_time_includes_every_step_and_compiling_once(settings, monkeypatch):
+    class FixedTimes(dry_run._Clock):
         def on_train_batch_end(self, batch, logs=None):
             self.train.append(1.0 if self.train else 11.0)
 
         def on_test_batch_end(self, batch, logs=None):
             self.test.append(0.5 if self.test else 4.5)
 
-    monkeypatch.setattr(dry_run, "_Clock", Told)
+    monkeypatch.setattr(dry_run, "_Clock", FixedTimes)
     large = dataclasses.replace(settings.fine_tune, batch_size=5000)
     settings = dataclasses.replace(settings, fine_tune=large)
     results = dry_run.dry_run(settings)["phases"]

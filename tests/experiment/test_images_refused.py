@@ -1,4 +1,4 @@
-"""What is refused of generators, and in which words; and a dry run."""
+"""Generators: settings that are refused, their messages, and a dry run."""
 
 import dataclasses
 import re
@@ -16,54 +16,54 @@ from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
 
 FORM = {"input_shape": (8, 8, 3), "classes": 3}
-NAMES = ("Black_Hair", "Male", "Young")
+ATTRIBUTES = ("Black_Hair", "Male", "Young")
 
 
 def build(**form):
-    return models.get("stargan8", width=4)(attributes=NAMES, **FORM | form)
+    return models.get("stargan8", width=4)(attributes=ATTRIBUTES, **FORM | form)
 
 
-def rival(**form):
+def discriminator(**form):
     return stargan.discriminator(width=4, depth=2, **FORM | form)
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory):
-    """A folder with a teacher, as it is before step 1, and a discriminator."""
-    folder = tmp_path_factory.mktemp("taught")
+def teacher_folder(tmp_path_factory):
+    """A folder with an untrained teacher and a discriminator."""
+    folder = tmp_path_factory.mktemp("teacher")
     keras.utils.set_random_seed(0)
     build().save(folder / "teacher.keras")
-    rival().save(folder / "discriminator.keras")
+    discriminator().save(folder / "discriminator.keras")
     return folder
 
 
 @pytest.fixture
-def settings(generators, taught, tmp_path):
+def settings(generators, teacher_folder, tmp_path):
     """A function: changes → settings of a compression of that teacher."""
 
     def make(**changed):
-        given = {
+        defaults = {
             "teacher": "stargan8",
-            "teacher_weights": str(taught),
+            "teacher_weights": str(teacher_folder),
             "lit": dataclasses.replace(generators("").lit, steps=0),
         }
-        return generators(tmp_path / "run", **given | changed)
+        return generators(tmp_path / "run", **defaults | changed)
 
     return make
 
 
 def refusal(chosen, kind=errors.SettingsError, run=compress):
-    """Returns the sentences with which a run is refused."""
+    """Returns the message with which a run is refused."""
     with pytest.raises(kind) as caught:
         run(chosen)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("run", [compress, dry_run.dry_run])
-def test_a_teacher_without_a_discriminator_is_told_how_to_name_one(
-    settings, taught, tmp_path, run
+def test_a_message_names_the_flag_for_a_missing_discriminator(
+    settings, teacher_folder, tmp_path, run
 ):
-    shutil.copy(taught / "teacher.keras", tmp_path)
+    shutil.copy(teacher_folder / "teacher.keras", tmp_path)
     chosen = settings(teacher_weights=str(tmp_path / "teacher.keras"))
     assert refusal(chosen, errors.DataError, run) == (
         "A generator is fine-tuned and evaluated with its teacher's "
@@ -72,25 +72,27 @@ def test_a_teacher_without_a_discriminator_is_told_how_to_name_one(
     )
 
 
-def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
+def test_a_discriminator_may_be_in_any_folder(
+    settings, teacher_folder, tmp_path
+):
     for name in ("teacher", "discriminator"):
         (tmp_path / name).mkdir()
-        shutil.copy(taught / f"{name}.keras", tmp_path / name)
+        shutil.copy(teacher_folder / f"{name}.keras", tmp_path / name)
     chosen = settings(
         teacher_weights=str(tmp_path / "teacher"),
         discriminator_weights=str(
             tmp_path / "discriminator" / "discriminator.keras"
         ),
     )
-    found = load_auxiliary_models(
+    loaded = load_auxiliary_models(
         load_dataset(chosen.data, chosen.session),
         chosen.compute,
         path=chosen.discriminator_weights,
         near=chosen.teacher_weights,
     )
-    wanted = lit_tf.load(taught / "discriminator.keras").get_weights()
+    expected = lit_tf.load(teacher_folder / "discriminator.keras").get_weights()
     for one, other in zip(
-        found["discriminator"].get_weights(), wanted, strict=True
+        loaded["discriminator"].get_weights(), expected, strict=True
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -99,14 +101,14 @@ def test_a_discriminator_may_lie_anywhere(settings, taught, tmp_path):
     ("model", "received"),
     [
         (
-            lambda: rival(input_shape=(16, 16, 3)),
+            lambda: discriminator(input_shape=(16, 16, 3)),
             "(16, 16, 3) and returns (3,)",
         ),
-        (lambda: rival(classes=5), "(8, 8, 3) and returns (5,)"),
+        (lambda: discriminator(classes=5), "(8, 8, 3) and returns (5,)"),
         (lambda: build(), "(8, 8, 3) and returns (8, 8, 3)"),
     ],
 )
-def test_a_discriminator_of_other_pictures_is_refused(
+def test_a_discriminator_for_other_images_is_refused(
     settings, tmp_path, model, received
 ):
     path = tmp_path / "other.keras"
@@ -118,13 +120,15 @@ def test_a_discriminator_of_other_pictures_is_refused(
     )
 
 
-def test_a_teacher_of_other_pictures_is_refused(settings, tmp_path):
+def test_a_teacher_for_other_images_is_refused(settings, tmp_path):
     build(input_shape=(16, 16, 3)).save(tmp_path / "teacher.keras")
     results = refusal(settings(teacher_weights=str(tmp_path)))
     assert "image_folder has images (8, 8, 3) and 3 attributes" in results
 
 
-def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
+def test_images_that_are_too_small_for_the_discriminator_are_refused(
+    generators, tmp_path
+):
     chosen = generators(
         tmp_path,
         adversarial=config.Adversarial(discriminator_depth=4),
@@ -134,7 +138,7 @@ def test_pictures_that_halve_less_often_are_refused(generators, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["kd", "scratch", "network_slimming"])
-def test_a_generator_has_no_method_that_wants_labels_or_logits(
+def test_a_method_that_needs_labels_or_logits_is_refused_for_a_generator(
     settings, method
 ):
     assert refusal(settings(method=method)) == (
@@ -146,19 +150,21 @@ def test_a_generator_has_no_method_that_wants_labels_or_logits(
 
 @pytest.mark.parametrize("run", [compress, dry_run.dry_run])
 @pytest.mark.parametrize("weights", [None, ""])
-def test_answers_to_pictures_are_not_kept(settings, tmp_path, run, weights):
+def test_a_teacher_cache_is_refused_for_a_generator(
+    settings, tmp_path, run, weights
+):
     changed = {} if weights is None else {"teacher_weights": weights}
     chosen = settings(frozen=config.Frozen(teacher_cache="memory"), **changed)
     assert refusal(chosen, run=run) == (
         "`teacher_cache` must be off for image translation: the target "
         "attributes change with every batch. Received: teacher_cache='memory'."
     )
-    # Before anything is trained, the teacher included.
+    # It is refused before the teacher is trained.
     assert not (tmp_path / "run" / "teacher").exists()
 
 
 @pytest.mark.parametrize("run", [compress, dry_run.dry_run])
-def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
+def test_two_feature_extractors_are_refused_before_training(
     settings, tmp_path, run
 ):
     both = {"feature_model": "a.keras", "download_inception": True}
@@ -170,8 +176,10 @@ def test_judges_that_cannot_be_are_refused_before_anything_is_trained(
 @pytest.mark.parametrize(
     ("layer", "term"), [("classes", "g_cls"), ("sources", "g_fake")]
 )
-def test_a_loss_that_is_not_finite_is_named(settings, tmp_path, layer, term):
-    broken = rival()
+def test_the_message_names_a_loss_that_is_not_finite(
+    settings, tmp_path, layer, term
+):
+    broken = discriminator()
     (kernel,) = broken.get_layer(layer).weights
     kernel.assign(np.full(kernel.shape, np.nan))
     broken.save(tmp_path / "broken.keras")
@@ -182,12 +190,14 @@ def test_a_loss_that_is_not_finite_is_named(settings, tmp_path, layer, term):
     )
 
 
-def test_a_rate_that_is_too_high_stops_with_what_was_good(generators, tmp_path):
-    hasty = dataclasses.replace(generators("").teach, learning_rate=1e30)
+def test_a_learning_rate_that_is_too_high_leaves_finite_weights(
+    generators, tmp_path
+):
+    phase = dataclasses.replace(generators("").teach, learning_rate=1e30)
     chosen = generators(
         tmp_path,
         kind=config.Teach,
-        teach=hasty,
+        teach=phase,
         session={"checkpoint_steps": 1},
     )
     with pytest.raises(errors.NonFiniteLossError) as caught:
@@ -202,15 +212,15 @@ def test_a_rate_that_is_too_high_stops_with_what_was_good(generators, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
-def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
-    idle = settings().lit
-    results = compress(settings(fine_tune=idle))
+def test_a_student_with_the_teachers_weights_has_infinite_psnr(settings):
+    no_steps = settings().lit
+    results = compress(settings(fine_tune=no_steps))
     assert results["student"]["likeness"]["psnr"] is None
     assert results["student"]["likeness"]["l1"] == 0
     workdir = settings().session.workdir
     with open(f"{workdir}/report.md", encoding="utf-8") as report:
         assert "PSNR ∞ dB" in report.read()
-    # And what is evaluated again is what was reported.
+    # A new evaluation gives the reported figures.
     session = settings().session
     again = saved_models.evaluate(
         f"{workdir}/student.keras",
@@ -227,14 +237,14 @@ def test_a_student_that_is_its_teacher_is_like_it_without_end(settings):
         )
 
 
-def test_a_dry_run_tells_of_every_phase_and_writes_nothing(
+def test_a_dry_run_measures_every_phase_and_writes_nothing(
     generators, tmp_path, capsys
 ):
     results = dry_run.dry_run(
         generators(tmp_path / "run", discriminator="trained")
     )
     assert list(results["phases"]) == ["teach", "lit", "fine_tune"]
-    # 32 pictures: 4 steps of two batches, or 8 of one.
+    # 32 images: 4 steps of two batches, or 8 of one.
     epochs = {
         name: phase["epochs"] for name, phase in results["phases"].items()
     }

@@ -1,4 +1,4 @@
-"""All that is done with a model of images, done with a generator."""
+"""Generators: runs of `teach` and `compress`, and the files they write."""
 
 import dataclasses
 import json
@@ -15,42 +15,44 @@ from lit_tf import config, data
 from lit_tf.data import augment
 from lit_tf.experiment import build, run
 
-NAMES = {"Black_Hair", "Male", "Young"}
+ATTRIBUTES = {"Black_Hair", "Male", "Young"}
 
 
 @pytest.fixture(scope="module")
-def taught(generators, tmp_path_factory):
-    """A finished teacher: its folder and its report."""
-    workdir = tmp_path_factory.mktemp("taught") / "it"
+def teacher_run(generators, tmp_path_factory):
+    """The run folder and the report of a trained teacher."""
+    workdir = tmp_path_factory.mktemp("teacher") / "run"
     chosen = generators(workdir, kind=config.Teach)
     return workdir, run.teach(chosen, command="lit-teach --x")
 
 
 @pytest.fixture(scope="module")
-def fixed(generators, taught, tmp_path_factory):
-    """A compression by a discriminator that stays: folder, report, trainers."""
-    workdir = tmp_path_factory.mktemp("fixed") / "it"
+def fixed(generators, teacher_run, tmp_path_factory):
+    """A compression with a fixed discriminator: folder, report, trainers."""
+    workdir = tmp_path_factory.mktemp("fixed") / "run"
     chosen = generators(
         workdir,
-        teacher_weights=str(taught[0]),
+        teacher_weights=str(teacher_run[0]),
         fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
     )
-    make, made = build.training_stages, {}
+    training_stages, trainers = build.training_stages, {}
 
-    def making(*given):
-        for stage in make(*given):
-            made[stage.name] = stage.trainer
+    def recording_stages(*args):
+        for stage in training_stages(*args):
+            trainers[stage.name] = stage.trainer
             yield stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "training_stages", making)
+        patch.setattr(build, "training_stages", recording_stages)
         report = run.compress(chosen, command="lit-compress --x")
-    return workdir, report, made
+    return workdir, report, trainers
 
 
-def strict(path):
-    def fail(word):
-        raise AssertionError(f"{path} has {word}")
+def strict_json(path):
+    """Returns the content of a JSON file, which may not hold NaN."""
+
+    def fail(constant):
+        raise AssertionError(f"{path} has {constant}")
 
     return json.loads(path.read_text(), parse_constant=fail)
 
@@ -59,8 +61,8 @@ def names(folder):
     return {path.name for path in folder.iterdir()} - {".lock"}
 
 
-def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
-    workdir, report = taught
+def test_training_a_generator_also_writes_its_discriminator(teacher_run):
+    workdir, report = teacher_run
     assert names(workdir) == {
         *("checkpoints", "config.json", "curves.png", "discriminator.keras"),
         *("logs", "metrics.jsonl", "recipe.flags", "report.json"),
@@ -69,18 +71,18 @@ def test_a_taught_generator_leaves_its_discriminator_beside_it(taught):
     assert names(workdir / "samples") == {
         *("teach_000003.png", "teach_000005.png", "test.png")
     }
-    results = strict(workdir / "report.json")
+    results = strict_json(workdir / "report.json")
     teacher = results["teacher"]
     assert results == report
     assert 0 <= teacher["attribute_accuracy"] <= 1
-    assert teacher["attributes"].keys() == NAMES
+    assert teacher["attributes"].keys() == ATTRIBUTES
     assert results["judged"]["pictures"] == 4 * 3
     text = (workdir / "report.md").read_text()
-    assert "Judged on 12 pictures a generator" in text
+    assert "Evaluated on 12 images per generator" in text
     assert "![Samples](samples/test.png)" in text and "lit-teach --x" in text
 
 
-def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
+def test_a_compression_writes_the_usual_files_and_samples(
     fixed,
 ):
     workdir, report, _ = fixed
@@ -94,9 +96,9 @@ def test_a_compression_leaves_what_one_of_classifiers_leaves_and_samples(
         *(f"fine_tune_0000{step}.png" for step in ("03", "06", "09", "11")),
     }
     with Image.open(workdir / "samples" / "test.png") as grid:
-        # Four test pictures, of teacher and student; three changes.
+        # Four test images for teacher and student, each with three changes.
         assert grid.size == ((1 + 3) * 10, 4 * 2 * 10)
-    results = strict(workdir / "report.json")
+    results = strict_json(workdir / "report.json")
     assert results == report
     assert results["student"]["depth"] == 8
     assert results["student"]["likeness"]["l1"] > 0
@@ -117,14 +119,16 @@ def test_tensorboard_shows_the_samples(fixed):
     assert steps == [3, 6, 9, 11]
 
 
-def test_a_fixed_discriminator_and_the_teacher_stay_bit_for_bit(taught, fixed):
-    at_work = fixed[2]["fine_tune"]
+def test_a_fixed_discriminator_and_the_teacher_do_not_change(
+    teacher_run, fixed
+):
+    trainer = fixed[2]["fine_tune"]
     for path, model in (
-        ("discriminator.keras", at_work.discriminator),
-        ("teacher.keras", at_work.teacher),
+        ("discriminator.keras", trainer.discriminator),
+        ("teacher.keras", trainer.teacher),
     ):
-        kept = lit_tf.load(taught[0] / path).get_weights()
-        for one, other in zip(model.get_weights(), kept, strict=True):
+        saved = lit_tf.load(teacher_run[0] / path).get_weights()
+        for one, other in zip(model.get_weights(), saved, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -140,40 +144,40 @@ def test_a_fixed_discriminator_has_no_losses(fixed):
     assert rows(fixed[0], "lit")[-1].keys() >= {"kd", "ir", "total"}
 
 
-def test_the_rate_falls_within_an_epoch(fixed):
+def test_the_learning_rate_falls_within_an_epoch(fixed):
     rates = [row["learning_rate"] for row in rows(fixed[0], "lit")]
     assert rates[:5] == pytest.approx([1e-3, 1e-3, 1e-3, 0.8e-3, 0.4e-3])
 
 
-def test_a_saved_model_makes_the_students_pictures_without_us(
-    fixed, generators, album, tmp_path
+def test_a_saved_model_returns_the_students_images_without_lit_tf(
+    fixed, generators, image_folder, tmp_path
 ):
     workdir, *_ = fixed
     images = data.load(
-        generators(tmp_path).data, data_dir=str(album)
+        generators(tmp_path).data, data_dir=str(image_folder)
     ).test.inputs[:]
     target = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
-    np.savez(tmp_path / "asked.npz", images=images, target=target)
+    np.savez(tmp_path / "inputs.npz", images=images, target=target)
     program = (
         "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
         "import numpy as np, tensorflow as tf\n"
-        "folder, asked, answer = sys.argv[1:]\n"
+        "folder, inputs, outputs = sys.argv[1:]\n"
         "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
-        "asked = {k: tf.constant(v) for k, v in np.load(asked).items()}\n"
-        "(made,) = serve(**asked).values()\n"
-        "np.save(answer, made.numpy())\n"
+        "batch = {k: tf.constant(v) for k, v in np.load(inputs).items()}\n"
+        "(images,) = serve(**batch).values()\n"
+        "np.save(outputs, images.numpy())\n"
     )
-    files = (str(tmp_path / name) for name in ("asked.npz", "answer.npy"))
+    files = (str(tmp_path / name) for name in ("inputs.npz", "outputs.npy"))
     arguments = [program, str(workdir / "saved_model"), *files]
     subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
-    made = np.load(tmp_path / "answer.npy")
+    served = np.load(tmp_path / "outputs.npy")
     student = lit_tf.load(workdir / "student.keras")
-    wanted = augment.to_bytes(
+    expected = augment.to_bytes(
         student((augment.unit(images), tf.constant(target)), training=False)
     )
-    assert made.dtype == np.uint8
-    assert np.abs(made.astype(int) - wanted.numpy().astype(int)).max() <= 1
-    assert np.std(made) > 5  # Not one grey.
+    assert served.dtype == np.uint8
+    assert np.abs(served.astype(int) - expected.numpy().astype(int)).max() <= 1
+    assert np.std(served) > 5  # Not a uniform grey.
 
 
 def position(workdir, phase):
@@ -181,7 +185,7 @@ def position(workdir, phase):
         return json.loads(str(archive["position"]))
 
 
-def test_a_phase_of_steps_ends_at_the_very_step(fixed):
+def test_a_phase_of_steps_ends_at_its_last_step(fixed):
     # An epoch has 8 steps: one ends within the first, one in the second.
     for phase, steps in (("lit", 5), ("fine_tune", 11)):
         assert position(fixed[0], phase)["step"] == steps
@@ -189,13 +193,13 @@ def test_a_phase_of_steps_ends_at_the_very_step(fixed):
         assert sorted(set(results)) == [*range(1, steps + 1)]
 
 
-def test_a_phase_of_steps_ends_there_also_when_steps_run_together(
-    fixed, taught, generators, tmp_path
+def test_a_phase_of_steps_ends_at_its_last_step_with_steps_per_execution(
+    fixed, teacher_run, generators, tmp_path
 ):
     run.compress(
         generators(
             tmp_path,
-            teacher_weights=str(taught[0]),
+            teacher_weights=str(teacher_run[0]),
             fine_tune=dataclasses.replace(
                 generators(tmp_path).fine_tune, steps=11
             ),
@@ -207,5 +211,5 @@ def test_a_phase_of_steps_ends_there_also_when_steps_run_together(
         assert rows(tmp_path, phase)[-1]["step"] == steps
         assert (tmp_path / "samples" / f"{phase}_{steps:06}.png").is_file()
     with np.load(tmp_path / "checkpoints" / "fine_tune.npz") as archive:
-        taken = [int(v) for v in archive.values() if v.dtype == np.int64]
-    assert taken == [11]  # The optimiser's own count.
+        counts = [int(v) for v in archive.values() if v.dtype == np.int64]
+    assert counts == [11]  # The optimiser's own count.

@@ -1,4 +1,4 @@
-"""A discriminator that is trained on: what is left of it, and who judges."""
+"""Generators: runs that also train the discriminator in `fine_tune`."""
 
 import json
 
@@ -13,70 +13,76 @@ from lit_tf.training import callbacks
 
 @pytest.fixture(scope="module")
 def run(generators, tmp_path_factory):
-    """A finished compression of a new teacher, and the weights that judged."""
-    workdir = tmp_path_factory.mktemp("run") / "it"
-    judges = []
+    """The run folder, and the discriminator's weights at each evaluation."""
+    workdir = tmp_path_factory.mktemp("generators") / "run"
+    evaluated_with = []
 
-    def judged(*given, discriminator, **how):
-        judges.append(discriminator.get_weights())
-        return evaluate(*given, discriminator=discriminator, **how)
+    def recording_evaluate(*args, discriminator, **options):
+        evaluated_with.append(discriminator.get_weights())
+        return evaluate(*args, discriminator=discriminator, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lit_tf.evaluation.generators.evaluate", judged)
+        patch.setattr(
+            "lit_tf.evaluation.generators.evaluate", recording_evaluate
+        )
         compress(generators(workdir, discriminator="trained"))
-    return workdir, judges
+    return workdir, evaluated_with
 
 
 def weights(path):
     return lit_tf.load(path).get_weights()
 
 
-def alike(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def equal(arrays, others):
+    pairs = zip(arrays, others, strict=True)
+    return all(np.array_equal(array, other) for array, other in pairs)
 
 
-def test_a_trained_discriminator_is_left_and_the_teachers_is_the_judge(run):
-    workdir, judges = run
-    left = weights(workdir / "discriminator.keras")
+def test_the_trained_discriminator_is_saved_and_the_teachers_evaluates(run):
+    workdir, evaluated_with = run
+    trained = weights(workdir / "discriminator.keras")
     teachers = weights(workdir / "teacher" / "discriminator.keras")
-    assert not alike(left, teachers)
-    # Before anything is trained, and at the end.
-    assert len(judges) == 2
-    assert all(alike(one, teachers) for one in judges)
+    assert not equal(trained, teachers)
+    # Before training, and at the end.
+    assert len(evaluated_with) == 2
+    assert all(equal(one, teachers) for one in evaluated_with)
 
 
-def test_the_losses_of_both_players_are_logged(run):
+def test_the_losses_of_generator_and_discriminator_are_logged(run):
     lines = (run[0] / "metrics.jsonl").read_text().splitlines()
     row = [r for r in map(json.loads, lines) if r["phase"] == "fine_tune"][-1]
-    players = {"g_fake", "g_cls", "g_rec", "total"}
-    baselines = {"d_real", "d_fake", "d_cls", "d_gp", "d_total"}
-    assert row.keys() >= players | baselines
-    assert row.keys() >= {f"validation/{name}" for name in players | baselines}
+    generator = {"g_fake", "g_cls", "g_rec", "total"}
+    discriminator = {"d_real", "d_fake", "d_cls", "d_gp", "d_total"}
+    assert row.keys() >= generator | discriminator
+    assert row.keys() >= {
+        f"validation/{name}" for name in generator | discriminator
+    }
 
 
-def check_checkpoints(one, other):
-    with np.load(one) as ours, np.load(other) as theirs:
-        assert ours.files == theirs.files
-        for name in set(ours.files) - {"position"}:
-            np.testing.assert_array_equal(ours[name], theirs[name], name)
-        return set(name.partition("/")[0] for name in ours.files)
+def check_checkpoints(path, other_path):
+    """Asserts that two checkpoints are equal and returns their groups."""
+    with np.load(path) as arrays, np.load(other_path) as others:
+        assert arrays.files == others.files
+        for name in set(arrays.files) - {"position"}:
+            np.testing.assert_array_equal(arrays[name], others[name], name)
+        return set(name.partition("/")[0] for name in arrays.files)
 
 
 def test_a_resumed_run_ends_with_the_same_bits(
     run, generators, tmp_path, monkeypatch
 ):
     undisturbed, _ = run
-    chosen = generators(
+    settings = generators(
         tmp_path,
         discriminator="trained",
         session={"checkpoint_steps": 1},
     )
-    save, seen = callbacks.SaveCheckpoints.on_train_batch_end, []
+    save, batches = callbacks.SaveCheckpoints.on_train_batch_end, []
 
     def interrupted(self, batch, logs=None):
         save(self, batch, logs)
-        seen.append(batch)
-        if len(seen) in (2, 12):  # In `teach`, and in `fine_tune`.
+        batches.append(batch)
+        if len(batches) in (2, 12):  # In `teach`, and in `fine_tune`.
             raise KeyboardInterrupt
 
     monkeypatch.setattr(
@@ -84,9 +90,9 @@ def test_a_resumed_run_ends_with_the_same_bits(
     )
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            compress(chosen)
-    compress(chosen)
-    assert len(seen) == 15
+            compress(settings)
+    compress(settings)
+    assert len(batches) == 15
     for file in ("teacher/checkpoints/teach.npz", "checkpoints/fine_tune.npz"):
         groups = check_checkpoints(undisturbed / file, tmp_path / file)
         assert groups >= {"student", "optimizer", "discriminator", "opponent"}
@@ -94,4 +100,4 @@ def test_a_resumed_run_ends_with_the_same_bits(
         undisturbed / "checkpoints/lit.npz", tmp_path / "checkpoints/lit.npz"
     )
     for name in ("student.keras", "discriminator.keras"):
-        assert alike(weights(undisturbed / name), weights(tmp_path / name))
+        assert equal(weights(undisturbed / name), weights(tmp_path / name))

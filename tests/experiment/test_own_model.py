@@ -1,4 +1,4 @@
-"""Somebody's own model and data: a student, or one sentence why not."""
+"""A user's model and data: the student, or the reason for a refusal."""
 
 import json
 import pathlib
@@ -26,7 +26,7 @@ class Doubled(keras.layers.Layer):
 
 
 def home_made(classes=3, softmax=True, extra=()):
-    """Rows of residual blocks in a nested model, and a softmax."""
+    """Returns rows of residual blocks in a nested model, and a softmax."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3), name="image")
     x = residual_rows(inputs, blocks=3)
@@ -43,7 +43,7 @@ def home_made(classes=3, softmax=True, extra=()):
 
 @pytest.fixture
 def own(tmp_path, one_epoch):
-    """A function: a model, settings → the run's settings, on arrays."""
+    """A function: model, settings → settings of a run on arrays."""
     random = np.random.default_rng(0)
     np.savez(
         tmp_path / "mine.npz",
@@ -70,29 +70,29 @@ def own(tmp_path, one_epoch):
     return make
 
 
-def test_a_model_of_ones_own_is_compressed(own, tmp_path):
+def test_a_users_model_is_compressed(own, tmp_path):
     model = home_made()
     results = compress(own(model))
     assert results["student"]["model"] == "mine_2_1"
     assert results["compression"]["flops"] >= 1.8
     student = lit_tf.load(tmp_path / "run" / "student.keras")
     assert cost.flops(student) == results["student"]["flops"]
-    # Logits came of the softmax, and the rescaling stayed in the stem.
+    # The softmax was replaced by logits; the rescaling stayed in the stem.
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
-    chosen = own(model)
-    dataset = build.load_dataset(chosen.data, chosen.session)
-    teacher, _ = build.pair(chosen, dataset)
+    settings = own(model)
+    dataset = build.load_dataset(settings.data, settings.session)
+    teacher, _ = build.pair(settings, dataset)
     np.testing.assert_allclose(
         keras.ops.softmax(teacher(x)), model(x), rtol=1e-5, atol=1e-6
     )
     assert "rescaling" in [layer.name for layer in student.stem.layers]
-    # The same command finds it finished; another compression is another run.
+    # The same command returns the report; another compression is refused.
     assert compress(own(model)) == results
     with pytest.raises(errors.SettingsError, match="--compression was 1.8"):
         compress(own(model, shrink=config.Shrink(compression=1.2)))
 
 
-def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
+def test_a_resumed_run_keeps_the_blocks_that_latency_determined(
     own, tmp_path, monkeypatch
 ):
     shrink = config.Shrink(compression=1.05, compression_of="latency")
@@ -102,21 +102,21 @@ def test_a_resumed_run_keeps_the_blocks_that_a_latency_chose(
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(fit, "run_phase", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "run_phase", interrupted)
         with pytest.raises(KeyboardInterrupt):
             compress(settings)
-    chosen = json.loads((folder / "config.json").read_text())["blocks"]
-    # As if the machine were another now, and nothing were fast enough.
+    blocks = json.loads((folder / "config.json").read_text())["blocks"]
+    # Now no student would be fast enough, as on another machine.
     monkeypatch.setattr(
         cost, "medians_ms", lambda models, *_, **__: dict.fromkeys(models, 1)
     )
     results = compress(settings)
-    assert results["student"]["model"] == "mine_" + "_".join(map(str, chosen))
+    assert results["student"]["model"] == "mine_" + "_".join(map(str, blocks))
     assert results["settings"]["compression"] == 1.05
 
 
-def test_several_machines_measure_no_latency():
+def test_compression_of_latency_is_refused_on_several_machines():
     with pytest.raises(errors.SettingsError, match="would measure different"):
         config.Compress(
             shrink=config.Shrink(compression=2.0, compression_of="latency"),
@@ -124,7 +124,7 @@ def test_several_machines_measure_no_latency():
         )
 
 
-def test_it_is_cut_and_shrunk_as_it_is_told(own):
+def test_cuts_and_keep_determine_the_student(own):
     settings = own(
         home_made(),
         shrink=config.Shrink(
@@ -138,7 +138,7 @@ def test_it_is_cut_and_shrunk_as_it_is_told(own):
 
 
 @pytest.mark.parametrize(
-    ("make", "settings", "words"),
+    ("make", "settings", "message"),
     [
         (
             home_made,
@@ -167,19 +167,19 @@ def test_it_is_cut_and_shrunk_as_it_is_told(own):
         ),
     ],
 )
-def test_what_cannot_be_made_of_it_is_said(own, make, settings, words):
-    with pytest.raises(errors.SettingsError, match=words):
+def test_the_message_says_why_there_is_no_student(own, make, settings, message):
+    with pytest.raises(errors.SettingsError, match=message):
         compress(own(make(), **settings))
 
 
-def test_a_student_is_named_or_made_but_not_both():
+def test_student_and_keep_together_are_refused():
     with pytest.raises(
         errors.SettingsError, match="Pass either `student` or `comp"
     ):
         config.Compress(student="resnet8", shrink=config.Shrink(keep=(1, 1)))
 
 
-def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
+def test_a_truncated_file_and_a_file_with_code_are_refused(own):
     settings = own(home_made())
     path = pathlib.Path(settings.teacher_weights)
     path.write_bytes(path.read_bytes()[:1000])
@@ -190,8 +190,8 @@ def test_a_file_that_is_cut_off_or_holds_code_is_refused(own):
         compress(code)
 
 
-def test_classes_of_ones_own_are_imported(own, tmp_path):
-    # In a process that does not know them yet.
+def test_a_users_classes_are_imported(own, tmp_path):
+    # A new process has not registered the classes yet.
     (tmp_path / "my_layers.py").write_text(_CUSTOM)
     make = (
         "import sys; sys.path.insert(0, '.'); import my_layers, keras; "
@@ -204,7 +204,7 @@ def test_classes_of_ones_own_are_imported(own, tmp_path):
         "y = keras.layers.Dense(3)(y)\n"
         "keras.Model(x, y, name='mine').save('custom.keras')"
     )
-    own(home_made())  # The arrays.
+    own(home_made())  # Writes the arrays.
     command = [
         sys.executable,
         "-m",
@@ -227,7 +227,7 @@ def test_classes_of_ones_own_are_imported(own, tmp_path):
     assert run(sys.executable, "-c", make).returncode == 0
     with pytest.raises(errors.DataError, match="--custom_objects"):
         lit_tf.load(tmp_path / "custom.keras")
-    known = run(*command, "--custom_objects=my_layers")
-    assert known.returncode == 0, known.stderr
+    completed = run(*command, "--custom_objects=my_layers")
+    assert completed.returncode == 0, completed.stderr
     report = json.loads((tmp_path / "runs/compress/report.json").read_text())
     assert report["student"]["model"] == "mine_2"

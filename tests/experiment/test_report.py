@@ -1,4 +1,4 @@
-"""The report names the operations that its FLOPs leave out."""
+"""The report names operations that the FLOPs do not include."""
 
 from home_made import recurrent
 
@@ -10,7 +10,7 @@ NOTE = (
 
 
 def _report(costs):
-    """Returns what a teacher's report is written from."""
+    """Returns the entries from which a teacher's report is written."""
     return {
         "teacher": costs | {"validation_accuracy": None},
         "data": {"name": "series"},
@@ -26,9 +26,7 @@ def test_a_report_names_the_uncounted_operations(tmp_path):
     assert NOTE in report.teacher_text(_report(costs), []).splitlines()
 
 
-def test_a_report_says_nothing_where_every_operation_is_counted(
-    build, tmp_path
-):
+def test_a_report_has_no_note_if_every_operation_is_counted(build, tmp_path):
     costs = report.costs(build(), tmp_path)
     assert "uncounted_operations" not in costs
     assert "cannot be counted" not in report.teacher_text(_report(costs), [])

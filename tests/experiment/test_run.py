@@ -1,4 +1,4 @@
-"""The whole of it, tiny, on real digits."""
+"""Whole runs of `compress`: tiny models on real digits."""
 
 import dataclasses
 import json
@@ -35,13 +35,13 @@ def _config(workdir, **changes):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished run: its folder, and what it reported."""
+    """The folder and the report of a finished run."""
     workdir = tmp_path_factory.mktemp("run")
     results = compress(_config(workdir), command="lit-compress --x")
     return workdir, results
 
 
-def test_a_run_leaves_its_folder(run):
+def test_a_run_writes_these_files(run):
     workdir, _ = run
     assert {path.name for path in workdir.iterdir()} - {".lock"} == {
         "checkpoints",
@@ -58,7 +58,7 @@ def test_a_run_leaves_its_folder(run):
     }
 
 
-def test_a_report_says_what_was_lost_and_gained(run):
+def test_a_report_has_accuracy_costs_and_compression(run):
     workdir, results = run
     assert results == json.loads((workdir / "report.json").read_text())
     for role in ("teacher", "student"):
@@ -80,7 +80,7 @@ def test_a_report_says_what_was_lost_and_gained(run):
     assert results["settings"]["student"] == "resnet8"
 
 
-def test_a_report_for_people_has_the_command_and_the_table(run):
+def test_the_markdown_report_has_the_command_and_the_table(run):
     workdir, _ = run
     text = (workdir / "report.md").read_text()
     assert "lit-compress --x" in text
@@ -91,12 +91,12 @@ def test_a_report_for_people_has_the_command_and_the_table(run):
 def test_the_student_the_saved_model_and_the_report_agree(run):
     workdir, results = run
     for path in (workdir, workdir / "student.keras", workdir / "saved_model"):
-        judged = saved_models.evaluate(path, config.Data())
-        assert judged["test_accuracy"] == results["student"]["test_accuracy"]
-        assert judged["test_examples"] == 360
+        evaluated = saved_models.evaluate(path, config.Data())
+        assert evaluated["test_accuracy"] == results["student"]["test_accuracy"]
+        assert evaluated["test_examples"] == 360
 
 
-def test_the_student_is_not_the_teacher(run):
+def test_the_saved_models_hold_the_student(run):
     workdir, _ = run
     student = lit_tf.load(workdir / "student.keras")
     assert student.name == "resnet8"
@@ -109,7 +109,7 @@ def test_the_student_is_not_the_teacher(run):
     assert len(loaded.variables) == len(student.weights)
 
 
-def test_the_scalars_of_the_paper_are_logged(run):
+def test_the_losses_of_the_paper_are_logged(run):
     workdir, _ = run
     rows = [
         json.loads(line)
@@ -136,11 +136,11 @@ def test_the_settings_are_in_tensorboards_hparams_tab(run):
     events.Reload()
     shown = events.PluginTagToContent("hparams")
     assert b"temperature" in shown["_hparams_/session_start_info"]
-    # Or TensorBoard would show the average of both phases.
+    # Without it TensorBoard would show the average of both phases.
     assert b"phase" in shown["_hparams_/session_start_info"]
 
 
-def test_the_teacher_is_a_line_beside_the_student(run):
+def test_tensorboard_shows_the_teachers_accuracy_as_a_line(run):
     workdir, results = run
     events = event_accumulator.EventAccumulator(
         str(workdir / "logs" / "teacher")
@@ -155,7 +155,7 @@ def test_the_teacher_is_a_line_beside_the_student(run):
     assert line == pytest.approx([level] * 3)
 
 
-def test_a_teacher_that_was_left_is_taken_up_again(run, tmp_path, capsys):
+def test_a_run_can_use_the_teacher_of_another_run(run, tmp_path, capsys):
     workdir, first = run
     settings = _config(tmp_path, teacher_weights=str(workdir / "teacher"))
     results = compress(settings)
@@ -165,7 +165,7 @@ def test_a_teacher_that_was_left_is_taken_up_again(run, tmp_path, capsys):
     assert results["student"]["last"] == first["student"]["last"]
 
 
-def test_a_teacher_of_another_split_is_told(run, tmp_path, capsys):
+def test_a_run_warns_if_the_teacher_had_another_split(run, tmp_path, capsys):
     workdir, _ = run
     settings = _config(
         tmp_path,
@@ -191,8 +191,8 @@ def test_without_validation_the_last_student_is_exported(run, tmp_path):
     assert results["student"]["best"] is None
     assert results["student"]["exported"] == "last"
     assert results["student"]["last"]["validation_accuracy"] is None
-    kept = lit_tf.load(tmp_path / "student.keras")
-    assert kept.sections[0].compute_dtype == "float32"
+    student = lit_tf.load(tmp_path / "student.keras")
+    assert student.sections[0].compute_dtype == "float32"
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
@@ -214,7 +214,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
-def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
+def test_a_batch_smaller_than_the_replicas_leaves_finite_weights(run, tmp_path):
     workdir, _ = run
     settings = _config(
         tmp_path,
@@ -232,7 +232,7 @@ def test_a_batch_smaller_than_the_replicas_harms_nothing(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
-def test_sections_that_differ_are_known_before_anything_is_trained(tmp_path):
+def test_sections_that_differ_are_refused_before_training(tmp_path):
     wide = models.MODELS["resnet"].build(
         8, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=8
     )
@@ -245,7 +245,7 @@ def test_sections_that_differ_are_known_before_anything_is_trained(tmp_path):
     assert "teacher (8, 8, 8), student (8, 8, 16)" in str(caught.value)
 
 
-def test_a_model_without_sections_is_no_teacher(tmp_path):
+def test_a_teacher_without_repeated_blocks_is_refused(tmp_path):
     keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
     ).save(tmp_path / "plain.keras")
@@ -258,7 +258,7 @@ def test_a_model_without_sections_is_no_teacher(tmp_path):
         compress(settings)
 
 
-def test_a_teacher_of_other_images_is_refused(tmp_path, build):
+def test_a_teacher_for_other_images_is_refused(tmp_path, build):
     build().save(tmp_path / "other.keras")
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "other.keras")
@@ -279,7 +279,7 @@ def test_weights_of_another_depth_are_refused(tmp_path):
         compress(settings)
 
 
-def test_a_saved_model_is_not_replaced_unasked(run, tmp_path):
+def test_a_saved_model_is_replaced_only_with_overwrite(run, tmp_path):
     workdir, _ = run
     saved_models.to_saved_model(workdir, tmp_path / "out", config.Data())
     with pytest.raises(errors.DataError, match="--overwrite"):
@@ -290,9 +290,7 @@ def test_a_saved_model_is_not_replaced_unasked(run, tmp_path):
 
 
 @pytest.mark.parametrize("output", ["thesis", "thesis/notes/..", "."])
-def test_nothing_but_a_saved_model_is_ever_replaced(
-    run, tmp_path, monkeypatch, output
-):
+def test_only_a_saved_model_is_replaced(run, tmp_path, monkeypatch, output):
     workdir, _ = run
     (tmp_path / "thesis" / "notes").mkdir(parents=True)
     (tmp_path / "thesis" / "thesis.tex").write_text("precious")
@@ -304,7 +302,7 @@ def test_nothing_but_a_saved_model_is_ever_replaced(
     assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
 
 
-def test_a_run_folders_teacher_is_its_teacher(run, tmp_path, capsys):
+def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
     workdir, _ = run
     settings = _config(tmp_path, teacher_weights=str(workdir))
     dataset = data.load(settings.data)
@@ -341,7 +339,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
         compress(_config(copy))
 
 
-def test_what_is_missing_of_a_finished_run_is_written_again(run, tmp_path):
+def test_missing_files_of_a_finished_run_are_written_again(run, tmp_path):
     workdir, results = run
     copy = tmp_path / "copy"
     shutil.copytree(workdir, copy)

@@ -1,4 +1,4 @@
-"""All that is done with a model of images, done with a model of texts."""
+"""Texts: runs, evaluation, export, caches and imported weights."""
 
 import functools
 import re
@@ -32,7 +32,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with reviews of three classes, told apart by their words."""
+    """A folder with reviews of three classes, which differ in their words."""
     folder = tmp_path_factory.mktemp("reviews")
     for name, count in (("train.csv", 60), ("test.csv", 30)):
         rows = (
@@ -47,7 +47,7 @@ def settings(folder, workdir, **changed):
     phase = config.Phase(
         epochs=2, batch_size=16, learning_rate=0.05, weight_decay=1e-4
     )
-    given = {
+    defaults = {
         "teacher": "vdcnn17_tiny",
         "student": "vdcnn9_tiny",
         "teach": phase,
@@ -58,17 +58,17 @@ def settings(folder, workdir, **changed):
             workdir=str(workdir), data_dir=str(folder), log_steps=1
         ),
     }
-    return config.Compress(**given | changed)
+    return config.Compress(**defaults | changed)
 
 
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
-    """A finished run: its folder and its report."""
-    workdir = tmp_path_factory.mktemp("run") / "it"
+    """The folder and the report of a finished run."""
+    workdir = tmp_path_factory.mktemp("texts") / "run"
     return workdir, compress(settings(folder, workdir))
 
 
-def test_a_run_of_texts_leaves_what_one_of_images_leaves(run):
+def test_a_run_on_texts_writes_the_usual_files(run):
     workdir, report = run
     assert report["data"]["train"] == 54
     assert report["student"]["depth"] == 9
@@ -78,7 +78,7 @@ def test_a_run_of_texts_leaves_what_one_of_images_leaves(run):
         assert (workdir / name).exists()
 
 
-def test_its_saved_model_answers_texts_as_the_student_does(run, close):
+def test_the_saved_model_of_texts_has_the_students_outputs(run, close):
     workdir, _ = run
     student = lit_tf.load(workdir / "student.keras")
     texts = tf.constant(WORDS)
@@ -87,8 +87,8 @@ def test_its_saved_model_answers_texts_as_the_student_does(run, close):
     close(served.serve(texts)["logits"], student(codes, training=False), 1e-5)
 
 
-def shown(workdir, phase):
-    """Returns the tables of texts in a phase's TensorBoard, by step."""
+def tensorboard_tables(workdir, phase):
+    """Returns the tables of texts that TensorBoard shows, by step."""
     (events,) = (workdir / "logs" / phase).glob("events.*")
     return {
         event.step: value.tensor.string_val[0].decode()
@@ -98,10 +98,10 @@ def shown(workdir, phase):
     }
 
 
-def test_tensorboard_shows_texts_and_what_is_said_of_them(run):
+def test_tensorboard_shows_texts_and_their_predicted_classes(run):
     workdir, _ = run
     for phase in ("lit", "fine_tune"):
-        tables = shown(workdir, phase)
+        tables = tensorboard_tables(workdir, phase)
         assert list(tables) == [4, 8]
         heading, _, *rows = tables[8].splitlines()
         assert heading == "|text|label|teacher|student|"
@@ -110,14 +110,14 @@ def test_tensorboard_shows_texts_and_what_is_said_of_them(run):
             _, text, label, teacher, student, _ = row.split("|")
             word = WORDS[int(label) - 1].replace("👍", "\ufffd").lower()
             assert text.startswith("review ") and text.endswith(word)
-            for said in (teacher, student):
-                assert re.fullmatch(r"[123] \(\d+%\)", said)
-    taught = shown(workdir / "teacher", "teach")
-    assert taught[8].startswith("|text|label|student|\n")
+            for prediction in (teacher, student):
+                assert re.fullmatch(r"[123] \(\d+%\)", prediction)
+    teach_tables = tensorboard_tables(workdir / "teacher", "teach")
+    assert teach_tables[8].startswith("|text|label|student|\n")
 
 
 @pytest.mark.parametrize("model", ["student.keras", "saved_model"])
-def test_it_is_evaluated_from_a_file_and_as_served(run, folder, model):
+def test_the_saved_file_and_the_saved_model_are_evaluated(run, folder, model):
     workdir, report = run
     results = saved_models.evaluate(
         str(workdir / model),
@@ -127,7 +127,7 @@ def test_it_is_evaluated_from_a_file_and_as_served(run, folder, model):
     assert results["test_accuracy"] == report["student"]["test_accuracy"]
 
 
-def test_a_model_of_other_lengths_is_refused(run, folder):
+def test_a_model_for_texts_of_another_length_is_refused(run, folder):
     workdir, _ = run
     with pytest.raises(ValueError, match=r"inputs \(65,\).*inputs \(64,\)"):
         saved_models.evaluate(
@@ -137,7 +137,7 @@ def test_a_model_of_other_lengths_is_refused(run, folder):
         )
 
 
-def test_it_is_exported_again(run, folder, tmp_path):
+def test_a_finished_run_is_exported_again(run, folder, tmp_path):
     workdir, _ = run
     gap = saved_models.to_saved_model(
         str(workdir),
@@ -148,7 +148,7 @@ def test_it_is_exported_again(run, folder, tmp_path):
     assert gap < 1e-5
 
 
-def test_a_resumed_run_of_texts_ends_with_the_same_bits(
+def test_a_resumed_run_on_texts_ends_with_the_same_bits(
     run, folder, tmp_path, monkeypatch
 ):
     workdir, _ = run
@@ -162,12 +162,12 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
             checkpoint_steps=1,
         ),
     )
-    save, seen = callbacks.SaveCheckpoints.on_train_batch_end, []
+    save, steps = callbacks.SaveCheckpoints.on_train_batch_end, []
 
     def interrupted(self, batch, logs=None):
         save(self, batch, logs)
-        seen.append(batch)
-        if len(seen) in (2, 11):
+        steps.append(batch)
+        if len(steps) in (2, 11):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(
@@ -178,21 +178,21 @@ def test_a_resumed_run_of_texts_ends_with_the_same_bits(
             compress(chosen)
     compress(chosen)
     undisturbed, resumed = (
-        lit_tf.load(place / "student.keras").get_weights()
-        for place in (workdir, tmp_path / "broken")
+        lit_tf.load(path / "student.keras").get_weights()
+        for path in (workdir, tmp_path / "broken")
     )
     for one, other in zip(undisturbed, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_dry_run_tells_what_a_run_of_texts_needs(folder, tmp_path, capsys):
+def test_a_dry_run_on_texts_measures_every_phase(folder, tmp_path, capsys):
     results = dry_run.dry_run(settings(folder, tmp_path / "none"))
     assert results["phases"].keys() == {"teach", "lit", "fine_tune"}
     assert not (tmp_path / "none").exists()
     assert "vdcnn9_tiny: " in capsys.readouterr().out
 
 
-def test_the_teachers_answers_to_texts_are_kept(run, folder, tmp_path):
+def test_the_teachers_outputs_for_texts_can_be_cached(run, folder, tmp_path):
     workdir, report = run
     again = compress(
         settings(
@@ -218,7 +218,7 @@ def test_texts_are_learned_in_half_precision(build, batch, dtype):
     assert all(np.isfinite(value).all() for value in student.get_weights())
 
 
-def test_replicas_read_their_pieces_of_a_file(folder):
+def test_each_replica_reads_its_part_of_a_file(folder):
     chosen = config.Data(dataset="csv", text_length=LENGTH)
     split = data.load(chosen, data_dir=str(folder)).train
     strategy = devices.strategy("mirrored")
@@ -232,9 +232,9 @@ def test_replicas_read_their_pieces_of_a_file(folder):
     np.testing.assert_array_equal(np.concatenate(pieces), split.inputs[:])
 
 
-def test_a_model_of_images_does_not_read_texts(folder, tmp_path):
+def test_an_image_model_is_refused_for_texts(folder, tmp_path):
     chosen = settings(folder, tmp_path / "run", student="resnet8")
-    with pytest.raises(ValueError, match="resnet8 must be given .* mean and"):
+    with pytest.raises(ValueError, match="resnet8 needs data with mean and"):
         compress(chosen)
 
 
@@ -248,12 +248,12 @@ def test_published_names_are_imported_for_texts(tmp_path):
     assert arrays["character_embedding.weight"].shape == (69, 16)
     np.savez(tmp_path / "weights.npz", **arrays)
     chosen = config.Data(dataset="amazon_polarity", text_length=LENGTH)
-    places = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
-    results = import_model.import_model(*places, chosen, model="vdcnn9_tiny")
+    paths = str(tmp_path / "weights.npz"), str(tmp_path / "out.keras")
+    results = import_model.import_model(*paths, chosen, model="vdcnn9_tiny")
     assert results["normalization"] == "none"
     codes = np.arange(2 * LENGTH).reshape(2, LENGTH) % 69
-    np.testing.assert_array_equal(lit_tf.load(places[1])(codes), model(codes))
-    with pytest.raises(ValueError, match="`normalization` is of images"):
+    np.testing.assert_array_equal(lit_tf.load(paths[1])(codes), model(codes))
+    with pytest.raises(ValueError, match="`normalization` applies to images"):
         import_model.import_model(
-            *places, chosen, model="vdcnn9_tiny", normalization="imagenet"
+            *paths, chosen, model="vdcnn9_tiny", normalization="imagenet"
         )

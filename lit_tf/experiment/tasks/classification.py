@@ -9,7 +9,7 @@ from lit_tf.training import text_samples
 
 
 class Classification(Task):
-    """Classes are learned from labels and from a teacher's logits."""
+    """Learns classes from labels and from a teacher's logits."""
 
     curves = {
         "accuracy": "student, train",

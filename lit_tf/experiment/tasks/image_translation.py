@@ -25,7 +25,7 @@ _VALIDATED = 256  # Images on which a teacher is checked before training.
 
 
 class ImageTranslation(Task):
-    """A generator changes attributes of an image; it has a discriminator."""
+    """Trains generators, which change attributes of an image."""
 
     accuracy_of = " of the changes succeed according to the discriminator"
     curves = {
@@ -93,7 +93,7 @@ class ImageTranslation(Task):
         """Returns the new discriminator.
 
         Raises:
-            SettingsError: the discriminator is too deep for the image size.
+            SettingsError: if the discriminator is too deep for the image size.
         """
         model = discriminator(
             input_shape=dataset.form["input_shape"],
@@ -176,32 +176,32 @@ class ImageTranslation(Task):
     def report_lines(self, report):
         if "judged" not in report:
             return []
-        judged = report["judged"]
+        evaluated = report["judged"]
         roles = {r: report[r] for r in ("teacher", "student") if r in report}
         attributes = report["teacher"]["attributes"]
         rows = [("changed into", *roles)]
         for name in attributes:
-            each = (f"{one['attributes'][name]:.2%}" for one in roles.values())
-            rows.append((name, *each))
-        said = (
-            f"Evaluated on {judged['pictures']:,} images per generator: the "
+            rates = (role["attributes"][name] for role in roles.values())
+            rows.append((name, *(f"{rate:.2%}" for rate in rates)))
+        note = (
+            f"Evaluated on {evaluated['pictures']:,} images per generator: the "
             f"test split, with each of {len(attributes)} attributes changed "
             "in turn. A change succeeds when the teacher's discriminator "
             "finds the attribute that was asked for. In the original images "
-            f"it finds {judged['discriminator_accuracy']:.2%} of the "
+            f"it finds {evaluated['discriminator_accuracy']:.2%} of the "
             "attributes correctly."
         )
-        if "features" in judged:
-            said += (
+        if "features" in evaluated:
+            note += (
                 " FID and Inception score use the features of "
-                f"{judged['features']}; FID compares with "
-                f"{judged['real_pictures']:,} training images. Compare them "
+                f"{evaluated['features']}; FID compares with "
+                f"{evaluated['real_pictures']:,} training images. Compare them "
                 "only with scores by the same network and the same numbers "
                 "of images."
             )
         return [
-            *_likeness(report),
-            said,
+            *_similarity(report),
+            note,
             "",
             text_format.table(rows),
             "",
@@ -217,9 +217,9 @@ def _find_discriminator(near):
     folder = pathlib.Path(near)
     folder = folder if folder.is_dir() else folder.parent
     # The run of a student holds the run of its teacher.
-    for place in (folder / "teacher", folder):
-        if (place / f"{_NAME}.keras").is_file():
-            return place / f"{_NAME}.keras"
+    for path in (folder / "teacher", folder):
+        if (path / f"{_NAME}.keras").is_file():
+            return path / f"{_NAME}.keras"
     raise errors.DataError(
         "A generator is fine-tuned and evaluated with its teacher's "
         f"discriminator, and {folder} holds no {_NAME}.keras. Name the file "
@@ -227,18 +227,20 @@ def _find_discriminator(near):
     )
 
 
-def _likeness(report):
+def _similarity(report):
     if "student" not in report:
         return []
-    likeness = report["student"]["likeness"]
-    psnr = "∞" if likeness["psnr"] is None else f"{likeness['psnr']:.2f}"
-    said = (
+    similarity = report["student"]["likeness"]
+    psnr = similarity["psnr"]
+    psnr = "∞" if psnr is None else f"{psnr:.2f}"
+    note = (
         "Student against teacher, image by image: L1 "
-        f"{likeness['l1']:.4f}, PSNR {psnr} dB, SSIM {likeness['ssim']:.4f}. "
+        f"{similarity['l1']:.4f}, PSNR {psnr} dB, SSIM "
+        f"{similarity['ssim']:.4f}. "
         "This is the last student: no single number chooses a generator. One "
         f"seed ({report['settings']['seed']})."
     )
-    return [said, ""]
+    return [note, ""]
 
 
 def _loss_weights(settings):

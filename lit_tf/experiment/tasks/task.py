@@ -15,14 +15,14 @@ from lit_tf.training.checkpoint import Position
 
 
 class Task:
-    """What a data set is learned for: its trainers, its metrics, its report.
+    """The base class of tasks: trainers, metrics and report for a dataset.
 
-    A data set names its task (`Dataset.task`), and `TASKS` maps the name to an
+    `Dataset.task` is the name of a task, and `TASKS` maps the name to an
     instance. The defaults are those of a task without auxiliary models.
 
     Attributes:
-        accuracy_of: what an accuracy counts, as printed after the percentage;
-            "" for classification accuracy.
+        accuracy_of: text that is printed after an accuracy and says what it
+            counts; "" for classification accuracy.
         curves: the metrics that `curves.png` draws, tag → label.
     """
 
@@ -30,11 +30,11 @@ class Task:
     curves: Mapping[str, str] = {}
 
     def check(self, settings: Teach | Compress, dataset: data.Dataset) -> None:
-        """Refuses settings whose fault would appear only late in the run.
+        """Refuses settings that would otherwise fail late in the run.
 
         Raises:
-            SettingsError: the settings do not fit the task.
-            DataError: an auxiliary model is missing or damaged.
+            SettingsError: if the settings do not fit the task.
+            DataError: if an auxiliary model is missing or damaged.
         """
 
     def teacher_trainer(
@@ -78,13 +78,13 @@ class Task:
         """Loads the models that belong to a trained model, by name.
 
         Args:
-            dataset: the data set; fixes their shapes.
+            dataset: the dataset, which determines their shapes.
             path: the file of the model; "" to look near the trained model.
             near: the trained model's file or its run folder.
 
         Raises:
-            DataError: a file is missing or damaged.
-            SettingsError: the model has other inputs or outputs.
+            SettingsError: if the model has other inputs or outputs.
+            DataError: if a file is missing or damaged.
         """
         return {}
 
@@ -103,7 +103,7 @@ class Task:
             phase: the phase's name.
             logs: the phase's logs.
             position: the phase's position, updated as it runs.
-            dataset: the data set.
+            dataset: the dataset.
             session: the run folder and how often to write.
             total: steps of the phase.
         """
@@ -133,7 +133,7 @@ class Task:
 
         Args:
             models: float32 models by role, such as "teacher" and "best".
-            dataset: the data set whose test split is read.
+            dataset: the dataset whose test split is read.
             session: the feature extractors of generators.
             auxiliary_models: models that belong to the teacher, by name.
             exported: the role that is compared with "teacher"; "" for none.

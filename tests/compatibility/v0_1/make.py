@@ -1,11 +1,11 @@
-"""Records what version 0.1 leaves on disk (see README.md).
+"""Records the files that version 0.1 writes (see README.md).
 
-It was run once, in a clone at commit f26eecc, with what is installed there:
+It was run once, in a clone at commit f26eecc, with the packages of that clone:
 
     PATH=$PWD/.venv/bin:$PATH python tests/compatibility/v0_1/make.py
 
-It works in the folder that holds it, removes what an earlier run left there,
-and takes five minutes on two cores. Later versions need not be able to run it.
+It writes to its own folder, removes the files of an earlier recording, and
+takes five minutes on two cores. Later versions need not be able to run it.
 """
 
 import json
@@ -40,9 +40,9 @@ DIGITS = (
     *(f"--{phase}_milestones=1" for phase in PHASES),
     *(f"--{phase}_batch_size=100" for phase in PHASES),
 )
-# By the teacher that the first finished run has trained.
+# With the teacher that the first finished run trained.
 TAUGHT = (*DIGITS, "--teacher_weights=finished/lit_seed0")
-# What lets a run be stopped between two checkpoints.
+# Settings with which a run can be interrupted between two checkpoints.
 OFTEN = ("--checkpoint_steps=5", "--log_steps=4")
 GENERATOR = (
     "--dataset=image_folder",
@@ -115,7 +115,7 @@ TEACH = (
     *(f for f in DIGITS if f.startswith(("--dataset", "--width", "--teach_"))),
 )
 # By run folder: the command, and the checkpoint and the step after which it is
-# interrupted. That of phase lit has trained a teacher before, and has no phase
+# interrupted. The run `lit` has trained its teacher before, and has no phase
 # fine_tune.
 UNFINISHED = {
     "teach": ((*TEACH, *OFTEN), "teach", 15),
@@ -124,9 +124,9 @@ UNFINISHED = {
     "generator": (("lit-compress", *GENERATOR), "fine_tune", 5),
     "texts": (("lit-compress", *TEXTS), "fine_tune", 10),
 }
-# What no later command reads; the rest of a folder is as it was left.
+# Files that no later command reads; all other files are kept.
 UNREAD = ("saved_model", "curves.png", "logs", "checkpoints")
-MADE = (
+RECORDED = (
     "models",
     "data",
     "finished",
@@ -140,15 +140,15 @@ MADE = (
 )
 
 
-def seen(model, inputs):
-    """Shows a model some inputs, so that its BatchNorms know something."""
+def with_statistics(model, inputs):
+    """Updates the statistics of BatchNorm with inputs; returns the model."""
     for _ in range(3):
         model(inputs, training=True)
     return model
 
 
 def home_made():
-    """Returns a model that nothing of lit_tf is in, of three equal blocks."""
+    """Returns a plain Keras model of three equal blocks."""
     image = keras.Input((8, 8, 1), name="image")
     x = keras.layers.Rescaling(1 / 16, name="rescaling")(image)
     x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(x)
@@ -163,13 +163,13 @@ def home_made():
 
 
 def make_models():
-    """Leaves a model of each family, and what each answers."""
+    """Writes a model of each family, and its outputs for an input."""
     random = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
     digits = datasets.load_digits().images[:6, ..., np.newaxis]
     digits = digits.astype(np.float32)
     codes = random.integers(0, 69, (4, 64)).astype(np.int32)
-    pictures = random.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+    faces = random.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
     targets = random.integers(0, 2, (4, 3)).astype(np.float32)
     images = {
         "input_shape": (8, 8, 1),
@@ -182,17 +182,17 @@ def make_models():
         "classes": 3,
         "alphabet": characters.ALPHABET,
     }
-    drawn = {
+    attributed = {
         "input_shape": (8, 8, 3),
         "classes": 3,
         "attributes": ("Black_Hair", "Male", "Young"),
     }
     few = {"filters": (4, 4, 6, 6), "embedding": 4, "hidden": 8}
-    own = seen(home_made(), digits)
+    own = with_statistics(home_made(), digits)
     assert lit_tf.plan(own).cuts == ("conv", "relu_2")
     sections = lit_tf.split(own, ("conv", "relu_2"))
     student = lit_tf.shrink(sections, keep=(2,), init="teacher_blocks")
-    made = {
+    recorded = {
         "resnet8": (models.get("resnet8", width=2)(**images), [digits]),
         "resnext8": (
             models.get("resnext8", width=4, cardinality=2)(**images),
@@ -200,28 +200,30 @@ def make_models():
         ),
         "vdcnn9": (models.get("vdcnn9", **few)(**texts), [codes]),
         "stargan8": (
-            models.get("stargan8", width=2)(**drawn),
-            [pictures, targets],
+            models.get("stargan8", width=2)(**attributed),
+            [faces, targets],
         ),
         "discriminator": (
             stargan.discriminator(
                 input_shape=(8, 8, 3), classes=3, width=4, depth=2
             ),
-            [pictures],
+            [faces],
         ),
         "own": (own, [digits]),
         "own_student": (student, [digits]),
     }
     answers = {}
     pathlib.Path("models").mkdir()
-    for name, (model, inputs) in made.items():
+    for name, (model, inputs) in recorded.items():
         inputs = inputs if len(inputs) > 1 else inputs[0]
-        model = model if name.startswith("own") else seen(model, inputs)
+        model = (
+            model if name.startswith("own") else with_statistics(model, inputs)
+        )
         model.save(f"models/{name}.keras")
-        told = keras.tree.flatten(model(inputs, training=False))
+        outputs = keras.tree.flatten(model(inputs, training=False))
         for kind, arrays in (
             ("input", keras.tree.flatten(inputs)),
-            ("output", told),
+            ("output", outputs),
         ):
             for i, array in enumerate(arrays):
                 answers[f"{name}/{kind}/{i}"] = np.asarray(array)
@@ -229,13 +231,13 @@ def make_models():
 
 
 def make_data():
-    """Leaves a few digits, pictures with attributes, and texts."""
+    """Writes a few digits, images with attributes, and texts."""
     few = datasets.load_digits()
-    place = pathlib.Path("data")
-    (place / "pictures").mkdir(parents=True)
-    (place / "texts").mkdir()
+    folder = pathlib.Path("data")
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "texts").mkdir()
     np.savez_compressed(
-        place / "few.npz",
+        folder / "few.npz",
         x_train=few.images[:100, ..., np.newaxis].astype(np.uint8),
         y_train=few.target[:100],
     )
@@ -244,17 +246,17 @@ def make_data():
     rows = [("file", *names)]
     for i in range(20):
         pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
-        Image.fromarray(pixels).save(place / "pictures" / f"{i}.png")
+        Image.fromarray(pixels).save(folder / "pictures" / f"{i}.png")
         rows.append((f"{i}.png", *random.integers(0, 2, len(names))))
     text = "".join(",".join(map(str, row)) + "\n" for row in rows)
-    (place / "pictures" / "attributes.csv").write_text(text)
+    (folder / "pictures" / "attributes.csv").write_text(text)
     words = ("awful, broke at once", "fine I guess", "wonderful!")
     for name, count in (("train.csv", 60), ("test.csv", 30)):
         lines = (
             f'"{i % 3 + 1}","Review {i}","{words[i % 3]}"\n'
             for i in range(count)
         )
-        (place / "texts" / name).write_text("".join(lines))
+        (folder / "texts" / name).write_text("".join(lines))
 
 
 def run(line):
@@ -263,14 +265,14 @@ def run(line):
     subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
 
 
-def stopped(line, checkpoint, step, *, ahead):
+def interrupt(line, checkpoint, step, *, ahead):
     """Interrupts a command soon after a checkpoint of at least that step.
 
     Args:
         line: the command.
-        checkpoint: the file.
-        step: the least.
-        ahead: whether its log has to be ahead of the checkpoint then.
+        checkpoint: the checkpoint file.
+        step: the smallest step of the checkpoint.
+        ahead: whether the log must then be ahead of the checkpoint.
     """
     print(shlex.join(line), f"# until step {step}", flush=True)
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
@@ -286,7 +288,7 @@ def stopped(line, checkpoint, step, *, ahead):
 
 
 def position(checkpoint):
-    """Returns the step of a checkpoint, -1 where there is none."""
+    """Returns the step of a checkpoint, -1 if there is none."""
     if not checkpoint.is_file():
         return -1
     with np.load(checkpoint) as archive:
@@ -303,15 +305,16 @@ def logged(checkpoint):
 
 
 def make_unfinished():
-    """Leaves runs that stopped within an epoch, and how others ended.
+    """Writes interrupted runs, and the results of the same runs uninterrupted.
 
     Returns:
-        Their commands, by run folder.
+        The commands of the interrupted runs, by run folder.
     """
     lines = {}
     for name, (line, phase, step) in UNFINISHED.items():
         end, folder = (
-            pathlib.Path(place, name) for place in ("undisturbed", "unfinished")
+            pathlib.Path(parent, name)
+            for parent in ("undisturbed", "unfinished")
         )
         run((*line, f"--workdir={end}"))
         role = "teacher" if name == "teach" else "student"
@@ -321,14 +324,14 @@ def make_unfinished():
         shutil.rmtree(end)
         lines[str(folder)] = (*line, f"--workdir={folder}")
         checkpoint = folder / "checkpoints" / f"{phase}.npz"
-        stopped(lines[str(folder)], checkpoint, step, ahead=True)
+        interrupt(lines[str(folder)], checkpoint, step, ahead=True)
         if (folder / "teacher").is_dir():
             drop(folder / "teacher")
     return lines
 
 
 def drop(folder, names=UNREAD):
-    """Removes what no later command reads."""
+    """Removes files of a folder, by default those that no command reads."""
     for path in (pathlib.Path(folder, name) for name in names):
         if path.is_dir():
             shutil.rmtree(path)
@@ -338,7 +341,7 @@ def drop(folder, names=UNREAD):
 
 def main():
     os.chdir(pathlib.Path(__file__).parent)
-    for name in MADE:
+    for name in RECORDED:
         drop(".", [name])
     make_models()
     make_data()
@@ -354,10 +357,10 @@ def main():
         drop(folder, (*UNREAD, "student.keras", "recipe.flags"))
     lines = {"tune": TUNE} | FINISHED | make_unfinished()
     last = pathlib.Path("tune", "beta=0.25", "seed=0", "checkpoints", "lit.npz")
-    stopped(TUNE, last, 4, ahead=False)
-    for found in pathlib.Path("tune").rglob("report.json"):
-        drop(found.parent, (*UNREAD, "student.keras", "recipe.flags"))
-    # It is found again by the times of the pictures' files, which Git changes.
+    interrupt(TUNE, last, 4, ahead=False)
+    for report in pathlib.Path("tune").rglob("report.json"):
+        drop(report.parent, (*UNREAD, "student.keras", "recipe.flags"))
+    # Its key holds the modification times of the images, which Git changes.
     drop("data/pictures", ["encoded"])
     for lock in pathlib.Path().rglob("*.lock"):
         lock.unlink()
