@@ -9,7 +9,7 @@ import keras
 from lit_tf import config, data, models
 from lit_tf.config import Architecture, Compress, Teach, methods
 from lit_tf.data import batches
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import report, saved_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages, trainer
 from lit_tf.sections import sectioned_model
@@ -173,6 +173,14 @@ def load_auxiliary_models(
     with devices.strategy(compute.strategy).scope():
         task = TASKS[dataset.task]
         return task.load_auxiliary_models(dataset, path=path, near=near)
+
+
+def describe(
+    settings: Compress, teacher: SectionedModel, student: SectionedModel
+) -> str:
+    """Returns a table of the parts of both models and their training."""
+    ends, sections = stages.describe_training(settings)
+    return report.sections(teacher, student, ends=ends, sections=sections)
 
 
 def start(

@@ -11,7 +11,8 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.config import Compress
-from lit_tf.experiment import build, run
+from lit_tf.experiment import build
+from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
 from lit_tf.sections import cost
 from lit_tf.training import devices, fit, multi_worker, optimizers
@@ -51,7 +52,7 @@ def _dry_run(settings):
     _check_weights(teacher)
     print(
         f"{teacher.name} → {student.name} on {dataset.name}\n\n"
-        f"{run.describe(settings, teacher, student)}\n\n"
+        f"{build.describe(settings, teacher, student)}\n\n"
         f"{_costs(teacher)}\n{_costs(student)}\n{_dtypes(student)}",
         flush=True,
     )
@@ -152,7 +153,7 @@ def _validate_teacher(pair, dataset, auxiliary_models):
     split = dataset.validation or dataset.train
     count = min(pair.settings.lit.batch_size, len(split))
     batch = split.take(np.arange(count))
-    return run.validate_teacher(
+    return measure_accuracy(
         pair, batch, dataset, auxiliary_models, where=f"a batch of {count}"
     )
 

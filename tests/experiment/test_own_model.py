@@ -12,8 +12,10 @@ from home_made import residual_rows
 
 import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment.run import build, compress, fit
+from lit_tf.experiment import build
+from lit_tf.experiment.run import compress
 from lit_tf.sections import cost
+from lit_tf.training import fit
 
 _CUSTOM = """
 import keras

@@ -1,0 +1,108 @@
+"""Results of a run: models saved, exported and evaluated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from lit_tf.experiment import export_report
+from lit_tf.experiment.context import Run
+from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
+from lit_tf.methods import stages
+from lit_tf.sections import sectioned_model
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.training import fit
+
+
+def teacher_results(
+    run: Run,
+    teacher: SectionedModel,
+    auxiliary_models: Mapping[str, keras.Model],
+    *,
+    read_test: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Exports a teacher; returns its facts and the rest of the report."""
+    facts = export_report.of_teacher(
+        teacher, run.dataset, run.folder.saved_model
+    )
+    if not read_test:
+        return facts, {}
+    results = run.task.evaluate(
+        {"teacher": teacher},
+        run.dataset,
+        run.settings.session,
+        auxiliary_models,
+        folder=run.folder,
+    )
+    roles = results.pop("roles")
+    return facts | roles["teacher"], results
+
+
+def student_results(
+    run: Run, pair: stages.Pair, stage: stages.Stage, outcome: fit.Outcome
+) -> dict[str, Any]:
+    """Saves and exports the student; returns its costs and its accuracy.
+
+    The student is chosen on validation; only then is the test split read.
+    """
+    students = {
+        which: float32_copy(run, stage.trainer.student, student)
+        for which, student in (("last", outcome.last), ("best", outcome.best))
+        if student
+    }
+    exported = run.settings.export
+    exported = exported if exported in students else "last"
+    student = students[exported]
+    save(run, {"student": student, **stage.trainer.auxiliary_models})
+    results = export_report.of_student(
+        pair.teacher, student, run.dataset, run.folder.saved_model
+    )
+    evaluated = {"roles": dict.fromkeys(("teacher", *students), {})}
+    if run.settings.read_test:
+        evaluated = run.task.evaluate(
+            {"teacher": pair.teacher, **students},
+            run.dataset,
+            run.settings.session,
+            # Those of the teacher, not those trained with the student.
+            run.load_auxiliary_models(),
+            exported=exported,
+            folder=run.folder,
+        )
+    tested = evaluated.pop("roles")
+    results["teacher"] |= tested["teacher"]
+    results["student"] |= tested[exported] | {
+        "exported": exported,
+        "last_phase": stage.name,
+        "last": _moment(outcome.last, tested.get("last")),
+        "best": _moment(outcome.best, tested.get("best")),
+    }
+    return results | evaluated
+
+
+def _moment(student, tested):
+    if student is None:
+        return None
+    return {
+        "epoch": student.epoch,
+        "validation_accuracy": student.validation_accuracy,
+        **tested,
+    }
+
+
+def save(run: Run, trained: Mapping[str, keras.Model]) -> None:
+    """Saves models in the run folder, by role."""
+    for name, model in trained.items():
+        sectioned_model.save(model, run.folder.model(name))
+
+
+def float32_copy(
+    run: Run, model: keras.Model, student: fit.Student
+) -> keras.Model:
+    """Returns a float32 copy of a model with a student's variables."""
+    copy = sectioned_model.with_policy(model, "float32")
+    for variable, value in zip(copy.variables, student.variables, strict=True):
+        variable.assign(value)
+    # The weights carry the split that they were trained on.
+    split = {name: getattr(run.settings.data, name) for name in SPLIT_SETTINGS}
+    copy.facts = {"data": run.dataset.fingerprint, **split}
+    return copy

@@ -1,0 +1,90 @@
+"""Accuracy of the frozen teacher, checked before the student is trained."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from lit_tf import data, errors
+from lit_tf.experiment.context import Run
+from lit_tf.experiment.tasks import TASKS
+from lit_tf.methods import stages
+
+# The settings that say which examples validate. A saved model carries them.
+SPLIT_SETTINGS = ("dataset", "validation_fraction", "split_seed")
+
+
+def measure_accuracy(
+    pair: stages.Pair,
+    split: data.Split,
+    dataset: data.Dataset,
+    auxiliary_models: Mapping[str, keras.Model],
+    *,
+    where: str,
+) -> float:
+    """Returns a frozen teacher's accuracy on a split, and prints it.
+
+    Args:
+        pair: teacher and student.
+        split: the examples.
+        dataset: the dataset.
+        auxiliary_models: the models that belong to the teacher.
+        where: the split in words, such as "validation examples".
+    """
+    task = TASKS[dataset.task]
+    accuracy = task.teacher_accuracy(
+        pair.frozen, split, dataset, auxiliary_models
+    )
+    print(f"teacher   {accuracy:.2%}{task.accuracy_of} on {where}", flush=True)
+    return accuracy
+
+
+def check_teacher(
+    run: Run,
+    pair: stages.Pair,
+    auxiliary_models: Mapping[str, keras.Model],
+) -> tuple[float | None, str]:
+    """Measures the frozen teacher's accuracy before the student is trained.
+
+    Returns:
+        Its accuracy on validation, None without a split; and a note on whether
+        the teacher may have seen the validation examples.
+
+    Raises:
+        SettingsError: if the accuracy is below `min_teacher_accuracy`.
+    """
+    dataset = run.dataset
+    split, where = dataset.validation, "validation examples"
+    note = "The teacher was not trained on the validation examples."
+    if split is None:
+        split = dataset.train.take(np.arange(min(2000, len(dataset.train))))
+        where = f"the first {len(split):,} training examples"
+        note = (
+            "There is no validation split: only the last student is reported."
+        )
+    elif pair.teacher.facts.get("data") != dataset.fingerprint:
+        note = (
+            "The teacher's training may have seen the validation examples "
+            f"({_split_of(pair.teacher)})."
+        )
+    accuracy = measure_accuracy(
+        pair, split, dataset, auxiliary_models, where=f"{where}. {note}"
+    )
+    least = run.settings.min_teacher_accuracy
+    if accuracy < least:
+        raise errors.SettingsError(
+            f"The teacher must reach --min_teacher_accuracy={least} on "
+            f"{where}. Received: {accuracy:.4f}."
+        )
+    return (None if dataset.validation is None else accuracy), note
+
+
+def _split_of(teacher):
+    known = [
+        f"--{n}={teacher.facts[n]}"
+        for n in SPLIT_SETTINGS
+        if n in teacher.facts
+    ]
+    if not known:
+        return "how its data were split is unknown"
+    return f"its own split was {' '.join(known)}"
