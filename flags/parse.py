@@ -18,7 +18,7 @@ def from_flags(kind: type, *, workdir: str = "") -> Any:
             the recipe, or of the kind.
 
     Raises:
-        SettingsError: a value is not allowed.
+        SettingsError: if a value is not allowed.
     """
     values = {one.name: value(one.name) for one in flatten.settings_of(kind)}
     if "workdir" in values:

@@ -35,7 +35,7 @@ def require(condition: bool, message: str, **received: Any) -> None:
         **received: the values to add to the message, by name.
 
     Raises:
-        SettingsError: the condition does not hold.
+        SettingsError: if the condition does not hold.
     """
     if not condition:
         values = ", ".join(f"{k}={v!r}" for k, v in received.items())

@@ -27,9 +27,9 @@ class Bench:
             None for any number of steps on one batch in memory.
 
     Raises:
-        SettingsError: a model, the data set or the device is unknown, or the
+        SettingsError: if a model, the dataset or the device is unknown, or the
             models are not compatible.
-        DataError: the data set's files are missing or damaged.
+        DataError: if the dataset's files are missing or damaged.
     """
 
     def __init__(self, settings: Settings, *, steps: int | None = None):

@@ -28,7 +28,7 @@ def check(settings: Settings) -> None:
     """Checks that memory can be measured if the settings ask for it.
 
     Raises:
-        SettingsError: the operating system does not report memory.
+        SettingsError: if the operating system does not report memory.
     """
     errors.require(
         not settings.memory or _STATUS.is_file(),
@@ -52,7 +52,7 @@ def measured(settings: Settings) -> dict[str, float]:
         MiB, and `ratio_of_memory`: lit ÷ (teacher + 1.5 × student).
 
     Raises:
-        DataError: a process failed.
+        DataError: if a process failed.
     """
     results = {}
     for name in ("teacher", "student_step", "lit_step"):

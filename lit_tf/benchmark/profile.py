@@ -29,8 +29,8 @@ def check(settings: Settings, bench: Bench) -> None:
         bench: the bench, whose device is checked.
 
     Raises:
-        SettingsError: the device is not a CPU. The host's time of a GPU's op is
-            only that of launching it.
+        SettingsError: if the device is not a CPU. The host's time of a GPU's op
+            is only that of launching it.
     """
     errors.require(
         not settings.profile or bench.device.startswith("CPU"),

@@ -53,8 +53,8 @@ def run(settings: Settings) -> dict[str, Any]:
         `traced_step_ms`.
 
     Raises:
-        SettingsError: a setting is invalid.
-        DataError: the data set's files are missing or damaged.
+        SettingsError: if a setting is invalid.
+        DataError: if the dataset's files are missing or damaged.
     """
     bench = Bench(settings)
     memory.check(settings)

@@ -33,7 +33,7 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
     """Draws the figures for which the rows have values.
 
     Args:
-        rows: the rows of one data set.
+        rows: the rows of one dataset.
         folder: the folder to write the PNG files to.
 
     Returns:

@@ -37,8 +37,8 @@ def gather(
         The report, as in `rows.json`.
 
     Raises:
-        SettingsError: `folders` is empty, or no row is named `reference`.
-        DataError: no run has finished, the runs do not belong in one report,
+        SettingsError: if `folders` is empty, or no row is named `reference`.
+        DataError: if no run has finished, the runs do not belong in one report,
             or `output` is not empty.
     """
     if not folders:
@@ -104,7 +104,7 @@ def _references(group, name):
 
 
 def _numbers(group, references, differences):
-    """Returns all numbers that the report shows of one data set."""
+    """Returns all numbers that the report shows of one dataset."""
     costs = ("depth", "parameters", "flops", "latency_ms")
     units = ("train_examples", "train_flops", "train_seconds")
     return {

@@ -29,7 +29,7 @@ def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
     """Returns a mark for each budget that differs from the reference's.
 
     Args:
-        rows: the rows of one data set.
+        rows: the rows of one dataset.
         reference: the row whose budget has no mark.
 
     Returns:
@@ -48,10 +48,10 @@ def section(
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:
-    """Returns the section of a report about one data set, in Markdown.
+    """Returns the section of a report about one dataset, in Markdown.
 
     Args:
-        rows: the rows of one data set.
+        rows: the rows of one dataset.
         references: the row with which the other rows of a student are
             compared, by student.
         differences: the differences from these rows.

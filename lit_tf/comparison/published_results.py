@@ -10,7 +10,7 @@ DEPTHS = {
     "resnext": (20, 32, 44, 56, 110),
     "vdcnn": (9, 17, 29),
 }
-# Data set and family → method → test accuracy in %, for each depth.
+# Dataset and family → method → test accuracy in %, for each depth.
 CIFAR = {
     ("cifar10", "resnet"): {
         "scratch": (91.73, 92.63, 93.10, 93.39, 93.68),
@@ -57,7 +57,7 @@ def of(dataset: str, student: str) -> dict[str, float]:
     """Returns the published accuracies of a student.
 
     Args:
-        dataset: the name of a data set, such as "cifar10".
+        dataset: the name of a dataset, such as "cifar10".
         student: the name of an architecture, such as "resnet20".
 
     Returns:

@@ -78,7 +78,7 @@ def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
         is left out.
 
     Raises:
-        DataError: a folder does not exist, or none contains a finished run.
+        DataError: if a folder does not exist, or none contains a finished run.
     """
     folders = {}
     for path in map(pathlib.Path, paths):
@@ -111,8 +111,8 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
         A warning for each difference that `mixed` accepts.
 
     Raises:
-        DataError: the data or versions of the runs differ and `mixed` is off,
-            or two runs have the same settings and seed.
+        DataError: if the data or versions of the runs differ and `mixed` is
+            off, or two runs have the same settings and seed.
     """
     results = []
     for word, of in (("data", _data), ("versions", _versions)):

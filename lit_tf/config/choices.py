@@ -26,7 +26,7 @@ def check_one_of(known: tuple[str, ...], **received: str) -> None:
         **received: one value, by the name of its setting.
 
     Raises:
-        SettingsError: it is another value.
+        SettingsError: if it is another value.
     """
     ((name, value),) = received.items()
     errors.require(

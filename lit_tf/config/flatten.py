@@ -111,7 +111,7 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
         values: a value for every setting; other entries are ignored.
 
     Raises:
-        SettingsError: a value is not allowed.
+        SettingsError: if a value is not allowed.
     """
     arguments = {}
     for field in dataclasses.fields(kind):

@@ -61,7 +61,7 @@ class Method:
         """Imports and returns the function that yields the stages.
 
         Raises:
-            SettingsError: `stages` does not name a function.
+            SettingsError: if `stages` does not name a function.
         """
         module, _, function = self.stages.partition(":")
         try:
@@ -158,7 +158,7 @@ def register(method: Method) -> None:
     """Adds a method to the table.
 
     Raises:
-        ValueError: the name is taken, or a setting is not in `SPECIFIC`.
+        ValueError: if the name is taken, or a setting is not in `SPECIFIC`.
     """
     if method.name in _TABLE:
         raise ValueError(
@@ -182,7 +182,7 @@ def get(name: str) -> Method:
     """Returns a method by its name.
 
     Raises:
-        SettingsError: there is no such method.
+        SettingsError: if there is no such method.
     """
     if name not in _TABLE:
         raise errors.SettingsError(errors.unknown("method", name, _TABLE))

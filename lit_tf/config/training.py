@@ -69,7 +69,7 @@ def check_loss(alpha: float, temperature: float, beta: float) -> None:
     """Checks the three weights of the loss.
 
     Raises:
-        SettingsError: one of them is out of its range.
+        SettingsError: if one of them is out of its range.
     """
     Loss(alpha=alpha, temperature=temperature, beta=beta)
 

@@ -25,7 +25,7 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         `[batch]`, float32.
 
     Raises:
-        ValueError: the labels have another shape.
+        ValueError: if the labels have another shape.
     """
     labels = tf.convert_to_tensor(labels)
     logits = tf.cast(logits, tf.float32)
@@ -130,7 +130,7 @@ def soft(
         `[batch]`, float32.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: if the shapes differ.
     """
     if not teacher_logits.shape.is_compatible_with(student_logits.shape):
         raise ValueError(

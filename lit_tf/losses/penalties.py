@@ -30,7 +30,7 @@ def l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
         `[batch]`, float32.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: if the shapes differ.
     """
     return _example_mean(tf.abs(_difference(teacher, student)))
 
@@ -72,7 +72,7 @@ def get(
             returns `[batch]`, or a loss of `keras.distillation`.
 
     Raises:
-        ValueError: there is no penalty of that name.
+        ValueError: if there is no penalty of that name.
     """
     if isinstance(penalty, keras.distillation.DistillationLoss):
         return functools.partial(_keras_loss, penalty)

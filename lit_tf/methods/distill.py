@@ -34,7 +34,7 @@ class Distill(DistillationTrainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the outputs differ in shape, or a weight is out of its
+        SettingsError: if the outputs differ in shape, or a weight is out of its
             range.
     """
 

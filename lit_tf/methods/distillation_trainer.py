@@ -31,8 +31,8 @@ class DistillationTrainer(trainer.Trainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the output of a model is of another kind than `outputs`,
-            or teacher and student share weights.
+        SettingsError: if the output of a model is of another kind than
+            `outputs`, or teacher and student share weights.
     """
 
     # Whether `terms` reads the teacher's representations, not only its output.

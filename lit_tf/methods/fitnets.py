@@ -38,7 +38,7 @@ class Hint(DistillationTrainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: teacher and student do not match.
+        SettingsError: if teacher and student do not match.
     """
 
     reads_representations = True

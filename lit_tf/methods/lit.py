@@ -73,8 +73,8 @@ class LIT(DistillationTrainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: teacher and student do not match, or a weight is out of
-            its range.
+        SettingsError: if teacher and student do not match, or a weight is out
+            of its range.
     """
 
     reads_representations = True

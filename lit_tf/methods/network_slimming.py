@@ -73,7 +73,7 @@ class Slim(Trainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: no channel of the model can be pruned.
+        SettingsError: if no channel of the model can be pruned.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ def prunable_norms(model: SectionedModel) -> list[PrunableNorm]:
     """Returns the BatchNorms of a model's sections that can be pruned.
 
     Raises:
-        SettingsError: there are none.
+        SettingsError: if there are none.
     """
     norms = [p for section in model.sections for p in _prunable(section)]
     if not norms:
@@ -159,7 +159,8 @@ def fraction_for_flops(model: SectionedModel, flops: int) -> float:
         flops: FLOPs of one inference, 2 × multiply-adds per example.
 
     Raises:
-        SettingsError: more FLOPs remain when all prunable channels are pruned.
+        SettingsError: if more FLOPs remain when all prunable channels are
+            pruned.
     """
     norms = prunable_norms(model)
     rest = cost.flops(model) - _flops(norms, {})

@@ -78,7 +78,8 @@ def check(
     """Checks that the method can train this student from this teacher.
 
     Raises:
-        SettingsError: teacher and student do not fit each other or the method.
+        SettingsError: if teacher and student do not fit each other or the
+            method.
     """
     method = methods.get(settings.method)
     shapes = "any"
@@ -225,7 +226,7 @@ def _to_prune(settings, model, student):
     """Returns the fraction of a model's channels to prune.
 
     Raises:
-        SettingsError: no channel can be pruned, or too few.
+        SettingsError: if no channel can be pruned, or too few.
     """
     fraction = settings.baselines.pruned_channels
     if fraction:

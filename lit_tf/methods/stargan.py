@@ -48,7 +48,7 @@ class Adversarial(Trainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the student does not return images.
+        SettingsError: if the student does not return images.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class Teach(Trainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the model's output is of another kind than `outputs`.
+        SettingsError: if the model's output is of another kind than `outputs`.
     """
 
     def __init__(

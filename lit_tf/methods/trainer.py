@@ -33,8 +33,8 @@ class Trainer(keras.Model):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: the student's output is of another kind than `outputs`,
-            for example probabilities instead of logits.
+        SettingsError: if the student's output is of another kind than
+            `outputs`, for example probabilities instead of logits.
     """
 
     # The model to distil from; None for supervised training.
@@ -123,7 +123,7 @@ class Trainer(keras.Model):
                 and `loss_weights`.
 
         Raises:
-            SettingsError: the method does not train on labels but received a
+            SettingsError: if the method does not train on labels but received a
                 `loss`, or the `loss` does not match the outputs.
         """
         own = {

@@ -56,8 +56,8 @@ def get(name: str, **options: int) -> Callable[..., SectionedModel]:
         if the data or an option do not fit the family.
 
     Raises:
-        SettingsError: the family, depth, variant or option does not exist. The
-            message gives the nearest name.
+        SettingsError: if the family, depth, variant or option does not exist.
+            The message gives the nearest name.
     """
     match = re.fullmatch(r"([a-z]+)(\d*)((?:_[a-z]+)*)", name)
     if match is None or match[1] not in MODELS:

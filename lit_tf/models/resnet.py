@@ -48,7 +48,7 @@ def build(
         `[batch, classes]`.
 
     Raises:
-        SettingsError: the depth is not 6n + 2.
+        SettingsError: if the depth is not 6n + 2.
     """
     check_depth(depth)
     return residual.build(

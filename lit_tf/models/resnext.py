@@ -95,8 +95,8 @@ def build(
         `[batch, classes]`.
 
     Raises:
-        SettingsError: the depth is not 6n + 2, or `cardinality` does not divide
-            2 × `width`.
+        SettingsError: if the depth is not 6n + 2, or `cardinality` does not
+            divide 2 × `width`.
     """
     check_depth(depth)
     errors.require(

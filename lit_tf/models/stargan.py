@@ -56,8 +56,8 @@ def build(
         images of the same shape in [−1, 1], float32.
 
     Raises:
-        SettingsError: the depth is not 6 + 2n, or a side of the image is not a
-            multiple of 4.
+        SettingsError: if the depth is not 6 + 2n, or a side of the image is not
+            a multiple of 4.
     """
     check_depth(depth)
     height, across, channels = input_shape
@@ -116,7 +116,7 @@ def discriminator(
         patch is real; logits of the attributes `[batch, attributes]`].
 
     Raises:
-        SettingsError: a side of the image is not a multiple of 2^depth.
+        SettingsError: if a side of the image is not a multiple of 2^depth.
     """
     height, across, _ = input_shape
     errors.require(

@@ -75,8 +75,8 @@ def assign(
         hint: a last sentence for the message; none by default.
 
     Raises:
-        DataError: names are missing or unexpected, shapes differ or values are
-            not finite. The message lists some names of each kind.
+        DataError: if names are missing or unexpected, shapes differ or values
+            are not finite. The message lists some names of each kind.
     """
     misfits = {
         "missing": [name for name in variables if name not in arrays],

@@ -78,7 +78,7 @@ def build(
         A model, codes `[batch, length]` → float32 logits `[batch, classes]`.
 
     Raises:
-        SettingsError: the depth or the downsampling is unknown, or the texts
+        SettingsError: if the depth or the downsampling is unknown, or the texts
             are too short.
     """
     if not blocks:

@@ -28,7 +28,7 @@ class Outputs(Protocol):
             at: the index of the output to check; default 0.
 
         Raises:
-            SettingsError: the model returns outputs of another kind.
+            SettingsError: if the model returns outputs of another kind.
         """
 
     def with_losses(

@@ -42,7 +42,7 @@ class _Labelled(Outputs):
             loss_weights: must be None, because there is one output.
 
         Raises:
-            SettingsError: `loss_weights` is not None.
+            SettingsError: if `loss_weights` is not None.
         """
         errors.require(
             loss_weights is None,
@@ -86,7 +86,7 @@ class Classes(_Labelled):
         loss: a Keras loss of (labels, logits) that replaces cross-entropy.
 
     Raises:
-        SettingsError: `alpha` or `temperature` is out of its range.
+        SettingsError: if `alpha` or `temperature` is out of its range.
     """
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -117,7 +117,7 @@ class Labels(_Labelled):
             cross-entropy.
 
     Raises:
-        SettingsError: `alpha` or `temperature` is out of its range.
+        SettingsError: if `alpha` or `temperature` is out of its range.
     """
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
@@ -157,7 +157,7 @@ class Values(_Labelled):
         loss: a Keras loss of (labels, outputs) that replaces the hard loss.
 
     Raises:
-        SettingsError: `alpha` is out of its range.
+        SettingsError: if `alpha` is out of its range.
     """
 
     def __init__(self, *, alpha: float = config.Loss.alpha, loss: Any = None):

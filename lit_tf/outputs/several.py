@@ -29,7 +29,7 @@ class Several(Outputs):
             when None.
 
     Raises:
-        SettingsError: the weights are nested differently, or negative.
+        SettingsError: if the weights are nested differently, or negative.
     """
 
     names = ("hard", "soft", "kd")
@@ -61,7 +61,7 @@ class Several(Outputs):
                 likewise.
 
         Raises:
-            SettingsError: they are nested differently.
+            SettingsError: if they are nested differently.
         """
         own = {} if loss is None else self._each("loss", loss)
         kinds = {
@@ -157,7 +157,7 @@ class Several(Outputs):
                 of losses may lack some outputs.
 
         Raises:
-            SettingsError: the values are nested differently.
+            SettingsError: if the values are nested differently.
         """
         nested = isinstance(values, Mapping | list | tuple)
         by_name = _by_name(values) if nested else {}

@@ -29,10 +29,10 @@ def check_alike(
             so that they must have the same layers.
 
     Raises:
-        SettingsError: the number of sections or the shape of an input, output
-            or representation differs, or stem or head have other layers; the
-            message names the place and both values. Or a model has no sections
-            or ends in a softmax.
+        SettingsError: if the number of sections or the shape of an input,
+            output or representation differs, or stem or head have other layers;
+            the message names the place and both values. Or a model has no
+            sections or ends in a softmax.
     """
     for role, model in (("teacher", teacher), ("student", student)):
         if not isinstance(model, SectionedModel):
@@ -147,7 +147,7 @@ def copy_blocks(teacher: SectionedModel, student: SectionedModel) -> None:
     student from `shrink` they are the blocks that it kept.
 
     Raises:
-        SettingsError: the blocks differ in the shapes of their weights.
+        SettingsError: if the blocks differ in the shapes of their weights.
     """
     for sources, targets in check_blocks(teacher, student):
         for source, target in zip(sources, targets, strict=True):
@@ -160,7 +160,7 @@ def check_blocks(
     """Returns pairs of blocks: layers of the teacher, layers of the student.
 
     Raises:
-        SettingsError: the weights of two blocks differ in shape.
+        SettingsError: if the weights of two blocks differ in shape.
     """
     match = _by_name if "blocks" in student.facts else _by_place
     matches = []
@@ -263,7 +263,7 @@ def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
         form: `Dataset.form` or `Source.form`.
 
     Raises:
-        SettingsError: the shape of an input or output differs.
+        SettingsError: if the shape of an input or output differs.
     """
     shape, count = tuple(form["input_shape"]), form["classes"]
     expected = ([shape], (count,))

@@ -23,7 +23,7 @@ def read_graph(model: keras.Model) -> Graph:
         model: functional or sequential.
 
     Raises:
-        SettingsError: the model is not functional or sequential, or is not
+        SettingsError: if the model is not functional or sequential, or is not
             built.
     """
     if not isinstance(model, keras.Model):

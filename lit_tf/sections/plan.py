@@ -106,7 +106,7 @@ def plan(model: keras.Model) -> Plan:
         parts.
 
     Raises:
-        SettingsError: the model is subclassed, so that its graph is unknown.
+        SettingsError: if the model is subclassed, so that its graph is unknown.
     """
     graph = read_graph(model)
     chain = blocks.find_blocks_in_graph(graph)

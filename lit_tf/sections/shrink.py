@@ -61,7 +61,7 @@ def shrink(
         section keeps.
 
     Raises:
-        SettingsError: no block can be left out; `compression` cannot be
+        SettingsError: if no block can be left out; `compression` cannot be
             reached, in which case the message states the highest possible one;
             both or neither of `keep` and `compression` are passed; or one of
             them is out of range.
@@ -97,7 +97,7 @@ def with_sections(
         cuts: names of layers, as in `split`; where `plan` suggests by default.
 
     Raises:
-        SettingsError: the model cannot be cut at `cuts`, or `plan` finds no
+        SettingsError: if the model cannot be cut at `cuts`, or `plan` finds no
             cuts.
     """
     if not cuts:
@@ -132,7 +132,7 @@ def _reaching(teacher, chains, compression, of):
     """Returns how many blocks each section keeps to reach a compression.
 
     Raises:
-        SettingsError: it cannot be reached.
+        SettingsError: if it cannot be reached.
     """
     errors.require(
         compression > 1, "`compression` must be > 1.", compression=compression

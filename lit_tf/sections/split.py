@@ -43,7 +43,7 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
         A `SectionedModel` with K = len(cuts) − 1 sections.
 
     Raises:
-        SettingsError: the model is subclassed, so that its graph is unknown;
+        SettingsError: if the model is subclassed, so that its graph is unknown;
             a layer does not exist; another tensor passes next to a cut, in
             which case the message lists these tensors and the nearest possible
             cuts; the cuts are out of order or fewer than two; a layer is called

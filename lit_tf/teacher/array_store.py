@@ -85,7 +85,7 @@ class DiskStore:
         """Waits until no other process creates the arrays of a key.
 
         Raises:
-            DataError: the folder cannot be written to.
+            DataError: if the folder cannot be written to.
         """
         with self._keyed(key).locked(
             folder=f"--teacher_cache_dir={self._folder}",
@@ -113,7 +113,7 @@ class DiskStore:
         They replace the arrays that were stored under the key.
 
         Raises:
-            DataError: the disk has no room for them.
+            DataError: if the disk has no room for them.
         """
 
         def write(folder):

@@ -136,8 +136,8 @@ class TeacherCache:
         Prints their size and the break-even before anything is written.
 
         Raises:
-            DataError: there is no room for them, or an output is not finite in
-                the dtype in which it is stored.
+            DataError: if there is no room for them, or an output is not finite
+                in the dtype in which it is stored.
         """
         with self._store.locked(self._parts["train"].key):
             stored, _ = self._find()
@@ -158,7 +158,7 @@ class TeacherCache:
             of the others; and the seconds that computing the others would take.
 
         Raises:
-            DataError: there is no room for them.
+            DataError: if there is no room for them.
         """
         stored, seconds = self._find()
         for name, part in self._parts.items():

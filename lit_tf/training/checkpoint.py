@@ -110,7 +110,7 @@ class Checkpoint:
             The position in the file; None when there is no file.
 
         Raises:
-            DataError: the file is damaged or has other variables.
+            DataError: if the file is damaged or has other variables.
         """
         if not self.path.is_file():
             return None

@@ -24,7 +24,7 @@ from lit_tf.training import (
 from lit_tf.training.checkpoint import Checkpoint, Position
 from lit_tf.training.schedule import Schedule
 
-# (phase name, logs, position, data set, session, total steps) → callbacks that
+# (phase name, logs, position, dataset, session, total steps) → callbacks that
 # show examples of the phase.
 ExtraCallbacks = Callable[..., list[keras.callbacks.Callback]]
 
@@ -95,7 +95,7 @@ def run_phase(
     Args:
         name: the phase's name, such as "lit"; names checkpoint and logs.
         model: the trainer, created under the run's strategy, not compiled.
-        dataset: the data set; its validation split may be None.
+        dataset: the dataset; its validation split may be None.
         phase: the phase's settings.
         folder: the run folder.
         compute: seed, strategy and compiler.
@@ -110,8 +110,8 @@ def run_phase(
         The outcome; `model` holds the last student.
 
     Raises:
-        NonFiniteLossError: a loss became infinite or not a number.
-        DataError: the checkpoint in the folder is damaged.
+        NonFiniteLossError: if a loss became infinite or not a number.
+        DataError: if the checkpoint in the folder is damaged.
     """
     schedule = Schedule(
         model, dataset, phase, cached=outputs_read_by(model, cached)

@@ -84,7 +84,7 @@ class ImageSamples(keras.callbacks.Callback):
         phase: name of the phase.
         logs: the logs to write to.
         position: the position of the phase.
-        dataset: the data set; the first images of its validation split are
+        dataset: the dataset; the first images of its validation split are
             drawn, or of its training split if there is none.
         folder: the folder for the PNGs.
         every: number of steps between two grids; 0 for the last one only.

@@ -52,8 +52,8 @@ def read_cluster() -> Cluster:
     """Reads the cluster from `TF_CONFIG`.
 
     Raises:
-        SettingsError: `TF_CONFIG` is missing, is not JSON or does not name this
-            worker.
+        SettingsError: if `TF_CONFIG` is missing, is not JSON or does not name
+            this worker.
     """
     text = os.environ.get("TF_CONFIG", "")
     wanted = (
@@ -118,9 +118,9 @@ def in_step(settings: Any) -> Iterator[Any]:
         name a temporary run folder.
 
     Raises:
-        SettingsError: `TF_CONFIG` is not valid, or the workers were started
+        SettingsError: if `TF_CONFIG` is not valid, or the workers were started
             with different settings.
-        DataError: another worker cannot be reached or has stopped.
+        DataError: if another worker cannot be reached or has stopped.
     """
     if settings.compute.strategy != "multi_worker":
         yield settings
@@ -171,7 +171,8 @@ def wait_for(cluster: Cluster, seconds: float) -> None:
         seconds: the longest time to wait.
 
     Raises:
-        DataError: a worker cannot be reached, or this worker's port is in use.
+        DataError: if a worker cannot be reached, or this worker's port is in
+            use.
     """
     port = cluster.addresses[cluster.index].rpartition(":")[-1]
     deadline = time.monotonic() + seconds

@@ -87,7 +87,7 @@ class RunFolder:
             **facts: JSON values by name, such as `data`, a hash of the data.
 
         Raises:
-            DataError: another value was recorded before.
+            DataError: if another value was recorded before.
         """
         known = _read(self.config)
         for name, value in facts.items():
@@ -112,8 +112,9 @@ def opened(settings: Any, *, command: str = "") -> Iterator[RunFolder]:
         command: the command line, recorded for the user.
 
     Raises:
-        DataError: the folder cannot be written to, or another process uses it.
-        SettingsError: the folder belongs to a run with other settings.
+        DataError: if the folder cannot be written to, or another process uses
+            it.
+        SettingsError: if the folder belongs to a run with other settings.
     """
     path = pathlib.Path(settings.session.workdir)
     with contextlib.ExitStack() as stack:

@@ -18,7 +18,7 @@ class Schedule:
 
     Args:
         model: the trainer; its strategy receives the batches.
-        dataset: the data set.
+        dataset: the dataset.
         phase: the phase's settings.
         cached: the teacher's cached outputs that the trainer reads; None when
             the teacher runs in every step.

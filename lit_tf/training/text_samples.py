@@ -21,7 +21,7 @@ class TextSamples(keras.callbacks.Callback):
     Args:
         logs: the logs to write to.
         position: the position of the phase.
-        dataset: the data set; the first texts of its validation split are
+        dataset: the dataset; the first texts of its validation split are
             shown.
     """
 

@@ -39,7 +39,7 @@ def run(
         The reason of each trial that failed.
 
     Raises:
-        SettingsError: `lit-compress` refused the settings of a trial. The
+        SettingsError: if `lit-compress` refused the settings of a trial. The
             other trials share these settings.
     """
     waiting = collections.deque(one for one in plan if not one.ended)
@@ -75,8 +75,8 @@ def dry_run(trial: trials.Trial, log: pathlib.Path) -> None:
         log: the file that the output is added to: sizes, time, memory.
 
     Raises:
-        SettingsError: `lit-compress` refuses the settings.
-        DataError: data or weights are missing or damaged.
+        SettingsError: if `lit-compress` refuses the settings.
+        DataError: if data or weights are missing or damaged.
     """
     with _children() as running:
         running[trial] = start([*trial.command, "--dry_run"], log)

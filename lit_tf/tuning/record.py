@@ -26,7 +26,7 @@ def read(path: pathlib.Path) -> list[stages.Stage]:
         The decided stages; an empty list if there is no file.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: if the file is damaged.
     """
     if not path.is_file():
         return []

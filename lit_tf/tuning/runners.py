@@ -24,7 +24,8 @@ def here(settings: Tune, *, parallel: int) -> Runner:
         parallel: the number of trials that run at the same time.
 
     Raises:
-        SettingsError: `parallel` is below 1, or trials need several machines.
+        SettingsError: if `parallel` is below 1, or trials need several
+            machines.
     """
     errors.require(parallel >= 1, "`parallel` must be ≥ 1.", parallel=parallel)
     errors.require(
@@ -43,7 +44,7 @@ def elsewhere(settings: Tune) -> Runner:
         settings: the settings of the search.
 
     Raises:
-        SettingsError: `prune` is on.
+        SettingsError: if `prune` is on.
     """
     errors.require(
         not settings.prune,
@@ -65,8 +66,8 @@ def dry_run(settings: Tune, *names: str) -> pathlib.Path:
         The file with the output of the dry runs: sizes, time, memory.
 
     Raises:
-        SettingsError: `lit-compress` refuses the settings.
-        DataError: data or weights are missing or damaged.
+        SettingsError: if `lit-compress` refuses the settings.
+        DataError: if data or weights are missing or damaged.
     """
     check(settings)
     log = pathlib.Path(settings.session.workdir) / "rehearsal.txt"

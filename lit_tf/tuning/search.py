@@ -23,9 +23,9 @@ def tune(
         The decided stages; all of them when the search is finished.
 
     Raises:
-        SettingsError: the settings are invalid, or differ from those of the
+        SettingsError: if the settings are invalid, or differ from those of the
             search in the folder.
-        DataError: no value of a stage has a finished trial of each seed.
+        DataError: if no value of a stage has a finished trial of each seed.
     """
     check(settings)
     with run_folder.opened(settings, command=command) as folder:

@@ -88,7 +88,7 @@ def check(settings: Tune) -> None:
     """Checks that a search can start.
 
     Raises:
-        SettingsError: a setting that the search needs is missing or invalid.
+        SettingsError: if a setting that the search needs is missing or invalid.
     """
     errors.require(
         bool(settings.teacher_weights),

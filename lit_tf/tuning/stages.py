@@ -121,7 +121,7 @@ def decide(
         The decided stage.
 
     Raises:
-        DataError: no value has a finished trial of each seed.
+        DataError: if no value has a finished trial of each seed.
     """
     plan = planned(settings, name, chosen)
     values = tuple(

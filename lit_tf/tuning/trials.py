@@ -97,7 +97,7 @@ class Trial:
         """The best validation accuracy, a fraction; None before the end.
 
         Raises:
-            DataError: the report is damaged, or has no validation accuracy.
+            DataError: if the report is damaged, or has no validation accuracy.
         """
         report = self.folder / "report.json"
         if not report.is_file():
@@ -116,7 +116,7 @@ class Trial:
         """The epoch after which the trial was stopped for good; None if not.
 
         Raises:
-            DataError: the file that records it is damaged.
+            DataError: if the file that records it is damaged.
         """
         if not self._mark.is_file():
             return None

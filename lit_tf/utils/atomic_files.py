@@ -24,7 +24,7 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         path: the path of the finished file or folder. Its parent is created.
 
     Raises:
-        DataError: the parent cannot be created.
+        DataError: if the parent cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def locked(lock: pathlib.Path, *, folder: str, waiting: str) -> Iterator[None]:
         waiting: the line to print when another process holds the lock.
 
     Raises:
-        DataError: the lock file cannot be created.
+        DataError: if the lock file cannot be created.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def reserve(file: BinaryIO, length: int, *, folder: str) -> None:
         folder: the name of the file's folder in error messages.
 
     Raises:
-        DataError: the disk has not enough space.
+        DataError: if the disk has not enough space.
     """
     try:
         os.posix_fallocate(file.fileno(), 0, length)
@@ -109,7 +109,7 @@ def check_writable(path: pathlib.Path) -> None:
     parent folder is created and stays.
 
     Raises:
-        DataError: the path is a folder or cannot be written to.
+        DataError: if the path is a folder or cannot be written to.
     """
     if path.is_dir():
         raise errors.DataError(f"{path} is a folder, not a file.")

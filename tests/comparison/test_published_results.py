@@ -1,4 +1,4 @@
-"""Published accuracies are found by data set and student."""
+"""Published accuracies are found by dataset and student."""
 
 import pytest
 

@@ -203,7 +203,7 @@ def _other_data(model, digits):
     inputs = digits.train.inputs.copy()
     inputs[0, 0, 0] += 1
     split = data.Split(inputs, digits.train.labels)
-    # A new object: a data set remembers its fingerprint.
+    # A new object: a dataset remembers its fingerprint.
     return model, dataclasses.replace(digits, train=split), {}
 
 
