@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from matplotlib import figure, ticker
 
 from lit_tf.comparison.rows import Row, spread
-from lit_tf.config import methods
+from lit_tf.config import method_table
 from lit_tf.utils import atomic_files
 
 _COSTS = {
@@ -105,7 +105,9 @@ def _sensitivity(rows):
                 [row.runs[0].settings[tuned] for row in line],
                 means,
                 spreads,
-                label=f"{methods.label(line[0].method)}, {line[0].student}",
+                label=(
+                    f"{method_table.label(line[0].method)}, {line[0].student}"
+                ),
                 marker="o",
                 capsize=3,
             )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lit_tf import config
-from lit_tf.comparison.runs import Run
-from lit_tf.config import flatten, methods
+from lit_tf.comparison.runs import FinishedRun
+from lit_tf.config import flatten, method_table
 
 _DEFAULTS = flatten.flatten(config.Compress())
 # Settings that are part of a row's name unless they have their defaults.
@@ -41,7 +41,7 @@ class Row:
     """
 
     name: str
-    runs: Sequence[Run]
+    runs: Sequence[FinishedRun]
 
     @property
     def student(self) -> str:
@@ -63,7 +63,7 @@ class Row:
         """The number of examples that each run was trained on."""
         return self.runs[0].report["budget"]["examples"]
 
-    def of(self, value: Callable[[Run], float | None]) -> list[float]:
+    def of(self, value: Callable[[FinishedRun], float | None]) -> list[float]:
         """Returns a figure of each run that has it.
 
         Args:
@@ -85,7 +85,7 @@ class Row:
         return statistics.mean(self.of(lambda r: r.report["budget"][unit]))
 
 
-def figure(which: str, name: str) -> Callable[[Run], float | None]:
+def figure(which: str, name: str) -> Callable[[FinishedRun], float | None]:
     """Returns a function that reads an accuracy from the report of a run.
 
     Args:
@@ -101,7 +101,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.mean(values), deviation
 
 
-def of(runs: Sequence[Run]) -> list[Row]:
+def of(runs: Sequence[FinishedRun]) -> list[Row]:
     """Groups runs into rows.
 
     Args:
@@ -111,7 +111,7 @@ def of(runs: Sequence[Run]) -> list[Row]:
         The rows, sorted by student, method (in the order of the table of
         methods), number of settings in the name, and name.
     """
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
         groups.setdefault(key, []).append(run)
@@ -120,7 +120,7 @@ def of(runs: Sequence[Run]) -> list[Row]:
         Row(name, sorted(group, key=lambda run: run.seed))
         for name, group in zip(names, groups.values(), strict=True)
     ]
-    order = {name: i for i, name in enumerate(methods.names())}
+    order = {name: i for i, name in enumerate(method_table.names())}
 
     def place(row):
         words = _named(row.runs[0].identity, _NAMING).count(" ")
@@ -157,7 +157,7 @@ def _named(identity, keys):
         for key in keys
         if identity.get(key, _DEFAULTS[key]) != _DEFAULTS[key]
     ]
-    return " ".join([methods.label(identity["method"]), *words])
+    return " ".join([method_table.label(identity["method"]), *words])
 
 
 def _word(value):

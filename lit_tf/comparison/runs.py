@@ -21,7 +21,7 @@ _COMPARED = ("lit_tf", "tensorflow", "keras")
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished run of `lit-compress`.
 
     Args:
@@ -67,7 +67,7 @@ class Run:
         return curves.read(self.folder / _METRICS)
 
 
-def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
+def find(paths: Iterable[str]) -> tuple[list[FinishedRun], list[str]]:
     """Finds the finished runs in folders.
 
     Args:
@@ -91,7 +91,7 @@ def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
         if isinstance(report, str):
             skipped.append(f"{folder}: {report}")
         else:
-            found.append(Run(folder, report))
+            found.append(FinishedRun(folder, report))
     if not found:
         raise errors.DataError(
             "There is no finished run of lit-compress in these folders. "
@@ -100,7 +100,7 @@ def find(paths: Iterable[str]) -> tuple[list[Run], list[str]]:
     return found, skipped
 
 
-def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
+def check(runs: Sequence[FinishedRun], *, mixed: bool) -> list[str]:
     """Checks that runs are comparable.
 
     Args:
@@ -116,7 +116,7 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
     """
     results = []
     for word, of in (("data", _data), ("versions", _versions)):
-        by_value: dict[str, list[Run]] = {}
+        by_value: dict[str, list[FinishedRun]] = {}
         for run in runs:
             by_value.setdefault(of(run), []).append(run)
         if len(by_value) > 1:
@@ -132,7 +132,7 @@ def check(runs: Sequence[Run], *, mixed: bool) -> list[str]:
         raise errors.DataError(
             f"{' '.join(results)} Pass --mixed to report them together."
         )
-    seen: dict[str, Run] = {}
+    seen: dict[str, FinishedRun] = {}
     for run in runs:
         key = json.dumps([run.identity, run.seed], sort_keys=True)
         if key in seen:
@@ -165,7 +165,7 @@ def _read(folder):
         if missing:
             return f"of an earlier version; its report has no {missing[0]}"
         report["settings"] = flatten.current(report["settings"])
-        found = Run(folder, report)
+        found = FinishedRun(folder, report)
         found.identity, report["settings"]["method"]
         report["budget"]["examples"]
         if found.accuracy is None:

@@ -7,7 +7,7 @@ which by default needs no download.
 import dataclasses
 
 from lit_tf import errors
-from lit_tf.config import choices, methods
+from lit_tf.config import choices, method_table
 from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.models import Architecture, Shrink
@@ -114,9 +114,11 @@ class Compress(Group):
     method: str = setting(
         "lit",
         "Method that trains the student. "
-        + "; ".join(f"{n}: {methods.get(n).about}" for n in methods.names())
+        + "; ".join(
+            f"{n}: {method_table.get(n).about}" for n in method_table.names()
+        )
         + ".",
-        choices=methods.names,
+        choices=method_table.names,
         common=True,
     )
     init: str = setting(
@@ -195,7 +197,7 @@ class Compress(Group):
                 if dataclasses.is_dataclass(field.default):
                     continue  # `fine_tune`, a phase, has another flag's name.
                 name = flag_name(field)
-                readers = methods.readers(name)
+                readers = method_table.readers(name)
                 value = getattr(group, field.name)
                 errors.require(
                     value == field.default or self.method in readers,

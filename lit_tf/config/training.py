@@ -76,7 +76,7 @@ def check_loss(alpha: float, temperature: float, beta: float) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Baselines(Group):
-    """Settings that only one baseline reads (`lit_tf/config/methods.py`)."""
+    """Settings that only one baseline reads (see `method_table`)."""
 
     generations: int = setting(
         1,

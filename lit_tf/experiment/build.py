@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from lit_tf import config, data, models
-from lit_tf.config import Architecture, Compress, Teach, methods
+from lit_tf.config import Architecture, Compress, Teach, method_table
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models
 from lit_tf.experiment.tasks import TASKS
@@ -241,7 +241,7 @@ def teacher_cache(
         seed=settings.compute.seed,
         folder=settings.session.cache_dir,
         epochs=settings.lit.epochs + settings.fine_tune.epochs,
-        representations=methods.get(settings.method).compares,
+        representations=method_table.get(settings.method).compares,
     )
 
 

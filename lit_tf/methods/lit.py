@@ -86,13 +86,13 @@ class LIT(DistillationTrainer):
         *,
         alpha: float = config.Loss.alpha,
         temperature: float = config.Loss.temperature,
-        beta: float | streams.Schedule = config.Loss.beta,
+        beta: float | streams.StepFunction = config.Loss.beta,
         penalty: str
         | penalties.Penalty
         | keras.distillation.DistillationLoss = config.Loss.penalty,
         section_input: str = config.Loss.section_input,
         connector: str = config.Loss.connector,
-        teacher_probability: float | streams.Schedule = 0.5,
+        teacher_probability: float | streams.StepFunction = 0.5,
         copy_ends: bool = True,
         seed: int = config.Compute.seed,
         outputs: Outputs | None = None,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import keras
 
 from lit_tf import errors
-from lit_tf.config import Compress, methods
+from lit_tf.config import Compress, method_table
 from lit_tf.methods import (
     distill,
     fitnets,
@@ -67,7 +67,7 @@ class Pair:
 
 def method_stages(pair: Pair) -> Iterator[Stage]:
     """Yields the stages of the method that the settings name."""
-    return methods.get(pair.settings.method).load()(pair)
+    return method_table.get(pair.settings.method).load()(pair)
 
 
 def check(
@@ -81,7 +81,7 @@ def check(
         SettingsError: if teacher and student do not fit each other or the
             method.
     """
-    method = methods.get(settings.method)
+    method = method_table.get(settings.method)
     shapes = "any"
     if method.compares:
         shapes = "narrower" if settings.loss.connector != "none" else "equal"
@@ -104,7 +104,7 @@ def check(
 
 def describe_training(settings: Compress) -> tuple[str, str]:
     """Describes the training of the ends and of the sections in phase lit."""
-    method = methods.get(settings.method)
+    method = method_table.get(settings.method)
     ends = method.ends if settings.copy_ends else "new, trained"
     if settings.init == "teacher_blocks":
         return ends, f"the teacher's blocks, {method.sections}"

@@ -18,7 +18,7 @@ import tensorflow as tf
 from lit_tf.methods import replicas
 
 # A function of the optimiser's step, an integer scalar counted from 0.
-Schedule = Callable[[tf.Tensor], tf.Tensor]
+StepFunction = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Streams(Protocol):
@@ -110,7 +110,7 @@ class Mixed:
 
     def __init__(
         self,
-        teacher_probability: float | Schedule,
+        teacher_probability: float | StepFunction,
         *,
         seed: int,
         step: Callable[[], tf.Tensor],
@@ -147,7 +147,7 @@ class Mixed:
 def get(
     section_input: str,
     *,
-    teacher_probability: float | Schedule,
+    teacher_probability: float | StepFunction,
     seed: int,
     step: Callable[[], tf.Tensor],
 ) -> Streams:
@@ -165,7 +165,7 @@ def get(
 
 
 def at_step(
-    value: float | Schedule, step: Callable[[], tf.Tensor]
+    value: float | StepFunction, step: Callable[[], tf.Tensor]
 ) -> float | tf.Tensor:
     """Returns a value, or what a schedule gives at the current step.
 

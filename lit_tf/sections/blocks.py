@@ -72,7 +72,7 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class BlockRow:
     """A row of blocks, each of which can be left out.
 
     Args:
@@ -91,23 +91,23 @@ class Chain:
     Args:
         graph: a graph whose first cut is its input and whose last cut is its
             output.
-        runs: rows of blocks, in order; none if nothing can be left out.
+        rows: rows of blocks, in order; none if nothing can be left out.
         tail: what follows the last row.
     """
 
     graph: Graph
-    runs: tuple[Run, ...]
+    rows: tuple[BlockRow, ...]
     tail: tuple[Block, ...]
 
     @property
     def blocks(self) -> list[Block]:
         """The blocks of all rows, which can be left out."""
-        return [block for run in self.runs for block in run.blocks]
+        return [block for row in self.rows for block in row.blocks]
 
     @property
     def fixed(self) -> list[Block]:
         """What always stays, before the rows and after them."""
-        return [block for run in self.runs for block in run.lead] + [*self.tail]
+        return [block for row in self.rows for block in row.lead] + [*self.tail]
 
     @property
     def count(self) -> int:
@@ -153,14 +153,14 @@ def find_blocks_in_graph(graph: Graph) -> Chain:
     (attention, MLP, attention, …), one whole period is a block.
     """
     segments = _segments(graph)
-    runs, done = [], 0
+    rows, done = [], 0
     for heavy, first, past in _repeated(graph, segments):
         bounds = _bounds(segments, heavy, first, past)
         lead = tuple(segments[done : bounds[0][0]])
         blocks = tuple(_joined(segments[a:b]) for a, b in bounds)
-        runs.append(Run(lead, blocks))
+        rows.append(BlockRow(lead, blocks))
         done = bounds[-1][1]
-    return Chain(graph, tuple(runs), tuple(segments[done:]))
+    return Chain(graph, tuple(rows), tuple(segments[done:]))
 
 
 def evenly_spaced(count: int, total: int) -> list[int]:

@@ -110,10 +110,10 @@ def plan(model: keras.Model) -> Plan:
     """
     graph = read_graph(model)
     chain = blocks.find_blocks_in_graph(graph)
-    runs = _worthwhile(graph, chain.runs)
-    if not runs:
+    rows = _worthwhile(graph, chain.rows)
+    if not rows:
         return Plan(model.name, (), (_part("model", model),), _why(graph))
-    numbers = [_first(runs[0]), *(run.blocks[-1].end for run in runs)]
+    numbers = [_first(rows[0]), *(row.blocks[-1].end for row in rows)]
     cuts = tuple(graph.names[number] for number in numbers)
     cut = split.split(model, cuts)
     sections = [
@@ -137,7 +137,7 @@ def _part(name, model):
     )
 
 
-def _worthwhile(graph, runs):
+def _worthwhile(graph, rows):
     """Returns the rows that become sections.
 
     The lead of a row that does not become a section is added to the next one.
@@ -145,38 +145,38 @@ def _worthwhile(graph, runs):
     may repeat dense layers. A row from which nothing can be left out, a lone
     block without a similar one before it, does not become a section.
     """
-    ranks = [len(graph.tensors[run.blocks[0].start].shape) for run in runs]
+    ranks = [len(graph.tensors[row.blocks[0].start].shape) for row in rows]
     worthwhile, before = [], ()
-    for run, rank in zip(runs, ranks, strict=True):
-        run = blocks.Run(before + run.lead, run.blocks)
-        led = not worthwhile and _first(run) == run.blocks[0].start
-        led = led or not any(block.kernels for block in run.lead)
-        if rank != ranks[0] or (led and len(run.blocks) == 1):
-            before = run.lead + run.blocks
+    for row, rank in zip(rows, ranks, strict=True):
+        row = blocks.BlockRow(before + row.lead, row.blocks)
+        led = not worthwhile and _first(row) == row.blocks[0].start
+        led = led or not any(block.kernels for block in row.lead)
+        if rank != ranks[0] or (led and len(row.blocks) == 1):
+            before = row.lead + row.blocks
             continue
-        worthwhile.append(run)
+        worthwhile.append(row)
         before = ()
     return worthwhile
 
 
-def _first(run):
+def _first(row):
     """Returns the number of the tensor after the stem.
 
     A block of another width that leads to a row belongs to its section, if it
     branches or has the same kinds of layers as the row's blocks. The stem keeps
     at least one layer with a kernel.
     """
-    last = run.blocks[0].start
-    deep = [k for k, block in enumerate(run.lead) if block.kernels]
+    last = row.blocks[0].start
+    deep = [k for k, block in enumerate(row.lead) if block.kernels]
     if len(deep) < 2:
         return last
-    if run.lead[deep[-1]].residual:
-        return run.lead[deep[-1]].start
+    if row.lead[deep[-1]].residual:
+        return row.lead[deep[-1]].start
     kinds = ()
-    for k in range(len(run.lead) - 1, deep[0], -1):
-        kinds = run.lead[k].kinds + kinds
-        if kinds == run.blocks[0].kinds:
-            return run.lead[k].start
+    for k in range(len(row.lead) - 1, deep[0], -1):
+        kinds = row.lead[k].kinds + kinds
+        if kinds == row.blocks[0].kinds:
+            return row.lead[k].start
     return last
 
 

@@ -191,8 +191,9 @@ def test_a_flagfile_may_use_the_old_name_of_a_flag(tmp_path):
 
 def test_a_module_of_your_own_may_register_a_method(tmp_path):
     (tmp_path / "my_method.py").write_text(
-        "from lit_tf.config import methods\n"
-        "methods.register(methods.Method(name='mine', about='a test',\n"
+        "from lit_tf.config import method_table\n"
+        "method_table.register(method_table.Method(\n"
+        "    name='mine', about='a test',\n"
         "    stages='my_method:stages', ends='new, trained'))\n"
     )
     settings = answer(

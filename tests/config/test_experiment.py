@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.config import flatten, methods
+from lit_tf.config import flatten, method_table
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_method_refuses_settings_that_it_does_not_read(
 
 
 def test_every_method_may_change_the_schedule_of_phase_fine_tune():
-    for method in methods.names():
+    for method in method_table.names():
         config.Compress(
             method=method,
             fine_tune=dataclasses.replace(config.FINE_TUNE, batch_size=8),

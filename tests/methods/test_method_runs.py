@@ -7,7 +7,7 @@ import pytest
 
 import lit_tf
 from lit_tf import config
-from lit_tf.config import methods
+from lit_tf.config import method_table
 from lit_tf.experiment.run import compress
 from lit_tf.sections import cost, sectioned_model
 from lit_tf.training import fit
@@ -33,7 +33,7 @@ def ran(settings, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize("method", method_table.names())
 def test_a_method_runs_to_its_report(ran, method):
     folder, results = ran(method)
     assert results["settings"]["method"] == method

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config, errors, models
-from lit_tf.config import methods
+from lit_tf.config import method_table
 from lit_tf.experiment import build
 from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
 from lit_tf.methods.stages import check, describe_training
@@ -51,7 +51,7 @@ def same(ours, theirs):
 
 
 def test_every_method_is_in_the_table_and_in_the_settings():
-    assert methods.names() == tuple(TRAINERS)
+    assert method_table.names() == tuple(TRAINERS)
 
 
 @pytest.mark.parametrize("method", TRAINERS)
@@ -208,7 +208,7 @@ def test_the_ends_are_trained_as_described(staged, method):
     pair, all_stages = staged(method)
     first = all_stages[0].trainer
     trained = {id(variable) for variable in first.trained_variables}
-    description = methods.get(method).ends
+    description = method_table.get(method).ends
     for part in ("stem", "head"):
         ours = getattr(first.student, part)
         copied = all(same(ours, getattr(pair.teacher, part)))

@@ -3,10 +3,10 @@
 Settings, flags, training and reports all read this table. A method of your
 own is one more entry::
 
-    from lit_tf.config import methods
+    from lit_tf.config import method_table
 
-    methods.register(
-        methods.Method(
+    method_table.register(
+        method_table.Method(
             name="mine",
             about="a method of my own",
             stages="my_package.my_module:stages",

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.config import methods
+from lit_tf.config import method_table
 
-MINE = methods.Method(
+MINE = method_table.Method(
     name="mine",
     about="a method of my own",
     stages=f"{__name__}:stages_of_my_own",
@@ -26,12 +26,12 @@ def stages_of_my_own(pair):
 @pytest.fixture
 def registered(monkeypatch):
     """Registers a method for the length of a test."""
-    monkeypatch.setattr(methods, "_TABLE", dict(methods._TABLE))
-    methods.register(MINE)
+    monkeypatch.setattr(method_table, "_TABLE", dict(method_table._TABLE))
+    method_table.register(MINE)
 
 
 def test_the_names_are_in_the_order_of_the_table():
-    assert methods.names() == (
+    assert method_table.names() == (
         "lit",
         "scratch",
         "scratch_copied",
@@ -43,16 +43,17 @@ def test_the_names_are_in_the_order_of_the_table():
     )
 
 
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", method_table.names())
 def test_a_built_in_method_describes_itself_and_has_stages(name):
-    method = methods.get(name)
+    method = method_table.get(name)
     assert method.name == name and method.about
     assert callable(method.load())
 
 
 def test_the_table_does_not_load_tensorflow():
     script = (
-        "import sys; from lit_tf.config import methods; methods.names();"
+        "import sys; from lit_tf.config import method_table;"
+        "method_table.names();"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
@@ -60,14 +61,14 @@ def test_the_table_does_not_load_tensorflow():
 
 def test_an_unknown_method_is_refused_with_the_nearest():
     with pytest.raises(errors.SettingsError, match="The nearest is hint."):
-        methods.get("hind")
+        method_table.get("hind")
 
 
 def test_settings_may_choose_a_registered_method(registered):
     config.Compress(method="mine", init="teacher_blocks")
-    assert list(methods.get("mine").load()(1)) == [1]
-    assert methods.names()[-1] == "mine"
-    assert methods.readers("init") == (
+    assert list(method_table.get("mine").load()(1)) == [1]
+    assert method_table.names()[-1] == "mine"
+    assert method_table.readers("init") == (
         *("lit", "scratch_copied", "kd", "hint"),
         "mine",
     )
@@ -76,13 +77,13 @@ def test_settings_may_choose_a_registered_method(registered):
 
 
 def test_reports_name_a_method_by_its_label(registered):
-    assert methods.label("mine") == "my method"
-    assert methods.label("kd") == "kd"
-    assert methods.label("not registered here") == "not registered here"
+    assert method_table.label("mine") == "my method"
+    assert method_table.label("kd") == "kd"
+    assert method_table.label("not registered here") == "not registered here"
 
 
 def test_every_method_reads_a_setting_that_is_not_specific(registered):
-    assert methods.readers("alpha") == methods.names()
+    assert method_table.readers("alpha") == method_table.names()
 
 
 @pytest.mark.parametrize(
@@ -96,8 +97,8 @@ def test_a_method_with_a_taken_name_or_unknown_setting_is_not_registered(
     changes, message
 ):
     with pytest.raises(ValueError, match=message):
-        methods.register(dataclasses.replace(MINE, **changes))
-    assert "mine" not in methods.names()
+        method_table.register(dataclasses.replace(MINE, **changes))
+    assert "mine" not in method_table.names()
 
 
 @pytest.mark.parametrize("stages", ["nowhere:f", "lit_tf.errors:f", "f"])
