@@ -62,7 +62,7 @@ class Bench:
         A step of one trainer changes the variables of the other, so use only
         one of them.
         """
-        pair = build.start(self.config, *self.pair(), self.dataset)
+        pair = build.freeze_pair(self.config, *self.pair(), self.dataset)
         stages = build.training_stages(pair, self.dataset, {})
         return {stage.name: stage.trainer for stage in stages}
 

@@ -183,7 +183,7 @@ def describe(
     return report.sections(teacher, student, ends=ends, sections=sections)
 
 
-def start(
+def freeze_pair(
     settings: Compress,
     teacher: SectionedModel,
     student: SectionedModel,

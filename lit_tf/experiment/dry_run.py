@@ -15,7 +15,7 @@ from lit_tf.experiment import build
 from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
 from lit_tf.sections import cost
-from lit_tf.training import devices, fit, multi_worker, optimizers
+from lit_tf.training import devices, multi_worker, optimizers
 from lit_tf.training.schedule import Schedule
 from lit_tf.utils import text_format
 
@@ -57,7 +57,7 @@ def _dry_run(settings):
         flush=True,
     )
     auxiliary_models = _auxiliary_models(settings, dataset)
-    pair = build.start(settings, teacher, student, dataset)
+    pair = build.freeze_pair(settings, teacher, student, dataset)
     remaining = build.training_stages(pair, dataset, auxiliary_models)
     results = {"teacher_accuracy": None, "cache_seconds": 0.0, "phases": {}}
     if settings.teacher_weights:
@@ -75,7 +75,7 @@ def _dry_run(settings):
             stage.trainer,
             dataset,
             getattr(settings, stage.phase),
-            cached=fit.outputs_read_by(stage.trainer, cached),
+            cached=cached,
         )
         results["phases"][stage.name] = _measure(
             stage.trainer, schedule, settings.compute

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from lit_tf import data, models
-from lit_tf.config import Compress, Phase, Teach, flatten, teacher_settings
+from lit_tf.config import Compress, Teach, flatten, teacher_settings
 from lit_tf.experiment import budget, build, curves, report
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
@@ -14,9 +14,7 @@ from lit_tf.experiment.results import (
     teacher_results,
 )
 from lit_tf.experiment.teacher_check import check_teacher
-from lit_tf.methods import trainer
 from lit_tf.sections import sectioned_model
-from lit_tf.teacher import cached_outputs
 from lit_tf.training import fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
 
@@ -63,7 +61,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
     with run_folder.opened(settings, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
-        run = _start(settings, command, dataset, folder)
+        run = _new_run(settings, command, dataset, folder)
         run.folder.pin(data=run.dataset.fingerprint)
         run.task.check(settings, run.dataset)
         model = build.teacher_trainer(
@@ -73,7 +71,8 @@ def _teach(settings, command, *, dataset=None, read_test=True):
             adversarial=settings.adversarial,
             compute=settings.compute,
         )
-        outcome = _train(run, "teach", model, settings.teach)
+        schedule = Schedule(model, run.dataset, settings.teach)
+        outcome = _train(run, "teach", model, schedule)
         chosen = outcome.best or outcome.last
         teacher = float32_copy(run, model.student, chosen)
         save(run, {"teacher": teacher, **model.auxiliary_models})
@@ -100,7 +99,7 @@ def _compress(settings, command, dataset):
     with run_folder.opened(settings, command=command) as folder:
         if folder.finished:
             return report.repeat(folder)
-        run = _start(settings, command, dataset, folder)
+        run = _new_run(settings, command, dataset, folder)
         # Teacher and student are checked, and shown, before any training.
         blocks = folder.pinned("blocks")
         teacher, student = build.pair(settings, run.dataset, blocks)
@@ -119,7 +118,7 @@ def _compress(settings, command, dataset):
         if settings.shrink.requested:
             folder.pin(blocks=student.facts["blocks"])
         auxiliary_models = run.load_auxiliary_models()
-        pair = build.start(settings, teacher, student, run.dataset)
+        pair = build.freeze_pair(settings, teacher, student, run.dataset)
         accuracy, note = check_teacher(run, pair, auxiliary_models)
 
         stage, outcome, spent = _train_student(
@@ -146,7 +145,7 @@ def _compress(settings, command, dataset):
         return report.write(folder, results, report.text(results, lines))
 
 
-def _start(settings, command, dataset, folder):
+def _new_run(settings, command, dataset, folder):
     if dataset is None:
         dataset = build.load_dataset(settings.data, settings.session)
     return Run(
@@ -183,20 +182,18 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
     spent = {}
     cached = build.cached(pair, run.dataset)
     for stage in build.training_stages(pair, run.dataset, auxiliary_models):
-        phase = getattr(run.settings, stage.phase)
+        schedule = Schedule(
+            stage.trainer,
+            run.dataset,
+            getattr(run.settings, stage.phase),
+            cached=cached,
+        )
         outcome = _train(
             run,
             stage.name,
             stage.trainer,
-            phase,
+            schedule,
             teacher_accuracy=teacher_accuracy,
-            cached=cached,
-        )
-        schedule = Schedule(
-            stage.trainer,
-            run.dataset,
-            phase,
-            cached=fit.outputs_read_by(stage.trainer, cached),
         )
         spent[stage.name] = budget.phase_budget(
             stage.trainer, schedule, seconds=outcome.seconds
@@ -204,26 +201,16 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
     return stage, outcome, spent
 
 
-def _train(
-    run: Run,
-    name: str,
-    model: trainer.Trainer,
-    phase: Phase,
-    *,
-    teacher_accuracy: float | None = None,
-    cached: cached_outputs.CachedSplits | None = None,
-) -> fit.Outcome:
-    """Trains one phase in the run's folder."""
+def _train(run, name, model, schedule, *, teacher_accuracy=None):
+    """Trains one phase in the run's folder and returns its outcome."""
     return fit.run_phase(
         name,
         model,
-        run.dataset,
-        phase,
+        schedule,
         run.folder,
         compute=run.settings.compute,
         session=run.settings.session,
         hparams=flatten.identity(run.settings),
         extra_callbacks=run.task.extra_callbacks,
         teacher_accuracy=teacher_accuracy,
-        cached=cached,
     )

@@ -21,6 +21,7 @@ def measure_accuracy(
     auxiliary_models: Mapping[str, keras.Model],
     *,
     where: str,
+    note: str = "",
 ) -> float:
     """Returns a frozen teacher's accuracy on a split, and prints it.
 
@@ -30,12 +31,14 @@ def measure_accuracy(
         dataset: the dataset.
         auxiliary_models: the models that belong to the teacher.
         where: the split in words, such as "validation examples".
+        note: a sentence to print after the accuracy; "" for none.
     """
     task = TASKS[dataset.task]
     accuracy = task.teacher_accuracy(
         pair.frozen, split, dataset, auxiliary_models
     )
-    print(f"teacher   {accuracy:.2%}{task.accuracy_of} on {where}", flush=True)
+    line = f"teacher   {accuracy:.2%}{task.accuracy_of} on {where}"
+    print(f"{line}. {note}" if note else line, flush=True)
     return accuracy
 
 
@@ -68,7 +71,7 @@ def check_teacher(
             f"({_split_of(pair.teacher)})."
         )
     accuracy = measure_accuracy(
-        pair, split, dataset, auxiliary_models, where=f"{where}. {note}"
+        pair, split, dataset, auxiliary_models, where=where, note=note
     )
     least = run.settings.min_teacher_accuracy
     if accuracy < least:

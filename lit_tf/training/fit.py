@@ -9,10 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from lit_tf import config, data
+from lit_tf import config
 from lit_tf.methods import trainer
-from lit_tf.methods.distillation_trainer import DistillationTrainer
-from lit_tf.teacher import cached_outputs
 from lit_tf.training import (
     callbacks,
     devices,
@@ -60,27 +58,10 @@ class Outcome:
     seconds: float
 
 
-def outputs_read_by(
-    model: trainer.Trainer, cached: cached_outputs.CachedSplits | None
-) -> cached_outputs.CachedSplits:
-    """Returns the cached teacher outputs that a trainer reads.
-
-    Args:
-        model: the trainer.
-        cached: all cached outputs; None without a cache.
-    """
-    if cached is None or not isinstance(model, DistillationTrainer):
-        return cached_outputs.CachedSplits()
-    if model.reads_representations:
-        return cached
-    return cached.without_representations()
-
-
 def run_phase(
     name: str,
     model: trainer.Trainer,
-    dataset: data.Dataset,
-    phase: config.Phase,
+    schedule: Schedule,
     folder: run_folder.RunFolder,
     *,
     compute: config.Compute,
@@ -88,15 +69,13 @@ def run_phase(
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
-    cached: cached_outputs.CachedSplits | None = None,
 ) -> Outcome:
     """Trains through a phase and resumes it where an earlier process stopped.
 
     Args:
         name: the phase's name, such as "lit"; names checkpoint and logs.
         model: the trainer, created under the run's strategy, not compiled.
-        dataset: the dataset; its validation split may be None.
-        phase: the phase's settings.
+        schedule: the phase's steps and batches.
         folder: the run folder.
         compute: seed, strategy and compiler.
         session: how often to save and to log.
@@ -104,7 +83,6 @@ def run_phase(
         extra_callbacks: creates the callbacks that show examples.
         teacher_accuracy: the teacher's validation accuracy, drawn as a
             reference line; None for no line.
-        cached: the teacher's cached outputs; None without a cache.
 
     Returns:
         The outcome; `model` holds the last student.
@@ -113,14 +91,10 @@ def run_phase(
         NonFiniteLossError: if a loss became infinite or not a number.
         DataError: if the checkpoint in the folder is damaged.
     """
-    schedule = Schedule(
-        model, dataset, phase, cached=outputs_read_by(model, cached)
-    )
-
     # 1. A new phase: fresh optimiser, fresh metrics.
     with schedule.strategy.scope():
         model.compile(
-            optimizers.of(phase),
+            optimizers.of(schedule.phase),
             jit_compile=devices.jit_compile(compute.jit_compile),
             steps_per_execution=compute.steps_per_execution,
         )
@@ -160,7 +134,12 @@ def run_phase(
         name, schedule, position, logs, session, teacher_accuracy
     )
     watching += extra_callbacks(
-        name, logs, position, dataset, session, schedule.total_steps
+        name,
+        logs,
+        position,
+        schedule.dataset,
+        session,
+        schedule.total_steps,
     )
     if new:
         saver.save()

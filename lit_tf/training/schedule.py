@@ -7,6 +7,7 @@ import tensorflow as tf
 from lit_tf.config import Phase
 from lit_tf.data import Dataset, batches
 from lit_tf.methods import trainer
+from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.teacher import cached_outputs
 
 # A batched dataset, distributed to the replicas of a strategy.
@@ -20,8 +21,8 @@ class Schedule:
         model: the trainer; its strategy receives the batches.
         dataset: the dataset.
         phase: the phase's settings.
-        cached: the teacher's cached outputs that the trainer reads; None when
-            the teacher runs in every step.
+        cached: the teacher's cached outputs; the trainer reads those that it
+            needs. None without a cache.
 
     Attributes:
         batch_size: examples per training step, over all replicas.
@@ -45,7 +46,7 @@ class Schedule:
         # A step of several batches must not receive a short last one: each of
         # its batches would then hold next to nothing.
         self._whole = model.batches > 1
-        self._cached = cached or cached_outputs.CachedSplits()
+        self._cached = _outputs_read_by(model, cached)
         self.steps_per_epoch = batches.steps_per_epoch(
             dataset.train, self.batch_size, whole=self._whole
         )
@@ -123,3 +124,12 @@ class Schedule:
             views=self._cached.train,
             **which,
         )
+
+
+def _outputs_read_by(model, cached):
+    """Returns the cached teacher outputs that a trainer reads."""
+    if cached is None or not isinstance(model, DistillationTrainer):
+        return cached_outputs.CachedSplits()
+    if model.reads_representations:
+        return cached
+    return cached.without_representations()

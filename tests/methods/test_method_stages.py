@@ -28,7 +28,7 @@ TRAINERS = {
 def stages(chosen):
     """Returns a pair and its stages, none of which has been trained."""
     dataset = build.load_dataset(chosen.data, chosen.session)
-    pair = build.start(chosen, *build.pair(chosen, dataset), dataset)
+    pair = build.freeze_pair(chosen, *build.pair(chosen, dataset), dataset)
     return pair, list(build.training_stages(pair, dataset, {}))
 
 

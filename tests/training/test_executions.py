@@ -10,6 +10,7 @@ from lit_tf import config, data, models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import lit, supervised
 from lit_tf.training import fit, run_folder
+from lit_tf.training.schedule import Schedule
 
 EPOCHS = 3
 SHORT = config.Phase(
@@ -35,8 +36,7 @@ def run(trainer, digits, folder, **how):
         outcome = fit.run_phase(
             "teach",
             trainer,
-            digits,
-            SHORT,
+            Schedule(trainer, digits, SHORT),
             opened,
             compute=config.Compute(**how),
             session=config.Session(log_steps=LOG_STEPS),
