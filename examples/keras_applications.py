@@ -28,8 +28,8 @@ def network():
     base = keras.applications.VGG16(
         input_tensor=pixels, include_top=False, pooling="avg", weights=None
     )
-    answers = keras.layers.Dense(CLASSES, activation="softmax")(base.output)
-    return keras.Model(inputs, answers, name="vgg16")
+    outputs = keras.layers.Dense(CLASSES, activation="softmax")(base.output)
+    return keras.Model(inputs, outputs, name="vgg16")
 
 
 def main():

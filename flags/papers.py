@@ -47,6 +47,14 @@ _NOTES = {
     ),
 }
 
+# Recipes whose time a dry run has estimated (`docs/results/dry_run`).
+_ESTIMATES = {
+    "cifar10_resnet110_to_resnet20": (
+        "Not run; estimate: 23.5 h on two CPU cores for ResNet-20 "
+        "(lit-compress --dry_run), longer for deeper students."
+    ),
+}
+
 
 def recipes() -> dict[str, str]:
     """Returns the flagfiles of the paper's CIFAR experiments, by name."""
@@ -74,7 +82,7 @@ def _header(name, dataset, family, depth):
     student = published_results.of(dataset, f"{family}{depth}")
     teacher = published_results.of(dataset, f"{family}{_TEACHER}")
     about = (
-        "Not run; estimate: weeks on two CPU cores, so use a GPU. Published "
+        f"{_ESTIMATES.get(name, 'Not run; it needs a GPU.')} Published "
         f"test accuracies: LIT {student['LIT']:.2f} %, "
         f"KD {student['KD']:.2f} %, hint {student['hint']:.2f} %, "
         f"from scratch {student['scratch']:.2f} %, "
