@@ -37,7 +37,7 @@ class Compress(Recipe, Code):
     dry_run: bool = setting(
         False,
         "Train nothing: build and check everything, time one step of each "
-        "phase, and print what the run will need.",
+        "phase, and print the cost of both models and the estimated time.",
         common=True,
     )
 

@@ -117,7 +117,9 @@ def _import_custom_objects():
         return
     load("layers.model_io")  # TensorFlow first, so that it starts silently.
     # The first entry of a script's path is its own folder, not the current one.
-    sys.path.insert(0, os.getcwd())
+    # The folder stays on the path: the stages of a method are imported later.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         for module in modules:
             importlib.import_module(module)
@@ -126,8 +128,6 @@ def _import_custom_objects():
             f"--custom_objects={','.join(modules)} cannot be imported "
             f"({errors.line(error)})."
         ) from error
-    finally:
-        sys.path.pop(0)
 
 
 @contextlib.contextmanager

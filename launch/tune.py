@@ -13,14 +13,26 @@ def _tune(line):
     settings = parse.from_flags(Tune, workdir="runs/tune")
     flags = parse.from_flags(options.Tune)
     if flags.dry_run:
-        log = runners.dry_run(settings, "temperature", "alpha")
+        log = runners.dry_run(
+            settings,
+            "temperature",
+            "alpha",
+            custom_objects=flags.custom_objects,
+        )
         print(log.read_text())
         return
     if flags.print_commands:
         # The standard output holds only the commands.
-        runner, output = runners.elsewhere(settings), sys.stderr
+        runner = runners.elsewhere(
+            settings, custom_objects=flags.custom_objects
+        )
+        output = sys.stderr
     else:
-        runner = runners.here(settings, parallel=flags.parallel)
+        runner = runners.here(
+            settings,
+            parallel=flags.parallel,
+            custom_objects=flags.custom_objects,
+        )
         output = sys.stdout
     decided = search.tune(settings, runner, command=line)
     if len(decided) == len(NAMES):

@@ -40,7 +40,8 @@ _RESULTS = (
 _WRITTEN = (
     "config.json",
     "recipe.flags",
-    "rehearsal.txt",
+    "dry_run.txt",
+    "rehearsal.txt",  # The same file in version 0.1.
     "events.out.tfevents.tune",
     *_RESULTS,
 )
@@ -231,7 +232,7 @@ def _commit():
     """Returns the git commit of lit_tf, or None outside a repository."""
     here = pathlib.Path(__file__).parent
     try:
-        answer = subprocess.run(
+        process = subprocess.run(
             ["git", "rev-parse", "HEAD"],
             cwd=here,
             capture_output=True,
@@ -241,4 +242,4 @@ def _commit():
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return process.stdout.strip()

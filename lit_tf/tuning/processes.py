@@ -26,6 +26,7 @@ def run(
     *,
     parallel: int,
     should_stop: ShouldStop | None = None,
+    custom_objects: Sequence[str] = (),
 ) -> dict[trials.Trial, str]:
     """Runs the trials that have not ended; an interrupted trial resumes.
 
@@ -34,6 +35,7 @@ def run(
         parallel: the number of trials that run at the same time.
         should_stop: a function that is called after each epoch of a trial and
             returns whether to stop the trial for good; None to stop none.
+        custom_objects: the modules that each trial imports.
 
     Returns:
         The reason of each trial that failed.
@@ -49,7 +51,8 @@ def run(
             while waiting and len(running) < parallel:
                 trial = waiting.popleft()
                 print(f"{trial.name} begins", flush=True)
-                running[trial] = start(trial.command, trial.log)
+                command = trial.command(custom_objects)
+                running[trial] = start(command, trial.log)
             time.sleep(_POLL_SECONDS)
             for trial, process in list(running.items()):
                 code = process.poll()
@@ -67,19 +70,27 @@ def run(
     return failures
 
 
-def dry_run(trial: trials.Trial, log: pathlib.Path) -> None:
+def dry_run(
+    trial: trials.Trial,
+    log: pathlib.Path,
+    *,
+    custom_objects: Sequence[str] = (),
+) -> None:
     """Checks a trial without running it (`lit-compress --dry_run`).
 
     Args:
         trial: the trial.
-        log: the file that the output is added to: sizes, time, memory.
+        log: the file that the output is added to: costs and time.
+        custom_objects: the modules that the trial imports.
 
     Raises:
         SettingsError: if `lit-compress` refuses the settings.
         DataError: if data or weights are missing or damaged.
     """
     with _children() as running:
-        running[trial] = start([*trial.command, "--dry_run"], log)
+        running[trial] = start(
+            [*trial.command(custom_objects), "--dry_run"], log
+        )
         code = running[trial].wait()
     if code:
         kind = errors.SettingsError if code == 2 else errors.DataError

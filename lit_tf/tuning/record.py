@@ -41,13 +41,13 @@ def read(path: pathlib.Path) -> list[stages.Stage]:
 
 def write(path: pathlib.Path, decided: Sequence[stages.Stage]) -> None:
     """Writes the decided stages, with the scores of each value."""
-    results = []
+    rows = []
     for stage in decided:
         one = dataclasses.asdict(stage)
         for value, line in zip(stage.values, one["values"], strict=True):
             line |= {"mean": value.mean, "sd": value.deviation}
-        results.append(one)
-    atomic_files.write_json(path, {"note": NOTE, "stages": results})
+        rows.append(one)
+    atomic_files.write_json(path, {"note": NOTE, "stages": rows})
 
 
 def flagfile(decided: Sequence[stages.Stage], command: str) -> str:

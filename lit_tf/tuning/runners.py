@@ -16,12 +16,15 @@ from lit_tf.utils import atomic_files
 Runner = Callable[[Sequence[trials.Trial]], Mapping[trials.Trial, str] | None]
 
 
-def here(settings: Tune, *, parallel: int) -> Runner:
+def here(
+    settings: Tune, *, parallel: int, custom_objects: Sequence[str] = ()
+) -> Runner:
     """Returns a runner that runs trials as processes of this machine.
 
     Args:
         settings: the settings of the search.
         parallel: the number of trials that run at the same time.
+        custom_objects: the modules that each trial imports.
 
     Raises:
         SettingsError: if `parallel` is below 1, or trials need several
@@ -34,14 +37,15 @@ def here(settings: Tune, *, parallel: int) -> Runner:
         "start its own process. Use --print_commands to print the commands.",
         strategy=settings.compute.strategy,
     )
-    return functools.partial(_here, settings, parallel)
+    return functools.partial(_here, settings, parallel, tuple(custom_objects))
 
 
-def elsewhere(settings: Tune) -> Runner:
+def elsewhere(settings: Tune, *, custom_objects: Sequence[str] = ()) -> Runner:
     """Returns a runner that prints the commands of trials that have not ended.
 
     Args:
         settings: the settings of the search.
+        custom_objects: the modules that each trial imports.
 
     Raises:
         SettingsError: if `prune` is on.
@@ -52,54 +56,58 @@ def elsewhere(settings: Tune) -> Runner:
         "--prune or --print_commands, not both.",
         prune=settings.prune,
     )
-    return _elsewhere
+    return functools.partial(_elsewhere, tuple(custom_objects))
 
 
-def dry_run(settings: Tune, *names: str) -> pathlib.Path:
+def dry_run(
+    settings: Tune, *names: str, custom_objects: Sequence[str] = ()
+) -> pathlib.Path:
     """Checks the students of some stages without running their trials.
 
     Args:
         settings: the settings of the search.
         *names: the names of the stages.
+        custom_objects: the modules that each trial imports.
 
     Returns:
-        The file with the output of the dry runs: sizes, time, memory.
+        The file with the output of the dry runs: costs and time.
 
     Raises:
         SettingsError: if `lit-compress` refuses the settings.
         DataError: if data or weights are missing or damaged.
     """
     check(settings)
-    log = pathlib.Path(settings.session.workdir) / "rehearsal.txt"
+    log = pathlib.Path(settings.session.workdir) / "dry_run.txt"
     atomic_files.remove(log)
     # The result does not depend on the values.
     chosen = {name: settings.grid(name)[0] for name in NAMES}
     firsts = [stages.planned(settings, name, chosen)[0] for name in names]
     for trial in {one.settings.student: one for one in firsts}.values():
-        processes.dry_run(trial, log)
+        processes.dry_run(trial, log, custom_objects=custom_objects)
     return log
 
 
-def _here(settings, parallel, plan):
+def _here(settings, parallel, custom_objects, plan):
     if plan[0].settings.student != settings.student and not _begun(plan):
         # An error of the large student is reported before the small student
         # trains for hours.
         print(f"dry run of {settings.student}", flush=True)
-        dry_run(settings, "alpha")
+        dry_run(settings, "alpha", custom_objects=custom_objects)
+    run = functools.partial(
+        processes.run, parallel=parallel, custom_objects=custom_objects
+    )
     if not settings.prune:
-        return processes.run(plan, parallel=parallel)
+        return run(plan)
     # The other seeds run only for values whose first trial has finished: a
     # value has a trial of each seed, or no mean.
     first = [one for one in plan if one.seed == settings.seeds[0]]
     patience = settings.lit.epochs // 2
-    failures = processes.run(
-        first,
-        parallel=parallel,
-        should_stop=functools.partial(_should_stop, first, patience),
+    failures = run(
+        first, should_stop=functools.partial(_should_stop, first, patience)
     )
     whole = {one.value for one in first if one.accuracy is not None}
     rest = [one for one in plan if one not in first and one.value in whole]
-    return failures | processes.run(rest, parallel=parallel)
+    return failures | run(rest)
 
 
 def _begun(plan):
@@ -111,12 +119,12 @@ def _should_stop(plan, patience, epochs):
     return pruning.should_stop(epochs, finished, patience=patience)
 
 
-def _elsewhere(plan):
+def _elsewhere(custom_objects, plan):
     waiting = [one for one in plan if not one.ended]
     if not waiting:
         return {}
     for one in waiting:
-        print(shlex.join(one.command))
+        print(shlex.join(one.command(custom_objects)))
     print(
         f"Run these {len(waiting)} of {len(plan)} trials of {plan[0].stage}, "
         "then repeat this command to continue.",

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from lit_tf import config, errors
 from lit_tf.config import flatten
@@ -64,13 +65,16 @@ class Trial:
         """The run folder."""
         return pathlib.Path(self.settings.session.workdir)
 
-    @property
-    def command(self) -> list[str]:
-        """The command line of the run.
+    def command(self, custom_objects: Sequence[str] = ()) -> list[str]:
+        """Returns the command line of the run.
 
         It has the flags that differ from their defaults, and always
         --temperature, --alpha and --beta. The flags of a recipe are written
         out, so that a later change of the recipe does not change the trial.
+
+        Args:
+            custom_objects: the modules that the run imports, the value of
+                --custom_objects; not a setting of the run.
         """
         default = flatten.flatten(config.Compress())
         return [
@@ -79,6 +83,11 @@ class Trial:
                 flatten.to_flag(name, value)
                 for name, value in flatten.flatten(self.settings).items()
                 if value != default[name] or name in NAMES
+            ),
+            *(
+                [flatten.to_flag("custom_objects", tuple(custom_objects))]
+                if custom_objects
+                else []
             ),
         ]
 

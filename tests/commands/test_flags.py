@@ -205,6 +205,46 @@ def test_a_module_of_your_own_may_register_a_method(tmp_path):
     assert settings["method"] == "mine"
 
 
+_LOAD_STAGES = """
+from lit_tf.config import methods
+from lit_tf.flags import parse
+from lit_tf.launch import command
+
+command.load = lambda module: None  # TensorFlow is not needed here.
+command.run(
+    lambda _: print(methods.get(parse.value("method")).load()(None)),
+    "lit-compress",
+)
+"""
+
+
+def test_the_stages_of_a_method_may_be_in_another_module_of_the_folder(
+    tmp_path,
+):
+    (tmp_path / "my_method.py").write_text(
+        "from lit_tf.config import methods\n"
+        "methods.register(methods.Method(name='mine', about='a test',\n"
+        "    stages='my_stages:stages', ends='new, trained'))\n"
+    )
+    (tmp_path / "my_stages.py").write_text("def stages(pair):\n    return 7\n")
+    script = tmp_path / "scripts" / "compress.py"
+    script.parent.mkdir()
+    script.write_text(_LOAD_STAGES)
+    done = subprocess.run(
+        # The first entry of the path is the folder of the script.
+        [
+            sys.executable,
+            str(script),
+            "--custom_objects=my_method",
+            "--method=mine",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
+
+
 def test_the_command_line_overrides_a_recipe():
     recipe = parsed("--recipe=quickstart")
     for order in (1, -1):

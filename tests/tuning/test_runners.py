@@ -158,7 +158,7 @@ def test_no_trial_outlives_its_search(how, tmp_path, program):
     assert not alive(pid)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert said.startswith("lit--c: interrupted.")
+        assert said.startswith("lit-tune: interrupted.")
         assert said.count("\n") == 1
     # The same command resumes the search.
     program.plays({})
@@ -194,6 +194,43 @@ def test_commands_are_printed_stage_by_stage(tmp_path, program):
     assert (tmp_path / "a folder" / "tune" / "tuned.flags").is_file()
 
 
+# The program that stands in for lit-compress needs no TensorFlow, so lit-tune
+# need not load it before the module either.
+_TUNE_WITHOUT_TENSORFLOW = f"""
+from lit_tf.launch import command
+command.load = lambda module: None
+{_TUNE}
+"""
+
+
+@pytest.mark.parametrize("mode", ["", "--dry_run", "--print_commands"])
+def test_every_trial_imports_the_custom_objects(mode, tmp_path, program):
+    (tmp_path / "my_layers.py").touch()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _TUNE_WITHOUT_TENSORFLOW,
+            program.script,
+            *FLAGS[:2],
+            "--small_student=resnet14",
+            *FLAGS[3:],
+            "--custom_objects=my_layers",
+            *filter(None, [mode]),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    if mode == "--print_commands":
+        subprocess.run(done.stdout, shell=True, cwd=tmp_path, check=True)
+    flags = [row["flags"] for row in program.notes()]
+    counts = {"": 4, "--dry_run": 2, "--print_commands": 1}
+    assert len(flags) == counts[mode]
+    assert {one.get("--custom_objects") for one in flags} == {"my_layers"}
+
+
 def test_commands_that_have_run_elsewhere_are_not_printed(
     wanted, program, capsys
 ):
@@ -204,10 +241,10 @@ def test_commands_that_have_run_elsewhere_are_not_printed(
 
     assert print_commands() == []
     assert len(capsys.readouterr().out.splitlines()) == 2
-    subprocess.run(plan[0].command, check=True, capture_output=True)
+    subprocess.run(plan[0].command(), check=True, capture_output=True)
     assert print_commands() == []
     results = capsys.readouterr()
-    assert results.out == f"{shlex.join(plan[1].command)}\n"
+    assert results.out == f"{shlex.join(plan[1].command())}\n"
     assert "1 of 2 trials of temperature" in results.err
 
 

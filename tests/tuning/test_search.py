@@ -57,7 +57,7 @@ def test_trials_share_the_other_settings_and_do_not_read_the_test_split(
         assert one.settings.teacher_weights == "teacher.keras"
         assert not one.settings.read_test
         assert one.folder == place / one.name
-        assert "--noread_test" in one.command
+        assert "--noread_test" in one.command()
     assert {one.settings.compute.seed for one in run.ran} == {3, 4}
     assert len({one.folder for one in run.ran}) == 12
 
