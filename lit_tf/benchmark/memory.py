@@ -20,7 +20,7 @@ _STATUS = pathlib.Path("/proc/self/status")
 _WARM_UP = 100
 _CHILD = (
     "import sys; sys.setrecursionlimit({limit}); "
-    "from lit_tf.benchmark import memory; memory.answer({name!r})"
+    "from lit_tf.benchmark import memory; memory.print_measured({name!r})"
 )
 
 
@@ -56,9 +56,11 @@ def measured(settings: Settings) -> dict[str, float]:
     """
     results = {}
     for name in ("teacher", "student_step", "lit_step"):
-        answer = _measure_in_process(name, settings)
-        results[f"{name}_mib"] = answer["peak_mib"]
-        results["growth_mib"] = answer["growth_mib"]  # Of the last one.
+        peak_and_growth = _measure_in_process(name, settings)
+        results[f"{name}_mib"] = peak_and_growth["peak_mib"]
+        results["growth_mib"] = peak_and_growth[
+            "growth_mib"
+        ]  # Of the last one.
     allowed = results["teacher_mib"] + 1.5 * results["student_step_mib"]
     return results | {"ratio_of_memory": results["lit_step_mib"] / allowed}
 
@@ -74,7 +76,7 @@ def words(results: dict[str, Any]) -> str:
     ).format(**results)
 
 
-def answer(name: str) -> None:
+def print_measured(name: str) -> None:
     """Measures one piece in this process and prints JSON.
 
     The child process of `measured` calls it, with the settings as JSON on its

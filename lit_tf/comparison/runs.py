@@ -114,13 +114,13 @@ def check(runs: Sequence[FinishedRun], *, mixed: bool) -> list[str]:
         DataError: if the data or versions of the runs differ and `mixed` is
             off, or two runs have the same settings and seed.
     """
-    results = []
+    warnings = []
     for word, of in (("data", _data), ("versions", _versions)):
         by_value: dict[str, list[FinishedRun]] = {}
         for run in runs:
             by_value.setdefault(of(run), []).append(run)
         if len(by_value) > 1:
-            results.append(
+            warnings.append(
                 f"These runs have different {word}: "
                 + "; ".join(
                     f"{value} in {_names(group)}"
@@ -128,9 +128,9 @@ def check(runs: Sequence[FinishedRun], *, mixed: bool) -> list[str]:
                 )
                 + "."
             )
-    if results and not mixed:
+    if warnings and not mixed:
         raise errors.DataError(
-            f"{' '.join(results)} Pass --mixed to report them together."
+            f"{' '.join(warnings)} Pass --mixed to report them together."
         )
     seen: dict[str, FinishedRun] = {}
     for run in runs:
@@ -141,7 +141,7 @@ def check(runs: Sequence[FinishedRun], *, mixed: bool) -> list[str]:
                 f"and the same seed, {run.seed}. Leave one of them out."
             )
         seen[key] = run
-    return results
+    return warnings
 
 
 def _folders(path):

@@ -1,4 +1,4 @@
-"""Settings of a training phase: optimiser, length and learning rate."""
+"""Settings of a training phase: optimizer, length and learning rate."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ from lit_tf.config.setting import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Phase(Group):
-    """One training phase: optimiser, length and learning rate schedule."""
+    """One training phase: optimizer, length and learning rate schedule."""
 
     epochs: int = setting(
         REQUIRED,
@@ -34,7 +34,7 @@ class Phase(Group):
         check=AT_LEAST_0,
     )
     optimizer: str = setting(
-        "sgd", "Optimiser of phase {phase}.", choices=choices.OPTIMIZERS
+        "sgd", "Optimizer of phase {phase}.", choices=choices.OPTIMIZERS
     )
     batch_size: int = setting(
         REQUIRED,

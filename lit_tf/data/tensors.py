@@ -26,6 +26,22 @@ def collected(
     They are not read as streams: a run that can be resumed exactly, on any
     number of replicas, selects its examples by number.
 
+    Example:
+    ```python
+    import tensorflow as tf
+
+    from lit_tf import data
+
+    images = tf.random.uniform([100, 8, 8, 1], maxval=255)
+    labels = tf.range(100) % 10
+    examples = tf.data.Dataset.from_tensor_slices((images, labels))
+    dataset = data.collected(
+        examples.take(70),
+        examples.skip(80),
+        validation=examples.skip(70).take(10),
+    )
+    ```
+
     Args:
         train: the training examples: finite, not batched, each a pair of an
             input and a class number from 0.

@@ -262,8 +262,8 @@ def _new_student(settings, dataset, teacher, blocks=None):
     """Returns a new student: an architecture by name, or a shrunk teacher."""
     compute, shrinking = settings.compute, settings.shrink
     if not shrinking.requested:
-        # A teacher from elsewhere may normalise differently from the dataset.
-        # The student normalises like its teacher.
+        # A teacher from elsewhere may normalize differently from the dataset.
+        # The student normalizes like its teacher.
         form = dataset.form | sectioned_model.normalization(teacher)
         return new_model(settings.student, form, settings.architecture, compute)
     keep, compression = shrinking.keep, shrinking.compression

@@ -269,6 +269,6 @@ def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
             f"The report in {folder.path} is damaged. Remove "
             f"{folder.report.name}; the same command then writes it again."
         ) from None
-    print(f"{folder.path} is finished; --overwrite starts afresh.\n")
+    print(f"{folder.path} is finished. Pass --overwrite to start again.\n")
     print(text)
     return results

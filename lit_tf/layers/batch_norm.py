@@ -42,7 +42,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Under a distribution strategy, the moving statistics are equal in all
     replicas: the mean over the replicas, weighted by their numbers of examples
     (see `weighed`). In Keras's layer each replica has its own statistics, and
-    those of the first are saved. With `synchronized`, replicas normalise with
+    those of the first are saved. With `synchronized`, replicas normalize with
     the statistics of the global batch and compute the same as one device, also
     for the moving variance.
 

@@ -53,9 +53,9 @@ def _in_function(x, kernel, settings):
 
     if tf.executing_eagerly():
         return convolve(x, kernel)
-    # TensorFlow's optimiser fuses a convolution with a bias or BatchNorm after
+    # TensorFlow's optimizer fuses a convolution with a bias or BatchNorm after
     # it. Without oneDNN there is no kernel for a fused grouped convolution. The
-    # optimiser does not fuse operations inside and outside of a function.
+    # optimizer does not fuse operations inside and outside of a function.
     function = tf.function(
         convolve, experimental_attributes={"_noinline": True}
     )

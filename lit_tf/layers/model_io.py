@@ -12,12 +12,13 @@ from lit_tf.data import characters
 class Normalize(keras.layers.Layer):
     """Computes (x − mean) / std for each channel, in float32 under any policy.
 
-    It is the first layer of a stem for images. Normalisation is saved with the
+    It is the first layer of a stem for images. Normalization is saved with the
     weights, so training, evaluation and serving cannot differ.
 
     Args:
         mean: mean of each channel, in units of the raw input.
         std: standard deviation of each channel, in the same units.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs):
@@ -44,6 +45,7 @@ class Characters(keras.layers.Layer):
     Args:
         alphabet: characters that have codes of their own.
         length: number of codes of an encoded text.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, alphabet: str, length: int, **kwargs):
@@ -81,6 +83,7 @@ class Attributes(keras.layers.Layer):
 
     Args:
         names: names of the attributes, in order.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, names: Sequence[str], **kwargs):
@@ -108,6 +111,7 @@ class Float32(keras.layers.Layer):
     Args:
         activation: name of a Keras activation, computed in float32; none by
             default.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, activation: str | None = None, **kwargs):

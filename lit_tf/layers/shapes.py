@@ -17,6 +17,7 @@ class PadShortcut(keras.layers.Layer):
         filters: number of output channels, at least the number of input
             channels.
         stride: distance of the pixels that are kept, in each direction.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, filters: int, stride: int, **kwargs):
@@ -54,6 +55,7 @@ class KMaxPool(keras.layers.Layer):
 
     Args:
         k: number of values to keep, at most the length.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, k: int, **kwargs):

@@ -18,6 +18,19 @@ class Distill(DistillationTrainer):
     published code leaves them frozen. The metrics are `total` (L_KD), `hard`
     and `soft` (without τ²).
 
+    Example:
+    ```python
+    import lit_tf
+
+    digits = lit_tf.data.load(lit_tf.config.Data(dataset="digits"))
+    # `Teach` trains a teacher.
+    teacher = lit_tf.models.get("resnet14")(**digits.form)
+    student = lit_tf.models.get("resnet8")(**digits.form)
+    trainer = lit_tf.Distill(teacher, student, alpha=0.95, temperature=6)
+    trainer.compile(lit_tf.SGD(0.02, momentum=0.9, weight_decay=1e-4))
+    trainer.fit(digits.train.inputs, digits.train.labels, epochs=2)
+    ```
+
     Args:
         teacher: the model to distil from; never changed. For classes or labels
             it returns logits.

@@ -35,6 +35,19 @@ class LIT(DistillationTrainer):
     stream. LIT does not minimise the latter; the paper argues that it falls
     too.
 
+    Example:
+    ```python
+    import lit_tf
+
+    digits = lit_tf.data.load(lit_tf.config.Data(dataset="digits"))
+    # `Teach` trains a teacher.
+    teacher = lit_tf.models.get("resnet14")(**digits.form)
+    student = lit_tf.models.get("resnet8")(**digits.form)
+    trainer = lit_tf.LIT(teacher, student, beta=0.75)
+    trainer.compile(lit_tf.SGD(0.025, momentum=0.9, weight_decay=1e-4))
+    trainer.fit(digits.train.inputs, digits.train.labels, epochs=2)
+    ```
+
     Args:
         teacher: the model to distil from, with K sections; never changed.
         student: the model to train, with K sections, whose representations have

@@ -4,9 +4,10 @@
 `select_channels` keeps the channels with the largest |γ|, by one threshold for
 the whole model, and `prune` builds a model of those channels alone.
 
-Only channels between two convolutions that no other layer reads are pruned, so
-that the shapes between blocks stay: the inner channels of a basic block, and
-those on both sides of a bottleneck's middle convolution.
+A channel is pruned only if one convolution computes it and only one other
+layer, a convolution, reads it. The shapes between blocks stay. These are the
+inner channels of a basic block, and those on both sides of a bottleneck's
+middle convolution.
 """
 
 import collections

@@ -66,7 +66,14 @@ class Pair:
 
 
 def method_stages(pair: Pair) -> Iterator[Stage]:
-    """Yields the stages of the method that the settings name."""
+    """Yields the stages of the method that the settings name.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        The stages, in the order in which they are trained.
+    """
     return method_table.get(pair.settings.method).load()(pair)
 
 
@@ -147,7 +154,18 @@ def copy_initial_weights(pair: Pair) -> None:
 
 
 def lit_stages(pair: Pair) -> Iterator[Stage]:
-    """LIT: sections learn representations; then the whole student, by KD."""
+    """Yields the stages of LIT (the paper's section 3).
+
+    Sections learn the teacher's representations; then the whole student is
+    trained by KD.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and, unless `fine_tune` is off, one of phase
+        fine_tune.
+    """
     copy_initial_weights(pair)
     yield Stage(name="lit", phase="lit", trainer=lit_trainer(pair))
     if pair.settings.with_fine_tune:
@@ -155,25 +173,55 @@ def lit_stages(pair: Pair) -> Iterator[Stage]:
 
 
 def scratch_stages(pair: Pair) -> Iterator[Stage]:
-    """Labels alone, from random weights."""
+    """Yields the stages of training on labels alone, from random weights.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
 def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
-    """Labels alone, from the teacher's stem and head."""
+    """Yields the stages of training on labels alone, from the teacher's ends.
+
+    The student starts with copies of the teacher's stem and head.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     copy_initial_weights(pair)
     yield from _in_both(lambda: supervised.Teach(pair.student))
 
 
 def kd_stages(pair: Pair) -> Iterator[Stage]:
-    """KD (Hinton et al., 2015) of the whole student."""
+    """Yields the stages of KD (Hinton et al., 2015) of the whole student.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     copy_initial_weights(pair)
     yield _distilled(pair, "lit")
     yield _distilled(pair, "fine_tune")
 
 
 def hint_stages(pair: Pair) -> Iterator[Stage]:
-    """FitNets (Romero et al., 2015): a hint in phase lit, then KD."""
+    """Yields the stages of FitNets (Romero et al., 2015): a hint, then KD.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     copy_initial_weights(pair)
     first = fitnets.Hint(
         pair.teacher,
@@ -187,14 +235,34 @@ def hint_stages(pair: Pair) -> Iterator[Stage]:
 
 
 def multi_hint_stages(pair: Pair) -> Iterator[Stage]:
-    """L on the student's own stream, ends trained; then KD."""
+    """Yields the stages of training with a hint at every section.
+
+    Penalties and KD along the student's own stream, with trained stem and
+    head; then KD.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     first = lit_trainer(pair, section_input="student", copy_ends=False)
     yield Stage(name="lit", phase="lit", trainer=first)
     yield _distilled(pair, "fine_tune")
 
 
 def born_again_stages(pair: Pair) -> Iterator[Stage]:
-    """Born-again networks (Furlanello et al., 2018): KD from an equal shape."""
+    """Yields the stages of born-again networks (Furlanello et al., 2018).
+
+    Each generation is trained by KD from the one before, a model of the same
+    architecture.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        For each generation, one stage of phase lit and one of phase fine_tune.
+    """
     for generation in range(1, pair.settings.baselines.generations + 1):
         copy_initial_weights(pair)
         suffix = f"_{generation}" if generation > 1 else ""
@@ -206,7 +274,17 @@ def born_again_stages(pair: Pair) -> Iterator[Stage]:
 
 
 def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
-    """Network slimming (Liu et al., 2017) of the teacher."""
+    """Yields the stages of network slimming (Liu et al., 2017).
+
+    A copy of the teacher is trained with an L1 penalty on its BatchNorm scales;
+    it is then pruned and trained on labels.
+
+    Args:
+        pair: teacher, student and settings.
+
+    Yields:
+        One stage of phase lit and one of phase fine_tune.
+    """
     baselines = pair.settings.baselines
     slim = network_slimming.Slim(
         pair.copy(pair.teacher), sparsity=baselines.sparsity

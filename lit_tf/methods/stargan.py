@@ -92,7 +92,7 @@ class Adversarial(Trainer):
 
     @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
-        """The optimisers that follow the phase's learning rate."""
+        """The optimizers that follow the phase's learning rate."""
         if not self.trained:
             return (self.optimizer,)
         return (self.optimizer, self._discriminator_optimizer)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from lit_tf.methods import replicas
 
-# A function of the optimiser's step, an integer scalar counted from 0.
+# A function of the optimizer's step, an integer scalar counted from 0.
 StepFunction = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -181,7 +181,7 @@ def unrecorded(
 ) -> tf.Tensor:
     """Runs a section without updating its non-trainable variables.
 
-    BatchNorm normalises with the batch's statistics but keeps its moving ones:
+    BatchNorm normalizes with the batch's statistics but keeps its moving ones:
     those record the student's own stream, which is what the student sees in
     use. The published code updates them on both streams.
 

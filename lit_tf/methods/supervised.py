@@ -13,6 +13,17 @@ class Teach(Trainer):
 
     The metrics are `hard`, the loss on labels, and `total`, which equals it.
 
+    Example:
+    ```python
+    import lit_tf
+
+    digits = lit_tf.data.load(lit_tf.config.Data(dataset="digits"))
+    model = lit_tf.models.get("resnet14")(**digits.form)
+    trainer = lit_tf.Teach(model)
+    trainer.compile(lit_tf.SGD(0.1, momentum=0.9, weight_decay=1e-4))
+    trainer.fit(digits.train.inputs, digits.train.labels, epochs=2)
+    ```
+
     Args:
         student: the model to train; in phase `teach` the future teacher.
         outputs: the kind of its output, with the loss; `Classes()` when None.

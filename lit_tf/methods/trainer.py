@@ -78,12 +78,12 @@ class Trainer(keras.Model):
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
-        """The variables that this phase's optimiser changes."""
+        """The variables that this phase's optimizer changes."""
         return self.student.trainable_variables
 
     @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
-        """The optimisers that follow the phase's learning rate."""
+        """The optimizers that follow the phase's learning rate."""
         return (self.optimizer,)
 
     @property
@@ -113,7 +113,7 @@ class Trainer(keras.Model):
         """Configures training, as `keras.Model.compile` does.
 
         Args:
-            optimizer: a Keras optimiser or its name. It is wrapped in a
+            optimizer: a Keras optimizer or its name. It is wrapped in a
                 `LossScaleOptimizer` if the student computes in float16.
             jit_compile: whether XLA compiles the step; None turns it on for a
                 single GPU, and off elsewhere, where it is slower.
@@ -153,7 +153,7 @@ class Trainer(keras.Model):
             auto_scale_loss=False,
             **kwargs,
         )
-        # Building within the scope makes Keras refuse an optimiser that was
+        # Building within the scope makes Keras refuse an optimizer that was
         # created under another strategy.
         with self.distribute_strategy.scope():
             self.optimizer.build(self.trained_variables)
@@ -164,7 +164,7 @@ class Trainer(keras.Model):
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
     def _descend(self, x, y, sample_weight):
-        """Takes one optimiser step of the student.
+        """Takes one optimizer step of the student.
 
         Returns:
             The terms, the student's output and the sum of its layers' losses.
@@ -204,7 +204,7 @@ class Trainer(keras.Model):
         return keras.tree.map_structure(lambda z: z[:count], outputs)
 
     def save(self, filepath, **kwargs):
-        """Saves the student, without the teacher and the optimiser.
+        """Saves the student, without the teacher and the optimizer.
 
         To train on, create a new trainer on the student that `lit_tf.load`
         returns.

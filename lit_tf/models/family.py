@@ -1,8 +1,8 @@
 """`Family`: what an architecture must state to be used by name."""
 
 import dataclasses
+from collections import abc
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import keras
@@ -42,7 +42,7 @@ class Family:
     default_depth: int
     stem_arguments: tuple[str, ...]
     torch_variables: Callable[[SectionedModel], dict[str, keras.Variable]]
-    depth_from_torch: Callable[[AbstractSet[str]], int | None]
+    depth_from_torch: Callable[[abc.Set[str]], int | None]
     unused_in_torch: tuple[str, ...] = ()
     variants: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict

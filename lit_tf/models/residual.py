@@ -56,7 +56,7 @@ def build(
         family: name of the family, with which the model's name begins.
         input_shape: (height, width, channels) of a raw image.
         classes: number of logits.
-        mean: mean of each channel, in raw units; the stem normalises with it.
+        mean: mean of each channel, in raw units; the stem normalizes with it.
         std: standard deviation of each channel, in raw units.
         width: filters of the stem.
         filters: filters of section 1's output; sections 2 and 3 have 2 and 4

@@ -1,8 +1,8 @@
 """The CIFAR ResNets (He et al., 2016, section 4.2): 6n + 2 layers."""
 
 import re
+from collections import abc
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 
 import keras
 
@@ -38,7 +38,7 @@ def build(
         depth: depth of the model, 6n + 2, n ≥ 1.
         input_shape: (height, width, channels) of a raw image.
         classes: number of logits.
-        mean: mean of each channel, in raw units; the stem normalises with it.
+        mean: mean of each channel, in raw units; the stem normalizes with it.
         std: standard deviation of each channel, in raw units.
         width: filters of section 1; sections 2 and 3 have 2 and 4 times as many
             at half and a quarter of the resolution.
@@ -85,7 +85,7 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
     return torch_weights.named(named)
 
 
-def depth_from_torch(names: AbstractSet[str]) -> int | None:
+def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the ResNet with these published names, or None."""
     blocks = {
         tuple(map(int, match.groups()))

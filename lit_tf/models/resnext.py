@@ -9,8 +9,8 @@ its ResNeXts 20, 32, 44, 56 and 110; of these only 20 and 56 are of the form
 
 import functools
 import re
+from collections import abc
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 
 import keras
 
@@ -83,7 +83,7 @@ def build(
             states.
         input_shape: (height, width, channels) of a raw image.
         classes: number of logits.
-        mean: mean of each channel, in raw units; the stem normalises with it.
+        mean: mean of each channel, in raw units; the stem normalizes with it.
         std: standard deviation of each channel, in raw units.
         width: filters of the stem. In section 1 the grouped convolutions have
             2 × `width` filters and the blocks' outputs 4 × `width`; sections 2
@@ -144,7 +144,7 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
     return torch_weights.named(named)
 
 
-def depth_from_torch(names: AbstractSet[str]) -> int | None:
+def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the ResNeXt with these published names, or None."""
     pattern = r"stage_(\d+)\.stage_\1_bottleneck_(\d+)\.conv_conv\.weight$"
     blocks = {

@@ -1,8 +1,8 @@
 """StarGAN (Choi et al., 2018): the generator and its discriminator."""
 
 import re
+from collections import abc
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 
 import keras
 
@@ -37,7 +37,7 @@ def build(
     The depth counts convolutions: three of the stem, which halve the image
     twice, two of each residual block, and three of the head, which double it
     twice. Each convolution except the last is followed by instance
-    normalisation, with the statistics of the image itself also at inference.
+    normalization, with the statistics of the image itself also at inference.
     A ReLU follows, except after the second convolution of a block. Kernels are
     initialised with uniform ±1/√fan-in, as in PyTorch.
 
@@ -99,7 +99,7 @@ def discriminator(
 ) -> keras.Model:
     """Builds the discriminator, which rates patches and predicts attributes.
 
-    It is a PatchGAN without normalisation, because the gradient penalty needs
+    It is a PatchGAN without normalization, because the gradient penalty needs
     examples that do not depend on each other. It computes in float32 under any
     policy: the gradient of its gradient would overflow in half precision.
 
@@ -174,7 +174,7 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
     return torch_weights.named(named)
 
 
-def depth_from_torch(names: AbstractSet[str]) -> int | None:
+def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the generator with these names, or None."""
     blocks = {
         int(match[1])
@@ -252,6 +252,6 @@ FAMILY = Family(
     stem_arguments=("attributes",),
     torch_variables=torch_variables,
     depth_from_torch=depth_from_torch,
-    # Instance normalisation does not use the moving statistics in these files.
+    # Instance normalization does not use the moving statistics in these files.
     unused_in_torch=("running_mean", "running_var"),
 )

@@ -1,8 +1,8 @@
 """The very deep CNNs on the characters of texts (Conneau et al., 2017)."""
 
 import re
+from collections import abc
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 
 import keras
 
@@ -160,7 +160,7 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
     return torch_weights.named(named)
 
 
-def depth_from_torch(names: AbstractSet[str]) -> int | None:
+def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the VDCNN with these published names, or None."""
     blocks = blocks_from_torch(names)
     return next((d for d, known in _BLOCKS.items() if known == blocks), None)

@@ -63,8 +63,8 @@ class Outputs(Protocol):
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes the loss of outputs on their labels.
 
-        Only a kind with labels implements it: a model cannot be trained on its
-        labels alone without.
+        Only a kind with labels implements it. A kind without this method cannot
+        be used with `Teach`.
 
         Args:
             y: labels, `[batch, ...]`.

@@ -78,6 +78,21 @@ class Classes(_Labelled):
     Labels are class numbers, `[batch]`, or one-hot, `[batch, classes]`. The
     metric is `accuracy`.
 
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+    from lit_tf import outputs
+
+    digits = lit_tf.data.load(lit_tf.config.Data(dataset="digits"))
+    teacher = lit_tf.models.get("resnet14")(**digits.form)
+    student = lit_tf.models.get("resnet8")(**digits.form)
+    loss = keras.losses.CategoricalFocalCrossentropy(from_logits=True)
+    kind = outputs.Classes(alpha=0.5, temperature=4, loss=loss)
+    trainer = lit_tf.LIT(teacher, student, outputs=kind)
+    ```
+
     Args:
         alpha: in [0, 1], the weight of the hard loss; 1 − alpha is the weight
             of the soft loss; default 0.95.

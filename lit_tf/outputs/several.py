@@ -22,6 +22,24 @@ class Several(Outputs):
 
     Labels are nested as the model nests its outputs.
 
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+    from lit_tf import outputs
+
+    inputs = keras.Input((8,))
+    x = keras.layers.Dense(16, activation="relu")(inputs)
+    animal, age = keras.layers.Dense(3)(x), keras.layers.Dense(1)(x)
+    model = keras.Model(inputs, {"animal": animal, "age": age})
+    kind = outputs.Several(
+        {"animal": outputs.Classes(), "age": outputs.Values()},
+        loss_weights={"animal": 1.0, "age": 0.1},
+    )
+    trainer = lit_tf.Teach(model, outputs=kind)
+    ```
+
     Args:
         kinds: the kind of each output, in a list or by name, nested as the
             model nests its outputs.

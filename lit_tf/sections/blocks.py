@@ -1,7 +1,7 @@
 """The blocks that a network repeats, found in its graph.
 
 The cuts of a graph (`Graph.cuts`) divide it into segments. A segment between
-two tensors of one shape can be left out. Such a segment and the normalisations
+two tensors of one shape can be left out. Such a segment and the normalizations
 and activations that belong to it are a block.
 """
 

@@ -39,7 +39,7 @@ def depth(model: keras.Model) -> int:
     """Returns the depth that the builder of a model states as `model.depth`.
 
     If it states none, returns the length of the longest chain of layers that
-    have a kernel. Normalisation layers do not count.
+    have a kernel. Normalization layers do not count.
     """
     stated = getattr(model, "depth", None)
     return stated if stated else _longest_chain(model)
@@ -60,7 +60,7 @@ def count_flops(model: keras.Model) -> FlopCount:
     """Counts the FLOPs of one inference: 2 × multiply-adds per example.
 
     The operations of the traced graph are counted: dense layers, matrix
-    products and convolutions of all kinds. By convention normalisation,
+    products and convolutions of all kinds. By convention normalization,
     activations, pooling and resampling cost nothing.
 
     Args:

@@ -41,7 +41,7 @@ _FREE = frozenset(
     UniqueWithCounts UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd
     UnsortedSegmentSum UpperBound Where
     """
-    # Normalisation, pooling and resampling.
+    # Normalization, pooling and resampling.
     """
     AdjustContrast AdjustHue AdjustSaturation AvgPool AvgPool3D
     BatchNormWithGlobalNormalization CropAndResize Dilation2D FractionalAvgPool

@@ -91,7 +91,7 @@ def plan(model: keras.Model) -> Plan:
 
     import lit_tf
 
-    model = keras.applications.ResNet50(weights=None)
+    model = lit_tf.logits(keras.applications.ResNet50(weights=None))
     plan = lit_tf.plan(model)
     print(plan)  # A table: blocks, parameters and FLOPs of each part.
     sectioned = lit_tf.split(model, plan.cuts)

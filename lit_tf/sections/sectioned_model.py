@@ -198,9 +198,9 @@ def opening(
 
 
 def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
-    """Returns the `mean` and `std` with which the stem of a model normalises.
+    """Returns the `mean` and `std` with which the stem of a model normalizes.
 
-    The dictionary is empty if it does not normalise.
+    The dictionary is empty if it does not normalize.
     """
     layer = opening(model, layers.Normalize)
     return {"mean": layer.mean, "std": layer.std} if layer else {}

@@ -36,7 +36,7 @@ def shrink(
 
     import lit_tf
 
-    teacher = keras.applications.ResNet50(weights=None)
+    teacher = lit_tf.logits(keras.applications.ResNet50(weights=None))
     student = lit_tf.shrink(teacher, keep=(2, 2, 3, 2))
     half = lit_tf.shrink(teacher, compression=2)
     ```

@@ -24,7 +24,7 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
 
     import lit_tf
 
-    model = keras.applications.ResNet50(weights=None)
+    model = lit_tf.logits(keras.applications.ResNet50(weights=None))
     cuts = ["pool1_pool", "conv3_block4_out", "conv5_block3_out"]
     sectioned = lit_tf.split(model, cuts)
     print(len(sectioned.sections))  # 2

@@ -78,7 +78,7 @@ class TeacherCache:
         *,
         seed: int,
         folder: str,
-        epochs: float,
+        epochs: int,
         representations: bool = True,
     ):
         self._seed = seed
@@ -310,8 +310,8 @@ def _not_finite(name, dtype):
 def _graph(teacher: SectionedModel) -> str:
     """Returns a hash of the teacher's graph, its weights excluded."""
     parts = [teacher.stem, *teacher.sections, teacher.head]
-    results: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
-    text = json.dumps(results, sort_keys=True, default=str)
+    configs: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
+    text = json.dumps(configs, sort_keys=True, default=str)
     for name, name_in_0_1 in _MODULES_IN_0_1.items():
         text = text.replace(f'"{name}"', f'"{name_in_0_1}"')
     return hashlib.sha256(text.encode()).hexdigest()[:16]

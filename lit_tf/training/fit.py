@@ -91,7 +91,7 @@ def run_phase(
         NonFiniteLossError: if a loss became infinite or not a number.
         DataError: if the checkpoint in the folder is damaged.
     """
-    # 1. A new phase: fresh optimiser, fresh metrics.
+    # 1. A new phase: fresh optimizer, fresh metrics.
     with schedule.strategy.scope():
         model.compile(
             optimizers.of(schedule.phase),

@@ -75,6 +75,18 @@ class SGD(_OptimizerWithL2):
     inside the momentum buffer instead, so the old rate still has an effect for
     some steps after a milestone.
 
+    Example:
+    ```python
+    import keras
+
+    import lit_tf
+
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+        boundaries=[10_000, 15_000], values=[0.1, 0.01, 0.001]
+    )
+    optimizer = lit_tf.SGD(rate, momentum=0.9, weight_decay=1e-4)
+    ```
+
     Args:
         learning_rate: the learning rate; a float, a schedule or a callable.
         momentum: m, in [0, 1).

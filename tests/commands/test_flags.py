@@ -206,13 +206,13 @@ def test_a_module_of_your_own_may_register_a_method(tmp_path):
 
 
 _LOAD_STAGES = """
-from lit_tf.config import methods
+from lit_tf.config import method_table
 from lit_tf.flags import parse
 from lit_tf.launch import command
 
 command.load = lambda module: None  # TensorFlow is not needed here.
 command.run(
-    lambda _: print(methods.get(parse.value("method")).load()(None)),
+    lambda _: print(method_table.get(parse.value("method")).load()(None)),
     "lit-compress",
 )
 """
@@ -222,8 +222,9 @@ def test_the_stages_of_a_method_may_be_in_another_module_of_the_folder(
     tmp_path,
 ):
     (tmp_path / "my_method.py").write_text(
-        "from lit_tf.config import methods\n"
-        "methods.register(methods.Method(name='mine', about='a test',\n"
+        "from lit_tf.config import method_table\n"
+        "method_table.register(method_table.Method(\n"
+        "    name='mine', about='a test',\n"
         "    stages='my_stages:stages', ends='new, trained'))\n"
     )
     (tmp_path / "my_stages.py").write_text("def stages(pair):\n    return 7\n")

@@ -148,7 +148,7 @@ def test_a_float16_resnet_has_finite_terms_and_variables(build, batch):
         assert np.isfinite(variable).all()
 
 
-def test_an_optimiser_that_scales_already_is_not_wrapped_again(dense):
+def test_an_optimizer_that_scales_already_is_not_wrapped_again(dense):
     own = scaling(0.1)
     assert compiled(dense(1), half(dense(2)), own).optimizer is own
 

@@ -212,4 +212,4 @@ def test_a_phase_of_steps_ends_at_its_last_step_with_steps_per_execution(
         assert (tmp_path / "samples" / f"{phase}_{steps:06}.png").is_file()
     with np.load(tmp_path / "checkpoints" / "fine_tune.npz") as archive:
         counts = [int(v) for v in archive.values() if v.dtype == np.int64]
-    assert counts == [11]  # The optimiser's own count.
+    assert counts == [11]  # The optimizer's own count.

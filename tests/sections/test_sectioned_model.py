@@ -80,7 +80,7 @@ def test_a_stem_or_head_with_other_weights_raises_an_error(place):
         compatibility.check_alike(teacher, student)
 
 
-def test_a_stem_with_another_normalisation_raises_an_error(build):
+def test_a_stem_with_another_normalization_raises_an_error(build):
     # Copied weights would not make the outputs equal.
     with pytest.raises(errors.SettingsError, match="stem"):
         compatibility.check_alike(build(), build(mean=(0.0, 0.0, 0.0)))

@@ -192,7 +192,7 @@ def _other_weights(model, digits):
     return lit.LIT(other, student), digits, {}
 
 
-def _other_normalisation(model, digits):
+def _other_normalization(model, digits):
     form = digits.form | {"mean": (1.0,)}
     other = models.get("resnet14")(**form)
     other.set_weights(model.teacher.get_weights())
@@ -229,7 +229,7 @@ def _other_views(model, digits):
     "other",
     [
         _other_weights,
-        _other_normalisation,
+        _other_normalization,
         _other_data,
         _other_variation,
         _other_dtype,
