@@ -28,21 +28,25 @@ _READ = 50
 _SIDES = {"CPU": 2048, "GPU": 8192}
 
 
+def _no_flops():
+    return cost.FlopCount(0)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Piece:
     """A callable that can be timed.
 
     Args:
         call: a function that returns when the work is done.
-        flops: a function that returns the FLOPs of a call (2 × multiply-adds);
-            0 if they are not counted.
+        flops: a function that returns the FLOPs of a call (2 × multiply-adds)
+            and the operations that were not counted; 0 FLOPs by default.
         images: the number of images that a call processes; 0 for none.
         times: the number of repetitions in a call, by which its time is
             divided.
     """
 
     call: Callable[[], object]
-    flops: Callable[[], int] = int
+    flops: Callable[[], cost.FlopCount] = _no_flops
     images: int = 0
     times: int = 1
 
@@ -61,7 +65,8 @@ def _matmul(bench):
         return tf.reduce_max(tf.matmul(left, right))
 
     return Piece(
-        call=lambda: product(left, right).numpy(), flops=lambda: 2 * side**3
+        call=lambda: product(left, right).numpy(),
+        flops=lambda: cost.FlopCount(2 * side**3),
     )
 
 
@@ -177,7 +182,7 @@ def _on_batch(bench, function, *tensors):
     compiled = tf.function(function, jit_compile=bench.jit_compile)
     return Piece(
         call=lambda: compiled(*tensors).numpy(),
-        flops=lambda: cost.traced_flops(function, *tensors),
+        flops=lambda: cost.count_traced_flops(function, *tensors),
         images=bench.images,
     )
 
@@ -197,7 +202,9 @@ def _step(bench, model, phase, *, views=None, **how):
     batches = iter(feed)
     return Piece(
         call=lambda: float(model.train_function(batches)["loss"]),
-        flops=lambda: cost.traced_flops(model.train_step, next(iter(feed))),
+        flops=lambda: cost.count_traced_flops(
+            model.train_step, next(iter(feed))
+        ),
         images=bench.images,
     )
 

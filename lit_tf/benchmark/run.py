@@ -67,9 +67,13 @@ def run(settings: Settings) -> dict[str, Any]:
     with tf.device(bench.device):
         table = {name: make(bench) for name, make in pieces.PIECES.items()}
         seconds = _timed(table, settings.steps)
-        flops = {name: piece.flops() for name, piece in table.items()}
+        counts = {name: piece.flops() for name, piece in table.items()}
+        flops = {name: count.flops for name, count in counts.items()}
         results = _ratios(seconds, flops)
         print(f"\n{_table(table, seconds, flops)}\n\n{_words(results)}")
+        uncounted = set().union(*(c.uncounted for c in counts.values()))
+        if uncounted:
+            print(cost.note(uncounted))
         if settings.profile:
             ops, traced = profile.ops(table["lit_step"].call)
             results |= {"ops_ms": ops, "traced_step_ms": traced}

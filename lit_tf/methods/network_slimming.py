@@ -155,6 +155,8 @@ def select_channels(
 def fraction_for_flops(model: SectionedModel, flops: int) -> float:
     """Returns the smallest fraction to prune that leaves at most `flops`.
 
+    A warning names operations of the model whose FLOPs cannot be counted.
+
     Args:
         model: the model to prune.
         flops: FLOPs of one inference, 2 × multiply-adds per example.

@@ -303,6 +303,8 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
 def _to_prune(settings, model, student):
     """Returns the fraction of a model's channels to prune.
 
+    A warning names operations whose FLOPs are needed but cannot be counted.
+
     Raises:
         SettingsError: if no channel can be pruned, or too few.
     """

@@ -6,6 +6,7 @@ import os
 import pathlib
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -48,12 +49,16 @@ def depth(model: keras.Model) -> int:
 def flops(model: keras.Model) -> int:
     """Counts the FLOPs of one inference: 2 × multiply-adds per example.
 
-    `count_flops` also returns which operations could not be counted.
+    A warning names operations that cannot be counted. `count_flops` returns
+    them instead.
 
     Args:
         model: a model of known input shape.
     """
-    return count_flops(model).flops
+    counted = count_flops(model)
+    if counted.uncounted:
+        warnings.warn(f"{model.name}: {note(counted.uncounted)}", stacklevel=2)
+    return counted.flops
 
 
 def count_flops(model: keras.Model) -> FlopCount:
@@ -77,16 +82,6 @@ def count_flops(model: keras.Model) -> FlopCount:
     return count_traced_flops(
         lambda *x: model(x[0] if len(x) == 1 else list(x)), *specs
     )
-
-
-def traced_flops(function: Callable[..., Any], *arguments: Any) -> int:
-    """Counts 2 × multiply-adds of one call of a function of tensors.
-
-    Args:
-        function: what `count_traced_flops` takes.
-        *arguments: tensors, or their specs, of known shape.
-    """
-    return count_traced_flops(function, *arguments).flops
 
 
 def count_traced_flops(

@@ -181,6 +181,16 @@ def test_the_fraction_for_flops_is_the_smallest_that_suffices(build, name):
     assert cost.flops(more) > target
 
 
+def test_a_fraction_by_incomplete_flops_gives_a_warning(build, monkeypatch):
+    model = build("resnet14")
+    flops = cost.flops(model)
+    monkeypatch.setattr(
+        cost, "count_flops", lambda _: cost.FlopCount(flops, ("FFT",))
+    )
+    with pytest.warns(UserWarning, match="resnet14: FLOPs leave out .*FFT"):
+        network_slimming.fraction_for_flops(model, flops)
+
+
 def test_flops_that_no_pruning_reaches_are_refused(build):
     with pytest.raises(errors.SettingsError) as refusal:
         network_slimming.fraction_for_flops(build("resnet14"), 1000)

@@ -90,7 +90,8 @@ def test_a_product_with_its_two_gradients_costs_three_times_as_much(
         return y, tape.gradient(y, [x, layer.kernel.value])
 
     once = cost.flops(counted)
-    assert cost.traced_flops(step, tf.zeros([5, *shape])) == 3 * 5 * once
+    counted = cost.count_traced_flops(step, tf.zeros([5, *shape]))
+    assert counted == cost.FlopCount(3 * 5 * once)
 
 
 def test_an_operation_without_effect_on_a_result_costs_nothing():
@@ -98,7 +99,8 @@ def test_an_operation_without_effect_on_a_result_costs_nothing():
         tf.matmul(x, x, transpose_b=True)
         return tf.matmul(x, x, transpose_a=True)
 
-    assert cost.traced_flops(product, tf.zeros([5, 3])) == 2 * 5 * 3 * 3
+    counted = cost.count_traced_flops(product, tf.zeros([5, 3]))
+    assert counted == cost.FlopCount(2 * 5 * 3 * 3)
 
 
 class Spectrum(L.Layer):
@@ -132,6 +134,12 @@ def test_operations_that_cannot_be_counted_are_reported(
     # 4 gates, 5 steps, a kernel and a recurrent kernel of 4×4 each.
     lstm = 2 * 4 * 5 * 2 * 4 * 4 if getattr(layer, "unroll", False) else 0
     assert counted.flops == 2 * 4 * 3 + lstm
+
+
+def test_flops_that_leave_out_an_operation_give_a_warning():
+    left_out = model((5, 4), L.LSTM(4), L.Dense(3))
+    with pytest.warns(UserWarning, match=r"FLOPs leave out .*While \(MatMul\)"):
+        assert cost.flops(left_out) == 2 * 4 * 3
 
 
 def test_a_note_lists_the_uncounted_operations_once_each_in_order():

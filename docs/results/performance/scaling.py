@@ -47,7 +47,7 @@ def measured(dtype):
             if turn >= WARM_UP:
                 times[point].append(1000 * (time.perf_counter() - start))
     return {
-        point: (statistics.median(each), table[point].flops() / 1e9)
+        point: (statistics.median(each), table[point].flops().flops / 1e9)
         for point, each in times.items()
     }
 
