@@ -160,7 +160,7 @@ def test_cuts_and_keep_determine_the_student(own):
         (
             home_made,
             {"shrink": config.Shrink(keep=(9, 9))},
-            "its blocks: 3, 3",
+            "its number of blocks: 3, 3",
         ),
         (
             home_made,

@@ -210,7 +210,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
     )
     with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
         for name in archive.files:
-            if name != "position":
+            if name not in ("position", "paths"):
                 assert np.isfinite(archive[name]).all(), name
 
 
@@ -228,7 +228,7 @@ def test_a_batch_smaller_than_the_replicas_leaves_finite_weights(run, tmp_path):
     assert np.isfinite(results["student"]["last"]["test_accuracy"])
     with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
         for name in archive.files:
-            if name != "position":
+            if name not in ("position", "paths"):
                 assert np.isfinite(archive[name]).all(), name
 
 
