@@ -108,7 +108,7 @@ def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
     dry_run.dry_run(settings)
     assert "resnet8 computes in float32, with" in capsys.readouterr().out
     half = config.Compute(dtype="mixed_bfloat16")
-    dry_run.dry_run(dataclasses.replace(settings, run=half))
+    dry_run.dry_run(dataclasses.replace(settings, compute=half))
     assert (
         "resnet8 computes in bfloat16, with variables in float32 and logits in "
         "float32"
