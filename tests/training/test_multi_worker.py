@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,27 +12,10 @@ import time
 import keras
 import numpy as np
 import pytest
+from workers import free_ports, tf_config
 
 import lit_tf
 from lit_tf import data, models
-
-
-def free_ports(count):
-    """Returns ports of loopback on which no process listens."""
-    with contextlib.ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for _ in range(count)
-        ]
-        return [server.getsockname()[1] for server in servers]
-
-
-def results(index, *ports, job="worker"):
-    """Returns a `TF_CONFIG` of workers on loopback."""
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    task = {"type": job, "index": index}
-    return json.dumps({"cluster": {job: addresses}, "task": task})
-
 
 FLAGS = (
     "--teacher=resnet8",
@@ -128,13 +110,13 @@ def runs(tmp_path_factory):
             ports = free_ports(2)
             several = "--strategy=multi_worker"
             chief = start(
-                f"{name}/chief", several, tf_config=results(0, *ports)
+                f"{name}/chief", several, tf_config=tf_config(0, *ports)
             )
             worker = start(
                 f"{name}/worker{again}",
                 several,
                 *more,
-                tf_config=results(1, *ports),
+                tf_config=tf_config(1, *ports),
                 command=command,
             )
             return chief, worker
@@ -155,7 +137,7 @@ def runs(tmp_path_factory):
         ended["only"] = start(
             "only",
             "--strategy=multi_worker",
-            tf_config=results(0, *free_ports(1)),
+            tf_config=tf_config(0, *free_ports(1)),
         ).end()
         ended["without worker"] = [chief.end(), worker.end()]
         ended["mismatched"] = [p.end() for p in mismatched]

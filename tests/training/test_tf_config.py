@@ -1,31 +1,14 @@
 """`TF_CONFIG` is checked, and its workers are waited for."""
 
-import contextlib
 import json
 import socket
 import time
 
 import pytest
+from workers import free_ports, tf_config
 
 from lit_tf import errors
 from lit_tf.training import multi_worker
-
-
-def free_ports(count):
-    """Returns ports of loopback on which no process listens."""
-    with contextlib.ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for _ in range(count)
-        ]
-        return [server.getsockname()[1] for server in servers]
-
-
-def results(index, *ports, job="worker"):
-    """Returns a `TF_CONFIG` of workers on loopback."""
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    task = {"type": job, "index": index}
-    return json.dumps({"cluster": {job: addresses}, "task": task})
 
 
 @pytest.mark.parametrize(
@@ -43,31 +26,35 @@ def results(index, *ports, job="worker"):
             "must be JSON",
             id="no cluster",
         ),
-        pytest.param(results("one", 1), "must be JSON", id="index in words"),
-        pytest.param(results(None, 1), "must be JSON", id="index of nothing"),
-        pytest.param(results(-1, 1, 2), "below that.* index -1", id="negative"),
+        pytest.param(tf_config("one", 1), "must be JSON", id="index in words"),
+        pytest.param(tf_config(None, 1), "must be JSON", id="index of nothing"),
         pytest.param(
-            results(2, 1, 2),
+            tf_config(-1, 1, 2), "below that.* index -1", id="negative"
+        ),
+        pytest.param(
+            tf_config(2, 1, 2),
             "names 2 of type 'worker', so .* Received: index 2",
             id="index too large",
         ),
-        pytest.param(results(0), "names 0 of type 'worker'", id="no workers"),
+        pytest.param(tf_config(0), "names 0 of type 'worker'", id="no workers"),
         pytest.param(
-            results(0, 1, job="ps"),
+            tf_config(0, 1, job="ps"),
             "Received: jobs ps; task type 'ps'",
             id="ps",
         ),
         pytest.param(
-            results(0, 1).replace(":1", ""),
+            tf_config(0, 1).replace(":1", ""),
             "host:port. Received: '127.0.0.1'",
             id="no port",
         ),
         pytest.param(
-            results(0, "http"), "Received: '127.0.0.1:http'", id="port in words"
+            tf_config(0, "http"),
+            "Received: '127.0.0.1:http'",
+            id="port in words",
         ),
-        pytest.param(results(0, 70000), "host:port", id="port too large"),
+        pytest.param(tf_config(0, 70000), "host:port", id="port too large"),
         pytest.param(
-            results(0, 1, 1), "its own address", id="one address twice"
+            tf_config(0, 1, 1), "its own address", id="one address twice"
         ),
     ],
 )
@@ -94,7 +81,7 @@ def test_the_chief_comes_before_the_workers(monkeypatch, kind, index, place):
 
 def test_without_a_chief_the_first_worker_is_the_chief(monkeypatch):
     for index in (0, 1):
-        monkeypatch.setenv("TF_CONFIG", results(index, 1, 2))
+        monkeypatch.setenv("TF_CONFIG", tf_config(index, 1, 2))
         assert multi_worker.read_cluster().chief == (index == 0)
 
 
