@@ -14,7 +14,14 @@ from types import ModuleType
 from absl import app, flags, logging
 
 from lit_tf import errors
-from lit_tf.flags import commands, define, help_text, papers, parse
+from lit_tf.flags import (
+    commands,
+    define,
+    flag_files,
+    help_text,
+    papers,
+    parse,
+)
 
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
@@ -50,6 +57,7 @@ def run(main: Callable[..., object], name: str) -> None:
                 2,
             )
         try:
+            flag_files.check(argv[1:])
             rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
             if len(rest) > 1 and not command.arguments:
                 raise errors.SettingsError(

@@ -24,6 +24,18 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory):
+    """Keeps decoded images and encoded texts out of the user's cache."""
+    fonts = pathlib.Path("~/.cache/matplotlib").expanduser()
+    with pytest.MonkeyPatch.context() as patch:
+        if "MPLCONFIGDIR" not in os.environ and fonts.is_dir():
+            patch.setenv("MPLCONFIGDIR", str(fonts))  # Slow to make.
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 # The form of a small dataset of each kind.
 IMAGES = {
     "input_shape": (8, 8, 3),

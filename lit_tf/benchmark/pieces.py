@@ -161,7 +161,7 @@ def _cached_outputs(bench, lit):
                 bench.dataset,
                 bench.config.frozen,
                 seed=bench.config.compute.seed,
-                folder=bench.config.session.cache_dir,
+                folder=bench.config.session.teacher_cache_folder,
                 epochs=bench.config.lit.epochs,
             )
             .open()

@@ -84,6 +84,12 @@ class Session(Group):
         False,
         "Let TensorFlow Datasets download what --data_dir does not contain.",
     )
+    cache_dir: str = setting(
+        "",
+        "Folder for decoded images and encoded texts, which any number of "
+        "runs share. It may be deleted. Default: lit_tf in the user's cache "
+        "folder, $XDG_CACHE_HOME or ~/.cache.",
+    )
     teacher_cache_dir: str = setting(
         "",
         "Folder of --teacher_cache=disk, which several runs may share. "
@@ -131,7 +137,7 @@ class Session(Group):
     )
 
     @property
-    def cache_dir(self) -> str:
+    def teacher_cache_folder(self) -> str:
         """The folder of the teacher's cached outputs.
 
         `teacher_cache_dir`, or by default a folder next to `workdir`, so that

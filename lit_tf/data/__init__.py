@@ -13,10 +13,12 @@ from lit_tf.data import (
     arrays,
     celeba,
     cifar,
+    class_folders,
     digits,
     image_classes,
     image_folder,
     reviews,
+    tables,
     tfds,
     tfrecords,
 )
@@ -68,22 +70,40 @@ def _recognized(data_dir):
     path = pathlib.Path(data_dir)
     if not path.exists():
         raise errors.DataError(f"--data_dir={data_dir!r} does not exist.")
-    if arrays.find(path):
-        return "npz"
-    if (path / "attributes.csv").is_file():
-        return "image_folder"
-    if (path / "train.csv").is_file():
-        return "csv"
-    if tfrecords.training_files(path):
-        return "tfrecords"
-    if path.is_dir() and image_classes.has_class_folders(path):
-        return "image_classes"
+    found = _kinds(path)
+    if len(found) > 1:
+        described = " and ".join(f"{v} ({k})" for k, v in found.items())
+        raise errors.DataError(
+            f"The files in --data_dir={data_dir!r} fit several datasets. "
+            f"Received: {described}. Name one with "
+            f"{' or '.join(f'--dataset={name}' for name in found)}."
+        )
+    if found:
+        return next(iter(found))
     raise errors.DataError(
         f"The files in --data_dir={data_dir!r} do not show which dataset it "
         "is: there is no .npz file, no train*.tfrecord, no folder of images "
         "for each class, no train.csv and no attributes.csv. Name the dataset "
         "with --dataset."
     )
+
+
+def _kinds(path):
+    """Returns the datasets that the files in a folder fit, and the files."""
+    if path.is_file():
+        return {"npz": path.name} if path.suffix == ".npz" else {}
+    if (path / "attributes.csv").is_file():  # The images are in folders.
+        return {"image_folder": "attributes.csv"}
+    found = {}
+    if files := arrays.files_in(path):
+        found["npz"] = files[0].name
+    if tables.is_training_folder(path):
+        found["csv"] = "train.csv"
+    if files := tfrecords.training_files(path):
+        found["tfrecords"] = files[0].name
+    if path.is_dir() and class_folders.present(path, several=bool(found)):
+        found["image_classes"] = "folders of images"
+    return found
 
 
 def source(name: str) -> Source:
@@ -105,23 +125,37 @@ def source(name: str) -> Source:
 
 
 def load(
-    settings: config.Data, *, data_dir: str = "", download: bool = False
+    settings: config.Data,
+    *,
+    data_dir: str = "",
+    download: bool = False,
+    cache_dir: str = "",
 ) -> Dataset:
-    """Loads a dataset and splits validation examples off the training ones.
+    """Loads a dataset with its validation split.
+
+    These are the dataset's own validation examples or, without any, a fraction
+    of the training examples. With `validation_fraction` 0 there are none.
 
     Args:
         settings: name of the dataset, validation fraction and split seed,
             sizes of images and texts, augmentation.
         data_dir: the folder with the dataset's files; not used by `digits`.
         download: whether TensorFlow Datasets may download missing files.
+        cache_dir: the folder for decoded images and encoded texts; "" for
+            `lit_tf` in the user's cache folder.
 
     Raises:
         SettingsError: if no dataset has that name, or a split would be empty.
         DataError: if files are missing or damaged.
     """
     settings = named(settings, data_dir)
-    loaded = source(settings.dataset).load(data_dir, download, settings)
+    loaded = source(settings.dataset).load(
+        data_dir, download, settings, cache_dir
+    )
     loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
+    if loaded.validation is not None:
+        unused = {} if settings.validation_fraction else {"validation": None}
+        return dataclasses.replace(loaded, **unused)
     count = round(len(loaded.train) * settings.validation_fraction)
     if settings.validation_fraction and not 0 < count < len(loaded.train):
         raise errors.SettingsError(

@@ -70,7 +70,7 @@ class Collection:
         attributes: names of all attributes that are known of each image.
         test: whether each image is in the test split, `[images]`.
         key: everything that the decoded images depend on.
-        folder: the folder next to whose files decoded images are stored.
+        folder: the folder of the files.
         notes: sentences for the user.
     """
 
@@ -102,24 +102,27 @@ def collection(
     """
     present = image_files.names_in(folder)
     missing = [name for name in listing.names if name not in present]
-    if missing and not any(map(image_files.is_image, present)):
+    if missing and not any(map(_is_visible_image, present)):
         raise errors.DataError(f"{folder}/ holds no images.")
     if missing:
         raise errors.DataError(
             f"Every image of {listing.source.name} must be in {folder}/. "
-            f"Received: {len(missing):,} missing, the first {missing[0]}."
+            f"Received: {len(missing):,} missing, the first "
+            f"{image_files.printable(missing[0])}."
         )
     unlisted = present.difference(listing.names)
-    unlisted = sorted(filter(image_files.is_image, unlisted))
+    unlisted = sorted(filter(_is_visible_image, unlisted))
     if unlisted:
         notes = (
             *notes,
             f"not in {listing.source.name} and skipped: {len(unlisted):,}, "
-            f"the first {unlisted[0]}",
+            f"the first {image_files.printable(unlisted[0])}",
         )
     return Collection(
         images=(
-            decoded.ImageFile(name, os.path.join(folder, name), values)
+            decoded.ImageFile(
+                image_files.printable(name), os.path.join(folder, name), values
+            )
             for name, values in zip(listing.names, listing.values, strict=True)
         ),
         attributes=listing.attributes,
@@ -131,7 +134,10 @@ def collection(
 
 
 def dataset(
-    defaults: Defaults, settings: config.Data, collected: Collection
+    defaults: Defaults,
+    settings: config.Data,
+    collected: Collection,
+    cache_dir: str = "",
 ) -> Dataset:
     """Returns images and the chosen attributes as a dataset.
 
@@ -139,6 +145,7 @@ def dataset(
         defaults: values where the settings leave them open.
         settings: the attributes, and the size of the images.
         collected: the image files; decoded here unless decoded before.
+        cache_dir: the folder to store the pixels in; "" for the user's cache.
 
     Raises:
         SettingsError: if there is no such attribute, or the size is not a
@@ -160,6 +167,7 @@ def dataset(
         count=len(collected.test),
         key=collected.key,
         folder=collected.folder,
+        cache_dir=cache_dir,
         size=settings.image_size,
         crop=settings.crop_size or defaults.crop_size,
     )
@@ -178,11 +186,10 @@ def dataset(
         )
     notes = [
         f"{len(train):,} training and {len(test):,} test images",
+        *images.notes,
         *collected.notes,
         f"decoded in {images.folder}/",
     ]
-    if images.broken:
-        notes.insert(1, f"broken and skipped: {images.broken:,}")
     return Dataset(
         name=defaults.name,
         train=train,
@@ -223,6 +230,11 @@ def _check_known(name, attributes):
         raise errors.SettingsError(
             errors.unknown("attribute", name, attributes)
         )
+
+
+def _is_visible_image(name):
+    visible = not any(map(image_files.is_hidden, name.split("/")))
+    return visible and image_files.is_image(name)
 
 
 def _key(listing, folder):

@@ -39,6 +39,7 @@ def load(
     data_dir: str = "",
     download: bool = False,
     settings: config.Data | None = None,
+    cache_dir: str = "",
 ) -> Dataset:
     """Loads CelebA for image-to-image translation of attributes.
 
@@ -51,6 +52,7 @@ def load(
         data_dir: the folder with the official files.
         download: whether TensorFlow Datasets may download missing files.
         settings: the attributes, and the size of the images.
+        cache_dir: the folder for decoded images; "" for the user's cache.
 
     Raises:
         DataError: if files are missing or damaged.
@@ -59,13 +61,13 @@ def load(
     collected = _from_files(image_files.data_folder(data_dir))
     if collected is None and not download:
         raise errors.DataError(
-            f"No {_FOLDER}/ and no {_LIST} in --data_dir={data_dir!r}. Name "
-            "the folder that holds both, or let TensorFlow Datasets download "
-            "the data with --download."
+            image_files.missing(f"No {_FOLDER}/ and no {_LIST}", data_dir)
+            + " Name the folder that holds both, or let TensorFlow Datasets "
+            "download the data with --download."
         )
     if collected is None:
         collected = _from_tfds(data_dir)
-    return attribute_images.dataset(_DEFAULTS, settings, collected)
+    return attribute_images.dataset(_DEFAULTS, settings, collected, cache_dir)
 
 
 def _from_files(root):

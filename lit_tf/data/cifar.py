@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, tfds
+from lit_tf.data import augment, image_files, tfds
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _CROP = augment.Crop(pad=4, flip=True)
@@ -69,9 +69,10 @@ def load_cifar10(
     data_dir: str = "",
     download: bool = False,
     settings: config.Data | None = None,
+    cache_dir: str = "",
 ) -> Dataset:
     """Loads CIFAR-10: 32×32 RGB images of 10 classes."""
-    del settings  # There is nothing to choose.
+    del settings, cache_dir  # There is nothing to choose or to store.
     return _load(_CIFAR10, data_dir, download)
 
 
@@ -79,9 +80,10 @@ def load_cifar100(
     data_dir: str = "",
     download: bool = False,
     settings: config.Data | None = None,
+    cache_dir: str = "",
 ) -> Dataset:
     """Loads CIFAR-100: 32×32 RGB images of 100 (fine) classes."""
-    del settings
+    del settings, cache_dir
     return _load(_CIFAR100, data_dir, download)
 
 
@@ -93,9 +95,11 @@ def _load(layout, data_dir, download):
         train, test, names = _from_tfds(layout, data_dir)
     else:
         raise errors.DataError(
-            f"No {layout.archive} and no folder {layout.folder} in "
-            f"--data_dir={data_dir!r}. Name the folder that holds one, or let "
-            "TensorFlow Datasets download the data with --download."
+            image_files.missing(
+                f"No {layout.archive} and no folder {layout.folder}", data_dir
+            )
+            + " Name the folder that holds one, or let TensorFlow Datasets "
+            "download the data with --download."
         )
     counts = {"train": len(train), "test": len(test)}
     note = f"{len(train):,} training and {len(test):,} test images"

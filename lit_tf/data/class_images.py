@@ -20,9 +20,12 @@ def dataset(
     *,
     labels: Sequence[int],
     test: np.ndarray,
+    validation: np.ndarray | None = None,
     classes: Sequence[str],
     key: Mapping[str, Any],
     folder: pathlib.Path,
+    cache_dir: str,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """Returns images and their classes as a dataset; decodes them if needed.
 
@@ -33,14 +36,18 @@ def dataset(
             over at most once.
         labels: class number of each image, from 0.
         test: whether each image is in the test split, `[images]`.
+        validation: whether each image is in the validation split, `[images]`;
+            None if the data have none of their own.
         classes: names of the classes.
         key: everything that the images depend on.
-        folder: the folder of the original files; the pixels are stored next to
-            them.
+        folder: the folder of the original files.
+        cache_dir: the folder to store the pixels in; "" for the user's cache.
+        notes: sentences for the user.
 
     Raises:
-        DataError: if there are fewer than two classes, no training or no test
-            images; and as `decoded.decode`.
+        DataError: if there are fewer than two classes, a class of which every
+            training image is broken, no training or no test images; and as
+            `decoded.decode`.
     """
     if len(classes) < 2:
         raise errors.DataError(
@@ -52,36 +59,54 @@ def dataset(
         count=len(labels),
         key=key,
         folder=folder,
+        cache_dir=cache_dir,
         size=settings.image_size,
         crop=settings.crop_size,
     )
     everything = Split(pixels.pixels, np.array(labels, np.int32)[pixels.places])
     is_test = np.asarray(test)[pixels.places]
-    if is_test.all() or not is_test.any():
+    is_validation = np.zeros_like(is_test)
+    if validation is not None:
+        is_validation = np.asarray(validation)[pixels.places]
+    is_train = ~(is_test | is_validation)
+    if not is_train.any() or not is_test.any():
         raise errors.DataError(
             "There must be at least one training image and one test image in "
-            f"{folder}/. Received: {np.sum(~is_test)} and {np.sum(is_test)}."
+            f"{folder}/. Received: {np.sum(is_train)} and {np.sum(is_test)}."
         )
-    train, test = (
+    _check_no_class_is_broken(labels, everything.labels, classes, pixels)
+    train, test, validation = (
         everything.take(np.flatnonzero(chosen))
-        for chosen in (~is_test, is_test)
+        for chosen in (is_train, is_test, is_validation)
     )
+    counts = f"{len(train):,} training"
+    if len(validation):
+        counts += f", {len(validation):,} validation"
     notes = [
-        f"{len(train):,} training and {len(test):,} test images of "
-        f"{len(classes)} classes",
+        f"{counts} and {len(test):,} test images of {len(classes)} classes",
+        *pixels.notes,
+        *notes,
         f"decoded in {pixels.folder}/",
     ]
-    if pixels.broken:
-        notes.insert(1, f"broken and skipped: {pixels.broken:,}")
     return Dataset(
         name=name,
         train=train,
         test=test,
+        validation=validation if len(validation) else None,
         classes=tuple(classes),
         stem=statistics.mean_and_std(train),
         crop=CROP,
         note="; ".join(notes),
     )
+
+
+def _check_no_class_is_broken(labels, decoded_labels, classes, pixels):
+    lost = set(labels) - set(decoded_labels.tolist())
+    if lost:
+        raise errors.DataError(
+            f"Every image of class {classes[min(lost)]} is broken. "
+            f"{'; '.join(pixels.notes).capitalize()}."
+        )
 
 
 def source(load) -> Source:

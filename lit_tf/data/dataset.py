@@ -52,7 +52,8 @@ class Dataset:
         name: the name in `DATASETS`.
         train: the training examples.
         test: the test examples; read once, at the end of a run.
-        validation: examples split off the training ones; None for none.
+        validation: the dataset's own validation examples, or examples split
+            off the training ones; None for none.
         classes: names of the classes by label; for task "images" names of the
             attributes by column.
         stem: further arguments of a model's stem, by name: for classes of
@@ -102,8 +103,8 @@ class Source:
     """An entry of `DATASETS`: a loader, and facts known without the files.
 
     Args:
-        load: function of (data_dir, download, settings) that returns a
-            `Dataset` without validation split.
+        load: function of (data_dir, download, settings, cache_dir) that returns
+            a `Dataset`; with a validation split only if the files have one.
         input_shape: function of the settings that returns an example's shape.
         classes: function of the settings that returns `Dataset.classes`, with
             numbers instead of names that are in the files; () if the number of
@@ -115,7 +116,7 @@ class Source:
         resized: whether images of any size are resized to `image_size`.
     """
 
-    load: Callable[[str, bool, config.Data], Dataset]
+    load: Callable[[str, bool, config.Data, str], Dataset]
     input_shape: Callable[[config.Data], tuple[int, ...]]
     classes: Callable[[config.Data], tuple[str, ...]]
     stem: Callable[[config.Data], Mapping[str, Any]]

@@ -17,12 +17,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lit_tf import errors
-from lit_tf.data import derived_files, rows
+from lit_tf.data import derived_files, image_files, rows
 from lit_tf.utils import atomic_files
 
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
 _BLOCK = 512  # Images in memory at a time.
 _BROKEN = 0.01  # A larger fraction of broken images has another cause.
+_NAMED = 5  # Broken images that are named.
+_LONGEST = 500  # Characters of a name with its reason.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Decoded:
         labels: values of the attributes, `[images, attributes]`, 0 or 1, uint8.
         places: position of each image in the input order, `[images]`.
         broken: number of images that could not be decoded.
+        first_broken: names of the first of them, and the reasons.
         folder: the folder that holds them.
     """
 
@@ -56,7 +59,18 @@ class Decoded:
     labels: np.ndarray
     places: np.ndarray
     broken: int
+    first_broken: tuple[str, ...]
     folder: pathlib.Path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about images that are broken."""
+        if not self.broken:
+            return ()
+        names = "; ".join(self.first_broken)
+        rest = self.broken - len(self.first_broken)
+        more = f" and {rest:,} more" if names and rest else ""
+        return (f"broken and skipped: {self.broken:,}: {names}{more}",)
 
 
 def decode(
@@ -65,6 +79,7 @@ def decode(
     count: int,
     key: Mapping[str, Any],
     folder: pathlib.Path,
+    cache_dir: str,
     size: int,
     crop: int,
 ) -> Decoded:
@@ -74,8 +89,8 @@ def decode(
         images: the images; iterated over at most once.
         count: the number of images.
         key: everything that the images depend on.
-        folder: the folder of the original files; the pixels are stored next to
-            them.
+        folder: the folder of the original files.
+        cache_dir: the folder to store the pixels in; "" for the user's cache.
         size: side of a returned image in pixels.
         crop: side in pixels of the square that is cropped before resizing. If
             it is 0 or larger than the image, the largest square is cropped.
@@ -93,6 +108,8 @@ def decode(
             labels=np.load(place / "labels.npy", allow_pickle=False),
             places=places,
             broken=facts["broken"],
+            # Not in the folders of version 0.1.
+            first_broken=tuple(facts.get("first_broken", ())),
             folder=place,
         )
 
@@ -101,6 +118,8 @@ def decode(
         "pictures",
         {**key, "format": _FORMAT, "size": size, "crop": crop},
         source=folder,
+        cache_dir=cache_dir,
+        portable=False,
         read=read,
         write=functools.partial(_write, images, count, size, crop),
     )
@@ -128,7 +147,8 @@ def _write(images, count, size, crop, folder):
             results = pool.map(attempt, (image for _, image in block))
             for (place, image), pixels in zip(block, results, strict=True):
                 if isinstance(pixels, Exception):
-                    broken.append((image.name, pixels))
+                    reason = errors.line(pixels)
+                    broken.append(f"{image.name} ({reason})"[:_LONGEST])
                     continue
                 file.write(pixels)
                 labels.append(image.values)
@@ -137,19 +157,18 @@ def _write(images, count, size, crop, folder):
         file.flush()
         os.fsync(file.fileno())
     if len(broken) > _BROKEN * count:
-        name, reason = broken[0]
         raise errors.DataError(
             f"{len(broken):,} of {count:,} images cannot be decoded, more "
-            f"than {_BROKEN:.0%}. The first: {name} ({errors.line(reason)})."
+            f"than {_BROKEN:.0%}. The first: {broken[0]}."
         )
     np.save(folder / "labels.npy", np.array(labels, np.uint8))
     np.save(folder / "places.npy", np.array(places, np.int64))
-    return {"broken": len(broken)}
+    return {"broken": len(broken), "first_broken": broken[:_NAMED]}
 
 
 def _pixels(file, size, crop):
-    with Image.open(file) as image:
-        image = _rgb(ImageOps.exif_transpose(image))
+    with image_files.opened(file) as image:
+        image = _rgb(ImageOps.exif_transpose(image), image.format)
     side = min(image.size)
     side = min(crop or side, side)
     left, top = (round((length - side) / 2) for length in image.size)
@@ -158,8 +177,32 @@ def _pixels(file, size, crop):
     return square.resize((size, size), Image.Resampling.BILINEAR).tobytes()
 
 
-def _rgb(image):
-    if image.mode.startswith("I;16"):  # `convert` would clip most to white.
-        deep = np.asarray(image) >> 8
-        image = Image.fromarray(deep.astype(np.uint8))
+def _rgb(image, kind):
+    """Returns an image of any mode in RGB; the low bits of deep ones are cut.
+
+    Args:
+        image: the image.
+        kind: the format of its file, as Pillow calls it.
+    """
+    # Pillow's own conversion would clip most of these to white.
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        image = Image.fromarray(_bytes(np.asarray(image), kind))
+    elif image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
     return image.convert("RGB")
+
+
+def _bytes(pixels, kind):
+    """Returns one channel of 32 bits as bytes, by the range of its values."""
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all():
+            raise ValueError("its pixels are not finite")
+        # Floats are in [0, 1], unless they are not.
+        pixels = pixels * 255 if pixels.max(initial=0) <= 1 else pixels
+    if kind == "PPM" and pixels.dtype.kind == "i":
+        pixels = pixels / 256  # Pillow scales these to 16 bits.
+    while pixels.max(initial=0) > 255:
+        pixels = pixels / 256
+    return np.clip(pixels, 0, 255).astype(np.uint8)

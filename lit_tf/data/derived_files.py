@@ -1,8 +1,8 @@
 """Files derived from a dataset's files, such as decoded images.
 
-They are made once and stored in keyed folders. These lie in the folder
-`encoded` next to the source files or, when nothing can be written there, in the
-user's cache folder. They may be deleted at any time.
+They are made once and stored in keyed folders, in the user's cache folder. They
+may be deleted at any time. Version 0.1 stored them next to the source files, in
+a folder `encoded`. That is still read, but nothing is written there.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from lit_tf import errors
 from lit_tf.data import rows
 from lit_tf.utils.keyed_folder import Content, Facts, Key, KeyedFolder
 
@@ -21,6 +22,8 @@ def load_or_create(
     key: Key,
     *,
     source: pathlib.Path,
+    cache_dir: str,
+    portable: bool,
     read: Callable[[pathlib.Path, Facts], Content],
     write: Callable[[pathlib.Path], Facts],
 ) -> Content:
@@ -30,8 +33,12 @@ def load_or_create(
 
     Args:
         name: the start of the folder's name.
-        key: everything that the content depends on.
-        source: the folder of the source files.
+        key: everything that the content depends on, among the files in
+            `source`.
+        source: the folder of the source files; nothing is written there.
+        cache_dir: the cache folder; "" for the user's (`cache_folder`).
+        portable: whether the key also tells apart files in other folders. If
+            not, the path of `source` is added to the key.
         read: a function of the folder and the facts that returns the content.
             OSError, ValueError or KeyError mean that the folder is damaged; it
             is then made again.
@@ -41,10 +48,17 @@ def load_or_create(
         DataError: if no folder can be written to. Exceptions of `write` are
             raised too.
     """
-    parent = _parent(source)
-    folder = KeyedFolder(parent, key, prefix=f"{name}-")
+    prefix = f"{name}-"
+    beside = KeyedFolder(source / "encoded", key, prefix=prefix).read(read)
+    if beside is not None:
+        return beside
+    if not portable:
+        path = os.fsencode(source.resolve())
+        key = {**key, "source": path.decode("utf-8", "backslashreplace")}
+    parent = cache_folder(cache_dir) / "encoded"
+    folder = KeyedFolder(parent, key, prefix=prefix)
     with folder.locked(
-        folder=str(parent),
+        folder=f"{parent}/, the folder of --cache_dir,",
         waiting=f"waits for another process to make {folder.path}/",
     ):
         content = folder.read(read)
@@ -52,6 +66,30 @@ def load_or_create(
             folder.write(write)
             content = folder.read(read)
         return content
+
+
+def cache_folder(cache_dir: str = "") -> pathlib.Path:
+    """Returns the folder for files that can be made again.
+
+    Args:
+        cache_dir: the folder that the user names; "" for `lit_tf` in
+            `$XDG_CACHE_HOME`, or in `.cache` in the home folder.
+
+    Raises:
+        DataError: if the user has no home folder and named no other.
+    """
+    if cache_dir:
+        return pathlib.Path(cache_dir)
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(cache):  # Others are to be ignored, says its standard.
+        return pathlib.Path(cache) / "lit_tf"
+    try:
+        return pathlib.Path.home() / ".cache" / "lit_tf"
+    except RuntimeError:
+        raise errors.DataError(
+            "There is no home folder to store decoded images and encoded texts "
+            "in. Name a folder for them with --cache_dir."
+        ) from None
 
 
 def map_rows(path: pathlib.Path, shape: tuple[int, ...]) -> rows.Rows:
@@ -77,14 +115,7 @@ def fingerprint(paths: Iterable[tuple[str, str | os.PathLike]]) -> str:
     digest = hashlib.sha256()
     for name, path in paths:
         status = os.stat(path)
-        digest.update(
-            f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode()
-        )
+        facts = f"\0{status.st_size}\0{status.st_mtime_ns}\n"
+        # Names of files need not be valid UTF-8.
+        digest.update(f"{name}{facts}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
-
-
-def _parent(source):
-    if os.access(source, os.W_OK):
-        return source / "encoded"
-    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(cache) / "lit_tf" / "encoded"

@@ -13,6 +13,7 @@ def load(
     data_dir: str = "",
     download: bool = False,
     settings: config.Data | None = None,
+    cache_dir: str = "",
 ) -> Dataset:
     """Loads 1,797 grey 8×8 images of 0 … 16 (UCI, Alpaydin & Kaynak, 1998).
 
@@ -23,8 +24,9 @@ def load(
         data_dir: not used; scikit-learn contains the images.
         download: not used.
         settings: not used.
+        cache_dir: not used.
     """
-    del data_dir, download, settings
+    del data_dir, download, settings, cache_dir
     from sklearn import datasets
 
     bunch = datasets.load_digits()

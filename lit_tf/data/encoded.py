@@ -35,7 +35,12 @@ class Encoded:
 
 
 def encode(
-    table: tables.Table, *, alphabet: str, length: int, classes: int | None
+    table: tables.Table,
+    *,
+    alphabet: str,
+    length: int,
+    classes: int | None,
+    cache_dir: str = "",
 ) -> Encoded:
     """Returns a table's codes; encodes the table unless an earlier call did.
 
@@ -44,6 +49,7 @@ def encode(
         alphabet: the alphabet of `characters.encode`.
         length: the length of an encoded text in characters.
         classes: the largest label allowed in the table; None for any.
+        cache_dir: the folder to store the codes in; "" for the user's cache.
 
     Raises:
         DataError: if the table is empty or damaged, or the disk has no room.
@@ -72,6 +78,8 @@ def encode(
         table.name,
         key,
         source=table.source.parent,
+        cache_dir=cache_dir,
+        portable=True,  # The key has a hash of the whole table.
         read=read,
         write=functools.partial(_write, table, key),
     )
@@ -85,10 +93,10 @@ def _write(table, key, folder):
     )
     labels, replaced = [], 0
     with (folder / "codes.bin").open("wb") as file, tf.device("CPU:0"):
-        for batch in tables.read(table, classes=key["classes"]):
-            # Cut long texts here, so that the tensors stay small.
-            texts = [text[: key["length"]] for text in batch.texts]
-            file.write(encode(tf.constant(texts)).numpy())
+        for batch in tables.read(
+            table, classes=key["classes"], length=key["length"]
+        ):
+            file.write(encode(tf.constant(batch.texts)).numpy())
             labels.append(np.array(batch.labels, np.int32))
             replaced += batch.replaced
         file.flush()

@@ -13,6 +13,7 @@ def load(
     data_dir: str = "",
     download: bool = False,
     settings: config.Data | None = None,
+    cache_dir: str = "",
 ) -> Dataset:
     """Loads the images listed in attributes.csv, from images/ or next to it.
 
@@ -22,6 +23,7 @@ def load(
         data_dir: the folder with the list and the images.
         download: not used.
         settings: the attributes, and the size of the images.
+        cache_dir: the folder for decoded images; "" for the user's cache.
 
     Raises:
         DataError: if the list or images are missing or damaged.
@@ -31,9 +33,9 @@ def load(
     root = image_files.data_folder(data_dir)
     if root is None or not (root / _LIST).is_file():
         raise errors.DataError(
-            f"No {_LIST} in --data_dir={data_dir!r}. Name the folder that "
-            f"holds it and the images, in {_FOLDER}/ or next to it; "
-            "--download cannot fetch your own images."
+            image_files.missing(f"No {_LIST}", data_dir)
+            + f" Name the folder that holds it and the images, in {_FOLDER}/ "
+            "or next to it; --download cannot fetch your own images."
         )
     listing = listings.read_csv(root / _LIST)
     inner = root / _FOLDER
@@ -42,7 +44,7 @@ def load(
         inner if inner.is_dir() else root,
         test=held_out.draw(len(listing.names)),
     )
-    return attribute_images.dataset(_DEFAULTS, settings, collected)
+    return attribute_images.dataset(_DEFAULTS, settings, collected, cache_dir)
 
 
 SOURCE = attribute_images.source(_DEFAULTS, load)

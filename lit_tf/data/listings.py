@@ -1,5 +1,6 @@
 """Readers of files that list images and their attributes."""
 
+import contextlib
 import csv
 import dataclasses
 import pathlib
@@ -8,7 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from lit_tf import errors
+from lit_tf.data import image_files
+from lit_tf.utils import text_lines
 
+_LONGEST = 1_000_000  # Characters of a row.
 _VALUES = {"1": 1, "0": 0, "-1": 0}
 _TEST = {"0": False, "1": False, "2": True}
 
@@ -38,11 +42,11 @@ def read_csv(path: pathlib.Path) -> Listing:
     Raises:
         DataError: if the file has another form; the message names the line.
     """
-    with _opened(path) as file:
-        reader = csv.reader(file, skipinitialspace=True)
+    with _opened(path) as lines:
+        reader = csv.reader(lines, skipinitialspace=True)
         try:
             header = next(reader, [])
-            rows = ((reader.line_num, row) for row in reader if row)
+            rows = ((reader.line_num, row) for row in _rows(reader, lines))
             return _listing(path, header[1:], rows)
         except csv.Error as error:
             raise errors.DataError(
@@ -58,9 +62,9 @@ def read_celeba(path: pathlib.Path) -> Listing:
     Raises:
         DataError: if the file has another form; the message names the line.
     """
-    with _opened(path) as file:
-        count, header = file.readline().strip(), file.readline().split()
-        listing = _listing(path, header, _lines(file, start=3))
+    with _opened(path) as lines:
+        count, header = next(lines, "").strip(), next(lines, "").split()
+        listing = _listing(path, header, _words(lines, start=3))
     rows = len(listing.names)
     if not count.isdecimal() or int(count) != rows:
         raise errors.DataError(
@@ -86,8 +90,8 @@ def read_partition(path: pathlib.Path, names: Iterable[str]) -> np.ndarray:
         DataError: if a row has another form, or an image has no row.
     """
     parts = {}
-    with _opened(path) as file:
-        for line, fields in _lines(file, start=1):
+    with _opened(path) as lines:
+        for line, fields in _words(lines, start=1):
             if len(fields) != 2 or fields[1] not in _TEST:
                 raise errors.DataError(
                     f"{path.name}, line {line}: a row must have a name and 0, "
@@ -103,13 +107,30 @@ def read_partition(path: pathlib.Path, names: Iterable[str]) -> np.ndarray:
     return np.array([parts[name] for name in names])
 
 
+@contextlib.contextmanager
 def _opened(path):
-    return path.open(encoding="utf-8-sig", errors="replace", newline="")
+    """Opens a file; names in it need not be valid UTF-8, as those of files."""
+    try:
+        with path.open(
+            encoding="utf-8-sig", errors="surrogateescape", newline=""
+        ) as file:
+            yield text_lines.Lines(file, _LONGEST)
+    except csv.Error as error:
+        raise errors.DataError(f"{path.name}: {errors.line(error)}.") from None
 
 
-def _lines(file, *, start):
+def _rows(reader, lines):
+    lines.start_row()
+    for row in reader:
+        lines.start_row()
+        if row:
+            yield row
+
+
+def _words(lines, *, start):
     """Yields the number and the words of each line that is not blank."""
-    for line, text in enumerate(file, start):
+    for line, text in enumerate(lines, start):
+        lines.start_row()
         if words := text.split():
             yield line, words
 
@@ -153,6 +174,6 @@ def _listing(path, attributes, rows):
     return Listing(
         source=path,
         names=tuple(names),
-        attributes=tuple(attributes),
+        attributes=tuple(map(image_files.printable, attributes)),
         values=np.frombuffer(values, np.uint8).reshape(len(names), -1),
     )

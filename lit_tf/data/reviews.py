@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, characters, encoded, tables
+from lit_tf.data import augment, characters, encoded, image_files, tables
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _STEM = {"alphabet": characters.ALPHABET}
@@ -32,6 +32,7 @@ class _Layout:
         data_dir: str = "",
         download: bool = False,
         settings: config.Data | None = None,
+        cache_dir: str = "",
     ) -> Dataset:
         """Loads train.csv and test.csv; encodes them unless done before.
 
@@ -39,6 +40,7 @@ class _Layout:
             data_dir: the folder or the archive with the tables.
             download: not used.
             settings: the length of texts.
+            cache_dir: the folder for encoded texts; "" for the user's cache.
 
         Raises:
             DataError: if a table is missing or damaged.
@@ -49,13 +51,16 @@ class _Layout:
         if pair is None:
             archive = f", no {self.folder}.tar.gz" if self.folder else ""
             raise errors.DataError(
-                f"No train.csv and test.csv{archive} in "
-                f"--data_dir={data_dir!r}. Name the folder or the archive that "
-                f"holds them; --download cannot fetch {self.name}."
+                image_files.missing(
+                    f"No train.csv and test.csv{archive}", data_dir
+                )
+                + " Name the folder or the archive that holds them; "
+                f"--download cannot fetch {self.name}."
             )
         encoding = {
             "alphabet": characters.ALPHABET,
             "length": settings.text_length,
+            "cache_dir": cache_dir,
         }
         known = len(self.classes) or None
         train = encoded.encode(pair[0], classes=known, **encoding)

@@ -8,25 +8,23 @@ import codecs
 import contextlib
 import csv
 import dataclasses
-import gzip
 import hashlib
 import io
-import lzma
 import pathlib
 import tarfile
-import zlib
 from collections.abc import Iterator
 
 from lit_tf import errors
+from lit_tf.utils import memory, packed_files, text_lines
 
-_OPENERS = {"": open, ".gz": gzip.open, ".xz": lzma.open}
+_PACKED = ("", ".gz", ".xz")
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 _BATCH = 1024
 _PIECE = 2**20
 # A missing closing quote must not read a whole file into memory.
-_LONGEST = 100_000_000
+_LONGEST = 12_000_000
 _LARGEST = 1_000_000  # Largest label if the number of classes is unknown.
-_DAMAGES = (zlib.error, lzma.LZMAError)
+_LARGEST_READ = 2**24  # Bytes of a name in an archive.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,16 +58,22 @@ class Table:
         """
         try:
             if self.archived:
-                with tarfile.open(self.source) as archive:
-                    yield self._extracted(archive)
+                with packed_files.opened(self.source) as file:
+                    bounded = memory.BoundedReads(file, _LARGEST_READ)
+                    with tarfile.open(fileobj=bounded, mode="r:") as archive:
+                        yield self._extracted(archive)
                     # Compressed archives have a checksum at the very end.
-                    while archive.fileobj.read(_PIECE):
+                    while file.read(_PIECE):
                         pass
             else:
-                unpack = _OPENERS[self.source.suffix.replace(".csv", "")]
-                with unpack(self.source, "rb") as file:
+                kind = self.source.suffix.replace(".csv", "")
+                with packed_files.opened(self.source, kind) as file:
                     yield file
-        except (tarfile.TarError, EOFError, OSError, *_DAMAGES) as error:
+        except (
+            tarfile.TarError,
+            memory.TooLargeError,
+            *packed_files.DAMAGES,
+        ) as error:
             raise errors.DataError(
                 f"{self.source} cannot be read to its end: it is damaged or "
                 f"was cut off ({errors.line(error)})."
@@ -77,6 +81,7 @@ class Table:
 
     def _extracted(self, archive):
         for member in archive:
+            archive.members = []  # They would be kept.
             if member.isfile() and pathlib.Path(member.name).name == self.name:
                 return archive.extractfile(member)
         raise errors.DataError(f"{self.source} holds no {self.name}.")
@@ -131,7 +136,14 @@ def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
     return None
 
 
-def read(table: Table, *, classes: int | None) -> Iterator[Rows]:
+def is_training_folder(path: pathlib.Path) -> bool:
+    """Returns whether a folder holds a training table."""
+    return _in_folder(path, "train.csv") is not None
+
+
+def read(
+    table: Table, *, classes: int | None, length: int | None = None
+) -> Iterator[Rows]:
     """Reads a table, about a thousand rows at a time.
 
     Bytes that are not valid UTF-8 become replacement characters.
@@ -139,6 +151,7 @@ def read(table: Table, *, classes: int | None) -> Iterator[Rows]:
     Args:
         table: the table.
         classes: the largest label allowed; None for any.
+        length: number of characters after which a text is cut; None for none.
 
     Raises:
         DataError: if the file is damaged or a row has another form; the message
@@ -160,14 +173,15 @@ def read(table: Table, *, classes: int | None) -> Iterator[Rows]:
                 raw, "utf-8-sig", errors="lit_tf.counted", newline=""
             ) as lines,
         ):
-            for rows in _batches(table, lines, classes):
+            for rows in _batches(table, lines, classes, length):
                 rows.replaced, replaced = replaced, 0
                 yield rows
     finally:
         csv.field_size_limit(limit)
 
 
-def _batches(table, lines, classes):
+def _batches(table, file, classes, length):
+    lines = text_lines.Lines(file, _LONGEST)
     reader = csv.reader(lines, strict=True)
     rows, before = Rows(), 0
     try:
@@ -175,7 +189,8 @@ def _batches(table, lines, classes):
             if row:
                 label, text = _checked(row, classes)
                 rows.labels.append(label)
-                rows.texts.append(text)
+                rows.texts.append(text[:length])
+            lines.start_row()
             if len(rows.labels) == _BATCH:
                 yield rows
                 rows = Rows()
@@ -210,7 +225,8 @@ def _checked(row, classes):
         upto = "" if classes is None else f" to {classes}"
         raise _RowError(
             f"a label must be a whole number from 1{upto}. Received: "
-            f"{row[0][:40]!r}."
+            f"{row[0][:40]!r}. Number the classes from 1; for other kinds of "
+            "labels use Python: lit_tf.LIT(…, outputs=…)."
         )
     text = " ".join(row[1:])
     if not text.strip(" "):
@@ -219,7 +235,7 @@ def _checked(row, classes):
 
 
 def _in_folder(folder, name):
-    for ending in _OPENERS:
+    for ending in _PACKED:
         path = folder / f"{name}{ending}"
         if path.is_file():
             return Table(name, path)

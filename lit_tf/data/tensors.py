@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import augment, statistics
+from lit_tf.data import augment, class_numbers, statistics
 from lit_tf.data.dataset import Dataset, Split
 
 _NOTHING = augment.Crop()
@@ -98,10 +98,6 @@ def _split(part, dataset):
             f"`{part}` must hold unbatched examples (input, label) of one "
             f"shape ({errors.line(error)})."
         ) from error
-    integers = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
-    if not integers or labels.min() < 0:
-        raise errors.DataError(
-            f"Labels of `{part}` must be whole numbers from 0. Received: "
-            f"{labels.dtype} of shape {labels.shape[1:]}."
-        )
-    return Split(inputs, labels.astype(np.int32))
+    return Split(
+        inputs, class_numbers.check(labels, name=f"Labels of `{part}`")
+    )

@@ -74,7 +74,7 @@ def source(name: str) -> Source:
     return class_images.source(functools.partial(_load, name))
 
 
-def _load(name, data_dir="", download=False, settings=None):
+def _load(name, data_dir="", download=False, settings=None, cache_dir=""):
     settings = settings or config.Data(dataset=name)
     builder = prepared(name.removeprefix(PREFIX), data_dir, download=download)
     columns = _columns(name, builder.info)
@@ -102,6 +102,7 @@ def _load(name, data_dir="", download=False, settings=None):
         classes=builder.info.features[columns[1]].names,
         key={"tfds": builder.info.full_name, "counts": len(labels)},
         folder=pathlib.Path(builder.data_dir),
+        cache_dir=cache_dir,
     )
 
 

@@ -52,7 +52,10 @@ def load_dataset(
         DataError: if files are missing or damaged.
     """
     dataset = data.load(
-        settings, data_dir=session.data_dir, download=session.download
+        settings,
+        data_dir=session.data_dir,
+        download=session.download,
+        cache_dir=session.cache_dir,
     )
     if dataset.note:
         print(f"{dataset.name}: {dataset.note}", flush=True)
@@ -239,7 +242,7 @@ def teacher_cache(
         dataset,
         settings.frozen,
         seed=settings.compute.seed,
-        folder=settings.session.cache_dir,
+        folder=settings.session.teacher_cache_folder,
         epochs=settings.lit.epochs + settings.fine_tune.epochs,
         representations=method_table.get(settings.method).compares,
     )

@@ -3,19 +3,45 @@
 import contextlib
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from lit_tf.utils import atomic_files
 
+_LONGEST = 100_000  # Bytes of a line; longer ones are damaged.
+_LARGEST = 2**63
+_PENALTY = re.compile(r"(section_\d+|stem)/penalty_.+")
+
 
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the rows of a `metrics.jsonl`; damaged lines are skipped."""
+    """Returns the rows of a `metrics.jsonl`; damaged lines are skipped.
+
+    A run that is killed may leave a part of a line.
+    """
+    if not path.is_file():
+        return []
     rows = []
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError):
-            rows.append(json.loads(line))
+    with path.open("rb") as file:
+        while line := file.readline(_LONGEST):
+            # Deeply nested brackets exceed Python's recursion limit.
+            with contextlib.suppress(ValueError, RecursionError):
+                row = json.loads(line)
+                if _is_row(row):
+                    rows.append(row)
     return rows
+
+
+def _is_row(row):
+    """Returns whether a value has the form of `MetricLogs.write`."""
+    if not isinstance(row, dict) or not isinstance(row.get("phase"), str):
+        return False
+    numbers = (row.get("epoch"), *(v for k, v in row.items() if k != "phase"))
+    return all(
+        isinstance(number, float)
+        or (isinstance(number, int) and abs(number) < _LARGEST)
+        for number in numbers
+    )
 
 
 def draw(
@@ -40,8 +66,7 @@ def draw(
     rows = {(r["phase"], r["epoch"]): r for r in read(metrics)}
     epochs = range(1, len(rows) + 1)
     rows = list(rows.values())
-    tags = {tag for row in rows for tag in row if "/penalty" in tag}
-    tags = sorted(t for t in tags if not t.startswith("validation/"))
+    tags = sorted({t for row in rows for t in row if _PENALTY.fullmatch(t)})
     panels = 2 if tags else 1
     sheet = figure.Figure(figsize=(5 * panels, 3.6), layout="constrained")
     metric, *penalty = sheet.subplots(1, panels, squeeze=False)[0]

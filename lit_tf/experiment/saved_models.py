@@ -189,7 +189,10 @@ def _is_saved_model(path):
 
 def _dataset(settings, session):
     return data.load(
-        settings, data_dir=session.data_dir, download=session.download
+        settings,
+        data_dir=session.data_dir,
+        download=session.download,
+        cache_dir=session.cache_dir,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lit_tf import errors
+from lit_tf.utils import memory, npz_files
 
 # Names under which training scripts save the weights among other things.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
@@ -21,6 +22,8 @@ _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIX = "module."
 # BatchNorm's counter of batches, which inference does not use.
 _COUNTER = "num_batches_tracked"
+# The table of contents of an archive: it needs ten times its size in memory.
+_LARGEST_TABLE = 2**22
 # Messages of `torch.load` for a pickle with more than tensors.
 _CODE = re.compile(
     "GLOBAL|unrecognized function|Can only (create|build)|must be .+ to load"
@@ -74,11 +77,14 @@ def _read_torch(path):
             f"{path} is a plain pickle, which could run code. It was not read."
         )
     try:
+        _check_unpacked(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # The file may come from a device that this machine lacks.
             content = torch.load(path, map_location="cpu", weights_only=True)
-        return _floats(torch, _unnested(content))
+        return _floats(torch, path, _unnested(content))
+    except errors.DataError:
+        raise
     except Exception as error:  # Damaged files raise many kinds of errors.
         if _CODE.search(str(error)):
             raise errors.DataError(
@@ -96,25 +102,22 @@ def _read_safetensors(path):
     except ImportError as error:
         raise _missing(path, "safetensors") from error
     try:
-        return _floats(torch, load_file(path))
+        return _floats(torch, path, load_file(path))
+    except errors.DataError:
+        raise
     except Exception as error:  # Damaged files raise many kinds of errors.
         raise _damaged(path, "safetensors") from error
 
 
 def _read_npz(path):
-    if not zipfile.is_zipfile(path):
-        # NumPy would read it as a pickle.
-        raise _damaged(path, "npz")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {k: v.astype(np.float32) for k, v in file.items()}
-    except Exception as error:  # Damaged files raise many kinds of errors.
-        if "allow_pickle" in str(error):
-            raise errors.DataError(
-                f"{path} holds Python objects, which could run code. They were "
-                "not read."
-            ) from error
+        arrays = npz_files.read(path)
+    except npz_files.DamagedError as error:
         raise _damaged(path, "npz") from error
+    if any(array.dtype.kind not in "iufb" for array in arrays.values()):
+        raise _damaged(path, "npz")
+    _check_floats(path, sum(array.size for array in arrays.values()))
+    return {k: v.astype(np.float32) for k, v in arrays.items()}
 
 
 # Readers by suffix: functions of a path that return arrays by name.
@@ -150,12 +153,33 @@ def _unnested(content):
     return content
 
 
-def _floats(torch, tensors):
-    return {
-        str(name): tensor.detach().to(torch.float32).numpy()
+def _floats(torch, path, tensors):
+    tensors = {
+        str(name): tensor.detach()
         for name, tensor in tensors.items()
         if isinstance(tensor, torch.Tensor)
     }
+    # A tensor may repeat one stored number any number of times.
+    _check_floats(path, sum(tensor.numel() for tensor in tensors.values()))
+    return {k: v.to(torch.float32).numpy() for k, v in tensors.items()}
+
+
+def _check_floats(path, count):
+    memory.check(path, 4 * count, what="its weights")
+
+
+def _check_unpacked(path):
+    """Refuses a PyTorch file that unpacks to much more than its size."""
+    if not zipfile.is_zipfile(path):
+        return
+    with path.open("rb") as file:
+        bounded = memory.BoundedReads(file, _LARGEST_TABLE)
+        with zipfile.ZipFile(bounded) as archive:
+            sizes = {m.filename: m.file_size for m in archive.infolist()}
+    memory.check(path, sum(sizes.values()), what="its content")
+    pickles = (size for k, size in sizes.items() if k.endswith("data.pkl"))
+    # One byte of a pickle can make an object of 64 bytes.
+    memory.check(path, 64 * sum(pickles), what="its objects")
 
 
 def _missing(path, library):

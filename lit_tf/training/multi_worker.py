@@ -286,6 +286,6 @@ def _with_folder(settings, folder):
         settings.session,
         workdir=folder,
         # The cache stays in its own folder, because later runs may reuse it.
-        teacher_cache_dir=settings.session.cache_dir,
+        teacher_cache_dir=settings.session.teacher_cache_folder,
     )
     return dataclasses.replace(settings, session=session)

@@ -155,7 +155,7 @@ def _trial(settings, name, value, seed, chosen):
     session = settings.session
     cache = session.teacher_cache_dir
     if settings.frozen.teacher_cache == "disk":
-        cache = session.cache_dir  # All trials share one teacher.
+        cache = session.teacher_cache_folder  # All trials share one teacher.
     place = _place(settings, name, value, chosen)
     return trials.Trial(
         stage=name,

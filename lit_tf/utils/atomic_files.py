@@ -125,9 +125,13 @@ def check_writable(path: pathlib.Path) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
+    r"""Writes a text file whole or not at all.
+
+    Bytes of file names that are not valid UTF-8 are written as \udc80 and so
+    on, which JSON reads back.
+    """
     with whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:

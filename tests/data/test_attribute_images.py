@@ -28,7 +28,7 @@ def test_images_may_be_in_their_folder_or_next_to_their_list(tmp_path, place):
         lines = source.read_text().splitlines()
         rows = [HEADER, *(f"a/b/{line}" for line in lines[1:])]
         source.write_text("\n".join(rows))
-    for _ in range(2):  # The second time there is a folder `encoded`.
+    for _ in range(2):  # The second time from the cache.
         loaded = load(tmp_path)
         check_values(loaded)
         assert sorted(numbers(loaded.train) + numbers(loaded.test)) == [
@@ -88,12 +88,12 @@ def test_the_test_split_of_a_long_list_is_that_of_the_published_code():
     ],
 )
 def test_the_message_for_an_unknown_attribute_names_the_nearest(
-    tmp_path, settings, message
+    tmp_path, encoded_folder, settings, message
 ):
     write(tmp_path)
     line = refusal(tmp_path, error=errors.SettingsError, **settings)
     assert line.startswith(message) and "The nearest is Male." in line
-    assert not (tmp_path / "encoded").exists()
+    assert not encoded_folder.exists()
 
 
 def test_missing_images_are_counted_and_the_first_is_named(

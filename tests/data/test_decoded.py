@@ -88,24 +88,28 @@ def test_one_broken_image_in_a_hundred_is_skipped_and_noted(tmp_path):
         loaded = load(tmp_path)
         check_values(loaded)
         assert len(loaded.train) + len(loaded.test) == 99
-        assert "broken and skipped: 1" in loaded.note
+        assert "broken and skipped: 1: 3.png (" in loaded.note
 
 
-def test_more_broken_images_are_refused_and_nothing_is_stored(tmp_path):
+def test_more_broken_images_are_refused_and_nothing_is_stored(
+    tmp_path, encoded_folder
+):
     write(tmp_path, count=100)
     for i in (3, 7):
         truncate(tmp_path / f"images/{i}.png")
     line = refusal(tmp_path)
     assert "2 of 100 images cannot be decoded, more than 1%" in line
     assert "The first: 3.png (" in line
-    assert not list((tmp_path / "encoded").glob("*/pixels.bin"))
+    assert not list(encoded_folder.glob("*/pixels.bin"))
 
 
-def test_a_line_announces_that_images_are_decoded_once(tmp_path, capsys):
+def test_a_line_announces_that_images_are_decoded_once(
+    tmp_path, encoded_folder, capsys
+):
     write(tmp_path)
     load(tmp_path)
     assert capsys.readouterr().out == (
-        f"decoding 20 images once, to {tmp_path}/encoded/ …\n"
+        f"decoding 20 images once, to {encoded_folder}/ …\n"
     )
     load(tmp_path)
     assert capsys.readouterr().out == ""
@@ -118,7 +122,9 @@ def test_images_are_decoded_in_blocks(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["image", "list", "size", "crop"])
-def test_a_change_of_images_list_or_size_decodes_again(tmp_path, change):
+def test_a_change_of_images_list_or_size_decodes_again(
+    tmp_path, encoded_folder, change
+):
     source = write(tmp_path)
     load(tmp_path)
     settings = {}
@@ -129,7 +135,7 @@ def test_a_change_of_images_list_or_size_decodes_again(tmp_path, change):
     else:
         settings = {"size": {"image_size": 4}, "crop": {"crop_size": 4}}[change]
     load(tmp_path, **settings)
-    assert len(list((tmp_path / "encoded").glob("*/pixels.bin"))) == 2
+    assert len(list(encoded_folder.glob("*/pixels.bin"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -142,10 +148,12 @@ def test_a_change_of_images_list_or_size_decodes_again(tmp_path, change):
         ("facts.json", lambda content: content[:-3]),
     ],
 )
-def test_damaged_decoded_files_are_decoded_again(tmp_path, file, damage):
+def test_damaged_decoded_files_are_decoded_again(
+    tmp_path, encoded_folder, file, damage
+):
     write(tmp_path)
     load(tmp_path)
-    for path in (tmp_path / "encoded").glob(f"*/{file}"):
+    for path in encoded_folder.glob(f"*/{file}"):
         path.write_bytes(damage(path.read_bytes()))
     check_values(load(tmp_path))
 

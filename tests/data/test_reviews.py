@@ -3,7 +3,6 @@
 import gzip
 import io
 import lzma
-import os
 import tarfile
 
 import numpy as np
@@ -31,9 +30,13 @@ LABELS = [1, 0, 2, 2, 0]
 LENGTH = 70
 
 
-def load(folder, name="csv", **settings):
+def load(folder, name="csv", cache_dir="", **settings):
     chosen = {"dataset": name, "validation_fraction": 0, "text_length": LENGTH}
-    return data.load(config.Data(**chosen | settings), data_dir=str(folder))
+    return data.load(
+        config.Data(**chosen | settings),
+        data_dir=str(folder),
+        cache_dir=cache_dir,
+    )
 
 
 def write(folder, train=ROWS, test=ROWS):
@@ -126,23 +129,27 @@ def test_a_changed_table_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["codes.bin", "labels.npy", "facts.json"])
-def test_damaged_encoded_files_are_encoded_again(tmp_path, file):
+def test_damaged_encoded_files_are_encoded_again(
+    tmp_path, encoded_folder, file
+):
     write(tmp_path)
     load(tmp_path)
-    for path in (tmp_path / "encoded").glob(f"*/{file}"):
+    for path in encoded_folder.glob(f"*/{file}"):
         path.write_bytes(path.read_bytes()[:-3])
     check(load(tmp_path))
 
 
-def test_codes_of_a_read_only_folder_are_stored_in_the_users_cache(
-    tmp_path, monkeypatch
-):
+def test_codes_are_stored_in_the_named_cache_folder(tmp_path):
     there = write(tmp_path / "data")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(os, "access", lambda path, mode: path != there)
-    check(load(there))
+    check(load(there, cache_dir=str(tmp_path / "cache")))
     assert {path.name for path in there.iterdir()} == {"train.csv", "test.csv"}
-    assert list((tmp_path / "cache/lit_tf/encoded").glob("*/codes.bin"))
+    assert len(list((tmp_path / "cache/encoded").glob("*/codes.bin"))) == 2
+
+
+def test_equal_tables_in_two_folders_share_their_codes(tmp_path, monkeypatch):
+    load(write(tmp_path / "a"))
+    monkeypatch.setattr(tables, "read", None)
+    check(load(write(tmp_path / "b")))
 
 
 def test_invalid_utf8_is_replaced_counted_and_noted(tmp_path):
@@ -192,10 +199,12 @@ def test_a_line_break_within_a_text_is_one_character(tmp_path):
         ("\n\n", "train.csv in .* is empty"),
     ],
 )
-def test_the_message_for_an_invalid_row_names_the_line(tmp_path, rows, message):
+def test_the_message_for_an_invalid_row_names_the_line(
+    tmp_path, encoded_folder, rows, message
+):
     with pytest.raises(errors.DataError, match=message):
         load(write(tmp_path, rows))
-    assert not list((tmp_path / "encoded").glob("*/codes.bin"))
+    assert not list(encoded_folder.glob("*/codes.bin"))
 
 
 def test_a_class_without_a_row_is_named(tmp_path):
