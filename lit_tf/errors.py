@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+_LONGEST = 600  # Characters of the message of another library.
+
 
 class SettingsError(ValueError):
     """A setting has a value that is not allowed, or contradicts another."""
@@ -43,8 +45,15 @@ def require(condition: bool, message: str, **received: Any) -> None:
 
 
 def line(error: Exception) -> str:
-    """Returns an error's message on one line, or its type when it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Returns an error's message on one line, or its type when it has none.
+
+    A message may quote any bytes of a file: it is cut in the middle, and
+    characters that a terminal would obey are replaced.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

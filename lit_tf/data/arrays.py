@@ -123,7 +123,7 @@ def _split(path, arrays, part):
     if missing:
         raise errors.DataError(
             f"{path} must hold {' and '.join(missing)}. Received: "
-            f"{', '.join(arrays)[:200] or 'nothing'}."
+            f"{image_files.printable(', '.join(arrays)[:200]) or 'nothing'}."
         )
     inputs, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
     labels = class_numbers.check(labels, name=f"y_{part} of {path}")

@@ -10,6 +10,7 @@ import functools
 import itertools
 import os
 import pathlib
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
@@ -139,8 +140,10 @@ def _write(images, count, size, crop, folder):
     # Pillow releases Python's lock to decode and resize: threads suffice.
     with (
         (folder / "pixels.bin").open("wb") as file,
+        warnings.catch_warnings(),  # Pillow's, of odd files.
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
+        warnings.simplefilter("ignore")
         length = count * size * size * 3
         atomic_files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):

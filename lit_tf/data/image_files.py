@@ -105,9 +105,12 @@ def is_encoded(folder: pathlib.Path) -> bool:
 
 
 def printable(name: str | os.PathLike) -> str:
-    r"""Returns a file's name as text, with \xff for bytes that are no UTF-8."""
+    r"""Returns a file's name as text, with \xff for what cannot be printed."""
     content = os.fspath(name).encode("utf-8", "surrogateescape")
-    return content.decode("utf-8", "backslashreplace")
+    text = content.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def opened(file: str | os.PathLike | BinaryIO) -> Image.Image:

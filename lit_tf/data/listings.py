@@ -146,7 +146,7 @@ def _listing(path, attributes, rows):
         twice = max(attributes, key=attributes.count)
         raise errors.DataError(
             f"{path.name}: the header must name each attribute once. Received: "
-            f"{twice} again."
+            f"{image_files.printable(twice)} again."
         )
     names, values = {}, bytearray()
     for line, (name, *words) in rows:
@@ -160,14 +160,16 @@ def _listing(path, attributes, rows):
             values += bytes(map(_VALUES.__getitem__, words))
         except KeyError:
             wrong = next(i for i, w in enumerate(words) if w not in _VALUES)
+            shown = image_files.printable(attributes[wrong])
             raise errors.DataError(
-                f"{path.name}, line {line}: {attributes[wrong]} must be 0, 1 "
+                f"{path.name}, line {line}: {shown} must be 0, 1 "
                 f"or -1. Received: {words[wrong][:40]!r}."
             ) from None
         if names.setdefault(name, line) != line:
             raise errors.DataError(
                 f"{path.name}, line {line}: an image must have one row. "
-                f"Received: {name}, of line {names[name]}, again."
+                f"Received: {image_files.printable(name)}, of line "
+                f"{names[name]}, again."
             )
     if not names:
         raise errors.DataError(f"{path} lists no images.")

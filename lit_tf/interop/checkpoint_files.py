@@ -24,6 +24,7 @@ _PREFIX = "module."
 _COUNTER = "num_batches_tracked"
 # The table of contents of an archive: it needs ten times its size in memory.
 _LARGEST_TABLE = 2**22
+_ZIP = b"PK\3\4"  # By which PyTorch tells its two formats apart.
 # Messages of `torch.load` for a pickle with more than tensors.
 _CODE = re.compile(
     "GLOBAL|unrecognized function|Can only (create|build)|must be .+ to load"
@@ -70,18 +71,20 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def _read_torch(path):
     torch = _torch(path)
     with path.open("rb") as file:
-        start = file.read(2)
-    if start[:1] == b"\x80" and start > b"\x80\x02":
+        start = file.read(4)
+    if start[:1] == b"\x80" and start[:2] > b"\x80\x02":
         # PyTorch writes protocol 2 and cannot read later ones safely.
         raise errors.DataError(
             f"{path} is a plain pickle, which could run code. It was not read."
         )
     try:
-        _check_unpacked(path)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")
+            source = path if start == _ZIP else memory.CappedReads(file)
+            if source == path:
+                _check_unpacked(path)
             # The file may come from a device that this machine lacks.
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(source, map_location="cpu", weights_only=True)
         return _floats(torch, path, _unnested(content))
     except errors.DataError:
         raise
@@ -159,6 +162,10 @@ def _floats(torch, path, tensors):
         for name, tensor in tensors.items()
         if isinstance(tensor, torch.Tensor)
     }
+    if any(map(torch.is_complex, tensors.values())):
+        raise errors.DataError(
+            f"{path} holds complex numbers, which are no weights of a model."
+        )
     # A tensor may repeat one stored number any number of times.
     _check_floats(path, sum(tensor.numel() for tensor in tensors.values()))
     return {k: v.to(torch.float32).numpy() for k, v in tensors.items()}

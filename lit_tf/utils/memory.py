@@ -43,6 +43,28 @@ def check(path: str | os.PathLike, needed: int, *, what: str) -> None:
         )
 
 
+class CappedReads:
+    """An open file of which a read never asks for more than is left.
+
+    Python allocates what a read asks for, and a pickle can ask for gigabytes.
+
+    Args:
+        file: the file, open for reading.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads bytes."""
+        left = max(0, self._size - self._file.tell())
+        return self._file.read(min(size, left) if size >= 0 else left)
+
+
 class TooLargeError(ValueError):
     """A file wants to be read in larger parts than are allowed."""
 

@@ -1,5 +1,9 @@
-"""Damaged files: strategies of Hypothesis, and what every reader must do."""
+"""Damaged files: strategies of Hypothesis, and what every reader must do.
 
+LIT_FUZZ_EXAMPLES=3000 in the environment tries more examples.
+"""
+
+import os
 import tracemalloc
 
 import hypothesis
@@ -13,7 +17,7 @@ EXAMPLES = hypothesis.settings(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=100,
+    max_examples=int(os.environ.get("LIT_FUZZ_EXAMPLES", "100")),
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 # What importing modules and tracing graphs may need, besides the file.
