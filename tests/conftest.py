@@ -8,9 +8,11 @@ import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import forked
 import keras
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 from PIL import Image
 
@@ -147,6 +149,28 @@ def vectors():
     return make
 
 
+@pytest.fixture(scope="session")
+def server():
+    """A process that starts commands without importing TensorFlow again."""
+    server = forked.Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def small_family():
+    """Makes the architecture "small" known to a module of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        small.register(patch.setitem)
+        yield
+
+
+@pytest.fixture
+def without_costs(monkeypatch):
+    """Lets runs end without SavedModels, latency, curves and FLOPs."""
+    small.skip_costs(monkeypatch.setattr)
+
+
 # A phase that ends before its epoch does.
 SHORT = config.Phase(
     epochs=0,
@@ -242,7 +266,6 @@ LONG_FILES = (
     "training/test_multi_worker.py",
     "training/test_resume.py",
     "tuning/test_tune.py",
-    "commands/test_quickstart.py",
     "compatibility/test_v0_1.py",
     "commands/test_commands.py",
 )

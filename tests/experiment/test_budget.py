@@ -2,16 +2,25 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from lit_tf import config, data
 from lit_tf.experiment import budget
-from lit_tf.methods import supervised
+from lit_tf.methods import distill, lit, supervised
+from lit_tf.training import devices
 from lit_tf.training.schedule import Schedule
 
 PHASE = config.Phase(
     epochs=2, batch_size=4, learning_rate=0.1, weight_decay=0.0
 )
+
+
+def examples(*shape):
+    """Returns a dataset of 10 examples of a shape, of two classes."""
+    x, y = np.zeros((10, *shape), np.float32), np.arange(10) % 2
+    split = tf.data.Dataset.from_tensor_slices((x, y))
+    return data.collected(split, split)
 
 
 def spent(layer):
@@ -20,9 +29,7 @@ def spent(layer):
     outputs = keras.layers.Dense(2)(layer(inputs))
     trainer = supervised.Teach(keras.Model(inputs, outputs))
     trainer.compile("sgd")
-    x, y = np.zeros((10, 5, 3), np.float32), np.arange(10) % 2
-    examples = tf.data.Dataset.from_tensor_slices((x, y))
-    schedule = Schedule(trainer, data.collected(examples, examples), PHASE)
+    schedule = Schedule(trainer, examples(5, 3), PHASE)
     return budget.phase_budget(trainer, schedule, seconds=1.5)
 
 
@@ -39,3 +46,16 @@ def test_the_budget_of_a_phase_is_that_of_all_its_steps():
 def test_operations_that_cannot_be_counted_are_named_in_the_budget():
     operations = spent(keras.layers.LSTM(2))["uncounted_operations"]
     assert any("While" in operation for operation in operations)
+
+
+@pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+def test_replicas_have_the_budget_of_one_device(dense, kind):
+    budgets = []
+    for strategy in ("default", "mirrored"):
+        with devices.strategy(strategy).scope():
+            trainer = kind(dense(1), dense(2))
+            trainer.compile("sgd")
+        schedule = Schedule(trainer, examples(4), PHASE)
+        budgets.append(budget.phase_budget(trainer, schedule, seconds=1.5))
+    one, two = budgets
+    assert one == two and one["flops"] > 0

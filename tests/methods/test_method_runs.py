@@ -1,16 +1,57 @@
 """Every method, run to its report: budget and resumption."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import small
 
 import lit_tf
 from lit_tf import config
 from lit_tf.config import method_table
-from lit_tf.experiment.run import compress
+from lit_tf.experiment.run import compress, teach
 from lit_tf.sections import cost, sectioned_model
 from lit_tf.training import fit
+
+SHORT = config.Phase(
+    epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Lets runs end without SavedModels, which other tests write."""
+    with pytest.MonkeyPatch.context() as patch:
+        small.skip_export(patch.setattr)
+        yield
+
+
+@pytest.fixture(scope="module")
+def settings(small_family, short, tmp_path_factory):
+    """A function: (run folder, method, changes) → a config on digits."""
+    teacher = tmp_path_factory.mktemp("teacher")
+    teach(
+        config.Teach(
+            teacher="small10",
+            teach=dataclasses.replace(SHORT, epochs=3),
+            session=config.Session(workdir=str(teacher)),
+        )
+    )
+
+    def make(workdir, method="lit", **changes):
+        defaults = {
+            "method": method,
+            "teacher": "small10",
+            "student": "small10" if method == "born_again" else "small6",
+            "teacher_weights": str(teacher),
+            "lit": SHORT,
+            "fine_tune": dataclasses.replace(SHORT, learning_rate=0.01),
+            "session": config.Session(workdir=str(workdir)),
+        }
+        return config.Compress(**defaults | changes)
+
+    return make
 
 
 def same(ours, theirs):
@@ -62,21 +103,8 @@ def test_the_budget_counts_examples_flops_and_seconds(ran):
     assert flops["kd"] == pytest.approx(flops["scratch"] + teacher, rel=1e-9)
 
 
-def test_replicas_have_the_budget_of_one_device(ran, settings, tmp_path):
-    results = compress(
-        settings(
-            tmp_path,
-            compute=config.Compute(strategy="mirrored"),
-            read_test=False,
-        )
-    )
-    _, alone = ran("lit")
-    for unit in ("examples", "flops"):
-        assert results["budget"][unit] == alone["budget"][unit]
-
-
 def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
-    settings, tmp_path, monkeypatch
+    settings, tmp_path, monkeypatch, without_costs
 ):
     def read(*_, **__):
         raise AssertionError("The test split was read.")
@@ -95,7 +123,9 @@ def test_a_run_may_end_with_phase_lit_and_without_the_test_split(
     assert "The test split was not read (--noread_test)." in text
 
 
-def test_a_method_resumes_between_its_stages(ran, settings, tmp_path):
+def test_a_method_resumes_between_its_stages(
+    ran, settings, tmp_path, without_costs
+):
     whole, _ = ran("network_slimming")
     chosen = settings(tmp_path, "network_slimming")
     run, names = fit.run_phase, []

@@ -1,7 +1,8 @@
 """Published weights reach their published accuracy on the real test images.
 
-Reads `weights/` and `data/` of the folder beside the repository, or of the one
-that LIT_SHARED names; skipped where there is none.
+Run with `pytest -m accuracy`. Reads `weights/` and `data/` of the folder beside
+the repository, or of the one that LIT_SHARED names; skipped where there is
+none.
 """
 
 import os
@@ -26,10 +27,13 @@ PUBLISHED = {
     "mlperf_tiny_resnet8.h5": ("", "", 87.21),
 }
 
-pytestmark = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(),
-    reason="There are no published weights beside the repository.",
-)
+pytestmark = [
+    pytest.mark.accuracy,
+    pytest.mark.skipif(
+        not (SHARED / "weights").is_dir(),
+        reason="There are no published weights beside the repository.",
+    ),
+]
 
 
 @pytest.fixture(scope="session")

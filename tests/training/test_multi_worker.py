@@ -1,25 +1,22 @@
 """Several processes train in one run; they share only the network."""
 
 import contextlib
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
 
+import forked
 import keras
 import numpy as np
 import pytest
+import small
 from workers import free_ports, tf_config
 
 import lit_tf
-from lit_tf import data, models
+from lit_tf import data
 
 FLAGS = (
-    "--teacher=resnet8",
-    "--student=resnet8",
+    "--teacher=small6",
+    "--student=small6",
     "--sync_batch_norm",
     "--checkpoint_steps=1",
     "--log_steps=1",
@@ -30,71 +27,52 @@ FLAGS = (
     "--lit_learning_rate=0.01",
     "--fine_tune_learning_rate=0.001",
 )
-# The command, but a worker's temporary run folder has a given path and stays.
+SMALL = "import small; small.register()\n"
+SKIP_COSTS = "small.skip_costs()\n"
+# A worker's temporary run folder has a given path and stays.
 KEEP_FOLDER = """
-import contextlib, sys, types
+import contextlib, types
 from lit_tf.training import multi_worker
-place = sys.argv.pop(1)
+
 multi_worker.tempfile = types.SimpleNamespace(
-    TemporaryDirectory=lambda: contextlib.nullcontext(place)
+    TemporaryDirectory=lambda: contextlib.nullcontext({!r})
 )
-from lit_tf.launch import compress
-compress.main()
 """
-COMMAND = ("-m", "lit_tf.launch.compress")
 
 
-class Process:
+class Worker:
     """A process of a run, with a folder and a temporary folder of its own."""
 
-    def __init__(self, place, *flags, tf_config="", command=COMMAND):
+    def __init__(self, server, place, *flags, tf_config="", before=""):
         self.place, self.temporary = place, place / "temporary"
         self.temporary.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [sys.executable, *command, *flags, "--workdir=run"],
+        self._process = server.start(
+            "lit-compress",
+            *flags,
+            "--workdir=run",
             cwd=place,
-            env=os.environ
-            | {"TF_CONFIG": tf_config, "TMPDIR": str(self.temporary)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            env={"TF_CONFIG": tf_config, "TMPDIR": str(self.temporary)},
+            before=SMALL + before,
         )
-
-    def kill_at(self, checkpoint, step):
-        """Kills the process when a checkpoint has reached a step."""
-        while _step(checkpoint) < step and self._process.poll() is None:
-            time.sleep(0.002)
-        self._process.send_signal(signal.SIGKILL)
 
     def end(self):
         """Waits for the process to end, at most three minutes; returns self."""
-        try:
-            self.out, self.err = self._process.communicate(timeout=180)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self.out, self.err = self._process.communicate()
-        self.code = self._process.returncode
+        ended = self._process.end(seconds=180)
+        self.code, self.out, self.err = ended.code, ended.out, ended.err
         return self
 
     def stop(self):
-        """Kills the process if it still runs, and closes its pipes."""
+        """Kills the process if it still runs."""
         self._process.kill()
-        self._process.communicate()
-
-
-def _step(path):
-    if not path.is_file():
-        return -1
-    with np.load(path) as archive:
-        return json.loads(str(archive["position"]))["step"]
+        self._process.end()
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(server, tmp_path_factory):
     """Processes by name, after they ended, and a worker's run folder."""
     place = tmp_path_factory.mktemp("workers")
     keras.utils.set_random_seed(1)
-    teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
+    teacher = small.build(6, **data.source("digits").form())
     teacher.save(place / "teacher.keras")
     flags = (f"--teacher_weights={place / 'teacher.keras'}", *FLAGS)
     ended = {}
@@ -102,48 +80,56 @@ def runs(tmp_path_factory):
     with contextlib.ExitStack() as stack:
 
         def start(folder, *more, **settings):
-            process = Process(place / folder, *flags, *more, **settings)
-            stack.callback(process.stop)
-            return process
+            worker = Worker(server, place / folder, *flags, *more, **settings)
+            stack.callback(worker.stop)
+            return worker
 
-        def pair(name, again="", more=(), command=COMMAND):
+        def pair(name, again="", more=(), before=(SKIP_COSTS,) * 2):
             ports = free_ports(2)
             several = "--strategy=multi_worker"
             chief = start(
-                f"{name}/chief", several, tf_config=tf_config(0, *ports)
+                f"{name}/chief",
+                several,
+                tf_config=tf_config(0, *ports),
+                before=before[0],
             )
             worker = start(
                 f"{name}/worker{again}",
                 several,
                 *more,
                 tf_config=tf_config(1, *ports),
-                command=command,
+                before=before[1],
             )
             return chief, worker
 
         kept = place / "worker_folder"
         kept.mkdir()
-        keep_folder = ("-c", KEEP_FOLDER, str(kept))
+        keep_folder = KEEP_FOLDER.format(str(kept))
         ended["undisturbed"] = [
-            p.end() for p in pair("undisturbed", command=keep_folder)
+            p.end() for p in pair("undisturbed", before=("", keep_folder))
         ]
         # A worker needs ten seconds to notice that another was killed. Run
         # other processes meanwhile.
-        checkpoints = place / "killed" / "chief" / "run" / "checkpoints"
-        chief, worker = pair("killed")
-        worker.kill_at(checkpoints / "lit.npz", 1)
+        without_worker = pair(
+            "killed",
+            before=(SKIP_COSTS, SKIP_COSTS + forked.killed_at("lit", 1)),
+        )
         mismatched = pair("mismatched", more=["--seed=7"])
-        ended["alone"] = start("alone").end()
+        ended["alone"] = start("alone", before=SKIP_COSTS).end()
         ended["only"] = start(
             "only",
             "--strategy=multi_worker",
             tf_config=tf_config(0, *free_ports(1)),
+            before=SKIP_COSTS,
         ).end()
-        ended["without worker"] = [chief.end(), worker.end()]
+        ended["without worker"] = [p.end() for p in without_worker]
         ended["mismatched"] = [p.end() for p in mismatched]
-        chief, worker = pair("killed", again=2)
-        chief.kill_at(checkpoints / "fine_tune.npz", 1)
-        ended["without chief"] = [chief.end(), worker.end()]
+        without_chief = pair(
+            "killed",
+            again=2,
+            before=(SKIP_COSTS + forked.killed_at("fine_tune", 1), SKIP_COSTS),
+        )
+        ended["without chief"] = [p.end() for p in without_chief]
         ended["resumed"] = [p.end() for p in pair("killed", again=3)]
     return ended, kept
 
@@ -191,7 +177,7 @@ def test_only_the_chief_writes_and_prints_results(runs):
         left = {path.name for path in (chief.place / "run").iterdir()}
         assert left >= {"student.keras", "report.json", "metrics.jsonl"}
         assert list(worker.place.rglob("*")) == [worker.temporary]
-        assert "student resnet8" in chief.out
+        assert "student small6" in chief.out
         assert worker.out == (
             "worker 1 of 2: the chief prints and writes the results\n"
         )

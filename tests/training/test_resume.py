@@ -1,70 +1,51 @@
 """A run that was killed and resumed ends like an undisturbed run."""
 
 import json
-import pathlib
+import re
 import signal
-import subprocess
-import sys
-import time
 
+import forked
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.util import tensor_util
 
 FLAGS = (
-    "--teacher=resnet8",
-    "--student=resnet8",
+    "--teacher=small6",
+    "--student=small6",
     *(f"--{phase}_epochs=2" for phase in ("teach", "lit", "fine_tune")),
     *(f"--{phase}_milestones=1" for phase in ("teach", "lit", "fine_tune")),
     *(f"--{phase}_batch_size=100" for phase in ("teach", "lit", "fine_tune")),
     "--checkpoint_steps=6",
     "--log_steps=1",
 )
-# Within an epoch, before the first step, and at the end of a phase.
+SMALL = "import small; small.register()\n"
+SKIP_COSTS = "small.skip_costs()\n"
+# The file of the phase, the step, and by how many steps the log is then ahead
+# of the checkpoint: the resumed run must truncate it. An epoch has 13 steps.
 KILLS = (
-    ("teacher/checkpoints/teach.npz", 5),
-    ("checkpoints/lit.npz", 0),
-    ("checkpoints/lit.npz", 16),
-    ("checkpoints/fine_tune.npz", 9),
+    ("teacher/checkpoints/teach.npz", 8, 2),
+    ("checkpoints/lit.npz", 0, 0),
+    ("checkpoints/lit.npz", 19, 1),
+    # Before the checkpoint at the end of the phase.
+    ("checkpoints/fine_tune.npz", 26, 2),
 )
 
 
-def _start(workdir):
-    command = [sys.executable, "-m", "lit_tf.launch.compress", *FLAGS]
-    return subprocess.Popen(
-        [*command, f"--workdir={workdir}"],
-        cwd=workdir.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+@pytest.fixture(scope="module")
+def start(server):
+    """A function: run folder, code to run first → the ended process."""
 
+    def make(workdir, before=""):
+        return server.run(
+            "lit-compress",
+            *FLAGS,
+            f"--workdir={workdir}",
+            cwd=workdir.parent,
+            before=SMALL + before,
+        )
 
-def _finish(process):
-    _, error = process.communicate()
-    assert process.returncode == 0, error.decode()
-
-
-def _kill_at(workdir, checkpoint, step):
-    """Kills a run when its checkpoint has reached a step.
-
-    Except at step 0, it waits until the log is ahead of the checkpoint, so that
-    the resumed run must truncate the log.
-
-    Returns:
-        By how many steps the log is ahead of the checkpoint.
-    """
-    process = _start(workdir)
-    path = workdir / checkpoint
-    while process.poll() is None:
-        saved = _step(path)
-        if saved >= step and (not step or 0 < _logged(path) - saved < 4):
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.002)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    return _logged(path) - _step(path)
+    return make
 
 
 def _logged(checkpoint):
@@ -73,12 +54,10 @@ def _logged(checkpoint):
     text = log.read_text() if log.is_file() else ""
     rows = [json.loads(line) for line in text.split("\n")[:-1]]
     steps = [r["step"] for r in rows if r["phase"] == checkpoint.stem]
-    return max(steps, default=-1)
+    return max(steps, default=0)
 
 
 def _step(path):
-    if not path.is_file():
-        return -1
     with np.load(path) as archive:
         return json.loads(str(archive["position"]))["step"]
 
@@ -115,15 +94,43 @@ def _events(workdir, phase):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def undisturbed(start, tmp_path_factory):
+    """The run folder and the process of a run that was not killed."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    return folder, start(folder)
+
+
+@pytest.fixture(scope="module")
+def runs(start, undisturbed, tmp_path_factory):
     """Two run folders: an undisturbed run, and one killed several times."""
-    place = tmp_path_factory.mktemp("runs")
-    undisturbed, killed = place / "undisturbed", place / "killed"
-    _finish(_start(undisturbed))
-    leads = [_kill_at(killed, *moment) for moment in KILLS]
-    assert any(lead > 0 for lead in leads), "no log had to be truncated"
-    _finish(_start(killed))
-    return undisturbed, killed
+    killed = tmp_path_factory.mktemp("killed") / "run"
+    for file, step, lead in KILLS:
+        path = killed / file
+        process = start(killed, SKIP_COSTS + forked.killed_at(path.stem, step))
+        assert process.code == -signal.SIGKILL, process.err
+        assert _logged(path) == step == _step(path) + lead
+    process = start(killed, SKIP_COSTS)
+    assert process.code == 0, process.err
+    return undisturbed[0], killed
+
+
+def test_the_output_is_plain_lines_without_warnings(undisturbed):
+    _, process = undisturbed
+    assert (process.code, process.err) == (0, "")
+    lines = process.out.splitlines()
+    epochs = [line for line in lines if line.startswith("lit ")]
+    assert len(epochs) == 2
+    for word in ("total", "hard", "ir", "lr", "examples/s", "left", "(teacher"):
+        assert word in epochs[0]
+    assert not [line for line in lines if "\x1b" in line or "\r" in line]
+
+
+def test_the_plan_is_printed_before_training(undisturbed):
+    output = undisturbed[1].out
+    table = output.index("| section 1")
+    first = output.index("teach       1/2")
+    checked = re.search(r"^teacher +\d", output, re.MULTILINE).start()
+    assert table < first < checked < output.index("lit         1/2")
 
 
 @pytest.mark.parametrize(
@@ -161,25 +168,19 @@ def test_a_killed_run_counts_the_time_of_all_its_sessions(runs):
     assert all(seconds > 0 for seconds in report["wall_seconds"].values())
 
 
-def test_a_finished_run_says_so_and_changes_nothing(runs):
-    workdir, _ = runs
+def test_a_finished_run_says_so_and_changes_nothing(undisturbed, start):
+    workdir, _ = undisturbed
 
     def state():
         return {
             path: path.stat().st_mtime_ns
-            for path in pathlib.Path(workdir).rglob("*")
+            for path in workdir.rglob("*")
             if path.is_file() and path.name != ".lock"
         }
 
     before = state()
-    command = [sys.executable, "-m", "lit_tf.launch.compress", *FLAGS]
-    again = subprocess.run(
-        [*command, f"--workdir={workdir}"],
-        cwd=workdir.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "is finished" in again.stdout
-    assert "student resnet8" in again.stdout
+    again = start(workdir)
+    assert again.code == 0, again.err
+    assert "is finished" in again.out
+    assert "student small6" in again.out
     assert state() == before
