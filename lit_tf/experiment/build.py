@@ -117,7 +117,7 @@ def pair(
         teacher = models.get(settings.teacher, **options)(**dataset.form)
     student = _new_student(settings, dataset, teacher, blocks)
     TASKS[dataset.task].check(settings, dataset)
-    stages.check(settings, teacher, student)
+    stages.check(settings, teacher, student, TASKS[dataset.task].outputs)
     return teacher, student
 
 

@@ -5,12 +5,14 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from lit_tf import data, errors, models
 from lit_tf.config import Architecture, Data, Session
 from lit_tf.experiment import export_report
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
-from lit_tf.sections import compatibility, sectioned_model, shrink, softmax
+from lit_tf.sections import compatibility, sectioned_model, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _SESSION = Session()
@@ -54,10 +56,10 @@ def evaluate(
         model = sectioned_model.load(_find(path, *_MODELS))
     dataset = _dataset(settings, session)
     compatibility.check_form(model, dataset.name, dataset.form)
-    models = {"student": model}
+    models = {"student": _with_one_logit(model, "model")}
     if teacher_weights:
         teacher = sectioned_model.load(_find(teacher_weights, *_TEACHERS))
-        models = {"teacher": teacher, **models}
+        models = {"teacher": _with_one_logit(teacher, "teacher"), **models}
     task = TASKS[dataset.task]
     auxiliary_models = task.load_auxiliary_models(
         dataset, path=discriminator_weights, near=teacher_weights or path
@@ -99,7 +101,8 @@ def to_saved_model(
         The largest difference of outputs (see `saved_model.write`).
 
     Raises:
-        SettingsError: if the model has other inputs or classes.
+        SettingsError: if the model has other inputs or classes, or returns
+            probabilities that cannot be turned into logits.
         DataError: if `output` exists, or the outputs differ.
     """
     settings = complete_data(settings, session, path)
@@ -108,6 +111,8 @@ def to_saved_model(
     model = sectioned_model.load(_find(path, *_MODELS))
     dataset = _dataset(settings, session)
     compatibility.check_form(model, dataset.name, dataset.form)
+    if dataset.task == "classes":
+        model = compatibility.class_logits(model, "model")
     return saved_model.write(
         model, target, dataset.train.inputs[: export_report.CHECKED]
     )
@@ -147,7 +152,9 @@ def load_teacher(
     if sectioned_model.computes_in(teacher) != {"float32"}:
         teacher = sectioned_model.with_policy(teacher, "float32")
     if cuts or not isinstance(teacher, SectionedModel):
-        teacher = shrink.with_sections(softmax.logits(teacher), cuts)
+        if dataset.task == "classes":
+            teacher = compatibility.class_logits(teacher, "teacher")
+        teacher = shrink.with_sections(teacher, cuts)
     return teacher
 
 
@@ -181,6 +188,13 @@ def complete_data(settings: Data, session: Session, model: str) -> Data:
     return dataclasses.replace(
         settings, image_size=height or settings.image_size
     )
+
+
+def _with_one_logit(model, role):
+    """Returns a model of one output without its sigmoid, others unchanged."""
+    if model.output_shape[-1] != 1 or not isinstance(model, keras.Model):
+        return model
+    return compatibility.class_logits(model, role)
 
 
 def _is_saved_model(path):

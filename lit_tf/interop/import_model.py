@@ -11,7 +11,13 @@ from lit_tf import config, data, errors, layers, models
 from lit_tf.data.normalization import names, resolve
 from lit_tf.interop import checkpoint_files
 from lit_tf.models import torch_weights
-from lit_tf.sections import compatibility, cost, sectioned_model, softmax
+from lit_tf.sections import (
+    compatibility,
+    cost,
+    probabilities,
+    sectioned_model,
+    softmax,
+)
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _ARCHITECTURE = config.Architecture()
@@ -72,7 +78,7 @@ def import_model(
     else:
         builder = models.get(model, **architecture.options)
         source_model = _from_checkpoint(path, builder(**form))
-    logits = softmax.logits(source_model)
+    logits = _logits(source_model, path)
     compatibility.check_form(logits, dataset, form)
     _check_outputs(logits, path)
     if isinstance(logits, SectionedModel):
@@ -179,6 +185,23 @@ def _from_keras(path, form, *, normalize):
     return _preceded(model, layer)
 
 
+def _logits(model, path):
+    """Returns a model without its final softmax or sigmoid.
+
+    The sigmoid of several outputs is that of independent labels, and the models
+    of commands have exclusive classes.
+    """
+    several = model.output_shape[-1] != 1
+    if several and softmax.activation(model) == "sigmoid":
+        raise errors.DataError(
+            f"The outputs of {path} must be logits. Received: probabilities, "
+            f"{model.output_shape[-1]} independent labels of a sigmoid. Such a "
+            "model can be distilled in Python: "
+            "`outputs=lit_tf.outputs.Labels()`."
+        )
+    return softmax.logits(model)
+
+
 def _check_outputs(model, path):
     """Checks on random inputs that outputs are finite and are logits."""
     random = np.random.default_rng(0)
@@ -189,7 +212,12 @@ def _check_outputs(model, path):
         raise errors.DataError(
             f"The outputs of {path} must be finite. Received: nan or inf."
         )
-    if (0 <= outputs).all() and (outputs <= 1).all():
+    # One logit may lie in [0, 1] for all of a few inputs.
+    if outputs.shape[-1] == 1:
+        found = probabilities.returns_probabilities(model)
+    else:
+        found = probabilities.look_like_probabilities(outputs)
+    if found:
         raise errors.DataError(
             f"The outputs of {path} must be logits. Received: probabilities, "
             "without a final softmax that could be removed."

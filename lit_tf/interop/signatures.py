@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.data import augment
+from lit_tf.losses import distillation
 from lit_tf.sections import sectioned_model
 
 Endpoints = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
@@ -64,7 +65,9 @@ class ClassifierSignature:
 
     def _predict(self, inputs):
         logits = self.model(inputs, training=False)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+        # A single logit stands for two classes.
+        probabilities = tf.nn.softmax(distillation.of_classes(logits))
+        return {"logits": logits, "probabilities": probabilities}
 
 
 class TextSignature(ClassifierSignature):

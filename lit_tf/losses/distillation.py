@@ -5,21 +5,27 @@ value per example, `[batch]`; `kd` and `lit` return weighted sums of the same
 shape as their arguments.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import keras
 import tensorflow as tf
 
+from lit_tf.losses import masks
 
-def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+
+def hard(
+    labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+) -> tf.Tensor:
     """Computes the cross-entropy of each example's logits with its label.
 
+    Logits of positions, such as pixels or words, have a label for each; their
+    cross-entropies are averaged.
+
     Args:
-        labels: `[batch]` or `[batch, 1]`, class numbers from 0, of any dtype;
-            or `[batch, classes]`, the probability of each class, such as
-            one-hot labels.
-        logits: `[batch, classes]`.
+        labels: `[batch, ...]` or `[batch, ..., 1]`, class numbers from 0, of
+            any dtype; or `[batch, ..., classes]`, the probability of each
+            class, such as one-hot labels.
+        logits: `[batch, ..., classes]`. One logit stands for two classes (see
+            `of_classes`).
+        mask: `[batch, ...]`, the examples or positions that count; all when
+            None. The mean is that of the whole batch, as in Keras.
 
     Returns:
         `[batch]`, float32.
@@ -28,27 +34,79 @@ def hard(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         ValueError: if the labels have another shape.
     """
     labels = tf.convert_to_tensor(labels)
-    logits = tf.cast(logits, tf.float32)
-    if labels.shape.rank == 2 and labels.shape[1] == logits.shape[1] != 1:
-        return tf.nn.softmax_cross_entropy_with_logits(
+    logits = tf.cast(of_classes(logits), tf.float32)
+    if are_one_hot(labels.shape, logits.shape):
+        values = tf.nn.softmax_cross_entropy_with_logits(
             tf.cast(labels, tf.float32), logits
         )
-    if labels.shape.rank not in (None, 1) and labels.shape[1:] != [1]:
+        return example_mean(values, logits, mask)
+    if not are_class_numbers(labels.shape, logits.shape):
         raise ValueError(
             "Labels must be class numbers, [batch] or [batch, 1], or one-hot, "
             "[batch, classes], with as many classes as there are logits. "
-            f"Received: shape {labels.shape}."
+            f"Received: shape {labels.shape}, logits {logits.shape}."
         )
-    labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    labels = tf.reshape(tf.cast(labels, tf.int32), tf.shape(logits)[:-1])
+    if mask is not None:  # A masked label may be of no class.
+        labels = tf.where(mask, labels, 0)
+    values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return example_mean(values, logits, mask)
 
 
-def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def are_one_hot(labels: tf.TensorShape, logits: tf.TensorShape) -> bool:
+    """Returns whether labels of a shape give a probability to each class.
+
+    Args:
+        labels: the shape of the labels.
+        logits: the shape of the logits, `[batch, ..., classes]`.
+    """
+    return labels.rank == logits.rank and labels[-1] == logits[-1] != 1
+
+
+def are_class_numbers(labels: tf.TensorShape, logits: tf.TensorShape) -> bool:
+    """Returns whether labels of a shape may be class numbers.
+
+    Args:
+        labels: the shape of the labels.
+        logits: the shape of the logits, `[batch, ..., classes]`.
+    """
+    if labels.rank is None or logits.rank is None:
+        return True
+    positions = logits[1:-1]
+    return any(
+        labels[1:].is_compatible_with(shape)
+        for shape in (positions, positions.concatenate([1]))
+    )
+
+
+def of_classes(logits: tf.Tensor) -> tf.Tensor:
+    """Returns a logit for each class, also for outputs of a single logit.
+
+    One logit z, the log-odds of class 1, stands for the two logits 0 and z: the
+    softmax of these is the sigmoid of z.
+
+    Args:
+        logits: `[batch, ..., classes]`, `[batch, ..., 1]` or `[batch]`.
+
+    Returns:
+        `[batch, ..., classes]`, with two classes for one logit.
+    """
+    if logits.shape.rank == 1:
+        logits = logits[:, tf.newaxis]
+    if logits.shape[-1] != 1:
+        return logits
+    return tf.concat([tf.zeros_like(logits), logits], axis=-1)
+
+
+def binary(
+    labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+) -> tf.Tensor:
     """Computes the mean binary cross-entropy over the labels of each example.
 
     Args:
         labels: `[batch, labels]`, in [0, 1].
         logits: `[batch, labels]`.
+        mask: `[batch, ...]`, the positions that count; all when None.
 
     Returns:
         `[batch]`, float32.
@@ -56,64 +114,40 @@ def binary(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     logits = tf.cast(logits, tf.float32)
     labels = tf.reshape(tf.cast(labels, tf.float32), tf.shape(logits))
     values = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
-    return example_mean(values, logits)
+    return example_mean(values, logits, mask)
 
 
-def example_mean(values: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+def example_mean(
+    values: tf.Tensor, outputs: tf.Tensor, mask: tf.Tensor | None = None
+) -> tf.Tensor:
     """Computes the mean of each example's values.
 
     Args:
         values: `[batch, ...]`; or a scalar, which becomes the value of every
             example.
         outputs: `[batch, ...]`, which gives the number of examples.
+        mask: `[batch]` or `[batch, positions]`, what counts; all when None.
 
     Returns:
         `[batch]`, in the dtype of `values`.
     """
     if values.shape.rank == 0:
         return tf.fill([tf.shape(outputs)[0]], values)
+    if mask is not None and mask.shape.rank <= values.shape.rank:
+        weights = tf.cast(masks.weights(mask), values.dtype)
+        inner = values.shape.rank - mask.shape.rank
+        shape = tf.concat([tf.shape(weights), [1] * inner], axis=0)
+        values *= tf.reshape(weights, shape)
+    if values.shape.rank == 1:
+        return values
     return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))
 
 
-def per_example(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns a Keras loss as a function that keeps the examples apart.
-
-    Args:
-        loss: the name of a loss, a `keras.losses.Loss` or a function of
-            (labels, outputs).
-
-    Returns:
-        A function of (labels, outputs) → `[batch]`, float32. Where `loss`
-        returns a scalar, every example gets it.
-    """
-    loss = keras.losses.get(loss)
-    values = loss.call if isinstance(loss, keras.losses.Loss) else loss
-
-    def compute(labels, outputs):
-        labels, outputs = _expand_scalars(labels, outputs)
-        computed = tf.cast(values(labels, outputs), tf.float32)
-        return example_mean(computed, outputs)
-
-    return compute
-
-
-def _expand_scalars(labels, outputs):
-    """Returns labels and outputs, both `[batch, 1]` if they are scalars.
-
-    A loss of `[batch]` and `[batch, 1]` would broadcast to `[batch, batch]`.
-    """
-    labels = tf.convert_to_tensor(labels)
-    single = [
-        values.shape.rank == 1 or values.shape[1:] == [1]
-        for values in (labels, outputs)
-    ]
-    if not all(single):
-        return labels, outputs
-    return tf.reshape(labels, [-1, 1]), tf.reshape(outputs, [-1, 1])
-
-
 def soft(
-    teacher_logits: tf.Tensor, student_logits: tf.Tensor, temperature: float
+    teacher_logits: tf.Tensor,
+    student_logits: tf.Tensor,
+    temperature: float,
+    mask: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Computes the cross-entropy with the teacher's softened probabilities.
 
@@ -122,9 +156,12 @@ def soft(
     probabilities, a constant. No gradient flows to the teacher.
 
     Args:
-        teacher_logits: z_t, `[batch, classes]`.
-        student_logits: z_s, `[batch, classes]`.
+        teacher_logits: z_t, `[batch, ..., classes]`. One logit stands for two
+            classes (see `of_classes`).
+        student_logits: z_s, the same shape.
         temperature: τ > 0, which divides both logits.
+        mask: `[batch, ...]`, the examples or positions that count; all when
+            None.
 
     Returns:
         `[batch]`, float32.
@@ -137,11 +174,12 @@ def soft(
             "Teacher and student must have logits of the same shape. Received: "
             f"teacher {teacher_logits.shape}, student {student_logits.shape}."
         )
-    targets = tf.nn.softmax(tf.cast(teacher_logits, tf.float32) / temperature)
-    return tf.nn.softmax_cross_entropy_with_logits(
-        tf.stop_gradient(targets),
-        tf.cast(student_logits, tf.float32) / temperature,
+    z_t, z_s = map(of_classes, (teacher_logits, student_logits))
+    targets = tf.nn.softmax(tf.cast(z_t, tf.float32) / temperature)
+    values = tf.nn.softmax_cross_entropy_with_logits(
+        tf.stop_gradient(targets), tf.cast(z_s, tf.float32) / temperature
     )
+    return example_mean(values, student_logits, mask)
 
 
 def kd(

@@ -4,7 +4,8 @@ A penalty takes the teacher's representation first, then the student's, of the
 same shape `[batch, ...]`. It computes in float32 and returns the mean over each
 example's elements, `[batch]`. The mean of these over the batch is the paper's
 l, a mean over *all* elements. Values per example are needed for sample weights
-and for replicas with different numbers of examples.
+and for replicas with different numbers of examples. Where Keras masks positions
+of a representation as padding, the mean is over an example's other positions.
 """
 
 import functools
@@ -13,7 +14,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from lit_tf.losses import distillation
+from lit_tf.losses import distillation, masks
 
 Penalty = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -32,7 +33,8 @@ def l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
     Raises:
         ValueError: if the shapes differ.
     """
-    return _example_mean(tf.abs(_difference(teacher, student)))
+    difference = _difference(teacher, student)
+    return masks.mean(tf.abs(difference), masks.of(teacher, student))
 
 
 def l2(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
@@ -40,7 +42,8 @@ def l2(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
 
     Arguments, result and errors are those of `l1`.
     """
-    return _example_mean(tf.square(_difference(teacher, student)))
+    difference = _difference(teacher, student)
+    return masks.mean(tf.square(difference), masks.of(teacher, student))
 
 
 def smooth_l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
@@ -50,9 +53,8 @@ def smooth_l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
     are those of `l1`.
     """
     distance = tf.abs(_difference(teacher, student))
-    return _example_mean(
-        tf.where(distance < 1, 0.5 * tf.square(distance), distance - 0.5)
-    )
+    values = tf.where(distance < 1, 0.5 * tf.square(distance), distance - 0.5)
+    return masks.mean(values, masks.of(teacher, student))
 
 
 PENALTIES: dict[str, Penalty] = {"l1": l1, "l2": l2, "smooth_l1": smooth_l1}
@@ -100,7 +102,3 @@ def _difference(teacher, student):
             f"teacher {teacher.shape}, student {student.shape}."
         )
     return tf.cast(teacher, tf.float32) - tf.cast(student, tf.float32)
-
-
-def _example_mean(values):
-    return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))

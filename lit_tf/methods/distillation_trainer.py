@@ -6,10 +6,18 @@ from typing import Any
 import keras
 
 from lit_tf import config
-from lit_tf.methods import trainer
+from lit_tf.methods import teacher_warning, trainer
 from lit_tf.outputs import Outputs
 from lit_tf.sections import compatibility
 from lit_tf.teacher.frozen import dtype_for, freeze
+
+
+def check_outputs(
+    outputs: Outputs, teacher: keras.Model, student: keras.Model
+) -> None:
+    """Raises `SettingsError` if a model's output is of another kind."""
+    outputs.check(teacher, "teacher")
+    outputs.check(student, "student")
 
 
 class DistillationTrainer(trainer.Trainer):
@@ -49,8 +57,8 @@ class DistillationTrainer(trainer.Trainer):
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
+        check_outputs(outputs, teacher, student)
         super().__init__(student, term_names, outputs=outputs, **kwargs)
-        outputs.check(teacher, "teacher")
         compatibility.check_apart(teacher, student)
         if frozen is None:
             frozen = freeze(teacher, dtype_for(student, teacher_dtype))
@@ -58,3 +66,14 @@ class DistillationTrainer(trainer.Trainer):
         # set with `object.__setattr__` is neither tracked nor saved.
         object.__setattr__(self, "teacher", teacher)
         object.__setattr__(self, "frozen", frozen)
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
+        """Trains the student, as `keras.Model.fit` does.
+
+        A warning says if the teacher is no better than chance, where `x` and
+        `y` are arrays of 256 examples or more.
+
+        Arguments, result and errors are those of `Trainer.fit`.
+        """
+        teacher_warning.warn_of_chance(self, x, y)
+        return super().fit(x, y, *args, **kwargs)

@@ -7,7 +7,10 @@ import tensorflow as tf
 
 from lit_tf import config
 from lit_tf.losses import penalties
-from lit_tf.methods.distillation_trainer import DistillationTrainer
+from lit_tf.methods.distillation_trainer import (
+    DistillationTrainer,
+    check_outputs,
+)
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import compatibility
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -55,18 +58,20 @@ class Hint(DistillationTrainer):
         frozen: keras.Model | None = None,
         **kwargs: Any,
     ):
+        outputs = outputs or Classes()
+        check_outputs(outputs, teacher, student)
         compatibility.check_alike(teacher, student, ends=copy_ends)
-        if copy_ends:
-            compatibility.copy_ends(teacher, student)
         super().__init__(
             teacher,
             student,
             ("hint", "total"),
-            outputs=outputs or Classes(),
+            outputs=outputs,
             teacher_dtype=teacher_dtype,
             frozen=frozen,
             **kwargs,
         )
+        if copy_ends:
+            compatibility.copy_ends(teacher, student)
         self.guided = (len(student.sections) + 1) // 2
         self.penalty = penalties.get(penalty)
         self.copies_ends = copy_ends

@@ -8,7 +8,10 @@ import tensorflow as tf
 from lit_tf import config
 from lit_tf.losses import distillation, penalties
 from lit_tf.methods import connectors, streams
-from lit_tf.methods.distillation_trainer import DistillationTrainer
+from lit_tf.methods.distillation_trainer import (
+    DistillationTrainer,
+    check_outputs,
+)
 from lit_tf.methods.streams import at_step
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import compatibility
@@ -117,14 +120,13 @@ class LIT(DistillationTrainer):
         config.check_one_of(config.SECTION_INPUTS, section_input=section_input)
         config.check_one_of(config.CONNECTORS, connector=connector)
         outputs = outputs or Classes(alpha=alpha, temperature=temperature)
+        check_outputs(outputs, teacher, student)
         compatibility.check_alike(
             teacher,
             student,
             representations="equal" if connector == "none" else "narrower",
             ends=copy_ends,
         )
-        if copy_ends:
-            compatibility.copy_ends(teacher, student)
         connector_layers = connectors.connect(teacher, student, seed=seed)
         # A stem with connectors of its own is not a copy: it has a penalty too.
         first = 0 if connector_layers[0].variables else 1
@@ -148,6 +150,8 @@ class LIT(DistillationTrainer):
             frozen=frozen,
             **kwargs,
         )
+        if copy_ends:
+            compatibility.copy_ends(teacher, student)
         self.beta = beta
         self.penalty = penalties.get(penalty)
         self.section_input = section_input

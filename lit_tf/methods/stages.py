@@ -20,6 +20,7 @@ from lit_tf.methods import (
     supervised,
     trainer,
 )
+from lit_tf.methods.distillation_trainer import check_outputs
 from lit_tf.outputs import Outputs
 from lit_tf.sections import compatibility, cost
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -81,13 +82,21 @@ def check(
     settings: Compress,
     teacher: SectionedModel,
     student: SectionedModel,
+    outputs: Outputs,
 ) -> None:
     """Checks that the method can train this student from this teacher.
 
+    Args:
+        settings: the settings.
+        teacher: the teacher.
+        student: the student.
+        outputs: the kind of output of both.
+
     Raises:
         SettingsError: if teacher and student do not fit each other or the
-            method.
+            method, or return outputs of another kind.
     """
+    check_outputs(outputs, teacher, student)
     method = method_table.get(settings.method)
     shapes = "any"
     if method.compares:

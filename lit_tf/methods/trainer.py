@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from lit_tf import errors, layers
 from lit_tf.methods import replicas
+from lit_tf.methods.student_model import StudentModel
 from lit_tf.outputs import Outputs, Terms
 from lit_tf.sections import sectioned_model
 
 
-class Trainer(keras.Model):
+class Trainer(StudentModel):
     """Trains a student on the losses that a subclass computes in `terms`.
 
     A trainer is compiled and fitted like any `keras.Model`, under any
@@ -50,14 +51,13 @@ class Trainer(keras.Model):
         outputs: Outputs,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
         outputs.check(student, "student")
-        self.student = student
+        super().__init__(student, outputs, **kwargs)
         self.term_names = tuple(term_names)
         self.term_metrics = [keras.metrics.Mean(name) for name in term_names]
-        self.outputs = outputs
+        for metric in self.term_metrics:
+            metric._direction = "down"
         self.output_metrics = outputs.metrics()
-        self.built = True
 
     def terms(
         self, x: Any, y: tf.Tensor, *, training: bool
@@ -75,11 +75,6 @@ class Trainer(keras.Model):
             output, `[batch, ...]`.
         """
         raise NotImplementedError
-
-    @property
-    def trained_variables(self) -> list[keras.Variable]:
-        """The variables that this phase's optimizer changes."""
-        return self.student.trainable_variables
 
     @property
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
@@ -100,9 +95,6 @@ class Trainer(keras.Model):
             "metrics": self.metrics_variables,
         }
 
-    def call(self, inputs, training=None):
-        return self.student(inputs, training=training)
-
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer = "sgd",
@@ -120,11 +112,13 @@ class Trainer(keras.Model):
             **kwargs: other arguments of `keras.Model.compile`, such as
                 `metrics` and `steps_per_execution`. `loss` replaces the hard
                 loss. A student with several outputs takes a `loss` for each,
-                and `loss_weights`.
+                and `loss_weights`. Losses and metrics by name are built for
+                logits, if the student returns logits.
 
         Raises:
             SettingsError: if the method does not train on labels but received a
-                `loss`, or the `loss` does not match the outputs.
+                `loss`, or the `loss` does not match the outputs or reads
+                probabilities.
         """
         own = {
             name: value
@@ -138,6 +132,13 @@ class Trainer(keras.Model):
                     f"without `loss` and `loss_weights`. Received: {own}."
                 )
             self.outputs = self.outputs.with_losses(**own)
+            for metric in self.output_metrics:
+                metric.kind = self.outputs
+        for name in ("metrics", "weighted_metrics"):
+            if kwargs.get(name):
+                kwargs[name] = self.outputs.compiled_metrics(
+                    kwargs[name], self.student.output
+                )
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if (
@@ -203,26 +204,6 @@ class Trainer(keras.Model):
         outputs = self(replicas.at_least_one(x), training=False)
         return keras.tree.map_structure(lambda z: z[:count], outputs)
 
-    def save(self, filepath, **kwargs):
-        """Saves the student, without the teacher and the optimizer.
-
-        To train on, create a new trainer on the student that `lit_tf.load`
-        returns.
-        """
-        self.student.save(filepath, **kwargs)
-
-    def save_weights(self, filepath, **kwargs):
-        """Saves the weights of the student alone."""
-        self.student.save_weights(filepath, **kwargs)
-
-    def load_weights(self, filepath, **kwargs):
-        """Loads weights into the student."""
-        self.student.load_weights(filepath, **kwargs)
-
-    def export(self, filepath, **kwargs):
-        """Exports the student alone."""
-        self.student.export(filepath, **kwargs)
-
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3 averages the replicas' batches here, which fails if they are
         # on several machines (keras issue 20585) or differ in size. Only the
@@ -287,6 +268,7 @@ class Trainer(keras.Model):
             metric.update_state(terms[name])
         # Keras reports what is minimised, regularisers included, as "loss".
         self._loss_tracker.update_state(terms["total"] + additional)
+        y, outputs = self.outputs.plain(y), self.outputs.plain(outputs)
         for metric in self.output_metrics:
             metric.update_state(y, outputs)
         reported = self.compute_metrics(x, y, outputs, sample_weight)

@@ -33,4 +33,4 @@ class Images(Outputs):
 
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
         """Computes the term "kd", `[batch]` in float32."""
-        return {"kd": penalties.l1(z_t, z_s)}
+        return {"kd": penalties.l1(self.plain(z_t), self.plain(z_s))}

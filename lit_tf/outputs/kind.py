@@ -1,9 +1,12 @@
 """`Outputs`: the interface between a trainer and a kind of model output."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+
+from lit_tf.outputs.label_faults import Fault
 
 # The terms of a loss by name, each `[batch]` in float32.
 Terms = dict[str, tf.Tensor]
@@ -55,10 +58,46 @@ class Outputs(Protocol):
             The labels as `terms` and `hard` take them, and `[batch]` weights or
             None.
         """
-        return y, sample_weight
+        return self.plain(y), self.plain(sample_weight)
+
+    def plain(self, nested: Any) -> Any:
+        """Returns a single output, or its labels, without list or dictionary.
+
+        Args:
+            nested: outputs, labels or weights, nested as the model nests its
+                outputs. What holds several is returned unchanged.
+        """
+        flat = keras.tree.flatten(nested)
+        return flat[0] if len(flat) == 1 else nested
+
+    def label_faults(self, y: Any, z: Any) -> Sequence[Fault]:
+        """Returns what labels must not contain, with a sentence for each.
+
+        The default finds no fault.
+
+        Args:
+            y: labels, `[batch, ...]`.
+            z: the model's symbolic output, `[batch, ...]`.
+        """
+        del y, z
+        return ()
+
+    def compiled_metrics(self, metrics: Any, outputs: Any) -> Any:
+        """Returns the metrics that `compile` received, for this kind.
+
+        Args:
+            metrics: metrics or their names, nested as Keras takes them.
+            outputs: the model's symbolic output.
+        """
+        del outputs
+        return metrics
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Returns new metrics of (labels, outputs)."""
+        """Returns new metrics of (labels, outputs).
+
+        `compile` sets the attribute `kind` of each to the copy that
+        `with_losses` returned.
+        """
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes the loss of outputs on their labels.

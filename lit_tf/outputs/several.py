@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.outputs.kind import Outputs, Terms
+from lit_tf.outputs.label_faults import Fault
 
 
 class _WeightedLabels(NamedTuple):
@@ -125,6 +126,36 @@ class Several(Outputs):
         }
         return _WeightedLabels(y, relative), mean
 
+    def plain(self, nested: Any) -> Any:
+        """Returns the outputs as they are, by name or in a list."""
+        return nested
+
+    def label_faults(self, y: Any, z: Any) -> list[Fault]:
+        """Returns the faults of the labels of every output."""
+        y, z = self._each("labels", y), _by_name(z)
+        return [
+            fault._replace(sentence=f"Output {name}: {fault.sentence}")
+            for name, kind in self.kinds.items()
+            for fault in kind.label_faults(y[name], z[name])
+        ]
+
+    def compiled_metrics(self, metrics: Any, outputs: Any) -> Any:
+        """Returns metrics with those that are names built for each kind."""
+        z = _by_name(outputs)
+        if isinstance(metrics, Mapping):
+            return {
+                name: self.kinds[name].compiled_metrics(one, z[name])
+                if name in self.kinds
+                else one
+                for name, one in metrics.items()
+            }
+        if not isinstance(metrics, list | tuple) or len(metrics) != len(z):
+            return metrics
+        pairs = zip(self.kinds.items(), metrics, strict=True)
+        return [
+            kind.compiled_metrics(one, z[name]) for (name, kind), one in pairs
+        ]
+
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns the metrics of every output, named `OUTPUT_METRIC`."""
         return [
@@ -197,6 +228,13 @@ class _Metric(keras.metrics.Metric):
     def __init__(self, metric, output):
         super().__init__(name=f"{output}_{metric.name}")
         self.metric, self.output = metric, output
+        self._direction = getattr(metric, "_direction", None)
+
+    def __setattr__(self, name, value):
+        if name == "kind":  # The trainer's outputs, after `compile`.
+            self.metric.kind = value.kinds[self.output]
+        else:
+            super().__setattr__(name, value)
 
     def update_state(self, y, z):
         y, z = (_by_name(nested)[self.output] for nested in (y, z))

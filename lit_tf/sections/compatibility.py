@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import blocks, softmax
+from lit_tf.sections import blocks, probabilities, softmax
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -32,7 +32,7 @@ def check_alike(
         SettingsError: if the number of sections or the shape of an input,
             output or representation differs, or stem or head have other layers;
             the message names the place and both values. Or a model has no
-            sections or ends in a softmax.
+            sections.
     """
     for role, model in (("teacher", teacher), ("student", student)):
         if not isinstance(model, SectionedModel):
@@ -40,8 +40,6 @@ def check_alike(
                 f"The {role} must be a SectionedModel: LIT needs its sections. "
                 f"Received: {type(model).__name__} {model.name!r}."
             )
-        for at in range(len(model.outputs)):
-            check_logits(model, role, at)
     if len(teacher.sections) != len(student.sections):
         raise errors.SettingsError(
             "Teacher and student must have the same number of sections. "
@@ -106,20 +104,66 @@ def _check_representations(teacher, student, required):
         )
 
 
-def check_logits(model: keras.Model, role: str, at: int = 0) -> None:
-    """Raises `SettingsError` if an output of a model comes from a softmax.
+def check_logits(
+    model: keras.Model, role: str, at: int = 0, *, independent: bool = False
+) -> None:
+    """Checks that an output of a model is no probability.
 
     Args:
-        model: functional or sequential.
+        model: any model.
         role: "teacher" or "student", for the message.
         at: number of the output; the first by default.
+        independent: whether the output is that of independent labels; default
+            False, of exclusive classes.
+
+    Raises:
+        SettingsError: if the output comes from a softmax or sigmoid, or its
+            values on random inputs are probabilities.
     """
-    if softmax.ends(model, at):
+    name = getattr(softmax.last(model, at), "name", type(model).__name__)
+    activation = softmax.activation(model, at)
+    if activation:
+        several = model.outputs[at].shape[-1] != 1
+        labels = ""
+        if activation == "sigmoid" and several and not independent:
+            labels = (
+                " A sigmoid of several outputs is for independent labels: also "
+                "pass `outputs=lit_tf.outputs.Labels()`."
+            )
         raise errors.SettingsError(
-            f"The {role} must return logits, but its last layer, "
-            f"{softmax.last(model, at).name!r}, applies a softmax. Remove it "
-            "with `lit_tf.logits` or lit-import."
+            f"The {role} must return logits, but its last layer, {name!r}, "
+            f"applies a {activation}. Remove it with `lit_tf.logits` or "
+            f"lit-import.{labels}"
         )
+    if probabilities.returns_probabilities(model, at):
+        raise errors.SettingsError(
+            f"The {role} must return logits, but its last layer, {name!r}, "
+            "returns probabilities: on random inputs all outputs are in "
+            "[0, 1]. Build the model without the final softmax or sigmoid "
+            "(`lit_tf.logits` removes those of Keras). For numbers pass "
+            "`outputs=lit_tf.outputs.Values()`."
+        )
+
+
+def class_logits(model: keras.Model, role: str) -> keras.Model:
+    """Removes the final softmax, or the sigmoid of one output, of a classifier.
+
+    Args:
+        model: a classifier of exclusive classes.
+        role: what the model is, for the message, such as "teacher".
+
+    Returns:
+        A model that returns logits (see `softmax.logits`).
+
+    Raises:
+        SettingsError: if it applies a sigmoid to several outputs, or returns
+            probabilities that cannot be turned into logits.
+    """
+    several = any(tensor.shape[-1] != 1 for tensor in model.outputs)
+    if not (several and softmax.activation(model) == "sigmoid"):
+        model = softmax.logits(model)
+    check_logits(model, role)
+    return model
 
 
 def check_apart(teacher: keras.Model, student: keras.Model) -> None:
@@ -273,6 +317,8 @@ def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
         data = f"images {shape} and {count} attributes"
     shapes = [tuple(t.shape[1:]) for t in model.inputs]
     received = (shapes, tuple(model.output_shape[1:]))
+    if count == 2 and received == ([shape], (1,)):
+        return  # One logit stands for two classes.
     if received != expected:
         raise errors.SettingsError(
             f"{name} has {data}. Received: model {model.name} with inputs "

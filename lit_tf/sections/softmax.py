@@ -1,21 +1,85 @@
-"""`logits`: finds and removes the final softmax of a model."""
+"""`logits`: finds and removes the final softmax or sigmoid of a model."""
+
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from lit_tf.sections.sectioned_model import SectionedModel
 
+# Functions that return probabilities, besides those of these names.
+_FUNCTIONS = {
+    keras.activations.softmax: "softmax",
+    keras.ops.softmax: "softmax",
+    tf.nn.softmax: "softmax",
+    keras.activations.sigmoid: "sigmoid",
+    keras.ops.sigmoid: "sigmoid",
+    tf.sigmoid: "sigmoid",
+}
+# Layers and operations that leave the values as they are, in inference.
+_UNCHANGED = (
+    keras.layers.Identity,
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+    keras.layers.Permute,
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.SpatialDropout3D,
+    keras.layers.GaussianNoise,
+    keras.layers.GaussianDropout,
+    keras.layers.ActivityRegularization,
+)
+_UNCHANGED_OPERATIONS = (
+    "Cast",
+    "Copy",
+    "ExpandDims",
+    "Float32",
+    "Ravel",
+    "Reshape",
+    "Squeeze",
+    "StopGradient",
+    "Transpose",
+)
+
 
 def last(model: keras.Model, at: int = 0) -> keras.Operation:
-    """Returns the operation that computes an output, also in a nested model.
+    """Returns the operation that computes the values of an output.
+
+    Operations that only change its shape or dtype are passed over, and nested
+    models are opened.
+
+    Args:
+        model: functional or sequential; for another model it is the result.
+        at: number of the output; the first by default.
+    """
+    if not getattr(model, "outputs", None):
+        return model
+    tensor, outer = model.outputs[at], []
+    while True:
+        operation, index, at = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if getattr(operation, "outputs", None):
+            outer.append(node)
+            tensor = operation.outputs[at]
+        elif node.is_input and outer:
+            call = outer.pop()
+            places = [id(one) for one in call.operation.inputs]
+            tensor = call.input_tensors[places.index(id(tensor))]
+        elif _leaves_values(operation) and not node.is_input:
+            tensor = node.input_tensors[0]
+        else:
+            return operation
+
+
+def activation(model: keras.Model, at: int = 0) -> str:
+    """Returns "softmax" or "sigmoid" if an output comes from one, else "".
 
     Args:
         model: functional or sequential.
         at: number of the output; the first by default.
     """
-    operation = model
-    while getattr(operation, "outputs", None):
-        operation, _, at = operation.outputs[at]._keras_history
-    return operation
+    return _activation(last(model, at))
 
 
 def ends(model: keras.Model, at: int = 0) -> bool:
@@ -25,18 +89,15 @@ def ends(model: keras.Model, at: int = 0) -> bool:
         model: functional or sequential.
         at: number of the output; the first by default.
     """
-    operation = last(model, at)
-    if type(operation).__name__ == "Softmax":  # The layer or the operation.
-        return True
-    return getattr(operation, "activation", 0) is keras.activations.softmax
+    return activation(model, at) == "softmax"
 
 
 def logits(model: keras.Model) -> keras.Model:
-    """Removes the final softmax of a model, so that it returns logits.
+    """Removes the final softmax or sigmoid of each output of a model.
 
     The KD loss needs the logits of teacher and student. The order of the
     classes does not change. Layers are shared with the model, except a last
-    layer with a softmax activation, which is copied.
+    layer with a softmax or sigmoid activation, which is copied.
 
     Example:
     ```python
@@ -49,13 +110,15 @@ def logits(model: keras.Model) -> keras.Model:
     ```
 
     Args:
-        model: functional or sequential, with one output.
+        model: functional or sequential. A softmax within a layer of a user's
+            own class is not found.
 
     Returns:
-        A model that returns logits; `model` itself if it does not end in a
-        softmax.
+        A model that returns logits; `model` itself if no output comes from a
+        softmax or sigmoid.
     """
-    if not ends(model):
+    count = len(getattr(model, "outputs", None) or ())
+    if not any(activation(model, at) for at in range(count)):
         return model
     if isinstance(model, SectionedModel):
         return SectionedModel(
@@ -66,21 +129,98 @@ def logits(model: keras.Model) -> keras.Model:
             depth=model.depth,
             facts=model.facts,
         )
-    operation, index, at = model.outputs[0]._keras_history
-    before = operation._inbound_nodes[index].input_tensors
-    before = before[0] if len(before) == 1 else before
-    if isinstance(operation, keras.Model):
-        inner = keras.Model(
-            operation.inputs, operation.outputs[at], name=operation.name
-        )
-        outputs = logits(inner)(before)
-    elif hasattr(operation, "activation") and operation.weights:
-        linear = type(operation).from_config(
-            operation.get_config() | {"activation": "linear"}
-        )
-        outputs = linear(before)
-        linear.set_weights(operation.get_weights())
-    else:
-        outputs = before
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, outputs, name=model.name)
+    functional = getattr(model, "_functional", model)  # Of a Sequential.
+    remove = _Remover()
+    outputs = [
+        remove(tensor) if activation(model, at) else tensor
+        for at, tensor in enumerate(model.outputs)
+    ]
+    return keras.Model(
+        functional.input,
+        keras.tree.pack_sequence_as(functional.output, outputs),
+        name=model.name,
+    )
+
+
+class _Remover:
+    """Computes tensors again without the softmax or sigmoid before them."""
+
+    def __init__(self):
+        self._known: dict[int, Any] = {}
+
+    def __call__(self, tensor):
+        """Returns the tensor, computed from logits."""
+        if id(tensor) not in self._known:
+            self._known[id(tensor)] = self._removed(tensor)
+        return self._known[id(tensor)]
+
+    def _removed(self, tensor):
+        operation, index, at = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if getattr(operation, "outputs", None):
+            if not activation(operation, at):  # The softmax is before it.
+                return _call_again(node, operation, self)[at]
+            functional = getattr(operation, "_functional", operation)
+            inner = keras.Model(
+                functional.input, operation.outputs[at], name=operation.name
+            )
+            return _call_again(node, logits(inner))[0]
+        if not _activation(operation):
+            return _call_again(node, operation, self)[at]
+        if getattr(operation, "weights", ()):
+            linear = type(operation).from_config(
+                operation.get_config() | {"activation": "linear"}
+            )
+            outputs = _call_again(node, linear)
+            linear.set_weights(operation.get_weights())
+            return outputs[at]
+        return node.input_tensors[0]
+
+
+def _call_again(node, operation, replace=None):
+    """Calls an operation as a node does; returns its outputs in a list.
+
+    Args:
+        node: the record of the call.
+        operation: the operation to call.
+        replace: function that replaces the first input tensor; None to keep
+            it.
+    """
+    replaced = {id(tensor): tensor for tensor in node.input_tensors}
+    if replace is not None:
+        first = node.input_tensors[0]
+        replaced[id(first)] = replace(first)
+    args, kwargs = node.arguments.fill_in(replaced)
+    return keras.tree.flatten(operation(*args, **kwargs))
+
+
+def _activation(operation):
+    name = type(operation).__name__
+    if name in ("Softmax", "Sigmoid"):  # The layer or the operation.
+        return name.lower()
+    function = getattr(operation, "activation", None)
+    if isinstance(operation, keras.layers.Lambda):
+        function = operation.function
+    if isinstance(function, keras.layers.Softmax):
+        return "softmax"
+    try:
+        return _FUNCTIONS.get(function, "")
+    except TypeError:  # It cannot be hashed.
+        return ""
+
+
+def _leaves_values(operation):
+    if type(operation) is keras.layers.Activation:
+        return operation.activation is keras.activations.linear
+    if isinstance(operation, keras.layers.Layer) and _is_own(operation):
+        return False
+    return (
+        type(operation) in _UNCHANGED
+        or type(operation).__name__ in _UNCHANGED_OPERATIONS
+    )
+
+
+def _is_own(layer):
+    """Returns whether a layer's class is neither Keras's nor this package's."""
+    module = type(layer).__module__.partition(".")[0]
+    return module not in ("keras", "lit_tf")

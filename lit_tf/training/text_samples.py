@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import data, layers
+from lit_tf.losses import distillation
 from lit_tf.sections import sectioned_model
 from lit_tf.training import checkpoint, metric_logs
 
@@ -49,7 +50,7 @@ class TextSamples(keras.callbacks.Callback):
         ]
         for role, model in (("teacher", teacher), ("student", student)):
             if model is not None:
-                logits = model(codes, training=False)
+                logits = distillation.of_classes(model(codes, training=False))
                 columns[role] = map(
                     self._predicted, tf.nn.softmax(logits).numpy()
                 )

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors, outputs
-from lit_tf.losses import distillation
+from lit_tf.losses import keras_losses
 from lit_tf.methods import fitnets
 
 Z_T = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]], np.float32)
@@ -156,7 +156,7 @@ def test_a_sigmoid_instead_of_logits_is_refused():
 )
 def test_scalar_labels_and_outputs_do_not_broadcast(own):
     y, z = tf.constant([1.0, 0.0, 2.0]), tf.constant([[0.5], [3.0], [2.0]])
-    loss = distillation.per_example(own)
+    loss = keras_losses.ExampleLoss(own)
     expected = loss(y[:, tf.newaxis], z)
     for labels in (y, y[:, tf.newaxis]):
         for outputs_ in (z, z[:, 0]):
@@ -167,4 +167,4 @@ def test_scalar_labels_and_outputs_do_not_broadcast(own):
 def test_a_loss_has_one_value_per_example():
     y, z = tf.zeros([2, 3, 4]), tf.ones([2, 3, 4])
     for own in ("mse", lambda y, z: tf.reduce_mean(z)):
-        assert distillation.per_example(own)(y, z).shape == (2,)
+        assert keras_losses.ExampleLoss(own)(y, z).shape == (2,)

@@ -1,13 +1,17 @@
-"""A final softmax is found and removed in every form."""
+"""A final softmax or sigmoid is found and removed in every form."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import lit_tf
+from lit_tf import errors
 from lit_tf.sections import sectioned_model, softmax
 from lit_tf.sections.sectioned_model import SectionedModel
 
 WAYS = ("dense", "activation", "layer", "operation", "nested", "head")
+L = keras.layers
 
 
 def ending(way, x):
@@ -73,11 +77,83 @@ def test_the_softmax_of_a_sequential_model_is_removed():
     np.testing.assert_array_equal(softmax.logits(model)(x), model.layers[0](x))
 
 
-def test_another_activation_is_not_removed():
+def chain(*layers):
+    keras.utils.set_random_seed(0)
+    y = x = keras.Input((4,))
+    for layer in layers:
+        y = layer(y)
+    return keras.Model(x, y, name="model")
+
+
+def nested(*layers, **arguments):
+    """Returns a function that calls a nested model of some layers."""
+    return lambda x: chain(*layers)(x, **arguments)
+
+
+# By name: layers after which the output is a probability, softmax first.
+HIDDEN = {
+    "cast": lambda: [L.Dense(3, "softmax"), lambda x: keras.ops.cast(x, float)],
+    "linear": lambda: [L.Dense(3, "softmax"), L.Activation("linear")],
+    "identity": lambda: [L.Softmax(), L.Identity(), L.Dropout(0.5)],
+    "shapes": lambda: [
+        keras.ops.softmax,
+        L.Reshape((2, 2)),
+        L.Flatten(),
+        lambda x: keras.ops.reshape(x, (-1, 4)),
+    ],
+    "function": lambda: [L.Dense(3, activation=tf.nn.softmax)],
+    "functional": lambda: [L.Activation(keras.ops.softmax), L.Identity()],
+    "lambda": lambda: [L.Lambda(tf.nn.softmax)],
+    "nested": lambda: [
+        nested(L.Dense(3, "softmax"), L.Identity()),
+        L.Flatten(),
+    ],
+    "called": lambda: [nested(L.Dense(3, "softmax"), training=False)],
+    "before a model": lambda: [L.Softmax(), nested(L.Identity())],
+    "sigmoid": lambda: [L.Dense(3, "sigmoid"), L.Identity()],
+    "sigmoid operation": lambda: [L.Dense(1), keras.ops.sigmoid, L.Flatten()],
+    "sigmoid function": lambda: [L.Activation(tf.sigmoid)],
+}
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+def test_a_probability_is_found_behind_operations_that_keep_its_values(way):
+    model = chain(*HIDDEN[way]())
+    kind = "sigmoid" if "sigmoid" in way else "softmax"
+    assert softmax.activation(model) == kind
+    with pytest.raises(errors.SettingsError, match=f"applies a {kind}. Remove"):
+        lit_tf.Distill(model, model)
+    logits = softmax.logits(model)
+    assert not softmax.activation(logits)
+    x = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
+    np.testing.assert_allclose(
+        getattr(keras.ops, kind)(logits(x)), model(x), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_every_output_returns_logits():
     x = keras.Input((4,))
-    model = keras.Model(x, keras.layers.Dense(3, activation="sigmoid")(x))
-    assert not softmax.ends(model)
+    outputs = {
+        "kind": L.Dense(3, "softmax")(x),
+        "size": L.Dense(1)(x),
+        "marks": L.Identity()(L.Dense(2, "sigmoid")(x)),
+    }
+    model = keras.Model(x, outputs)
+    logits = softmax.logits(model)
+    x = np.ones((2, 4), "float32")
+    z, p = logits(x), model(x)
+    assert z.keys() == p.keys()
+    np.testing.assert_allclose(keras.ops.softmax(z["kind"]), p["kind"], 1e-5)
+    np.testing.assert_array_equal(z["size"], p["size"])
+    np.testing.assert_allclose(keras.ops.sigmoid(z["marks"]), p["marks"], 1e-5)
+
+
+@pytest.mark.parametrize("last", ["log_softmax", "relu", "tanh", None])
+def test_another_activation_is_not_removed(last):
+    model = chain(L.Dense(3, activation=last))
+    assert not softmax.activation(model)
     assert softmax.logits(model) is model
+    lit_tf.Distill(model, chain(L.Dense(3)))
 
 
 @pytest.mark.parametrize("at", [0, 1])

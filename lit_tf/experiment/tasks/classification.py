@@ -1,7 +1,10 @@
 """Classification: trainers, callbacks, evaluation and report."""
 
+import numpy as np
+
+from lit_tf import outputs
 from lit_tf.evaluation import classification
-from lit_tf.experiment.tasks.task import Task
+from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import supervised
 from lit_tf.methods.stages import method_stages
 from lit_tf.teacher.frozen import output_alone
@@ -11,6 +14,7 @@ from lit_tf.training import text_samples
 class Classification(Task):
     """Learns classes from labels and from a teacher's logits."""
 
+    outputs = outputs.Classes()
     curves = {
         "accuracy": "student, train",
         "validation/accuracy": "student, validation",
@@ -26,8 +30,15 @@ class Classification(Task):
         return [text_samples.TextSamples(logs, position, dataset)]
 
     def teacher_accuracy(self, frozen, split, dataset, auxiliary_models):
+        labels = split.labels
         predicted = classification.predictions(output_alone(frozen), split)
-        return classification.accuracy(predicted, split.labels)
+        accuracy = classification.accuracy(predicted, labels)
+        chance = classification.chance(predicted, labels)
+        # With labels of one class every accuracy is that of chance.
+        guesses = len(np.unique(labels)) > 1 and classification.is_chance(
+            accuracy, chance, len(labels)
+        )
+        return TeacherAccuracy(accuracy, chance if guesses else None)
 
     def evaluate(
         self,

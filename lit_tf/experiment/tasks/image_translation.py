@@ -12,7 +12,7 @@ import numpy as np
 from lit_tf import errors, outputs
 from lit_tf.config import Compress
 from lit_tf.evaluation import generators
-from lit_tf.experiment.tasks.task import Task
+from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import stages, stargan
 from lit_tf.models.stargan import discriminator
 from lit_tf.sections import sectioned_model
@@ -27,6 +27,7 @@ _VALIDATED = 256  # Images on which a teacher is checked before training.
 class ImageTranslation(Task):
     """Trains generators, which change attributes of an image."""
 
+    outputs = outputs.Images()
     accuracy_of = " of the changes succeed according to the discriminator"
     curves = {
         "g_rec": "reconstruction",
@@ -138,7 +139,9 @@ class ImageTranslation(Task):
             dataset.exclusive,
             discriminator=auxiliary_models[_NAME],
         )
-        return results["roles"]["teacher"]["attribute_accuracy"]
+        return TeacherAccuracy(
+            results["roles"]["teacher"]["attribute_accuracy"]
+        )
 
     def evaluate(
         self,

@@ -1,0 +1,75 @@
+"""Masks: which positions count, where others are padding or have no label."""
+
+import tensorflow as tf
+
+
+def of(*tensors: tf.Tensor) -> tf.Tensor | None:
+    """Returns the mask that Keras keeps with the first tensor that has one.
+
+    Args:
+        *tensors: `[batch, positions, ...]`.
+
+    Returns:
+        `[batch, positions]`, True at real positions; None without a mask.
+    """
+    masks = (getattr(tensor, "_keras_mask", None) for tensor in tensors)
+    return next((mask for mask in masks if mask is not None), None)
+
+
+def keep(tensor: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
+    """Returns a tensor with the mask of the one that it was computed from.
+
+    Args:
+        tensor: `[batch, positions, ...]`, computed by an operation of
+            TensorFlow, which drops the mask.
+        source: `[batch, positions, ...]`.
+    """
+    mask = of(source)
+    if mask is not None and tensor is not source:
+        tensor._keras_mask = mask
+    return tensor
+
+
+def weights(mask: tf.Tensor) -> tf.Tensor:
+    """Computes weights whose mean over all positions is 1, and 0 at masked.
+
+    A mean of weighted values is then the mean over the real positions of the
+    batch, on all replicas, as in Keras.
+
+    Args:
+        mask: `[batch, ...]`, True at real positions.
+
+    Returns:
+        The same shape, float32; 0 everywhere if no position is real.
+    """
+    mask = tf.cast(mask, tf.float32)
+    size = tf.cast(tf.size(mask), tf.float32)
+    counts = tf.stack([size, tf.reduce_sum(mask)])
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
+    total, real = tf.unstack(counts)
+    return mask * tf.math.divide_no_nan(total, real)
+
+
+def mean(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Computes the mean of each example's values at its real positions.
+
+    Args:
+        values: `[batch, positions, ...]`.
+        mask: `[batch, positions]`; None if all positions are real.
+
+    Returns:
+        `[batch]`; 0 for an example without a real position.
+    """
+    if mask is None or mask.shape.rank > values.shape.rank:
+        return tf.reduce_mean(values, axis=tf.range(1, tf.rank(values)))
+    inner = list(range(mask.shape.rank, values.shape.rank))
+    if inner:
+        values = tf.reduce_mean(values, axis=inner)
+    mask = tf.cast(mask, values.dtype)
+    positions = list(range(1, mask.shape.rank))
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(values * mask, axis=positions),
+        tf.reduce_sum(mask, axis=positions),
+    )

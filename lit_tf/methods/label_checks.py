@@ -1,0 +1,145 @@
+"""Checks of the labels that `fit` and `evaluate` receive.
+
+Labels of arrays are checked before anything is computed, and those of a
+`tf.data.Dataset` or a generator batch by batch, before a step reads them.
+"""
+
+import contextlib
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.outputs.label_faults import Fault
+
+_CHUNK = 4096  # Examples whose labels are checked at once.
+_ASSERTED = re.compile(r"assertion failed: \[(.*?)\] \[(.*?)\]+(?:\s|$)", re.S)
+_KERNEL = re.compile(
+    r"Received a label value of (-?\d+) which is outside the valid range of "
+    r"\[0, (\d+)\)"
+)
+
+
+def checked(trainer: keras.Model, x: Any, y: Any) -> tuple[Any, Any]:
+    """Checks labels now, or returns data that are checked as they are read.
+
+    Args:
+        trainer: a trainer, whose `outputs` finds the faults.
+        x: inputs, or a source of batches with labels.
+        y: labels, `[examples, ...]`; None if `x` holds them.
+
+    Returns:
+        The inputs, or the source of checked batches, and the labels.
+
+    Raises:
+        SettingsError: if labels do not fit the kind of output.
+    """
+    has_faults = hasattr(trainer.outputs, "label_faults")
+    if not has_faults or not getattr(trainer.student, "outputs", None):
+        return x, y
+    if y is not None:
+        _check_arrays(trainer, y)
+    elif isinstance(x, tf.data.Dataset):
+        spec = x.element_spec
+        if isinstance(spec, tuple) and len(spec) > 1:
+            x = x.map(_check_batch(trainer))
+    elif inspect.isgenerator(x):
+        return _check_each(trainer, x), y
+    return x, y
+
+
+def checked_pair(trainer: keras.Model, data: Any) -> Any:
+    """Checks validation data: a source of batches, or (inputs, labels, …).
+
+    Arguments and errors are those of `checked`.
+    """
+    if not isinstance(data, tuple):
+        return checked(trainer, data, None)[0]
+    if len(data) > 1 and data[1] is not None:
+        checked(trainer, *data[:2])
+    return data
+
+
+@contextlib.contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """Raises TensorFlow's error about a label as a `SettingsError`."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        message = _sentence(str(error))
+        if message is None:
+            raise
+        raise errors.SettingsError(message) from None
+
+
+def _sentence(text):
+    """Returns an error's text about labels as one sentence; None if none."""
+    if found := _ASSERTED.search(text):
+        return _refusal(found[1], found[2])
+    if found := _KERNEL.search(text):
+        return (
+            f"Labels must be class numbers, 0 to {int(found[2]) - 1}. "
+            f"Received: {found[1]}."
+        )
+    found = re.search(r"SettingsError: (.*)", text)
+    return found and found[1]
+
+
+def _refusal(sentence, received):
+    return f"{sentence} Received: {received.strip('[]').rstrip('.')}."
+
+
+def _faults(trainer, y) -> Sequence[Fault]:
+    y = keras.tree.map_structure(tf.convert_to_tensor, y)
+    return trainer.outputs.label_faults(y, trainer.student.output)
+
+
+def _check_arrays(trainer, y):
+    flat = keras.tree.flatten(y)
+    if not all(len(getattr(one, "shape", ())) for one in flat):
+        return  # Keras says what is wrong.
+    for start in range(0, len(flat[0]), _CHUNK):
+        part = keras.tree.map_structure(
+            lambda one, start=start: one[start : start + _CHUNK], y
+        )
+        _check_now(trainer, part)
+
+
+def _check_now(trainer, y):
+    for fault in _faults(trainer, y):
+        if fault.present:
+            raise errors.SettingsError(
+                _refusal(fault.sentence, str(fault.received.numpy()))
+            )
+
+
+def _check_batch(trainer):
+    """Returns a function of a batch, whose reading fails if a label is wrong.
+
+    AutoGraph does not convert it, which would wrap errors about shapes.
+    """
+
+    @tf.autograph.experimental.do_not_convert
+    def check(*batch):
+        asserts = [
+            tf.debugging.Assert(
+                ~fault.present, [fault.sentence, fault.received]
+            )
+            for fault in _faults(trainer, batch[1])
+        ]
+        with tf.control_dependencies(asserts):
+            labels = keras.tree.map_structure(tf.identity, batch[1])
+        return (batch[0], labels, *batch[2:])
+
+    return check
+
+
+def _check_each(trainer, batches):
+    for batch in batches:
+        if isinstance(batch, tuple) and len(batch) > 1:
+            _check_now(trainer, batch[1])
+        yield batch
