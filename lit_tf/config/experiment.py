@@ -12,7 +12,7 @@ from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
-from lit_tf.config.setting import UNIT, Group, flag_name, setting
+from lit_tf.config.setting import Check, Group, flag_name, setting
 from lit_tf.config.training import Adversarial, Baselines, Frozen, Loss
 
 TEACH = Phase(
@@ -100,10 +100,14 @@ class Compress(Group):
         "to the teacher.",
     )
     min_teacher_accuracy: float = setting(
-        0.0,
+        -1.0,
         "Stop if the teacher's validation accuracy, a fraction in [0, 1], is "
-        "below this.",
-        check=UNIT,
+        "below this. Default: -1, stop if a teacher from --teacher_weights is "
+        "not better than chance.",
+        check=Check(
+            "in [0, 1], or -1 for better than chance",
+            lambda value: 0 <= value <= 1 or value == -1,
+        ),
     )
     export: str = setting(
         "best",

@@ -165,6 +165,9 @@ def current(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         new, convert = RENAMED.get(name, (name, lambda value: value))
         renamed[new] = convert(value)
+    if renamed.get("min_teacher_accuracy") == 0:
+        # No minimum, the default of version 0.1. It changes no result.
+        renamed["min_teacher_accuracy"] = config.Compress.min_teacher_accuracy
     return renamed
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf.data import Split
+from lit_tf.losses import distillation
 
 
 def predictions(
@@ -16,7 +17,8 @@ def predictions(
     """Computes the predicted class of each example.
 
     Args:
-        model: a classifier, inputs → logits or probabilities.
+        model: a classifier, inputs → logits, or probabilities of all classes.
+            One logit stands for two classes.
         split: the examples.
         batch_size: number of examples of a batch.
 
@@ -25,7 +27,9 @@ def predictions(
     """
     spec = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
     predict = tf.function(
-        lambda x: tf.argmax(model(x, training=False), axis=-1),
+        lambda x: tf.argmax(
+            distillation.of_classes(model(x, training=False)), axis=-1
+        ),
         input_signature=[spec],
     )
     parts = [
@@ -38,6 +42,41 @@ def predictions(
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Returns the fraction of examples whose predicted class is correct."""
     return float(np.mean(predicted == labels))
+
+
+def chance(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the accuracy that the predictions would have by chance.
+
+    It is expected if predictions and labels are independent, each with its own
+    frequency of the classes, as in Cohen's kappa.
+
+    Args:
+        predicted: predicted classes, `[examples]`.
+        labels: true classes, `[examples]`.
+    """
+    size = 1 + max(predicted.max(), labels.max())
+    shares = (
+        np.bincount(classes, minlength=size) / len(labels)
+        for classes in (predicted, labels)
+    )
+    return float(np.prod(list(shares), axis=0).sum())
+
+
+def is_chance(accuracy: float, chance: float, count: int) -> bool:
+    """Returns whether an accuracy is certainly no better than chance.
+
+    It must not be above chance in a one-sided test at 10 %, and three standard
+    errors below that of a teacher that is right on a fifth of what chance
+    leaves. A few examples therefore decide nothing.
+
+    Args:
+        accuracy: the measured accuracy, a fraction.
+        chance: the accuracy by chance, a fraction.
+        count: number of examples.
+    """
+    error = math.sqrt(chance * (1 - chance) / count)
+    useful = chance + 0.2 * (1 - chance)
+    return accuracy <= min(chance + 1.28 * error, useful - 3 * error)
 
 
 def paired_difference(

@@ -9,6 +9,7 @@ from lit_tf import data, errors
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages
+from lit_tf.utils import text_format
 
 # The settings that say which examples validate. A saved model carries them.
 SPLIT_SETTINGS = ("dataset", "validation_fraction", "split_seed")
@@ -25,6 +26,9 @@ def measure_accuracy(
 ) -> float:
     """Returns a frozen teacher's accuracy on a split, and prints it.
 
+    If `min_teacher_accuracy` is not set, a teacher from elsewhere must be
+    better than chance.
+
     Args:
         pair: teacher and student.
         split: the examples.
@@ -32,14 +36,29 @@ def measure_accuracy(
         auxiliary_models: the models that belong to the teacher.
         where: the split in words, such as "validation examples".
         note: a sentence to print after the accuracy; "" for none.
+
+    Raises:
+        SettingsError: if the accuracy is not better than chance.
     """
     task = TASKS[dataset.task]
     accuracy = task.teacher_accuracy(
         pair.frozen, split, dataset, auxiliary_models
     )
-    line = f"teacher   {accuracy:.2%}{task.accuracy_of} on {where}"
+    value, chance = accuracy
+    line = f"teacher   {value:.2%}{task.accuracy_of} on {where}"
     print(f"{line}. {note}" if note else line, flush=True)
-    return accuracy
+    settings = pair.settings
+    checked = settings.teacher_weights and settings.min_teacher_accuracy < 0
+    if checked and chance is not None:
+        raise errors.SettingsError(
+            f"The teacher must be better than chance on {where}. Received: an "
+            f"accuracy of {value:.2%}, where chance gives {chance:.2%}. Check "
+            "that its classes have the order "
+            f"{text_format.listed(dataset.classes)}; that its inputs have the "
+            "scale of the data (raw pixels are 0 to 255); and that its weights "
+            "are trained. With --min_teacher_accuracy=0 it is used as it is."
+        )
+    return value
 
 
 def check_teacher(
@@ -54,7 +73,8 @@ def check_teacher(
         the teacher may have seen the validation examples.
 
     Raises:
-        SettingsError: if the accuracy is below `min_teacher_accuracy`.
+        SettingsError: if the accuracy is below `min_teacher_accuracy`, or
+            not better than chance.
     """
     dataset = run.dataset
     split, where = dataset.validation, "validation examples"

@@ -158,15 +158,16 @@ def _claim(folder, all_settings, command):
     kind = type(all_settings).__name__
     # Through JSON, so that they equal what was written.
     settings = json.loads(json.dumps(flatten.identity(all_settings)))
+    comparable = flatten.current(settings)
     results = [path.name for path in _existing(folder.path, _RESULTS)]
     if folder.config.is_file():
         known = _read(folder.config)
-        if known["kind"] == kind and known["settings"] == settings:
+        if known["kind"] == kind and known["settings"] == comparable:
             return
         # A run that failed before it started left no results. Its folder may
         # be used for other settings.
         if results:
-            _refuse(folder, known, kind, settings)
+            _refuse(folder, known, kind, comparable)
     # The user may have put a teacher there, with its own config.json.
     elif set(results) - {"teacher"}:
         raise errors.DataError(

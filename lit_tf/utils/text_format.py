@@ -18,6 +18,13 @@ def shape(sizes: Sequence[int | None]) -> str:
     return "×".join("?" if size is None else str(size) for size in sizes)
 
 
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Returns names as "a, b, …, z", of which at most some are shown."""
+    if len(names) > most:
+        names = [*names[: most - 1], "…", names[-1]]
+    return ", ".join(names)
+
+
 def duration(seconds: float) -> str:
     """Returns a duration as 0:09, 12:30 or 3:05:00."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -196,8 +196,8 @@ from lit_tf.config import flatten
         (
             config.Compress,
             {"min_teacher_accuracy": 91.0},
-            "`min_teacher_accuracy` must be in [0, 1]. Received: "
-            "min_teacher_accuracy=91.0.",
+            "`min_teacher_accuracy` must be in [0, 1], or -1 for better than "
+            "chance. Received: min_teacher_accuracy=91.0.",
         ),
         (
             config.Compress,

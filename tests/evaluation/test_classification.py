@@ -53,3 +53,33 @@ def test_the_interval_is_not_empty_if_two_models_always_agree(examples):
     assert compared["agreement"] == 1.0
     assert compared["difference"] == 0.0
     assert -1 <= compared["low"] == -compared["high"] < -1 / (examples + 2)
+
+
+def test_chance_is_the_accuracy_of_independent_predictions():
+    random = np.random.default_rng(0)
+    predicted = random.choice(3, 100_000, p=[0.7, 0.2, 0.1])
+    labels = random.choice(3, 100_000, p=[0.5, 0.5, 0.0])
+    chance = classification.chance(predicted, labels)
+    assert chance == pytest.approx(0.45, abs=0.005)
+    measured = classification.accuracy(predicted, labels)
+    assert measured == pytest.approx(chance, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "count", "expected"),
+    [
+        (0.0929, 0.1, 360, True),  # Other classes, or inputs of another scale.
+        (0.01, 0.1, 360, True),
+        (0.5, 0.5, 360, True),
+        (0.15, 0.1, 360, False),  # Weak but real.
+        (0.55, 0.5, 360, False),
+        (0.1, 0.1, 20, False),  # Too few examples to decide.
+        (0.0, 0.5, 4, False),
+        (0.004, 0.001, 1000, False),
+        (0.001, 0.001, 1000, True),
+    ],
+)
+def test_only_a_teacher_that_certainly_guesses_is_at_chance(
+    accuracy, chance, count, expected
+):
+    assert classification.is_chance(accuracy, chance, count) == expected

@@ -14,6 +14,7 @@ import lit_tf
 from lit_tf import config, data, errors, models
 from lit_tf.experiment import saved_models
 from lit_tf.experiment.run import compress
+from lit_tf.training import fit
 
 SHORT = config.Phase(
     epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
@@ -176,6 +177,28 @@ def test_a_run_warns_if_the_teacher_had_another_split(run, tmp_path, capsys):
     with pytest.raises(errors.SettingsError, match="min_teacher_accuracy=1.0"):
         compress(settings)
     assert "may have seen the validation examples" in capsys.readouterr().out
+
+
+def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
+    workdir, _ = run
+    teacher = lit_tf.load(workdir / "teacher" / "teacher.keras")
+    last = [layer for layer in teacher.head.layers if layer.weights][-1]
+    # The same classes in another order.
+    last.set_weights([np.roll(w, 1, axis=-1) for w in last.get_weights()])
+    teacher.save(tmp_path / "teacher.keras")
+    settings = _config(
+        tmp_path / "run", teacher_weights=str(tmp_path / "teacher.keras")
+    )
+    message = "accuracy of .*%, where chance gives .*% .* order 0, 1, 2, 3"
+    with pytest.raises(errors.SettingsError, match=message):
+        compress(settings)
+
+    def trained(*_, **__):
+        raise InterruptedError
+
+    monkeypatch.setattr(fit, "run_phase", trained)
+    with pytest.raises(InterruptedError):
+        compress(dataclasses.replace(settings, min_teacher_accuracy=0.0))
 
 
 def test_without_validation_the_last_student_is_exported(run, tmp_path):

@@ -65,8 +65,18 @@ def test_other_settings_are_refused_and_the_flags_are_named(tmp_path):
     with pytest.raises(errors.SettingsError) as caught:
         _leave(tmp_path, student="resnet32", min_teacher_accuracy=0.5)
     assert "--student was 'resnet20', now 'resnet32'" in str(caught.value)
-    assert "--min_teacher_accuracy was 0.0, now 0.5" in str(caught.value)
+    assert "--min_teacher_accuracy was -1.0, now 0.5" in str(caught.value)
     assert "--alpha" not in str(caught.value)
+
+
+@pytest.mark.parametrize("now", [0.0, -1.0])
+def test_a_run_of_version_0_1_had_no_least_accuracy(tmp_path, now):
+    _leave(tmp_path)
+    path = tmp_path / "config.json"
+    written = json.loads(path.read_text())
+    written["settings"]["min_teacher_accuracy"] = 0.0  # Its default.
+    path.write_text(json.dumps(written))
+    _leave(tmp_path, min_teacher_accuracy=now)
 
 
 def test_a_run_that_failed_before_it_started_does_not_own_its_folder(tmp_path):

@@ -1,7 +1,7 @@
 """The base class of tasks."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -9,9 +9,23 @@ from lit_tf import data
 from lit_tf.config import Adversarial, Compress, Session, Teach
 from lit_tf.methods import trainer
 from lit_tf.methods.stages import Pair, Stage
+from lit_tf.outputs import Outputs
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import metric_logs, run_folder
 from lit_tf.training.checkpoint import Position
+
+
+class TeacherAccuracy(NamedTuple):
+    """A teacher's accuracy.
+
+    Args:
+        value: the accuracy, a fraction.
+        chance: the accuracy by chance, a fraction, if it is certain that the
+            teacher is no better; None otherwise.
+    """
+
+    value: float
+    chance: float | None = None
 
 
 class Task:
@@ -21,11 +35,13 @@ class Task:
     instance. The defaults are those of a task without auxiliary models.
 
     Attributes:
+        outputs: the kind of output of the models.
         accuracy_of: text that is printed after an accuracy and says what it
             counts; "" for classification accuracy.
         curves: the metrics that `curves.png` draws, tag → label.
     """
 
+    outputs: Outputs
     accuracy_of = ""
     curves: Mapping[str, str] = {}
 
@@ -115,8 +131,8 @@ class Task:
         split: data.Split,
         dataset: data.Dataset,
         auxiliary_models: Mapping[str, keras.Model],
-    ) -> float:
-        """Returns the accuracy of a frozen teacher on a split, a fraction."""
+    ) -> "TeacherAccuracy":
+        """Returns the accuracy of a frozen teacher on a split."""
         raise NotImplementedError
 
     def evaluate(

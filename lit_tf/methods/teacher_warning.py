@@ -1,0 +1,59 @@
+"""A warning of a teacher that is no better than chance."""
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from lit_tf.evaluation import classification
+from lit_tf.losses import distillation
+from lit_tf.outputs import Classes
+from lit_tf.teacher.frozen import output_alone
+
+_EXAMPLES = 256
+_BATCH = 64
+
+
+def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
+    """Warns if a teacher of classes guesses on some of the training examples.
+
+    Nothing is evaluated unless there are enough examples, in arrays.
+
+    Args:
+        trainer: a trainer with a frozen teacher.
+        x: inputs, `[examples, ...]`, as `fit` takes them.
+        y: class numbers or one-hot labels, as `fit` takes them.
+    """
+    fits = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+    if not fits or not isinstance(trainer.outputs, Classes) or y.ndim > 2:
+        return
+    if len(trainer.frozen.inputs) > 1 or not _EXAMPLES <= len(y) == len(x):
+        return
+    chosen = np.linspace(0, len(y) - 1, _EXAMPLES).astype(int)
+    labels = y[chosen]
+    one_hot = labels.ndim == 2 and labels.shape[1] > 1
+    labels = labels.argmax(axis=1) if one_hot else labels.reshape(-1)
+    labels = labels.astype(int)
+    ignored = trainer.outputs.loss and trainer.outputs.loss.ignore_class
+    if (labels < 0).any() or ignored is not None or len(set(labels)) < 2:
+        return
+    teacher = output_alone(trainer.frozen)
+    predicted = []
+    for batch in np.split(chosen, _EXAMPLES // _BATCH):
+        z = trainer.outputs.plain(teacher(x[batch], training=False))
+        if len(z.shape) > 2:
+            return
+        classes = keras.ops.argmax(distillation.of_classes(z), axis=-1)
+        predicted.append(keras.ops.convert_to_numpy(classes))
+    predicted = np.concatenate(predicted)
+    accuracy = classification.accuracy(predicted, labels)
+    chance = classification.chance(predicted, labels)
+    if classification.is_chance(accuracy, chance, len(labels)):
+        warnings.warn(
+            f"The teacher is no better than chance on {_EXAMPLES} training "
+            f"examples: its accuracy is {accuracy:.2%}, where chance gives "
+            f"{chance:.2%}. Check the order of its classes, the scale of its "
+            "inputs and whether its weights are trained.",
+            stacklevel=3,
+        )
