@@ -5,17 +5,16 @@ pickle; without them downloaded by TensorFlow Datasets, if that is allowed.
 """
 
 import dataclasses
-import gzip
 import io
 import pathlib
 import tarfile
-import zlib
 
 import numpy as np
 
 from lit_tf import config, errors
 from lit_tf.data import augment, image_files, tfds
 from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.utils import memory, packed_files
 
 _CROP = augment.Crop(pad=4, flip=True)
 
@@ -144,16 +143,17 @@ def _archive_files(archive):
     try:
         # Decompress everything first: gzip has its checksum at the end, and
         # tarfile does not read that far.
-        content = archive.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+        most = memory.limit(archive.stat().st_size)
+        with packed_files.opened(archive) as file:
+            content = file.read(most + 1)
+        memory.check(archive, len(content), what="its content")
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
                 if member.isfile():
                     name = pathlib.PurePosixPath(member.name).name
                     read = io.BytesIO(tar.extractfile(member).read()).read
                     files[name] = read
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, *packed_files.DAMAGES) as error:
         raise errors.DataError(
             f"{archive} is not a complete tar archive ({errors.line(error)})."
         ) from error
@@ -175,7 +175,8 @@ def _from_files(layout, files, data_dir):
         splits.append(Split(inputs, labels))
     names = layout.numbers
     if layout.names_file in files:
-        names = tuple(files[layout.names_file]().decode().split())
+        names = files[layout.names_file]().decode(errors="replace")
+        names = tuple(names.split())
     if len(names) != layout.classes:
         raise errors.DataError(
             f"{layout.names_file} must name {layout.classes} classes. "

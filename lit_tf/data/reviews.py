@@ -36,6 +36,8 @@ class _Layout:
     ) -> Dataset:
         """Loads train.csv and test.csv; encodes them unless done before.
 
+        A val.csv in their folder is the validation split.
+
         Args:
             data_dir: the folder or the archive with the tables.
             download: not used.
@@ -66,23 +68,31 @@ class _Layout:
         train = encoded.encode(pair[0], classes=known, **encoding)
         classes = self.classes or _classes(train.labels)
         test = encoded.encode(pair[1], classes=len(classes), **encoding)
+        validation, own = None, tables.find_validation(pair[0])
+        if own:
+            own = encoded.encode(own, classes=len(classes), **encoding)
+            validation = Split(own.codes, own.labels)
         return Dataset(
             name=self.name,
             train=Split(train.codes, train.labels),
             test=Split(test.codes, test.labels),
+            validation=validation,
             classes=classes,
             stem=_STEM,
             crop=augment.Crop(),
-            note=self._note(train, test),
+            note=self._note(train, test, own),
         )
 
-    def _note(self, train, test):
+    def _note(self, train, test, validation):
         counts = (len(train.labels), len(test.labels))
         note = "{:,} training and {:,} test texts".format(*counts)
+        if validation:
+            note += f"; {len(validation.labels):,} validation texts"
         if self.official and counts != self.official:
             official = "{:,} and {:,}".format(*self.official)
             note += f"; not the official {official}"
         replaced = train.replaced + test.replaced
+        replaced += validation.replaced if validation else 0
         if replaced:
             note += (
                 f"; {replaced:,} bytes that are not valid UTF-8 were replaced "

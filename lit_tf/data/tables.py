@@ -136,6 +136,22 @@ def find(data_dir: str, folder: str) -> tuple[Table, Table] | None:
     return None
 
 
+def find_validation(training: Table) -> Table | None:
+    """Returns the validation table next to a training table, if any.
+
+    Args:
+        training: the training table; an archive is not searched.
+    """
+    if training.archived:
+        return None
+    folder, names = (
+        training.source.parent,
+        ("val", "valid", "validation", "dev"),
+    )
+    found = (_in_folder(folder, f"{name}.csv") for name in names)
+    return next((table for table in found if table), None)
+
+
 def is_training_folder(path: pathlib.Path) -> bool:
     """Returns whether a folder holds a training table."""
     return _in_folder(path, "train.csv") is not None

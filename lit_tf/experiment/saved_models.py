@@ -1,5 +1,6 @@
 """Saved models: evaluate them, export them, load them as teachers."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
 from lit_tf.sections import compatibility, sectioned_model, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.utils import text_format
 
 _SESSION = Session()
 _TEACHERS = ("teacher.keras", "teacher/teacher.keras")
@@ -170,20 +172,21 @@ def complete_data(settings: Data, session: Session, model: str) -> Data:
         model: the model's file or run folder; "" for none.
 
     Raises:
+        SettingsError: if neither dataset nor folder is given and the model does
+            not fit the dataset that is then used.
         DataError: if the folder of the data matches no format, or the model's
             file is missing or damaged.
     """
+    forgotten = settings.dataset == data.AUTO and not session.data_dir
     settings = data.named(settings, session.data_dir)
+    if forgotten and model:
+        _check_default(settings, model)
     is_set = settings.image_size != Data.image_size
     if is_set or not model or not data.source(settings.dataset).resized:
         return settings
-    if _is_saved_model(model):
-        loaded = saved_model.read(model)
-    else:
-        file = _find(model, *_MODELS, *_TEACHERS)
-        if file.suffix == ".h5":  # A file of weights holds no input shape.
-            return settings
-        loaded = sectioned_model.load(file)
+    loaded = _load_any(model)
+    if loaded is None:
+        return settings
     height = loaded.inputs[0].shape[1]
     return dataclasses.replace(
         settings, image_size=height or settings.image_size
@@ -195,6 +198,32 @@ def _with_one_logit(model, role):
     if model.output_shape[-1] != 1 or not isinstance(model, keras.Model):
         return model
     return compatibility.class_logits(model, role)
+
+
+def _load_any(path):
+    """Returns a saved model; None for weights, which have no input shape."""
+    if _is_saved_model(path):
+        return saved_model.read(path)
+    file = _find(path, *_MODELS, *_TEACHERS)
+    return None if file.suffix == ".h5" else sectioned_model.load(file)
+
+
+def _check_default(settings, path):
+    """Refuses a model that is not for the dataset of a run without data."""
+    model = None
+    with contextlib.suppress(*errors.ALL):  # It is loaded again where needed.
+        model = _load_any(path)
+    form = data.source(settings.dataset).form(settings)
+    expected = tuple(form["input_shape"])
+    received = [tuple(one.shape[1:]) for one in model.inputs] if model else []
+    if model and received != [expected]:
+        shapes = " and ".join(map(text_format.shape, received))
+        raise errors.SettingsError(
+            "--data_dir was not given. Without it and without --dataset the "
+            f"data are {settings.dataset}, with inputs "
+            f"{text_format.shape(expected)}, and {path} takes {shapes}. Name "
+            "your data with --data_dir, or the dataset with --dataset."
+        )
 
 
 def _is_saved_model(path):

@@ -1,5 +1,6 @@
 """Images with attributes: lists, choices, splits, errors."""
 
+import os
 import random
 
 import numpy as np
@@ -115,6 +116,29 @@ def test_images_that_are_not_listed_are_noted(tmp_path):
         Image.fromarray(pixels(1)).save(tmp_path / "images" / name)
     note = "not in attributes.csv and skipped: 2, the first a.png"
     assert note in load(tmp_path).note
+
+
+def test_names_of_images_need_not_be_utf8(tmp_path):
+    source = write(tmp_path)
+    latin = os.fsdecode(b"caf\xe9.png")
+    os.rename(tmp_path / "images/3.png", tmp_path / "images" / latin)
+    rows = source.read_bytes()
+    source.write_bytes(rows.replace(b"\n3.png", b"\ncaf\xe9.png"))
+    check_values(load(tmp_path))
+    os.remove(tmp_path / "images" / latin)
+    assert refusal(tmp_path).endswith(r"1 missing, the first caf\xe9.png.")
+    os.rename(tmp_path / "images/4.png", tmp_path / "images" / latin)
+    source.write_bytes(rows)
+    assert "missing, the first 3.png" in refusal(tmp_path)
+
+
+def test_hidden_images_are_not_said_to_be_unlisted(tmp_path):
+    write(tmp_path)
+    for name in (".ipynb_checkpoints/1.png", "__MACOSX/._1.png", "._2.png"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels(1)).save(path)
+    assert "skipped" not in load(tmp_path).note
 
 
 def test_a_folder_without_images_is_named(tmp_path):

@@ -50,6 +50,22 @@ def test_images_of_any_mode_become_rgb(tmp_path):
         "cmyk.jpg": (colour.convert("CMYK"), (200, 100, 50)),
         "alpha.png": (colour.convert("RGBA"), (200, 100, 50)),
         "plain.ppm": (colour, (200, 100, 50)),
+        "deep.pgm": (
+            Image.fromarray((grey + np.uint16(20)) << 8),
+            (97, 97, 97),
+        ),
+        "deep.tif": (
+            Image.fromarray((grey.astype(np.int32) + 80) << 8),
+            (157, 157, 157),
+        ),
+        "small.tif": (Image.fromarray(grey.astype(np.int32)), (77, 77, 77)),
+        "unit.tif": (
+            Image.fromarray(np.full((9, 9), 0.25, np.float32)),
+            (63, 63, 63),
+        ),
+        "bits.png": (Image.new("1", (9, 9), 1), (255, 255, 255)),
+        "pale.png": (Image.new("LA", (9, 9), (99, 50)), (99, 99, 99)),
+        "clear.gif": (colour.convert("RGBA").quantize(4), (200, 100, 50)),
     }
     rows = []
     for name, (image, _) in kinds.items():

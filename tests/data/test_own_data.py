@@ -1,5 +1,7 @@
 """The user's own images, arrays and TFRecords."""
 
+import gzip
+import os
 import re
 
 import numpy as np
@@ -128,7 +130,28 @@ def test_a_tenth_is_the_test_split_of_arrays_without_split(tmp_path):
         ({"y_train": None}, "must hold y_train"),
         ({"x_train": np.zeros((19, 5))}, "19 of x_train, 20 of y_train"),
         ({"y_train": np.zeros(20)}, "whole numbers from 0"),
-        ({"y_train": np.arange(20) - 1}, "whole numbers from 0"),
+        (
+            {"y_train": np.arange(20) - 1},
+            "negative label -1. Number the classes from 0, and leave out",
+        ),
+        ({"y_train": np.full(20, -100)}, "negative label -100"),
+        ({"y_train": np.linspace(0, 1, 20)}, "such as 0. To .*outputs.Values"),
+        ({"y_train": np.arange(20) * 9999}, "up to 189,981 of 26.*Values"),
+        ({"y_train": np.full(20, 2**40)}, "label 1,099,511,627,776.*Values"),
+        ({"y_train": np.eye(20)}, r"one-hot. Store .*y.argmax.axis=1."),
+        ({"y_train": np.tri(20, dtype=int)}, "multi-hot.*outputs.Labels"),
+        ({"y_train": np.tri(20) > 0}, "multi-hot.*outputs.Labels"),
+        ({"y_train": np.full((20, 2), 0.3)}, "For other kinds of labels"),
+        ({"y_train": np.array(["cat"] * 20)}, "<U3.*For other kinds"),
+        ({"y_train": np.arange(20.0) % 3}, r"Store whole numbers: y.astype"),
+        ({"y_train": np.full(20, np.nan)}, "nan or inf"),
+        ({"x_train": np.full((20, 5), 1j)}, "must be real numbers"),
+        ({"x_train": np.array(1.0)}, "one number of x_train"),
+        ({"x_val": np.zeros((6, 5))}, "must hold y_val"),
+        (
+            {"x_val": np.zeros((6, 5)), "y_val": np.full(6, 0.5)},
+            "y_val of .*0.5",
+        ),
         ({"x_train": np.full((20, 5), np.nan)}, "must be finite"),
         ({"x_test": np.zeros((6, 4))}, "must have one shape"),
         (
@@ -141,6 +164,30 @@ def test_a_tenth_is_the_test_split_of_arrays_without_split(tmp_path):
 def test_invalid_arrays_are_refused(tmp_path, changed, message):
     arrays(tmp_path / "mine.npz", **changed)
     refused(tmp_path, message)
+
+
+def test_validation_arrays_are_the_validation_split(tmp_path):
+    own = {"x_val": np.ones((6, 5)), "y_val": np.arange(6) % 3}
+    arrays(tmp_path / "mine.npz", **own)
+    loaded = load(tmp_path, validation_fraction=0.1)
+    assert (len(loaded.train), len(loaded.validation)) == (20, 6)
+    np.testing.assert_array_equal(loaded.validation.inputs, own["x_val"])
+    assert "20 training, 6 validation and 6 test" in loaded.note
+    assert load(tmp_path, validation_fraction=0).validation is None
+
+
+def test_two_npz_files_in_a_folder_are_named(tmp_path):
+    arrays(tmp_path / "a.npz")
+    arrays(tmp_path / "b.npz")
+    refused(tmp_path, "one .npz file. Received: 2, a.npz, b.npz.*/a.npz")
+    assert load(tmp_path / "b.npz").name == "npz"
+
+
+@pytest.mark.parametrize("name", sorted(data.DATASETS.keys() - {"digits"}))
+def test_a_forgotten_data_dir_is_named(name):
+    settings = config.Data(dataset=name)
+    with pytest.raises(errors.DataError, match="^No .*: --data_dir was not gi"):
+        data.load(settings)
 
 
 def test_a_truncated_npz_file_is_refused(tmp_path):
@@ -242,3 +289,62 @@ def test_invalid_tfrecords_are_refused(tmp_path):
     records(path, images, [0, 1] * 10)
     path.write_bytes(path.read_bytes()[:500])
     refused(tmp_path / "cut", "train.tfrecord, near record")
+
+
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_tfrecords_may_be_compressed(tmp_path, suffix):
+    pixels, images = encoded(12)
+    records(tmp_path / "plain", images, [0, 1] * 6)
+    packed = gzip.compress((tmp_path / "plain").read_bytes())
+    (tmp_path / "plain").unlink()
+    (tmp_path / f"train.tfrecord{suffix}").write_bytes(packed)
+    loaded = load(tmp_path)
+    both = np.concatenate([loaded.train.inputs[:], loaded.test.inputs[:]])
+    assert sorted(x.tobytes() for x in both) == sorted(
+        x.tobytes() for x in pixels
+    )
+
+
+def test_files_next_to_tfrecords_are_not_records(tmp_path):
+    pixels, images = encoded(12)
+    records(tmp_path / "train.tfrecord", images, [0, 1] * 6)
+    before = load(tmp_path).fingerprint
+    for name in (
+        *(
+            "train.tfrecord.idx",
+            "train.tfrecord.idx.gz",
+            "train.tfrecords.json",
+        ),
+        *("._train.tfrecord", "notes.tfrecord"),
+    ):
+        (tmp_path / name).write_text("0 166")
+    assert load(tmp_path).fingerprint == before
+    (tmp_path / "train-1.tfrecord.zst").write_text("x")
+    refused(tmp_path, "Received: .zst. Unpack it first")
+
+
+def test_validation_tfrecords_are_the_validation_split(tmp_path):
+    pixels, images = encoded(12)
+    records(tmp_path / "Train.tfrecord", images[:8], [0, 1] * 4)
+    records(tmp_path / "Val-00000-of-00001.tfrecord", images[8:], [1, 1, 0, 0])
+    loaded = load(tmp_path, validation_fraction=0.1)
+    assert (len(loaded.train), len(loaded.test)) == (7, 1)
+    np.testing.assert_array_equal(loaded.validation.inputs[:], pixels[8:])
+    assert list(loaded.validation.labels) == [1, 1, 0, 0]
+
+
+def test_labels_of_tfrecords_that_are_no_classes_are_refused(tmp_path):
+    _, images = encoded(4)
+    records(tmp_path / "train.tfrecord", images, [0, 1, 2**40, 1])
+    refused(tmp_path, "up to 1,099,511,627,776 of 4 examples.*outputs.Values")
+
+
+def test_names_of_tfrecords_need_not_be_utf8(tmp_path):
+    _, images = encoded(12)
+    path = tmp_path / os.fsdecode(b"train-\xe9.tfrecord")
+    records(tmp_path / "x", images, [0, 1] * 6)
+    (tmp_path / "x").rename(path)
+    assert len(load(tmp_path).train) == 11
+    records(tmp_path / "x", [b"no image", *images[1:]], [0, 1] * 6)
+    (tmp_path / "x").rename(path)
+    refused(tmp_path, r"train-\\xe9.tfrecord, record 1 ")

@@ -146,6 +146,15 @@ def test_codes_are_stored_in_the_named_cache_folder(tmp_path):
     assert len(list((tmp_path / "cache/encoded").glob("*/codes.bin"))) == 2
 
 
+def test_a_validation_table_is_the_validation_split(tmp_path):
+    write(tmp_path)
+    (tmp_path / "valid.csv").write_text('"2","","mine"\n')
+    settings = config.Data(dataset="csv", text_length=LENGTH)
+    loaded = data.load(settings, data_dir=str(tmp_path))
+    assert (len(loaded.train), list(loaded.validation.labels)) == (5, [1])
+    assert "1 validation texts" in loaded.note
+
+
 def test_equal_tables_in_two_folders_share_their_codes(tmp_path, monkeypatch):
     load(write(tmp_path / "a"))
     monkeypatch.setattr(tables, "read", None)
