@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from lit_tf import errors
 from lit_tf.data import derived_files, image_files, rows
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, npz_files
 
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
 _BLOCK = 512  # Images in memory at a time.
@@ -102,15 +102,17 @@ def decode(
     """
 
     def read(place, facts):
-        places = np.load(place / "places.npy", allow_pickle=False)
+        places = npz_files.read_array(place / "places.npy")
+        labels = npz_files.read_array(place / "labels.npy")
+        _check(places, labels, count)
         shape = (len(places), size, size, 3)
         return Decoded(
             pixels=derived_files.map_rows(place / "pixels.bin", shape),
-            labels=np.load(place / "labels.npy", allow_pickle=False),
+            labels=labels,
             places=places,
-            broken=facts["broken"],
+            broken=int(facts["broken"]),
             # Not in the folders of version 0.1.
-            first_broken=tuple(facts.get("first_broken", ())),
+            first_broken=tuple(map(str, facts.get("first_broken", ()))),
             folder=place,
         )
 
@@ -124,6 +126,15 @@ def decode(
         read=read,
         write=functools.partial(_write, images, count, size, crop),
     )
+
+
+def _check(places, labels, count):
+    """Raises `ValueError` unless stored places are some of those of images."""
+    if places.ndim != 1 or places.dtype.kind != "i" or labels.ndim != 2:
+        raise ValueError("The stored places or labels have another form.")
+    ordered = (np.diff(places, prepend=-1, append=count) > 0).all()
+    if not ordered or len(labels) != len(places):
+        raise ValueError("The stored places are not those of the images.")
 
 
 def _write(images, count, size, crop, folder):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data import characters, derived_files, rows, tables
+from lit_tf.utils import npz_files
 
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
 
@@ -64,13 +65,15 @@ def encode(
     }
 
     def read(folder, facts):
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
+        labels = npz_files.read_array(folder / "labels.npy")
+        if labels.ndim != 1 or labels.dtype != np.int32 or labels.min() < 0:
+            raise ValueError("The stored labels have another form.")
         return Encoded(
             codes=derived_files.map_rows(
                 folder / "codes.bin", (len(labels), length)
             ),
             labels=labels,
-            replaced=facts["replaced"],
+            replaced=int(facts["replaced"]),
             folder=folder,
         )
 

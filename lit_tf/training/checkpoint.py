@@ -3,26 +3,16 @@
 import dataclasses
 import json
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
 from lit_tf import errors
 from lit_tf.methods import trainer
 from lit_tf.training import variable_paths
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, npz_files
 
 # Exceptions raised by a damaged file or one with other variables.
-_DAMAGE = (
-    EOFError,
-    KeyError,
-    OSError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_DAMAGE = (KeyError, OSError, TypeError, ValueError, RecursionError)
 
 
 @dataclasses.dataclass
@@ -115,13 +105,13 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                position = Position(**json.loads(str(archive["position"])))
-                self._check(_paths(archive))
-                values = {
-                    name: _group(archive, name)
-                    for name in (*self.model.state, "best")
-                }
+            arrays = self._arrays()
+            position = Position(**json.loads(str(arrays["position"])))
+            self._check(_paths(arrays))
+            values = {
+                name: _group(arrays, name)
+                for name in (*self.model.state, "best")
+            }
             for name, variables in self.model.state.items():
                 for variable, value in zip(
                     variables, values[name], strict=True
@@ -130,10 +120,7 @@ class Checkpoint:
         except errors.DataError:
             raise
         except _DAMAGE as error:
-            raise errors.DataError(
-                f"The checkpoint {self.path} is damaged or belongs to another "
-                f"run ({error}). Start again with --overwrite."
-            ) from error
+            raise self._damaged(error) from error
         self.best = values["best"] or None
         return position
 
@@ -143,12 +130,23 @@ class Checkpoint:
 
     def restore_metrics(self) -> None:
         """Restores the running metrics only, which `fit` has reset."""
-        with np.load(self.path, allow_pickle=False) as archive:
-            values = _group(archive, "metrics")
+        values = _group(self._arrays(), "metrics")
         for variable, value in zip(
             self.model.metrics_variables, values, strict=True
         ):
             variable.assign(value)
+
+    def _arrays(self):
+        try:
+            return npz_files.read(self.path)
+        except npz_files.DamagedError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error):
+        return errors.DataError(
+            f"The checkpoint {self.path} is damaged or belongs to another run "
+            f"({errors.line(error)}). Start again with --overwrite."
+        )
 
     def _check(self, saved):
         """Raises `DataError` if the file has the variables in another order."""
@@ -167,13 +165,11 @@ class Checkpoint:
                 )
 
 
-def _paths(archive):
+def _paths(arrays):
     """Returns the paths in a checkpoint; version 0.1 did not store any."""
-    if "paths" not in archive.files:
-        return {}
-    return json.loads(str(archive["paths"]))
+    return json.loads(str(arrays["paths"])) if "paths" in arrays else {}
 
 
-def _group(archive, name):
-    count = sum(key.startswith(f"{name}/") for key in archive.files)
-    return [archive[f"{name}/{i}"] for i in range(count)]
+def _group(arrays, name):
+    count = sum(key.startswith(f"{name}/") for key in arrays)
+    return [arrays[f"{name}/{i}"] for i in range(count)]

@@ -17,6 +17,8 @@ Key = Mapping[str, Any]  # Equal to itself after a round trip through JSON.
 Facts = Mapping[str, Any]  # Likewise.
 Content = TypeVar("Content")
 
+# TypeError and RecursionError: facts of another form, or nested too deeply.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError)
 _FACTS = "facts.json"
 _KEY = "key.json"  # Written by 0.1 for the teacher's outputs: the key alone.
 
@@ -68,7 +70,7 @@ class KeyedFolder:
         try:
             facts = self._facts()
             return read(self.path, facts) if facts["key"] == self.key else None
-        except (OSError, ValueError, KeyError):
+        except _DAMAGE:
             return None
 
     def write(

@@ -1,4 +1,4 @@
-"""Reader of .npz files that runs no code and bounds the memory it needs."""
+"""Readers of .npz and .npy files that run no code and bound their memory."""
 
 import math
 import pathlib
@@ -55,6 +55,30 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
                 f"{path} cannot be read as an .npz file of numbers "
                 f"({errors.line(error)}). It was cut off, is damaged or has "
                 "another format."
+            ) from error
+
+
+def read_array(path: pathlib.Path) -> np.ndarray:
+    """Reads the array of an .npy file.
+
+    Raises:
+        DataError: if the file is not a whole .npy file, or holds Python
+            objects.
+        OSError: if the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            shape, dtype = _header(path, path.name, file)
+            size = math.prod(shape) * dtype.itemsize
+            if size != path.stat().st_size - file.tell():
+                raise ValueError(f"it claims {size:,} bytes of numbers")
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+        except errors.DataError:
+            raise
+        except Exception as error:  # Damaged files raise many kinds of errors.
+            raise DamagedError(
+                f"{path} is not a whole .npy file ({errors.line(error)})."
             ) from error
 
 

@@ -4,6 +4,7 @@ LIT_FUZZ_EXAMPLES=3000 in the environment tries more examples.
 """
 
 import os
+import pathlib
 import tracemalloc
 
 import hypothesis
@@ -41,6 +42,16 @@ _EDGES = [
     b"[" * 60,
 ]
 _LONGEST = 2**16
+
+
+class Touch:
+    """An object that creates a file when it is unpickled."""
+
+    def __init__(self, marker: pathlib.Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.marker,)
 
 
 @strategies.composite

@@ -1,7 +1,6 @@
 """Any bytes as an .npz file: arrays or one sentence, in bounded memory."""
 
 import io
-import pathlib
 import pickle
 import struct
 import zipfile
@@ -9,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from hypothesis import given
-from mutations import EXAMPLES, check, contents
+from mutations import EXAMPLES, Touch, check, contents
 
 from lit_tf import errors
 from lit_tf.data import arrays
@@ -125,16 +124,6 @@ def test_an_archive_of_very_many_names_is_refused(tmp_path):
     path.write_bytes(one[:start] + entry * count + tail)
     with pytest.raises(errors.DataError, match="larger than"):
         arrays.load(str(path))
-
-
-class Touch:
-    """An object that creates a file when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return pathlib.Path.touch, (self.marker,)
 
 
 @pytest.mark.parametrize("name", ["x_train", "y_train", "other"])

@@ -1,15 +1,19 @@
-"""Any bytes as metrics or as a flag file: a result or one sentence."""
+"""Any bytes as metrics, checkpoint or flag file: a result or one sentence."""
 
+import io
 import json
 
+import numpy as np
 import pytest
 from absl import flags
 from hypothesis import given
-from mutations import EXAMPLES, check, contents
+from mutations import EXAMPLES, Touch, check, contents
 
-from lit_tf import errors
+from lit_tf import errors, outputs
 from lit_tf.experiment import curves
 from lit_tf.flags import flag_files
+from lit_tf.methods import supervised
+from lit_tf.training import checkpoint, optimizers
 
 ROWS = [
     {"phase": "lit", "epoch": 1, "step": 3, "total": 0.5},
@@ -94,3 +98,39 @@ def test_flag_files_that_name_each_other_end(tmp_path):
         flag_files.check([f"--flagfile={tmp_path}/0"])
     (tmp_path / "29").write_text(f"--flagfile={tmp_path}/29\n--beta=1\n")
     assert len(parsed(tmp_path / "29")) == 1
+
+
+@pytest.fixture(scope="module")
+def trainer(dense):
+    """A compiled trainer of a small model."""
+    model = supervised.Teach(dense(0), outputs=outputs.Classes())
+    model.compile(optimizers.Adam(0.1, momentum=0.5))
+    model.optimizer.build(model.student.trainable_variables)
+    return model
+
+
+def test_any_checkpoint_of_a_run_is_restored_or_refused(tmp_path, trainer):
+    saved = checkpoint.Checkpoint(tmp_path / "checkpoint.npz", trainer)
+    assert saved.save(checkpoint.Position(step=3, epoch=1))
+    whole = saved.path.read_bytes()
+    other = io.BytesIO()
+    np.savez(other, position='{"step": "x", "other": [1]}', paths="[" * 9999)
+
+    @EXAMPLES
+    @given(content=contents(whole, other.getvalue()))
+    def restore(content):
+        saved.path.write_bytes(content)
+        check(saved.restore, len(content))
+
+    restore()
+    saved.path.write_bytes(whole)
+    assert saved.restore() == checkpoint.Position(step=3, epoch=1)
+
+
+def test_objects_in_a_checkpoint_of_a_run_are_not_run(tmp_path, trainer):
+    saved = checkpoint.Checkpoint(tmp_path / "checkpoint.npz", trainer)
+    marker = tmp_path / "marker"
+    np.savez(saved.path, position=np.array([Touch(marker)]))
+    with pytest.raises(errors.DataError, match="Python objects.* not read"):
+        saved.restore()
+    assert not marker.exists()
