@@ -1,5 +1,7 @@
 """Masks: which positions count, where others are padding or have no label."""
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
 
@@ -24,10 +26,45 @@ def keep(tensor: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
             TensorFlow, which drops the mask.
         source: `[batch, positions, ...]`.
     """
-    mask = of(source)
-    if mask is not None and tensor is not source:
+    return attach(tensor, of(source))
+
+
+def attach(tensor: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Returns a tensor that carries a mask, as Keras passes it to a layer.
+
+    Args:
+        tensor: `[batch, positions, ...]`.
+        mask: `[batch, positions]`; None to leave the tensor as it is.
+    """
+    if mask is not None:
         tensor._keras_mask = mask
     return tensor
+
+
+def of_each(tensors: Mapping[int, tf.Tensor]) -> dict[int, tf.Tensor | None]:
+    """Returns the mask of each representation of a model, in order.
+
+    A representation without a mask has that of the one before, if it has the
+    same positions: a residual connection around an attention drops the mask.
+
+    Args:
+        tensors: representations `[batch, positions, ...]`, by number.
+    """
+    masks, last = {}, None
+    for k, tensor in sorted(tensors.items()):
+        own = of(tensor)
+        if own is not None or not _fits(last, tensor):
+            last = own
+        masks[k] = last
+    return masks
+
+
+def _fits(mask, tensor):
+    """Returns whether a mask is certainly one of a tensor's positions."""
+    if mask is None or mask.shape.rank >= tensor.shape.rank:
+        return False
+    positions = tensor.shape[1 : mask.shape.rank]
+    return positions.is_fully_defined() and mask.shape[1:] == positions
 
 
 def weights(mask: tf.Tensor) -> tf.Tensor:

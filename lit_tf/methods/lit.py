@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config
-from lit_tf.losses import distillation, penalties
+from lit_tf.losses import distillation, masks, penalties
 from lit_tf.methods import connectors, streams
 from lit_tf.methods.distillation_trainer import (
     DistillationTrainer,
@@ -166,13 +166,18 @@ class LIT(DistillationTrainer):
         # The teacher runs once: T_0 … T_K and z_t, without a gradient.
         x, T, z_t = teacher_outputs(self.frozen, x)
         S_0 = self._S_0(x, T, training)
+        # Before an attention reads the tensors and removes their masks.
+        real = masks.of_each({0: S_0} | T)
 
         # Two streams: S_k(T_{k−1}), whose penalties are minimised, and the
         # student's own S_k, which ends in z_s.
         S = self.streams(
             self.student.sections,
             S_0,
-            {k: self.connectors[k].down(T_k) for k, T_k in T.items()},
+            {
+                k: masks.keep(self.connectors[k].down(T_k), T_k)
+                for k, T_k in T.items()
+            },
             training=training,
             stem_copied=self.copies_ends,
         )
@@ -187,7 +192,9 @@ class LIT(DistillationTrainer):
             S[name] = [tf.stop_gradient(S_k) for S_k in S[name]]
         distances = {
             name: {
-                k: self.penalty(T[k], self.connectors[k].up(S_k))
+                k: self.penalty(
+                    masks.attach(T[k], real[k]), self.connectors[k].up(S_k)
+                )
                 for k, S_k in enumerate((S_0, *stream))
                 if k >= self._first
             }

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from lit_tf.losses import masks
+
 
 def count(batch: Any) -> tf.Tensor:
     """Returns the number of examples in a batch, an int32 scalar.
@@ -30,6 +32,17 @@ def at_least_one(batch: Any) -> Any:
         return tf.concat([tensor, zeros], 0)
 
     return tf.nest.map_structure(padded, batch)
+
+
+def first(tensor: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns the first examples of a batch, with their mask.
+
+    Args:
+        tensor: `[batch, ...]`.
+        size: the number of examples.
+    """
+    mask = masks.of(tensor)
+    return masks.attach(tensor[:size], None if mask is None else mask[:size])
 
 
 def replica_id() -> int | tf.Tensor:

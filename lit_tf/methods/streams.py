@@ -15,6 +15,7 @@ from typing import Protocol
 import keras
 import tensorflow as tf
 
+from lit_tf.losses import masks
 from lit_tf.methods import replicas
 
 # A function of the optimizer's step, an integer scalar counted from 0.
@@ -126,7 +127,8 @@ class Mixed:
             # With a copied stem both inputs of section 1 are the same.
             if training and not (k == 1 and stem_copied):
                 from_teacher = tf.cast(T[k - 1], inputs.dtype)
-                inputs = tf.where(self._draw(k, inputs), from_teacher, inputs)
+                mixed = tf.where(self._draw(k, inputs), from_teacher, inputs)
+                inputs = masks.keep(mixed, inputs)
             S.append(section(inputs, training=training))
         return {"mixed": S[1:]}
 

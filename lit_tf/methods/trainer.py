@@ -244,7 +244,9 @@ class Trainer(StudentModel):
         )
         count = replicas.count(y)
         terms = {name: values[:count] for name, values in terms.items()}
-        return terms, keras.tree.map_structure(lambda z: z[:count], outputs)
+        return terms, keras.tree.map_structure(
+            lambda z: replicas.first(z, count), outputs
+        )
 
     def _count_examples(self, labels):
         """Returns the examples on this replica and on all, float32 scalars."""

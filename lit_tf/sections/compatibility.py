@@ -153,7 +153,8 @@ def class_logits(model: keras.Model, role: str) -> keras.Model:
         role: what the model is, for the message, such as "teacher".
 
     Returns:
-        A model that returns logits (see `softmax.logits`).
+        A model that returns logits (see `softmax.logits`), in no list or
+        dictionary.
 
     Raises:
         SettingsError: if it applies a sigmoid to several outputs, or returns
@@ -163,7 +164,24 @@ def class_logits(model: keras.Model, role: str) -> keras.Model:
     if not (several and softmax.activation(model) == "sigmoid"):
         model = softmax.logits(model)
     check_logits(model, role)
-    return model
+    return _with_plain_output(model)
+
+
+def _with_plain_output(model):
+    """Returns a model whose one output is in no list or dictionary."""
+    functional = getattr(model, "_functional", model)  # Of a Sequential.
+    if len(model.outputs) > 1 or not keras.tree.is_nested(functional.output):
+        return model
+    if isinstance(model, SectionedModel):
+        return SectionedModel(
+            model.stem,
+            model.sections,
+            _with_plain_output(model.head),
+            name=model.name,
+            depth=model.depth,
+            facts=model.facts,
+        )
+    return keras.Model(functional.input, model.outputs[0], name=model.name)
 
 
 def check_apart(teacher: keras.Model, student: keras.Model) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import layers
+from lit_tf.losses import masks
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -63,13 +64,12 @@ def teacher_outputs(
     """
     if isinstance(inputs, TeacherBatch):
         return inputs
-    flat = map(
-        tf.stop_gradient, keras.tree.flatten(frozen(inputs, training=False))
-    )
+    flat = [
+        masks.keep(tf.stop_gradient(tensor), tensor)
+        for tensor in keras.tree.flatten(frozen(inputs, training=False))
+    ]
     # Keras returns a single output without its list.
-    *representations, output = keras.tree.pack_sequence_as(
-        frozen.output, list(flat)
-    )
+    *representations, output = keras.tree.pack_sequence_as(frozen.output, flat)
     return TeacherBatch(inputs, dict(enumerate(representations)), output)
 
 
@@ -125,6 +125,8 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
     for part in parts:
         x = _folded(part, dtype)(x)
         outputs.append(x)
+        # An attention removes the mask of the very tensor that it reads.
+        x = keras.tree.map_structure(_MaskKept(), x)
     return keras.Model(inputs, outputs, name=f"{teacher.name}_frozen")
 
 
@@ -138,6 +140,20 @@ class _Removed(keras.layers.Layer):
 
     def call(self, inputs, training=None, mask=None):
         return inputs
+
+
+class _MaskKept(keras.layers.Layer):
+    """Passes a tensor on, as another tensor if it has a mask."""
+
+    def __init__(self):
+        super().__init__(dtype="float32", autocast=False)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        return inputs if mask is None else tf.identity(inputs)
+
+    def compute_output_spec(self, inputs, mask=None):
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
 
 
 def _folded(model, dtype):

@@ -189,7 +189,7 @@ def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "teacher.keras")
     )
-    message = "accuracy of .*%, where chance gives .*% .* order 0, 1, 2, 3"
+    message = "accuracy of .*%, where chance gives .*%.* order 0, 1, 2, 3"
     with pytest.raises(errors.SettingsError, match=message):
         compress(settings)
 
