@@ -22,6 +22,7 @@ from lit_tf.flags import (
     papers,
     parse,
 )
+from lit_tf.utils import interruption
 
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
@@ -32,7 +33,7 @@ def run(main: Callable[..., object], name: str) -> None:
     """Parses the flags, runs a command and ends the process.
 
     Exit codes: 0 success; 2 flags or settings that are not allowed; 1 data,
-    files or a loss that is not finite; 130 interrupted.
+    files or a loss that is not finite; 130 interrupted; 143 ended by SIGTERM.
 
     Args:
         main: the function of the command. It is called with the command line
@@ -40,6 +41,7 @@ def run(main: Callable[..., object], name: str) -> None:
         name: the name of the command, a key of `commands.COMMANDS`.
     """
     logging.set_verbosity(logging.ERROR)
+    _open_streams()
     command = commands.COMMANDS[name]
     define.define(command)
 
@@ -73,15 +75,28 @@ def run(main: Callable[..., object], name: str) -> None:
         try:
             _import_custom_objects()
             main(line, *([rest[1:]] if command.arguments else []))
+            sys.stdout.flush()
         except errors.ALL as error:
             _leave(name, error, error.exit_code)
+        except BrokenPipeError:
+            reason = "the program that reads the output has ended"
+            _leave(name, f"{reason}.{_saved()}", 1)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or ''}"
             _leave(name, f"{reason.rstrip(': ')}.{_saved()}", 1)
-        except KeyboardInterrupt:
-            _leave(name, f"interrupted.{_saved()}", 130)
 
-    app.run(guarded, argv=sys.argv, flags_parser=parse_flags)
+    def interrupted(error):
+        reason, code = interruption.outcome(error)
+        _print(name, f"{reason}{_saved()}")
+        return code
+
+    with interruption.raised(interrupted):
+        try:
+            app.run(guarded, argv=sys.argv, flags_parser=parse_flags)
+        except KeyboardInterrupt as error:
+            sys.exit(interrupted(error))
+        finally:
+            _drop_output()
 
 
 def load(module: str) -> ModuleType:
@@ -93,6 +108,8 @@ def load(module: str) -> ModuleType:
         module: the name of the module inside `lit_tf`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The user may have set another backend for other programs.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
         loaded = importlib.import_module(f"lit_tf.{module}")
@@ -136,6 +153,38 @@ def _import_custom_objects():
             f"--custom_objects={','.join(modules)} cannot be imported "
             f"({errors.line(error)})."
         ) from error
+
+
+def _open_streams():
+    """Makes standard input, output and errors usable.
+
+    A file that is opened while one of them is closed would take its number, and
+    TensorFlow's messages would end up in the file. A stream whose encoding
+    lacks a character, such as an arrow, prints a question mark instead.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _drop_output():
+    """Drops what can no longer be printed, because its reader has ended.
+
+    Python would print a traceback when the process ends.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -195,5 +244,10 @@ def _saved():
 
 
 def _leave(name, error, code):
-    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+    _print(name, error)
     sys.exit(code)
+
+
+def _print(name, error):
+    with contextlib.suppress(OSError):  # The terminal may be closed.
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -19,7 +19,7 @@ def _tune(line):
             "alpha",
             custom_objects=flags.custom_objects,
         )
-        print(log.read_text())
+        print(log.read_text(encoding="utf-8"))
         return
     if flags.print_commands:
         # The standard output holds only the commands.

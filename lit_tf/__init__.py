@@ -7,6 +7,8 @@ not load TensorFlow.
 
 import importlib
 
+from lit_tf.utils import backend
+
 __version__ = "0.2.0.dev0"
 
 _PUBLIC = {
@@ -26,11 +28,17 @@ _SUBMODULES = ("config", "data", "experiment", "models", "outputs")
 __all__ = ["__version__", *_PUBLIC, *_SUBMODULES]
 
 
+backend.check(imports=False)
+
+
 def __getattr__(name):
+    if name == "config":  # It needs no Keras.
+        return importlib.import_module("lit_tf.config")
+    if name not in _PUBLIC and name not in _SUBMODULES:
+        raise AttributeError(f"module 'lit_tf' has no attribute {name!r}")
+    backend.check(imports=True)
     if name in _SUBMODULES:
         return importlib.import_module(f"lit_tf.{name}")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'lit_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

@@ -66,10 +66,10 @@ def kills(method):
         method(self, *arguments, **named)
         at = self._checkpoint.path.stem, self._position.step
         if at == (phase, step):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
     return wrapped
 
-phase, step = {}
+phase, step, number = {}
 name = "on_train_batch_end" if step else "save"
 saver = callbacks.SaveCheckpoints
 setattr(saver, name, kills(getattr(saver, name)))
@@ -77,9 +77,9 @@ setattr(saver, name, kills(getattr(saver, name)))
 _PAUSE = 0.01  # Seconds between two questions whether a process has ended.
 
 
-def killed_at(phase, step):
-    """Returns code for `before`: the process is killed at a step of a phase."""
-    return _KILL.format((phase, step))
+def killed_at(phase, step, number=signal.SIGKILL):
+    """Returns code for `before`: a signal is sent at a step of a phase."""
+    return _KILL.format((phase, step, int(number)))
 
 
 class Server:

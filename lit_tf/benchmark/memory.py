@@ -123,5 +123,7 @@ def _measure_in_process(name, settings):
 def _mib(field):
     # VmHWM is the maximum of this program. The maximum that getrusage reports
     # includes the program before exec.
-    (kib,) = re.findall(rf"^{field}:\s+(\d+) kB$", _STATUS.read_text(), re.M)
+    (kib,) = re.findall(
+        rf"^{field}:\s+(\d+) kB$", _STATUS.read_text(encoding="utf-8"), re.M
+    )
     return int(kib) / 1024

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from lit_tf import errors
+from lit_tf import errors, layers
 from lit_tf.sections import sectioned_model, softmax
 
 
@@ -92,7 +92,8 @@ def inception(
         download_inception=download,
     )
     if weights:
-        network = keras.applications.InceptionV3(weights=None)
+        with layers.pinned("float32"):
+            network = keras.applications.InceptionV3(weights=None)
         _load(network, pathlib.Path(weights))
     else:
         network = _downloaded()
@@ -250,7 +251,8 @@ def _load(network, path):
 
 def _downloaded():
     try:
-        return keras.applications.InceptionV3(weights="imagenet")
+        with layers.pinned("float32"):
+            return keras.applications.InceptionV3(weights="imagenet")
     except Exception as error:  # Network failures raise many kinds of errors.
         raise errors.DataError(
             "The weights of InceptionV3 could not be downloaded "

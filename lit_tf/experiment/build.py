@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from lit_tf import config, data, models
+from lit_tf import config, data, layers, models
 from lit_tf.config import Architecture, Compress, Teach, method_table
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models
@@ -80,7 +80,7 @@ def new_model(
         # The seed is set here and not once per process, so that the weights do
         # not depend on what a resumed process skipped.
         keras.utils.set_random_seed(compute.seed)
-        model = models.get(name, **architecture.options)(**form)
+        model = _architecture(name, form, architecture)
         return _under_policy(model, compute)
 
 
@@ -113,8 +113,9 @@ def pair(
             cuts=settings.shrink.cuts,
         )
     else:
-        options = settings.architecture.options
-        teacher = models.get(settings.teacher, **options)(**dataset.form)
+        teacher = _architecture(
+            settings.teacher, dataset.form, settings.architecture
+        )
     student = _new_student(settings, dataset, teacher, blocks)
     TASKS[dataset.task].check(settings, dataset)
     stages.check(settings, teacher, student, TASKS[dataset.task].outputs)
@@ -281,6 +282,12 @@ def _new_student(settings, dataset, teacher, blocks=None):
             of=shrinking.compression_of,
         )
         return _under_policy(student, compute)
+
+
+def _architecture(name, form, architecture):
+    # The settings of the run determine the dtype, not those of Keras.
+    with layers.pinned("float32"):
+        return models.get(name, **architecture.options)(**form)
 
 
 def _under_policy(model, compute):

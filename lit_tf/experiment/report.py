@@ -70,7 +70,7 @@ def hardware() -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     info = pathlib.Path("/proc/cpuinfo")
     if info.is_file():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
                 break
@@ -251,8 +251,8 @@ def write(
     """
     atomic_files.write_text(folder.report_text, text)
     atomic_files.write_json(folder.report, results)
-    print(f"\n{folder.report_text.read_text()}\nWritten to {folder.path}/")
-    return json.loads(folder.report.read_text())
+    print(f"\n{text}\nWritten to {folder.path}/")
+    return json.loads(folder.report.read_text(encoding="utf-8"))
 
 
 def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
@@ -262,8 +262,8 @@ def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
         DataError: if a file of the report is missing or damaged.
     """
     try:
-        text = folder.report_text.read_text()
-        results = json.loads(folder.report.read_text())
+        text = folder.report_text.read_text(encoding="utf-8")
+        results = json.loads(folder.report.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise errors.DataError(
             f"The report in {folder.path} is damaged. Remove "

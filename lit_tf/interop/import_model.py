@@ -226,7 +226,7 @@ def _check_outputs(model, path):
 
 def _preceded(model, layer):
     """Returns a model with a layer before it."""
-    inputs = keras.Input(model.input_shape[1:], name="image")
+    inputs = keras.Input(model.input_shape[1:], dtype="float32", name="image")
     return keras.Model(inputs, model(layer(inputs)), name=model.name)
 
 

@@ -1,6 +1,7 @@
 """Layers that Keras does not have, or computes more slowly."""
 
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
+from lit_tf.layers.global_settings import pinned
 from lit_tf.layers.grouped_conv import GroupedConv2D
 from lit_tf.layers.model_io import Attributes, Characters, Float32, Normalize
 from lit_tf.layers.shapes import KMaxPool, PadShortcut
@@ -14,5 +15,6 @@ __all__ = [
     "KMaxPool",
     "Normalize",
     "PadShortcut",
+    "pinned",
     "weighed",
 ]

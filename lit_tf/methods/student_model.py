@@ -22,7 +22,8 @@ class StudentModel(keras.Model):
     """
 
     def __init__(self, student: keras.Model, outputs: Outputs, **kwargs: Any):
-        super().__init__(**kwargs)
+        # Under a global policy of half precision, Keras would round the inputs.
+        super().__init__(**{"dtype": "float32"} | kwargs)
         self.student = student
         self.outputs = outputs
         self.built = True

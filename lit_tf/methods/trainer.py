@@ -54,7 +54,9 @@ class Trainer(StudentModel):
         outputs.check(student, "student")
         super().__init__(student, outputs, **kwargs)
         self.term_names = tuple(term_names)
-        self.term_metrics = [keras.metrics.Mean(name) for name in term_names]
+        self.term_metrics = [
+            keras.metrics.Mean(name, dtype="float32") for name in term_names
+        ]
         for metric in self.term_metrics:
             metric._direction = "down"
         self.output_metrics = outputs.metrics()

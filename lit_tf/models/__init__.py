@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from lit_tf import errors
+from lit_tf import errors, layers
 from lit_tf.models import resnet, resnext, stargan, vdcnn
 from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -90,9 +90,14 @@ def get(name: str, **options: int) -> Callable[..., SectionedModel]:
                 f"{' and '.join(family.stem_arguments)}. "
                 f"Received: data with {' and '.join(stem)}."
             )
-        model = family.build(
-            depth, input_shape=input_shape, classes=classes, **stem, **options
-        )
+        with layers.pinned():
+            model = family.build(
+                depth,
+                input_shape=input_shape,
+                classes=classes,
+                **stem,
+                **options,
+            )
         model.name = full_name
         return model
 

@@ -90,6 +90,7 @@ def build(
     )
 
 
+@layers.pinned("float32")
 def discriminator(
     *,
     input_shape: Sequence[int],

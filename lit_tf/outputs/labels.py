@@ -39,7 +39,11 @@ class Labels(Labelled):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns the metric of this kind."""
-        return [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
+        return [
+            keras.metrics.BinaryAccuracy(
+                "accuracy", dtype="float32", threshold=0.0
+            )
+        ]
 
     def compiled_metrics(self, metrics: Any, outputs: Any) -> Any:
         """Returns metrics with those that are names built for logits."""

@@ -37,7 +37,11 @@ class Values(Labelled):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns the metric of this kind."""
-        return [keras.metrics.MeanAbsoluteError("mean_absolute_error")]
+        return [
+            keras.metrics.MeanAbsoluteError(
+                "mean_absolute_error", dtype="float32"
+            )
+        ]
 
     def label_faults(self, y: Any, z: Any) -> list[label_faults.Fault]:
         """Returns the faults of labels, unless the user's loss reads others.

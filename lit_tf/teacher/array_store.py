@@ -34,7 +34,7 @@ class MemoryStore:
         """Returns the number of bytes available."""
         info = pathlib.Path("/proc/meminfo")
         if info.is_file():
-            for line in info.read_text().splitlines():
+            for line in info.read_text(encoding="utf-8").splitlines():
                 if line.startswith("MemAvailable:"):
                     return 1024 * int(line.split()[1])
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -258,5 +258,5 @@ def _fold(linear, norm):
 
 def _has_bfloat16():
     info = pathlib.Path("/proc/cpuinfo")
-    flags = info.read_text().split() if info.is_file() else ()
+    flags = info.read_text(encoding="utf-8").split() if info.is_file() else ()
     return any(name in flags for name in ("avx512_bf16", "amx_bf16", "bf16"))

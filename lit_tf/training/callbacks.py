@@ -9,6 +9,7 @@ import keras
 from lit_tf import config, errors
 from lit_tf.training import metric_logs, progress
 from lit_tf.training.checkpoint import Checkpoint, Position
+from lit_tf.utils import interruption
 
 
 class TrackPosition(keras.callbacks.Callback):
@@ -178,6 +179,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
             ignore the time.
         every_steps: number of steps between two checkpoints within an epoch; 0
             to ignore the number of steps.
+        total: number of steps of the phase.
+        signals: signals that end the process. From the first step on they wait
+            until a checkpoint of all steps is written; None to postpone none.
     """
 
     def __init__(
@@ -187,14 +191,18 @@ class SaveCheckpoints(keras.callbacks.Callback):
         logs: metric_logs.MetricLogs,
         *,
         steps: int,
+        total: int,
         every_minutes: float,
         every_steps: int,
+        signals: interruption.Postponed | None,
     ):
         super().__init__()
         self._checkpoint = checkpoint
         self._position = position
         self._logs = logs
         self._steps = steps
+        self._total = total
+        self._signals = signals
         self._every_seconds = 60 * every_minutes
         self._interval = StepInterval(every_steps, position.step)
         self._session = time.monotonic() - position.seconds
@@ -205,15 +213,24 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self._checkpoint.restore_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
-        due = self._interval.due(self._position.step)
-        if self._position.step % self._steps == 0:
-            return  # `on_epoch_end` saves.
+        position = self._position
+        if self._signals is not None:
+            self._signals.begin()
+        if position.step % self._steps == 0 or position.step == self._total:
+            # Only the validation is left, after which `on_epoch_end` saves.
+            position.epoch_logs = {k: float(v) for k, v in logs.items()}
+        due = self._interval.due(position.step)
         late = time.monotonic() - self._saved > self._every_seconds > 0
-        if late or due:
+        self._end_if_asked()
+        if (late or due) and position.epoch_logs is None:
             self.save()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._end_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         position = self._position
+        position.epoch_logs = None
         accuracy = logs.get(f"{progress.VALIDATION}accuracy")
         if accuracy is not None:
             position.accuracy = float(accuracy)
@@ -224,7 +241,14 @@ class SaveCheckpoints(keras.callbacks.Callback):
                 position.best_accuracy = position.accuracy
                 position.best_epoch = epoch + 1
                 self._checkpoint.keep_best()
+        self._end_if_asked()
         self.save()
+
+    def _end_if_asked(self):
+        """Saves and ends the process if a signal asked for it."""
+        if self._signals is not None and self._signals.noticed():
+            self.save()
+            self._signals.deliver()
 
     def save(self) -> None:
         """Writes a checkpoint of the current position."""

@@ -28,6 +28,8 @@ class Position:
         seconds: training time, over all sessions.
         done: whether the phase is complete.
         logs: size in bytes of each log file.
+        epoch_logs: the training metrics of an epoch whose steps have all been
+            taken, until its validation has ended too; None at other times.
     """
 
     step: int = 0
@@ -38,6 +40,7 @@ class Position:
     seconds: float = 0.0
     done: bool = False
     logs: dict[str, int] = dataclasses.field(default_factory=dict)
+    epoch_logs: dict[str, float] | None = None
 
 
 class Checkpoint:

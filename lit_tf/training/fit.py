@@ -21,6 +21,7 @@ from lit_tf.training import (
 )
 from lit_tf.training.checkpoint import Checkpoint, Position
 from lit_tf.training.schedule import Schedule
+from lit_tf.utils import interruption
 
 # (phase name, logs, position, dataset, session, total steps) → callbacks that
 # show examples of the phase.
@@ -118,17 +119,19 @@ def run_phase(
         print(f"{name:<9} resumes after epoch {epoch}, step {step}")
 
     # 4. Callbacks. A new phase has a checkpoint before its first step.
+    # With several workers, saving reads the variables of all of them at the
+    # same step, so neither the clock nor a signal of one may decide.
+    alone = compute.strategy != "multi_worker"
+    signals = interruption.Postponed()
     saver = callbacks.SaveCheckpoints(
         checkpoint,
         position,
         logs,
         steps=schedule.steps_per_epoch,
-        # With several workers, saving reads the variables of all of them at
-        # the same step, so the clock of one must not decide.
-        every_minutes=0
-        if compute.strategy == "multi_worker"
-        else session.checkpoint_minutes,
+        total=schedule.total_steps,
+        every_minutes=session.checkpoint_minutes if alone else 0,
         every_steps=session.checkpoint_steps,
+        signals=signals if alone else None,
     )
     watching = _callbacks(
         name, schedule, position, logs, session, teacher_accuracy
@@ -145,15 +148,16 @@ def run_phase(
         saver.save()
 
     # 5. Train from the next step on, then mark the phase as done.
-    _fit(
-        model,
-        schedule,
-        position,
-        callbacks=[*watching, saver],
-        # Each phase has its own order of examples.
-        seed=(compute.seed + zlib.crc32(name.encode())) % 2**31,
-        steps_per_execution=compute.steps_per_execution,
-    )
+    with signals:
+        _fit(
+            model,
+            schedule,
+            position,
+            callbacks=[*watching, saver],
+            # Each phase has its own order of examples.
+            seed=(compute.seed + zlib.crc32(name.encode())) % 2**31,
+            steps_per_execution=compute.steps_per_execution,
+        )
     position.done = True
     saver.save()
     logs.close()
@@ -203,6 +207,8 @@ def _fit(model, schedule, position, *, callbacks, seed, steps_per_execution):
     """
     steps, total = schedule.steps_per_epoch, schedule.total_steps
     validation = schedule.validation()
+    if position.epoch_logs is not None:
+        _end_epoch(model, schedule, position, validation, callbacks)
     aligned = steps % steps_per_execution == 0
     while position.step < total:
         epoch, within = divmod(position.step, steps)
@@ -224,6 +230,25 @@ def _fit(model, schedule, position, *, callbacks, seed, steps_per_execution):
             verbose=0,
             shuffle=False,
         )
+
+
+def _end_epoch(model, schedule, position, validation, callbacks):
+    """Validates after an epoch at whose last step the process ended."""
+    logs = dict(position.epoch_logs)
+    listed = keras.callbacks.CallbackList(callbacks, model=model)
+    listed.on_epoch_begin(position.epoch - 1)
+    if validation is not None:
+        results = model.evaluate(
+            validation,
+            steps=schedule.validation_steps,
+            verbose=0,
+            return_dict=True,
+        )
+        logs |= {
+            f"{progress.VALIDATION}{name}": value
+            for name, value in results.items()
+        }
+    listed.on_epoch_end(position.epoch - 1, logs)
 
 
 def _outcome(model, checkpoint, position):

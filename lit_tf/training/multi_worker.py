@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.config import flatten
+from lit_tf.utils import interruption
 
 _SETTINGS = "settings.json"
 # Files and folders that are not needed to resume a run.
@@ -101,7 +102,9 @@ def strategy() -> tf.distribute.Strategy:
 
     Call it before TensorFlow computes anything.
     """
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    joined = tf.distribute.MultiWorkerMirroredStrategy()
+    interruption.restore_handlers()
+    return joined
 
 
 @contextlib.contextmanager
@@ -261,7 +264,7 @@ def _unpack(content, folder):
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(folder, filter="data")
     file = pathlib.Path(folder) / _SETTINGS
-    settings = json.loads(file.read_text())
+    settings = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()
     return settings
 

@@ -195,7 +195,7 @@ def _claim(folder, all_settings, command):
 
 def _read(path):
     try:
-        known = json.loads(path.read_text())
+        known = json.loads(path.read_text(encoding="utf-8"))
         known["kind"]
         known["settings"] = flatten.current(known["settings"])
     except (ValueError, KeyError, AttributeError, TypeError, OSError):

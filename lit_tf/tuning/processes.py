@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lit_tf import errors
 from lit_tf.tuning import trials
+from lit_tf.utils import interruption
 
 # Takes the epochs of a trial so far and returns whether to stop the trial.
 ShouldStop = Callable[[Sequence[trials.Epoch]], bool]
 
 _POLL_SECONDS = 0.2
+# A trial that runs longer is killed and resumes at its last checkpoint.
+_TERMINATION_SECONDS = 2 * interruption.SECONDS
 _SIGNAL_OF_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG, in Linux's prctl.h.
 
 
@@ -126,8 +129,13 @@ def _children() -> Iterator[dict[trials.Trial, subprocess.Popen]]:
     try:
         yield running
     finally:
-        # A run can be killed at any moment and resumed later.
+        # A trial writes a checkpoint when it receives SIGTERM.
         for process in running.values():
+            process.terminate()
+        until = time.monotonic() + _TERMINATION_SECONDS
+        for process in running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, until - time.monotonic()))
             _kill(process)
 
 

@@ -90,5 +90,7 @@ class KeyedFolder:
     def _facts(self) -> Facts:
         file = self.path / _FACTS
         if file.is_file():
-            return json.loads(file.read_text())
-        return {"key": json.loads((self.path / _KEY).read_text())}
+            return json.loads(file.read_text(encoding="utf-8"))
+        return {
+            "key": json.loads((self.path / _KEY).read_text(encoding="utf-8"))
+        }

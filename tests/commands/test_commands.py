@@ -317,9 +317,11 @@ def test_an_import_prints_what_it_wrote_and_the_next_command(outcomes, folder):
 
 
 INTERRUPTIONS = {
-    "errors.NonFiniteLossError('loss is nan')": (1, "loss is nan"),
-    "KeyboardInterrupt": (130, "interrupted."),
-    "OSError(28, 'No space left', 'x')": (1, "No space left: x."),
+    "raise errors.NonFiniteLossError('loss is nan')": (1, "loss is nan"),
+    "raise KeyboardInterrupt": (130, "interrupted."),
+    "signal.raise_signal(signal.SIGINT)": (130, "interrupted."),
+    "signal.raise_signal(signal.SIGTERM)": (143, "ended by SIGTERM."),
+    "raise OSError(28, 'No space left', 'x')": (1, "No space left: x."),
 }
 
 
@@ -328,9 +330,11 @@ INTERRUPTIONS = {
 def test_an_interrupted_command_prints_the_reason(error, resumes, tmp_path):
     name = "lit-teach" if resumes else "lit-report"
     script = (
+        "import signal\n"
         "from lit_tf import errors\n"
         "from lit_tf.launch import command\n"
-        f"def main(*_): raise {error}\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"def main(*_): {error}\n"
         f"command.run(main, {name!r})"
     )
     code, message = INTERRUPTIONS[error]

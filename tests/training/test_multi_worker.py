@@ -127,7 +127,10 @@ def runs(server, tmp_path_factory):
         without_chief = pair(
             "killed",
             again=2,
-            before=(SKIP_COSTS + forked.killed_at("fine_tune", 1), SKIP_COSTS),
+            before=(
+                SKIP_COSTS + forked.killed_at("fine_tune", 1, signal.SIGTERM),
+                SKIP_COSTS,
+            ),
         )
         ended["without chief"] = [p.end() for p in without_chief]
         ended["resumed"] = [p.end() for p in pair("killed", again=3)]
@@ -184,11 +187,15 @@ def test_only_the_chief_writes_and_prints_results(runs):
 
 
 @pytest.mark.parametrize(
-    ("name", "left"), [("without worker", 0), ("without chief", 1)]
+    ("name", "left", "code"),
+    [
+        ("without worker", 0, -signal.SIGKILL),
+        ("without chief", 1, 128 + signal.SIGTERM),
+    ],
 )
-def test_the_remaining_worker_reports_the_loss_and_ends(runs, name, left):
+def test_the_remaining_worker_reports_the_loss_and_ends(runs, name, left, code):
     ended, _ = runs
-    assert ended[name][1 - left].code == -signal.SIGKILL
+    assert ended[name][1 - left].code == code
     survivor = ended[name][left]
     assert survivor.code == 1
     assert re.fullmatch(

@@ -11,10 +11,10 @@ from lit_tf.utils import atomic_files
 
 # Stands in for lit-compress. For each run folder `plays.json` gives the
 # accuracies of the epochs, the seconds to wait after each, the last line to
-# print and the exit code. The program records when it begins and ends, with its
-# arguments and its process id.
+# print and the exit code. The program records when it begins, saves (SIGTERM)
+# and ends, with its arguments and its process id.
 _PROGRAM = """
-import json, os, pathlib, sys, time
+import json, os, pathlib, signal, sys, time
 
 place = pathlib.Path(__file__).parent
 flags = dict(a.partition("=")[::2] for a in sys.argv[1:])
@@ -27,6 +27,12 @@ def note(what):
     with (place / "notes").open("a") as file:
         file.write(json.dumps(row) + "\\n")
 
+def save(*_):
+    time.sleep(0.3)
+    note("saves")
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, save)
 note("begins")
 print("student is", flags.get("--student", "a default"), flush=True)
 if "--dry_run" in flags:
@@ -115,7 +121,7 @@ class Program:
         atomic_files.write_json(self._place / "plays.json", plays)
 
     def notes(self, what="begins"):
-        """Returns the records that trials wrote when they began or ended."""
+        """Returns the records of trials that began, saved or ended."""
         notes = self._place / "notes"
         text = notes.read_text() if notes.is_file() else ""
         rows = [json.loads(line) for line in text.split("\n")[:-1]]

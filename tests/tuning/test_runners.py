@@ -133,6 +133,9 @@ def test_an_error_of_the_student_comes_before_the_small_student_trains(
     assert len(tuned(wanted(student="resnet14"))) == 3
 
 
+SAID = {signal.SIGTERM: "ended by SIGTERM.", signal.SIGINT: "interrupted."}
+
+
 def _start(program, tmp_path):
     program.plays({"temperature=2/seed=0": {"seconds": [60]}})
     return subprocess.Popen(
@@ -156,9 +159,13 @@ def test_no_trial_outlives_its_search(how, tmp_path, program):
     while alive(pid) and time.monotonic() < until:
         time.sleep(0.02)
     assert not alive(pid)
-    if how == signal.SIGINT:
-        assert process.returncode == 130
-        assert said.startswith("lit-tune: interrupted.")
+    if how == signal.SIGKILL:
+        assert not program.notes("saves")
+    else:
+        # The trial wrote a checkpoint first.
+        assert [row["pid"] for row in program.notes("saves")] == [pid]
+        assert process.returncode == 128 + how
+        assert said.startswith(f"lit-tune: {SAID[how]} What was saved is kept")
         assert said.count("\n") == 1
     # The same command resumes the search.
     program.plays({})

@@ -1,0 +1,128 @@
+"""A signal ends a phase with a checkpoint of all steps; resuming is exact."""
+
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from lit_tf import config, data, outputs
+from lit_tf.methods import supervised
+from lit_tf.training import fit, run_folder
+from lit_tf.training.schedule import Schedule
+from lit_tf.utils import interruption
+
+# Two epochs of 7 steps, the last batch short, and 3 steps.
+PHASE = config.Phase(
+    epochs=0, steps=17, batch_size=32, learning_rate=0.05, weight_decay=0.0
+)
+# The callback during which the signal arrives, and the step.
+MOMENTS = {
+    "the first step": ("on_train_batch_begin", 0),
+    "an epoch": ("on_train_batch_begin", 3),
+    "the last step of an epoch": ("on_train_batch_begin", 6),
+    "validation": ("on_test_batch_begin", 14),
+    "the end of an epoch": ("on_epoch_end", 14),
+    "the last step": ("on_train_batch_begin", 16),
+    "the last validation": ("on_test_batch_begin", 17),
+}
+
+
+class Signal(keras.callbacks.Callback):
+    """Sends a signal to this process during a callback at a step."""
+
+    def __init__(self, position, moment, number):
+        super().__init__()
+        name, step = moment
+
+        def send(*_, **__):
+            if position.step == step:
+                signal.raise_signal(number)
+
+        setattr(self, name, send)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    whole = data.load(config.Data())
+    some = whole.train.take(np.arange(200))
+    return data.Dataset(**vars(whole) | {"train": some})
+
+
+def run(digits, folder, moment=None, number=0):
+    """Runs a phase, ended by a signal; returns its variables and its log."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input(digits.form["input_shape"])
+    for layer in (keras.layers.Flatten(), keras.layers.BatchNormalization()):
+        x = layer(x)
+    student = keras.Model(inputs, keras.layers.Dense(10)(x))
+    trainer = supervised.Teach(student, outputs=outputs.Classes())
+
+    def extra(name, logs, position, *rest):
+        return [Signal(position, moment, number)] if moment else []
+
+    session = config.Session(workdir=str(folder), log_steps=1)
+    with run_folder.opened(config.Teach(session=session)) as opened:
+        outcome = fit.run_phase(
+            "teach",
+            trainer,
+            Schedule(trainer, digits, PHASE),
+            opened,
+            compute=config.Compute(),
+            session=session,
+            hparams={},
+            extra_callbacks=extra,
+        )
+        rows = [json.loads(s) for s in opened.metrics.read_text().splitlines()]
+    for row in rows:
+        del row["examples_per_second"]
+    # The order of the keys counts too.
+    return outcome, [list(row.items()) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(digits, tmp_path_factory):
+    return run(digits, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture
+def raised():
+    """Both signals raise `Interrupted`, as in a command."""
+
+    def interrupt(number, frame):
+        raise interruption.Interrupted(number)
+
+    before = {n: signal.signal(n, interrupt) for n in interruption.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def step(folder):
+    with np.load(folder / "checkpoints" / "teach.npz") as archive:
+        return json.loads(str(archive["position"]))["step"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_phase_that_a_signal_ended_resumes_without_a_lost_step_at(
+    moment, digits, tmp_path, undisturbed, raised
+):
+    number = list(interruption.SIGNALS)[len(moment) % 2]
+    with pytest.raises(interruption.Interrupted) as caught:
+        run(digits, tmp_path, MOMENTS[moment], number)
+    assert caught.value.number == number
+    callback, at = MOMENTS[moment]
+    # The step in which the signal arrived counts, except the first: until it
+    # ends, the process has nothing to save.
+    during_step = callback == "on_train_batch_begin" and at > 0
+    assert step(tmp_path) == at + during_step
+    resumed, rows = run(digits, tmp_path)
+    outcome, expected = undisturbed
+    assert rows == expected
+    for name in ("last", "best"):
+        one, other = getattr(resumed, name), getattr(outcome, name)
+        assert one.epoch == other.epoch
+        assert one.validation_accuracy == other.validation_accuracy
+        for a, b in zip(one.variables, other.variables, strict=True):
+            np.testing.assert_array_equal(a, b)
