@@ -249,6 +249,7 @@ def write(
     Returns:
         The report as read back from `report.json`.
     """
+    folder.check()
     atomic_files.write_text(folder.report_text, text)
     atomic_files.write_json(folder.report, results)
     print(f"\n{text}\nWritten to {folder.path}/")

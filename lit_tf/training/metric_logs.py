@@ -1,5 +1,6 @@
 """Logs of a run: `metrics.jsonl` and TensorBoard, with the same scalars."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -43,7 +44,7 @@ class MetricLogs:
             name: value if isinstance(value, bool | int | float) else str(value)
             for name, value in settings.items()
         }
-        with self._writer(self._phase).as_default():
+        with self._writing(self._phase):
             # TensorBoard shows the average of runs with the same settings.
             hparams.hparams({"phase": self._phase, **shown})
 
@@ -59,7 +60,11 @@ class MetricLogs:
         """
         self._write_scalars(self._phase, step, scalars)
         row = {"phase": self._phase, "epoch": epoch, "step": step, **scalars}
-        with self._folder.metrics.open("a", encoding="utf-8") as file:
+        metrics = self._folder.metrics
+        with (
+            atomic_files.named(metrics),
+            metrics.open("a", encoding="utf-8") as file,
+        ):
             file.write(json.dumps(row) + "\n")
 
     def write_reference(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -68,18 +73,24 @@ class MetricLogs:
 
     def write_text(self, step: int, tag: str, text: str) -> None:
         """Appends a text in Markdown to TensorBoard."""
-        with self._writer(self._phase).as_default(step):
+        with self._writing(self._phase, step):
             tf.summary.text(tag, text)
 
     def write_image(self, step: int, tag: str, image: np.ndarray) -> None:
         """Appends an image, `[height, width, 3]`, uint8, to TensorBoard."""
-        with self._writer(self._phase).as_default(step):
+        with self._writing(self._phase, step):
             tf.summary.image(tag, image[np.newaxis])
 
     def sizes(self) -> dict[str, int]:
-        """Flushes the log files and returns their sizes in bytes by path."""
-        for writer in self._writers.values():
-            writer.flush()
+        """Flushes the log files and returns their sizes in bytes by path.
+
+        Raises:
+            DataError: if the run folder was removed, or the disk is full.
+        """
+        self._folder.check()
+        with atomic_files.named(self._folder.logs):
+            for writer in self._writers.values():
+                writer.flush()
         return {
             str(path.relative_to(self._folder.path)): path.stat().st_size
             for path in self._paths()
@@ -101,22 +112,27 @@ class MetricLogs:
 
     def close(self) -> None:
         """Closes TensorBoard's files."""
-        for writer in self._writers.values():
-            writer.close()
+        with atomic_files.named(self._folder.logs):
+            for writer in self._writers.values():
+                writer.close()
         self._writers.clear()
 
     def _write_scalars(self, run, step, scalars):
         if not scalars:
             return
-        with self._writer(run).as_default(step):
+        with self._writing(run, step):
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value)
 
-    def _writer(self, run):
-        if run not in self._writers:
-            folder = str(self._folder.logs / run)
-            self._writers[run] = tf.summary.create_file_writer(folder)
-        return self._writers[run]
+    @contextlib.contextmanager
+    def _writing(self, run, step=None):
+        folder = self._folder.logs / run
+        with atomic_files.named(folder):
+            if run not in self._writers:
+                writer = tf.summary.create_file_writer(str(folder))
+                self._writers[run] = writer
+            with self._writers[run].as_default(step):
+                yield
 
     def _paths(self) -> list[pathlib.Path]:
         events = self._folder.logs.rglob("events.*")

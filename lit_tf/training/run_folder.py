@@ -77,6 +77,19 @@ class RunFolder:
         """Returns the path of the model of a role, such as "student"."""
         return self.path / f"{role}.keras"
 
+    def check(self) -> None:
+        """Checks that the folder is still there.
+
+        Raises:
+            DataError: if it was removed or renamed during the run.
+        """
+        if not self.config.is_file():
+            raise errors.DataError(
+                f"{self.config} is gone: the run folder was removed or renamed "
+                "during the run. Move it back to resume the run, or run the "
+                "same command to start again."
+            )
+
     def pinned(self, name: str) -> Any:
         """Returns the fact that `pin` recorded; None before that."""
         return _read(self.config).get(name)

@@ -1,16 +1,55 @@
 """Files and folders that are written whole or not at all, and file locks."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from lit_tf import errors
 from lit_tf.utils import text_format
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+
+
+@contextlib.contextmanager
+def named(path: pathlib.Path) -> Iterator[None]:
+    """Names a path in errors of its writing, such as a full disk.
+
+    Python does not name the file that it could not write to, and TensorFlow and
+    HDF5 have exceptions of their own.
+
+    Raises:
+        DataError: if the path cannot be written. Other exceptions pass.
+    """
+    try:
+        yield
+    except errors.ALL:
+        raise
+    except Exception as error:  # TensorFlow and HDF5 raise many kinds.
+        reason = _reason(str(error), str(path.parent))
+        if not reason:
+            raise
+        raise errors.DataError(
+            f"{path} cannot be written ({reason}). What was saved before is "
+            "kept."
+        ) from error
+
+
+def _reason(text, folder):
+    """Returns why something cannot be written; "" for an error of reading."""
+    if re.fullmatch(r"\d+ requested and \d+ written", text):
+        return "the disk may be full"  # By `np.save`, which knows no more.
+    # Another file may be missing, but the disk is not full for it alone.
+    codes = _FULL + (_MISSING if folder in text else ())
+    reasons = map(os.strerror, codes)
+    return next((reason for reason in reasons if reason in text), "")
 
 
 @contextlib.contextmanager
@@ -24,7 +63,7 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         path: the path of the finished file or folder. Its parent is created.
 
     Raises:
-        DataError: if the parent cannot be created.
+        DataError: if the parent cannot be created, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,22 +72,26 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
             f"{path} cannot be written to ({error.strerror})."
         ) from error
     partial = path.with_name(f".partial-{path.name}")
-    remove(partial)
+    # A folder cannot be replaced in one step: the old one is renamed, and
+    # removed once the new one is in place.
+    replaced = path.with_name(f".replaced-{path.name}")
     try:
-        yield partial
-        if partial.is_file():
-            with partial.open("rb+") as file:
-                os.fsync(file.fileno())
-        # A folder cannot be replaced in one step: rename the old one, and
-        # remove it once the new one is in place.
-        replaced = path.with_name(f".replaced-{path.name}")
-        if path.is_dir():
-            remove(replaced)
-            os.replace(path, replaced)
-        os.replace(partial, path)
-        remove(replaced)
+        with named(path):
+            remove(partial)
+            yield partial
+            if partial.is_file():
+                with partial.open("rb+") as file:
+                    os.fsync(file.fileno())
+            if path.is_dir():
+                remove(replaced)
+                os.replace(path, replaced)
+            os.replace(partial, path)
     finally:
-        remove(partial)
+        with contextlib.suppress(OSError):  # The folder may be gone.
+            if not path.exists() and replaced.exists():
+                os.replace(replaced, path)
+            remove(replaced)
+            remove(partial)
 
 
 @contextlib.contextmanager

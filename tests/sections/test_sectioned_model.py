@@ -35,7 +35,7 @@ def test_a_failed_save_leaves_no_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(SectionedModel, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(errors.DataError, match="No space left"):
         sectioned_model.save(dense(), tmp_path / "model.keras")
     assert not any(tmp_path.iterdir())
 

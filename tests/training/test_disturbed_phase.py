@@ -1,13 +1,14 @@
-"""A signal ends a phase with a checkpoint of all steps; resuming is exact."""
+"""A phase that a signal or a full disk ended resumes exactly."""
 
 import json
+import resource
 import signal
 
 import keras
 import numpy as np
 import pytest
 
-from lit_tf import config, data, outputs
+from lit_tf import config, data, errors, outputs
 from lit_tf.methods import supervised
 from lit_tf.training import fit, run_folder
 from lit_tf.training.schedule import Schedule
@@ -29,18 +30,18 @@ MOMENTS = {
 }
 
 
-class Signal(keras.callbacks.Callback):
-    """Sends a signal to this process during a callback at a step."""
+class At(keras.callbacks.Callback):
+    """Calls a function during a callback at a step."""
 
-    def __init__(self, position, moment, number):
+    def __init__(self, position, moment, function):
         super().__init__()
         name, step = moment
 
-        def send(*_, **__):
+        def call(*_, **__):
             if position.step == step:
-                signal.raise_signal(number)
+                function()
 
-        setattr(self, name, send)
+        setattr(self, name, call)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,12 @@ def digits():
     return data.Dataset(**vars(whole) | {"train": some})
 
 
-def run(digits, folder, moment=None, number=0):
-    """Runs a phase, ended by a signal; returns its variables and its log."""
+def run(digits, folder, moment=None, function=None):
+    """Runs a phase and calls a function at a moment.
+
+    Returns:
+        The outcome and the rows of the log, without the throughput.
+    """
     keras.utils.set_random_seed(0)
     x = inputs = keras.Input(digits.form["input_shape"])
     for layer in (keras.layers.Flatten(), keras.layers.BatchNormalization()):
@@ -60,7 +65,7 @@ def run(digits, folder, moment=None, number=0):
     trainer = supervised.Teach(student, outputs=outputs.Classes())
 
     def extra(name, logs, position, *rest):
-        return [Signal(position, moment, number)] if moment else []
+        return [At(position, moment, function)] if moment else []
 
     session = config.Session(workdir=str(folder), log_steps=1)
     with run_folder.opened(config.Teach(session=session)) as opened:
@@ -110,15 +115,23 @@ def test_a_phase_that_a_signal_ended_resumes_without_a_lost_step_at(
 ):
     number = list(interruption.SIGNALS)[len(moment) % 2]
     with pytest.raises(interruption.Interrupted) as caught:
-        run(digits, tmp_path, MOMENTS[moment], number)
+        run(
+            digits,
+            tmp_path,
+            MOMENTS[moment],
+            lambda: signal.raise_signal(number),
+        )
     assert caught.value.number == number
     callback, at = MOMENTS[moment]
     # The step in which the signal arrived counts, except the first: until it
     # ends, the process has nothing to save.
     during_step = callback == "on_train_batch_begin" and at > 0
     assert step(tmp_path) == at + during_step
-    resumed, rows = run(digits, tmp_path)
-    outcome, expected = undisturbed
+    assert_equal(run(digits, tmp_path), undisturbed)
+
+
+def assert_equal(ended, undisturbed):
+    (resumed, rows), (outcome, expected) = ended, undisturbed
     assert rows == expected
     for name in ("last", "best"):
         one, other = getattr(resumed, name), getattr(outcome, name)
@@ -126,3 +139,20 @@ def test_a_phase_that_a_signal_ended_resumes_without_a_lost_step_at(
         assert one.validation_accuracy == other.validation_accuracy
         for a, b in zip(one.variables, other.variables, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_a_phase_resumes_after_the_disk_was_full(digits, tmp_path, undisturbed):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        # Python has opened the log; no file grows from here on.
+        size = (tmp_path / "metrics.jsonl").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, hard))
+
+    try:
+        with pytest.raises(errors.DataError, match="File too large"):
+            run(digits, tmp_path, ("on_train_batch_begin", 9), fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert step(tmp_path) == 7
+    assert_equal(run(digits, tmp_path), undisturbed)
