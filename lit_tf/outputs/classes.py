@@ -111,7 +111,7 @@ class _Accuracy(keras.metrics.Mean):
     """The fraction of examples, or positions, with the right class."""
 
     def __init__(self, kind):
-        super().__init__("accuracy")
+        super().__init__("accuracy", dtype="float32")
         self._direction = "up"
         self.kind = kind
 
