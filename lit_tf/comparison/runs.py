@@ -9,6 +9,7 @@ from typing import Any
 from lit_tf import config, errors
 from lit_tf.config import flatten
 from lit_tf.experiment import curves
+from lit_tf.utils import json_files
 
 _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
 # The keys that the report of a compression has.
@@ -158,7 +159,7 @@ def _read(folder):
     if not (folder / _REPORT).is_file():
         return "not finished"
     try:
-        report = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
+        report = json_files.parse((folder / _REPORT).read_bytes())
         if "student" not in report:
             return "a run of lit-teach"
         missing = [key for key in _KEYS if key not in report]

@@ -1,13 +1,12 @@
 """Curves of a run, drawn from its `metrics.jsonl`."""
 
 import contextlib
-import json
 import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, json_files
 
 _LONGEST = 100_000  # Bytes of a line; longer ones are damaged.
 _LARGEST = 2**63
@@ -24,9 +23,8 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
     rows = []
     with path.open("rb") as file:
         while line := file.readline(_LONGEST):
-            # Deeply nested brackets exceed Python's recursion limit.
-            with contextlib.suppress(ValueError, RecursionError):
-                row = json.loads(line)
+            with contextlib.suppress(ValueError):
+                row = json_files.parse(line)
                 if _is_row(row):
                     rows.append(row)
     return rows

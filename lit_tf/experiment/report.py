@@ -1,6 +1,5 @@
 """Report of a run: costs, tables, `report.md` and `report.json`."""
 
-import json
 import os
 import pathlib
 import platform
@@ -13,7 +12,7 @@ from lit_tf import errors
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import run_folder
-from lit_tf.utils import atomic_files, text_format
+from lit_tf.utils import atomic_files, json_files, text_format
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
@@ -253,7 +252,7 @@ def write(
     atomic_files.write_text(folder.report_text, text)
     atomic_files.write_json(folder.report, results)
     print(f"\n{text}\nWritten to {folder.path}/")
-    return json.loads(folder.report.read_text(encoding="utf-8"))
+    return json_files.parse(folder.report.read_bytes())
 
 
 def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
@@ -264,7 +263,7 @@ def repeat(folder: run_folder.RunFolder) -> dict[str, Any]:
     """
     try:
         text = folder.report_text.read_text(encoding="utf-8")
-        results = json.loads(folder.report.read_text(encoding="utf-8"))
+        results = json_files.parse(folder.report.read_bytes())
     except (OSError, ValueError):
         raise errors.DataError(
             f"The report in {folder.path} is damaged. Remove "

@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,8 +21,6 @@ _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIX = "module."
 # BatchNorm's counter of batches, which inference does not use.
 _COUNTER = "num_batches_tracked"
-# The table of contents of an archive: it needs ten times its size in memory.
-_LARGEST_TABLE = 2**22
 _ZIP = b"PK\3\4"  # By which PyTorch tells its two formats apart.
 # Messages of `torch.load` for a pickle with more than tensors.
 _CODE = re.compile(
@@ -177,13 +174,7 @@ def _check_floats(path, count):
 
 def _check_unpacked(path):
     """Refuses a PyTorch file that unpacks to much more than its size."""
-    if not zipfile.is_zipfile(path):
-        return
-    with path.open("rb") as file:
-        bounded = memory.BoundedReads(file, _LARGEST_TABLE)
-        with zipfile.ZipFile(bounded) as archive:
-            sizes = {m.filename: m.file_size for m in archive.infolist()}
-    memory.check(path, sum(sizes.values()), what="its content")
+    sizes = memory.check_archive(path)
     pickles = (size for k, size in sizes.items() if k.endswith("data.pkl"))
     # One byte of a pickle can make an object of 64 bytes.
     memory.check(path, 64 * sum(pickles), what="its objects")

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from lit_tf import errors, layers
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, json_files, memory
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -157,7 +157,11 @@ def load(path: str | os.PathLike) -> keras.Model:
             "another format."
         )
     try:
+        if path.suffix == ".keras":
+            _check_archive(path)
         return keras.models.load_model(path, compile=False)
+    except errors.DataError:
+        raise
     except Exception as error:  # Damage can cause any kind of exception.
         raise errors.DataError(
             f"{path} cannot be read as a Keras model: it is damaged, has "
@@ -165,6 +169,14 @@ def load(path: str | os.PathLike) -> keras.Model:
             f"({errors.line(error)[:200]}). To load classes of your own, name "
             "the module that registers them with --custom_objects."
         ) from error
+
+
+def _check_archive(path):
+    """Refuses what would end the process before Keras can refuse it."""
+    sizes = memory.check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        for name in filter(sizes.get, ("config.json", "metadata.json")):
+            json_files.parse(archive.read(name))
 
 
 def save(model: keras.Model, path: pathlib.Path) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from lit_tf import errors
 from lit_tf.methods import trainer
 from lit_tf.training import variable_paths
-from lit_tf.utils import atomic_files, npz_files
+from lit_tf.utils import atomic_files, json_files, npz_files
 
 # Exceptions raised by a damaged file or one with other variables.
-_DAMAGE = (KeyError, OSError, TypeError, ValueError, RecursionError)
+_DAMAGE = (KeyError, OSError, TypeError, ValueError)
 
 
 @dataclasses.dataclass
@@ -109,7 +109,7 @@ class Checkpoint:
             return None
         try:
             arrays = self._arrays()
-            position = Position(**json.loads(str(arrays["position"])))
+            position = Position(**json_files.parse(str(arrays["position"])))
             self._check(_paths(arrays))
             values = {
                 name: _group(arrays, name)
@@ -170,7 +170,7 @@ class Checkpoint:
 
 def _paths(arrays):
     """Returns the paths in a checkpoint; version 0.1 did not store any."""
-    return json.loads(str(arrays["paths"])) if "paths" in arrays else {}
+    return json_files.parse(str(arrays["paths"])) if "paths" in arrays else {}
 
 
 def _group(arrays, name):

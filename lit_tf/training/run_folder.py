@@ -13,7 +13,7 @@ from typing import Any
 
 from lit_tf import errors
 from lit_tf.config import flatten
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, json_files
 
 # Results of a run or a search. Some are patterns: a trial's folder is named by
 # the value that it tries.
@@ -208,7 +208,7 @@ def _claim(folder, all_settings, command):
 
 def _read(path):
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = json_files.parse(path.read_bytes())
         known["kind"]
         known["settings"] = flatten.current(known["settings"])
     except (ValueError, KeyError, AttributeError, TypeError, OSError):

@@ -1,7 +1,6 @@
 """Files and table of a search: `tune.json` and `tuned.flags`."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from lit_tf import errors
 from lit_tf.config import flatten
 from lit_tf.tuning import settings, stages
-from lit_tf.utils import atomic_files, text_format
+from lit_tf.utils import atomic_files, json_files, text_format
 
 FILE = "tune.json"
 FLAGFILE = "tuned.flags"
@@ -31,7 +30,7 @@ def read(path: pathlib.Path) -> list[stages.Stage]:
     if not path.is_file():
         return []
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = json_files.parse(path.read_bytes())
         return [_stage(**one) for one in known["stages"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise errors.DataError(

@@ -5,7 +5,6 @@ not matter on which machine a trial ran.
 """
 
 import dataclasses
-import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from lit_tf import config, errors
 from lit_tf.config import flatten
 from lit_tf.experiment import curves
 from lit_tf.tuning.settings import NAMES
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, json_files
 
 PROGRAM = (sys.executable, "-m", "lit_tf.launch.compress")
 _ACCURACY = "validation/accuracy"
@@ -112,7 +111,7 @@ class Trial:
         if not report.is_file():
             return None
         try:
-            results = json.loads(report.read_text(encoding="utf-8"))
+            results = json_files.parse(report.read_bytes())
             return float(results["student"]["best"]["validation_accuracy"])
         except (OSError, ValueError, KeyError, TypeError):
             raise errors.DataError(
@@ -130,7 +129,7 @@ class Trial:
         if not self._mark.is_file():
             return None
         try:
-            return Epoch(**json.loads(self._mark.read_text(encoding="utf-8")))
+            return Epoch(**json_files.parse(self._mark.read_bytes()))
         except (OSError, ValueError, TypeError):
             raise errors.DataError(
                 f"{self._mark} is damaged. Remove it to resume the trial."

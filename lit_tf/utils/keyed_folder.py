@@ -11,14 +11,13 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, json_files
 
 Key = Mapping[str, Any]  # Equal to itself after a round trip through JSON.
 Facts = Mapping[str, Any]  # Likewise.
 Content = TypeVar("Content")
 
-# TypeError and RecursionError: facts of another form, or nested too deeply.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError)
 _FACTS = "facts.json"
 _KEY = "key.json"  # Written by 0.1 for the teacher's outputs: the key alone.
 
@@ -90,7 +89,5 @@ class KeyedFolder:
     def _facts(self) -> Facts:
         file = self.path / _FACTS
         if file.is_file():
-            return json.loads(file.read_text(encoding="utf-8"))
-        return {
-            "key": json.loads((self.path / _KEY).read_text(encoding="utf-8"))
-        }
+            return json_files.parse(file.read_bytes())
+        return {"key": json_files.parse((self.path / _KEY).read_bytes())}

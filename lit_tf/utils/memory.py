@@ -1,12 +1,15 @@
 """Limits on the memory that the content of a file may need."""
 
 import os
+import zipfile
 from typing import BinaryIO
 
 from lit_tf import errors
 from lit_tf.utils import text_format
 
 FACTOR = 8
+# Of the table of contents of a zip archive: it needs ten times its size.
+LARGEST_TABLE = 2**22
 _ALWAYS = 2**26  # Small files may need more, 64 MiB.
 
 
@@ -41,6 +44,28 @@ def check(path: str | os.PathLike, needed: int, *, what: str) -> None:
             f"the file's {text_format.size(size)}. It is damaged, or packed so "
             "densely that it must be unpacked first."
         )
+
+
+def check_archive(path: str | os.PathLike) -> dict[str, int]:
+    """Checks that the members of a zip archive do not unpack to too much.
+
+    Args:
+        path: the archive.
+
+    Returns:
+        The uncompressed size of each member by its name.
+
+    Raises:
+        DataError: if they need more memory than they may.
+        ValueError: if the table of contents is too large.
+        OSError, zipfile.BadZipFile: if it is no archive.
+    """
+    with open(path, "rb") as file:
+        bounded = BoundedReads(file, LARGEST_TABLE)
+        with zipfile.ZipFile(bounded) as archive:
+            sizes = {m.filename: m.file_size for m in archive.infolist()}
+    check(path, sum(sizes.values()), what="its content")
+    return sizes
 
 
 class CappedReads:

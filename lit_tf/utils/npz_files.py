@@ -14,8 +14,6 @@ from lit_tf.utils import memory
 _SUFFIX = ".npy"
 _MAGIC = 8  # Bytes before the length of an array's header.
 _LONGEST_HEADER = 10_000  # As in NumPy.
-# The table of contents of an archive: it needs ten times its size in memory.
-_LARGEST_TABLE = 2**22
 # Converting to another type needs a second copy.
 _COPY = 1.5
 
@@ -43,7 +41,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of names that occur twice.
         try:
-            bounded = memory.BoundedReads(file, _LARGEST_TABLE)
+            bounded = memory.BoundedReads(file, memory.LARGEST_TABLE)
             with zipfile.ZipFile(bounded) as archive:
                 members = archive.infolist()
                 _check_sizes(path, archive, members)

@@ -5,10 +5,12 @@ import resource
 import struct
 import zipfile
 
+import keras
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from mutations import EXAMPLES, check, contents
 
+import lit_tf
 from lit_tf import errors
 from lit_tf.interop import checkpoint_files
 
@@ -140,3 +142,41 @@ def test_any_safetensors_file_is_read_or_refused(tmp_path_factory, head):
     path = tmp_path_factory.getbasetemp() / "some.safetensors"
     path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(16))
     check(lambda: checkpoint_files.read(path), path.stat().st_size)
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory):
+    """The members of a small `.keras` file, by name."""
+    path = tmp_path_factory.mktemp("keras") / "own.keras"
+    x = keras.Input((4,))
+    keras.Model(x, keras.layers.Dense(2)(x)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pack(path, members, packing=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", packing, compresslevel=1) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+def test_any_keras_file_is_read_or_refused(keras_files, tmp_path, name):
+    path = tmp_path / "own.keras"
+
+    @settings(EXAMPLES, max_examples=EXAMPLES.max_examples // 4)
+    @given(contents(keras_files[name], b"[" * 9999))
+    def read(content):
+        pack(path, keras_files | {name: content})
+        check(lambda: lit_tf.load(path), path.stat().st_size)
+
+    read()
+
+
+def test_a_keras_file_that_unpacks_to_too_much_is_refused(
+    keras_files, tmp_path
+):
+    path = tmp_path / "own.keras"
+    pack(path, keras_files | {"x": bytes(2**27)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(errors.DataError, match="its content would need"):
+        lit_tf.load(path)
