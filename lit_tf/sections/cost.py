@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf.sections import multiply_adds
+from lit_tf.sections import multiply_adds, structure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def count_flops(model: keras.Model) -> FlopCount:
         for tensor in model.inputs
     ]
     return count_traced_flops(
-        lambda *x: model(x[0] if len(x) == 1 else list(x)), *specs
+        lambda *x: model(structure.pack_inputs(model, x)), *specs
     )
 
 

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf.sections import softmax
+from lit_tf.sections import softmax, structure
 
 _EXAMPLES = 8
+_SCALES = (1.0, 255.0, 1e4, -1e4)
 # Sizes to try for dimensions that a model leaves open.
 _SIZES = (32, 64, 128, 224)
 # Layers whose outputs without an activation are not bounded.
@@ -24,10 +25,10 @@ _LINEAR = (
 
 
 def returns_probabilities(model: keras.Model, at: int = 0) -> bool:
-    """Returns whether an output of a model looks like probabilities.
+    """Returns whether an output of a model is probabilities.
 
-    The model is called in inference mode on random inputs, and none of its
-    variables changes. It is not called if its last layer is linear.
+    The model is called in inference mode on random inputs, small and large, and
+    none of its variables changes. It is not called if its last layer is linear.
 
     Args:
         model: any model. Without known inputs, or if it cannot be called on
@@ -39,7 +40,15 @@ def returns_probabilities(model: keras.Model, at: int = 0) -> bool:
     if linear and type(last) in _LINEAR:
         return False
     values = _outputs(model)
-    return values is not None and look_like_probabilities(values[at])
+    if values is None or not look_like_probabilities(values[at]):
+        return False
+    values = values[at]
+    several = values.ndim > 1 and values.shape[-1] > 1
+    if several and np.allclose(values.sum(axis=-1), 1, atol=1e-2):
+        return True
+    # Logits of ordinary inputs may lie in [0, 1]; those of large ones do not.
+    are_large = any(tf.as_dtype(t.dtype).is_floating for t in model.inputs)
+    return are_large or _is_bounded(model, at)
 
 
 def look_like_probabilities(values: np.ndarray) -> bool:
@@ -49,6 +58,8 @@ def look_like_probabilities(values: np.ndarray) -> bool:
         values: outputs on several inputs, `[batch, ..., classes]`.
     """
     values = np.asarray(values, np.float64)
+    # Large inputs may overflow.
+    values = values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))]
     # A model that was not trained yet may return 0 everywhere.
     if not values.size or not values.any():
         return False
@@ -63,7 +74,6 @@ def random_inputs(model: keras.Model, size: int = _SIZES[0]) -> Any:
         size: the size of dimensions that the model leaves open.
     """
     random = np.random.default_rng(0)
-    functional = getattr(model, "_functional", model)
 
     def make(tensor):
         shape = (_EXAMPLES, *(n or size for n in tensor.shape[1:]))
@@ -72,11 +82,28 @@ def random_inputs(model: keras.Model, size: int = _SIZES[0]) -> Any:
             return tf.constant(random.choice(["a", "b c", "d"], shape))
         if dtype.is_integer or dtype.is_bool:
             return tf.constant(random.integers(0, 2, shape), dtype)
-        # Numbers of the size of pixels, and of normalized inputs.
-        scales = np.resize([1.0, 255.0], (_EXAMPLES, *[1] * (len(shape) - 1)))
+        # Numbers of the size of normalized inputs, of pixels, and large ones.
+        scales = np.resize(_SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
         return tf.constant(random.uniform(0, 1, shape) * scales, dtype)
 
-    return keras.tree.map_structure(make, functional.input)
+    return keras.tree.map_structure(make, structure.inputs_of(model))
+
+
+def _is_bounded(model, at):
+    """Returns whether the last layer returns [0, 1] for large inputs."""
+    last = softmax.last(model, at)
+    (*_, node) = getattr(last, "_inbound_nodes", ()) or (None,)
+    if node is None or len(node.input_tensors) != 1:
+        return False
+    with contextlib.suppress(Exception):
+        inputs = keras.Input(
+            batch_shape=node.input_tensors[0].shape,
+            dtype=node.input_tensors[0].dtype,
+        )
+        layer = keras.Model(inputs, last(inputs))
+        floating = tf.as_dtype(inputs.dtype).is_floating
+        return floating and look_like_probabilities(_outputs(layer)[0])
+    return False
 
 
 def _outputs(model):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from lit_tf import errors, layers
+from lit_tf.sections import structure
 from lit_tf.utils import atomic_files, json_files, memory
 
 
@@ -77,8 +78,7 @@ class SectionedModel(keras.Model):
             lambda t: keras.Input(
                 batch_shape=t.shape, dtype=t.dtype, name=t.name
             ),
-            # The inputs of a sequential stem are in its functional model.
-            getattr(stem, "_functional", stem).input,
+            structure.inputs_of(stem),
         )
         representations = [stem(inputs)]
         for section in sections:

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import compatibility, cost, split
+from lit_tf.sections import compatibility, cost, split, structure
 from lit_tf.sections.blocks import find_blocks
 from lit_tf.sections.functional import build_part
 from lit_tf.sections.plan import plan
@@ -230,7 +230,7 @@ def _measured(teacher, chains):
 
     def function(model):
         return tf.function(
-            lambda *x: model(x[0] if len(x) == 1 else list(x), training=False)
+            lambda *x: model(structure.pack_inputs(model, x), training=False)
         )
 
     teacher_function = function(teacher)

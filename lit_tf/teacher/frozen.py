@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.losses import masks
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import sectioned_model, structure
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # The layers that a BatchNorm can be folded into, with the kernel axes that hold
@@ -115,12 +115,10 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
     parts = [teacher]
     if isinstance(teacher, SectionedModel):
         parts = [teacher.stem, *teacher.sections, teacher.head]
-    inputs = [
-        keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name)
-        for t in teacher.inputs
-    ]
-    if len(inputs) == 1:
-        (inputs,) = inputs
+    inputs = keras.tree.map_structure(
+        lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
+        structure.inputs_of(teacher),
+    )
     outputs, x = [], inputs
     for part in parts:
         x = _folded(part, dtype)(x)

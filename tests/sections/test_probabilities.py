@@ -90,6 +90,15 @@ def test_a_layer_that_returns_probabilities_is_refused_by_name(last):
     lit_tf.Distill(*ends, outputs=outputs.Values())
 
 
+def test_logits_in_the_unit_interval_are_no_probabilities():
+    for kind in ("numbers", "integers"):
+        model = network(None, kind)
+        head = model.get_layer("answer").dense
+        # Logits of ordinary inputs are 0.5 ± 0.001.
+        head.set_weights([head.kernel / 1e3, np.full(3, 0.5)])
+        assert not probabilities.returns_probabilities(model), kind
+
+
 def test_a_model_that_cannot_be_called_is_not_refused():
     class Refusing(L.Layer):
         def call(self, x):
