@@ -157,8 +157,7 @@ def load(path: str | os.PathLike) -> keras.Model:
             "another format."
         )
     try:
-        if path.suffix == ".keras":
-            _check_archive(path)
+        _check_sizes(path)
         return keras.models.load_model(path, compile=False)
     except errors.DataError:
         raise
@@ -171,8 +170,12 @@ def load(path: str | os.PathLike) -> keras.Model:
         ) from error
 
 
-def _check_archive(path):
+def _check_sizes(path):
     """Refuses what would end the process before Keras can refuse it."""
+    if path.suffix != ".keras":
+        with h5py.File(path) as file:
+            json_files.parse(file.attrs.get("model_config", "{}"))
+        return
     sizes = memory.check_archive(path)
     with zipfile.ZipFile(path) as archive:
         for name in filter(sizes.get, ("config.json", "metadata.json")):

@@ -5,6 +5,7 @@ import resource
 import struct
 import zipfile
 
+import h5py
 import keras
 import pytest
 from hypothesis import given, settings
@@ -179,4 +180,22 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(
     path = tmp_path / "own.keras"
     pack(path, keras_files | {"x": bytes(2**27)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(errors.DataError, match="its content would need"):
+        lit_tf.load(path)
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
+def test_a_deeply_nested_config_does_not_end_the_process(
+    keras_files, tmp_path, name, monkeypatch
+):
+    path, deep = tmp_path / name, b"[" * 99_000
+    if name == "own.keras":
+        pack(path, keras_files | {"config.json": deep})
+    else:
+        with h5py.File(path, "w") as file:
+            file["x"] = 1.0
+            # An attribute may have 64 kB.
+            file.attrs["model_config"] = deep[:60_000].decode()
+    # Keras must not see it: under the limit of the commands it would end.
+    monkeypatch.setattr(keras.models, "load_model", pytest.fail)
+    with pytest.raises(errors.DataError, match="nested more than 1,000"):
         lit_tf.load(path)
