@@ -1,7 +1,8 @@
 """Checks of the labels that `fit` and `evaluate` receive.
 
 Labels of arrays are checked before anything is computed, and those of a
-`tf.data.Dataset` or a generator batch by batch, before a step reads them.
+`tf.data.Dataset`, a `PyDataset` or a generator batch by batch, before a step
+reads them.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
+from lit_tf.outputs import Outputs
 from lit_tf.outputs.label_faults import Fault
 
 _CHUNK = 4096  # Examples whose labels are checked at once.
@@ -38,7 +40,8 @@ def checked(trainer: keras.Model, x: Any, y: Any) -> tuple[Any, Any]:
     Raises:
         SettingsError: if labels do not fit the kind of output.
     """
-    has_faults = hasattr(trainer.outputs, "label_faults")
+    found = getattr(type(trainer.outputs), "label_faults", None)
+    has_faults = found not in (None, Outputs.label_faults)
     if not has_faults or not getattr(trainer.student, "outputs", None):
         return x, y
     if y is not None:
@@ -47,6 +50,8 @@ def checked(trainer: keras.Model, x: Any, y: Any) -> tuple[Any, Any]:
         spec = x.element_spec
         if isinstance(spec, tuple) and len(spec) > 1:
             x = x.map(_check_batch(trainer))
+    elif isinstance(x, keras.utils.PyDataset) and not x.use_multiprocessing:
+        return _CheckedBatches(trainer, x), y
     elif inspect.isgenerator(x):
         return _check_each(trainer, x), y
     return x, y
@@ -140,6 +145,34 @@ def _check_batch(trainer):
 
 def _check_each(trainer, batches):
     for batch in batches:
-        if isinstance(batch, tuple) and len(batch) > 1:
-            _check_now(trainer, batch[1])
-        yield batch
+        yield _checked_now(trainer, batch)
+
+
+def _checked_now(trainer, batch):
+    if isinstance(batch, tuple) and len(batch) > 1:
+        _check_now(trainer, batch[1])
+    return batch
+
+
+class _CheckedBatches(keras.utils.PyDataset):
+    """The batches of another `PyDataset`, checked as they are read."""
+
+    def __init__(self, trainer, source):
+        super().__init__(
+            workers=source.workers, max_queue_size=source.max_queue_size
+        )
+        self._trainer = trainer
+        self._source = source
+
+    @property
+    def num_batches(self):
+        return self._source.num_batches
+
+    def __getitem__(self, i):
+        return _checked_now(self._trainer, self._source[i])
+
+    def on_epoch_begin(self):
+        self._source.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._source.on_epoch_end()

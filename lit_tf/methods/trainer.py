@@ -296,5 +296,11 @@ def _unpack(data):
 def _apply_weight(terms, weight):
     if weight is None:
         return terms
+    if weight.shape.rank not in (None, 1) and weight.shape[1:] != [1]:
+        raise errors.SettingsError(
+            "`sample_weight` must be one weight for each example, [batch]. To "
+            "leave out positions, use the mask of Keras or a loss with "
+            f"`ignore_class`. Received: shape {weight.shape}."
+        )
     weight = tf.cast(tf.reshape(weight, [-1]), tf.float32)
     return {name: value * weight for name, value in terms.items()}

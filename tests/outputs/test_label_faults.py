@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors, outputs
+from lit_tf.methods import label_checks
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 4)).astype("float32")
@@ -98,18 +99,43 @@ def test_validation_data_are_checked_too():
             trainer.evaluate(*data, verbose=0)
 
 
-def test_a_label_that_only_a_step_sees_is_refused_in_one_sentence():
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return 1
+class Batches(keras.utils.PyDataset):
+    """Batches of right labels before the last one."""
 
-        def __getitem__(self, i):
-            return X, with_one(4)
+    def __init__(self, last, **settings):
+        super().__init__(**settings)
+        self.last = last
+        self.ended = 0
 
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return X, self.last if i == 2 else NUMBERS
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_wrong_label_of_a_later_batch_is_refused(checked, monkeypatch):
+    if not checked:  # Then the kernel of the loss refuses it.
+        monkeypatch.setattr(label_checks, "checked", lambda _, x, y: (x, y))
+    trainer = lit_tf.Teach(model())
+    trainer.compile("sgd", jit_compile=False)
+    with pytest.raises(errors.SettingsError, match="0 to 2. Received: 4."):
+        trainer.fit(Batches(with_one(4)), verbose=0)
+    right = Batches(NUMBERS)
+    history = trainer.fit(right, epochs=2, verbose=0).history
+    assert len(history["loss"]) == 2
+    assert right.ended >= 2
+
+
+def test_weights_of_positions_are_refused():
     trainer = lit_tf.Teach(model())
     trainer.compile("sgd")
-    with pytest.raises(errors.SettingsError, match="0 to 2. Received: 4."):
-        trainer.fit(Batches(), verbose=0)
+    with pytest.raises(errors.SettingsError, match="one weight for each exam"):
+        trainer.fit(X, NUMBERS, sample_weight=np.ones((N, 3)), verbose=0)
 
 
 def test_an_ignored_class_counts_nowhere():
