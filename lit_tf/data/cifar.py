@@ -61,6 +61,8 @@ _CIFAR100 = _Layout(
     classes=100,
     stem={"mean": (129.3, 124.1, 112.4), "std": (68.2, 65.4, 70.4)},
 )
+_PIECE = 2**20  # Bytes.
+_COPIES = 4  # Of an archive's content in memory, with those of its files.
 _OFFICIAL = {"train": 50_000, "test": 10_000}
 
 
@@ -143,12 +145,18 @@ def _archive_files(archive):
     try:
         # Decompress everything first: gzip has its checksum at the end, and
         # tarfile does not read that far.
-        most = memory.limit(archive.stat().st_size)
+        content = io.BytesIO()
         with packed_files.opened(archive) as file:
-            content = file.read(most + 1)
-        memory.check(archive, len(content), what="its content")
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
+            while piece := file.read(_PIECE):
+                content.write(piece)
+                needed = _COPIES * content.tell()
+                memory.check(archive, needed, what="its content")
+        size = content.tell()
+        content.seek(0)
+        with tarfile.open(fileobj=content, mode="r:") as tar:
             for member in tar:
+                if member.size > size:
+                    raise EOFError(f"it claims {member.size:,} bytes")
                 if member.isfile():
                     name = pathlib.PurePosixPath(member.name).name
                     read = io.BytesIO(tar.extractfile(member).read()).read

@@ -72,6 +72,7 @@ def read(root: pathlib.Path) -> Layout:
     skipped = _Skipped(root)
     skipped.add_top(root)
     if not parts:
+        _check_inner(root, contents)
         images = {"train": _classes(root, contents, skipped)}
         return Layout(root=root, images=images, notes=skipped.notes)
     images = {}
@@ -80,6 +81,12 @@ def read(root: pathlib.Path) -> Layout:
         skipped.add_top(place)
         if part != "train":  # A class need not have test images.
             inner = {k: v for k, v in inner.items() if v.images or v.others}
+        if not inner:
+            raise errors.DataError(
+                f"{_name(place)}/ must hold a folder of images for each class. "
+                "Received: no images. Fill it, or remove it."
+            )
+        _check_inner(place, inner)
         images[part] = _classes(place, inner, skipped)
     _check_classes({k: root / v for k, v in parts.items()}, images)
     return Layout(root=root, images=images, notes=skipped.notes)
@@ -103,7 +110,6 @@ def _parts(root, contents):
         named[split_names.part_of(name)].append(name)
     others = [name for name in named.pop(None, []) if contents[name].images]
     if not named:
-        _check_flat(root, contents)
         return {}
     shown = _shown(name for names in named.values() for name in names)
     if others:
@@ -125,14 +131,19 @@ def _parts(root, contents):
     return {part: name for part, (name,) in named.items()}
 
 
-def _check_flat(root, contents):
-    """Refuses class folders that hold folders for splits."""
+def _check_inner(place, contents):
+    """Refuses folders for splits where folders for classes are expected."""
     for name, files in contents.items():
         inner = {path.parts[0] for path in files.images if len(path.parts) > 1}
-        inner = sorted(part for part in inner if split_names.part_of(part))
+        loose = any(len(path.parts) == 1 for path in files.images)
+        # With images in it, a folder of such a name is a class.
+        if split_names.part_of(name) and inner and not loose:
+            found = f"{_shown([name])}, which names a split, in {place.name}/"
+            raise _ambiguous(place, found)
+        inner = sorted(filter(split_names.part_of, inner))
         if inner:
             raise _ambiguous(
-                root,
+                place,
                 f"{_shown([name])}, which holds {_shown(inner)}. If "
                 f"{_shown([name])} holds the data, name it with --data_dir",
             )

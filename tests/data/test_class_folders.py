@@ -79,6 +79,8 @@ def test_folders_with_the_names_of_splits_are_splits(
         (("val/a", "valid/b", "train/a"), "which all name validation"),
         (("val/a", "test/a"), "holds test/, val/ without train/"),
         (("cat/train", "cat/test", "dog/train"), "cat/, which holds test/"),
+        (("train/train/a", "train/val/a"), "names a split, in train/"),
+        (("train/a/train", "train/b"), "a/, which holds train/"),
         (("archive/train/a", "archive/test/a"), "name it with --data_dir"),
     ],
 )
@@ -156,6 +158,18 @@ def test_a_class_need_not_have_test_images(tmp_path):
     classes(tmp_path / "test", "a")
     (tmp_path / "test" / "b").mkdir()
     assert set(load(tmp_path).test.labels) == {0}
+
+
+def test_an_empty_folder_of_a_split_is_refused(tmp_path):
+    classes(tmp_path / "train", "a", "b")
+    (tmp_path / "test" / "a").mkdir(parents=True)
+    refused(tmp_path, f"{tmp_path}/test/ must hold a folder of images")
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path):
+    classes(tmp_path / "train", "bus", "train")
+    classes(tmp_path / "test", "bus", "train")
+    assert load(tmp_path).classes == ("bus", "train")
 
 
 def test_a_class_of_broken_images_alone_is_refused(tmp_path):
