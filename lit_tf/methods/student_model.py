@@ -53,6 +53,11 @@ class StudentModel(keras.Model):
         metrics = super().metrics
         return [*metrics, _Directions(metrics, name="directions")]
 
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the metrics."""
+        return [metric.name for metric in super().metrics]
+
     def call(self, inputs, training=None):
         return self.student(inputs, training=training)
 

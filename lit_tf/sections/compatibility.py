@@ -123,8 +123,8 @@ def check_logits(
     name = getattr(softmax.last(model, at), "name", type(model).__name__)
     activation = softmax.activation(model, at)
     if activation:
-        several = model.outputs[at].shape[-1] != 1
         labels = ""
+        several = _has_several(model.outputs[at])
         if activation == "sigmoid" and several and not independent:
             labels = (
                 " A sigmoid of several outputs is for independent labels: also "
@@ -160,11 +160,16 @@ def class_logits(model: keras.Model, role: str) -> keras.Model:
         SettingsError: if it applies a sigmoid to several outputs, or returns
             probabilities that cannot be turned into logits.
     """
-    several = any(tensor.shape[-1] != 1 for tensor in model.outputs)
+    several = any(map(_has_several, model.outputs))
     if not (several and softmax.activation(model) == "sigmoid"):
         model = softmax.logits(model)
     check_logits(model, role)
     return _with_plain_output(model)
+
+
+def _has_several(tensor):
+    """Returns whether an output has several values for each example."""
+    return len(tensor.shape) > 1 and tensor.shape[-1] != 1
 
 
 def _with_plain_output(model):
