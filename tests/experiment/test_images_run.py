@@ -193,6 +193,7 @@ def test_a_phase_of_steps_ends_at_its_last_step(fixed):
         assert sorted(set(results)) == [*range(1, steps + 1)]
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_a_phase_of_steps_ends_at_its_last_step_with_steps_per_execution(
     fixed, teacher_run, generators, tmp_path
 ):

@@ -1,9 +1,12 @@
 """Generators: runs that also train the discriminator in `fine_tune`."""
 
+import dataclasses
+import functools
 import json
 
 import numpy as np
 import pytest
+import small
 
 import lit_tf
 from lit_tf.evaluation.generators import evaluate
@@ -11,8 +14,23 @@ from lit_tf.experiment.run import compress
 from lit_tf.training import callbacks
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """Lets runs end without the costs; tests/experiment/test_images_run.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        small.skip_costs(patch.setattr)
+        yield
+
+
 @pytest.fixture(scope="module")
-def run(generators, tmp_path_factory):
+def settings(generators):
+    """A function: run folder, changes → settings without steps in `lit`."""
+    no_steps = dataclasses.replace(generators("").lit, steps=0)
+    return functools.partial(generators, discriminator="trained", lit=no_steps)
+
+
+@pytest.fixture(scope="module")
+def run(short, settings, tmp_path_factory):
     """The run folder, and the discriminator's weights at each evaluation."""
     workdir = tmp_path_factory.mktemp("generators") / "run"
     evaluated_with = []
@@ -25,7 +43,7 @@ def run(generators, tmp_path_factory):
         patch.setattr(
             "lit_tf.evaluation.generators.evaluate", recording_evaluate
         )
-        compress(generators(workdir, discriminator="trained"))
+        compress(settings(workdir))
     return workdir, evaluated_with
 
 
@@ -69,20 +87,16 @@ def check_checkpoints(path, other_path):
 
 
 def test_a_resumed_run_ends_with_the_same_bits(
-    run, generators, tmp_path, monkeypatch
+    run, settings, tmp_path, monkeypatch
 ):
     undisturbed, _ = run
-    settings = generators(
-        tmp_path,
-        discriminator="trained",
-        session={"checkpoint_steps": 1},
-    )
+    chosen = settings(tmp_path, session={"checkpoint_steps": 1})
     save, batches = callbacks.SaveCheckpoints.on_train_batch_end, []
 
     def interrupted(self, batch, logs=None):
         save(self, batch, logs)
         batches.append(batch)
-        if len(batches) in (2, 12):  # In `teach`, and in `fine_tune`.
+        if len(batches) in (2, 7):  # In `teach`, and in `fine_tune`.
             raise KeyboardInterrupt
 
     monkeypatch.setattr(
@@ -90,14 +104,11 @@ def test_a_resumed_run_ends_with_the_same_bits(
     )
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            compress(settings)
-    compress(settings)
-    assert len(batches) == 15
+            compress(chosen)
+    compress(chosen)
+    assert len(batches) == 10
     for file in ("teacher/checkpoints/teach.npz", "checkpoints/fine_tune.npz"):
         groups = check_checkpoints(undisturbed / file, tmp_path / file)
         assert groups >= {"student", "optimizer", "discriminator", "opponent"}
-    check_checkpoints(
-        undisturbed / "checkpoints/lit.npz", tmp_path / "checkpoints/lit.npz"
-    )
     for name in ("student.keras", "discriminator.keras"):
         assert equal(weights(undisturbed / name), weights(tmp_path / name))

@@ -7,6 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 
@@ -16,6 +17,7 @@ from lit_tf.experiment import saved_models
 from lit_tf.experiment.run import compress
 from lit_tf.training import fit
 
+pytestmark = pytest.mark.usefixtures("small_family")
 SHORT = config.Phase(
     epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
 )
@@ -24,8 +26,8 @@ SHORT = config.Phase(
 def _config(workdir, **changes):
     session = config.Session(workdir=str(workdir))
     settings = {
-        "teacher": "resnet14",
-        "student": "resnet8",
+        "teacher": "small10",
+        "student": "small6",
         "teach": dataclasses.replace(SHORT, epochs=3),
         "lit": dataclasses.replace(SHORT, epochs=2),
         "fine_tune": SHORT,
@@ -35,7 +37,7 @@ def _config(workdir, **changes):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(small_family, tmp_path_factory):
     """The folder and the report of a finished run."""
     workdir = tmp_path_factory.mktemp("run")
     results = compress(_config(workdir), command="lit-compress --x")
@@ -71,14 +73,14 @@ def test_a_report_has_accuracy_costs_and_compression(run):
         one = results["student"][which]
         assert one["epoch"] == 1
         assert 0 < one["validation_accuracy"] <= 1
-    assert results["compression"]["depth"] == 14 / 8
+    assert results["compression"]["depth"] == 10 / 6
     assert results["compression"].keys() >= {"parameters", "flops", "latency"}
     assert results["wall_seconds"].keys() >= {"teach", "lit", "fine_tune"}
     assert 0 < results["agreement"] <= 1
     gap = results["difference"]
     assert gap["low"] <= gap["difference"] <= gap["high"]
     assert results["export_max_difference"] < 1e-4
-    assert results["settings"]["student"] == "resnet8"
+    assert results["settings"]["student"] == "small6"
 
 
 def test_the_markdown_report_has_the_command_and_the_table(run):
@@ -86,7 +88,7 @@ def test_the_markdown_report_has_the_command_and_the_table(run):
     text = (workdir / "report.md").read_text()
     assert "lit-compress --x" in text
     assert "| test accuracy" in text
-    assert "student resnet8" in text
+    assert "student small6" in text
 
 
 def test_the_student_the_saved_model_and_the_report_agree(run):
@@ -100,9 +102,9 @@ def test_the_student_the_saved_model_and_the_report_agree(run):
 def test_the_saved_models_hold_the_student(run):
     workdir, _ = run
     student = lit_tf.load(workdir / "student.keras")
-    assert student.name == "resnet8"
+    assert student.name == "small6"
     assert len(student.weights) == len(
-        models.get("resnet8")(
+        models.get("small6")(
             input_shape=(8, 8, 1), classes=10, mean=(0,), std=(1,)
         ).weights
     )
@@ -118,7 +120,7 @@ def test_the_losses_of_the_paper_are_logged(run):
     ]
     lit = [row for row in rows if row["phase"] == "lit"]
     assert len(lit) == 2
-    for k in (1, 2, 3):
+    for k in (1, 2):
         for stream in ("teacher_fed", "student_fed"):
             assert lit[-1][f"section_{k}/penalty_{stream}"] > 0
     assert lit[-1].keys() >= {
@@ -156,6 +158,7 @@ def test_tensorboard_shows_the_teachers_accuracy_as_a_line(run):
     assert line == pytest.approx([level] * 3)
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_a_run_can_use_the_teacher_of_another_run(run, tmp_path, capsys):
     workdir, first = run
     settings = _config(tmp_path, teacher_weights=str(workdir / "teacher"))
@@ -201,6 +204,7 @@ def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
         compress(dataclasses.replace(settings, min_teacher_accuracy=0.0))
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_without_validation_the_last_student_is_exported(run, tmp_path):
     workdir, _ = run
     settings = _config(
@@ -237,6 +241,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_a_batch_smaller_than_the_replicas_leaves_finite_weights(run, tmp_path):
     workdir, _ = run
     settings = _config(
@@ -256,16 +261,16 @@ def test_a_batch_smaller_than_the_replicas_leaves_finite_weights(run, tmp_path):
 
 
 def test_sections_that_differ_are_refused_before_training(tmp_path):
-    wide = models.MODELS["resnet"].build(
-        8, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=8
+    narrow = small.build(
+        6, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=4
     )
-    wide.save(tmp_path / "wide.keras")
+    narrow.save(tmp_path / "narrow.keras")
     settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "wide.keras")
+        tmp_path / "run", teacher_weights=str(tmp_path / "narrow.keras")
     )
     with pytest.raises(errors.SettingsError, match="the stem") as caught:
         compress(settings)
-    assert "teacher (8, 8, 8), student (8, 8, 16)" in str(caught.value)
+    assert "teacher (4, 4, 4), student (4, 4, 8)" in str(caught.value)
 
 
 def test_a_teacher_without_repeated_blocks_is_refused(tmp_path):
@@ -291,14 +296,14 @@ def test_a_teacher_for_other_images_is_refused(tmp_path, build):
 
 
 def test_weights_of_another_depth_are_refused(tmp_path):
-    shallow = models.get("resnet8")(
+    shallow = models.get("small6")(
         input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,)
     )
     shallow.save_weights(tmp_path / "shallow.weights.h5")
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "shallow.weights.h5")
     )
-    with pytest.raises(errors.DataError, match="weights of resnet14"):
+    with pytest.raises(errors.DataError, match="weights of small10"):
         compress(settings)
 
 
@@ -335,7 +340,7 @@ def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
         name=settings.teacher,
         architecture=settings.architecture,
     )
-    assert teacher.name == "resnet14"
+    assert teacher.name == "small10"
     assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
 
 
@@ -362,6 +367,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
         compress(_config(copy))
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_missing_files_of_a_finished_run_are_written_again(run, tmp_path):
     workdir, results = run
     copy = tmp_path / "copy"

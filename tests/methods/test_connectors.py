@@ -14,6 +14,8 @@ from lit_tf.methods import connectors, lit
 from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
+pytestmark = pytest.mark.usefixtures("small_family")
+
 
 def connected(teacher, student, **settings):
     settings = {"copy_ends": False, "connector": "conv1x1"} | settings
@@ -94,7 +96,7 @@ def test_the_saved_student_has_no_connectors(
     x, y = vectors(64)
     before = trainer.evaluate(x, y, verbose=0, return_dict=True)
     kernel = trainer.connectors[1].kernel.numpy()
-    trainer.fit(x, y, epochs=40, verbose=0)
+    trainer.fit(np.tile(x, (40, 1)), np.tile(y, 40), verbose=0)
     after = trainer.evaluate(x, y, verbose=0, return_dict=True)
     assert after["ir"] < 0.8 * before["ir"]
     assert np.any(trainer.connectors[1].kernel.numpy() != kernel)
@@ -134,7 +136,7 @@ def test_with_equal_channels_connectors_change_nothing(dense, vectors):
 def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
     teacher, student = (
         models.get(name, width=width)(**data.source("digits").form())
-        for name, width in (("resnet14", 16), ("resnet8", 8))
+        for name, width in (("small10", 8), ("small6", 4))
     )
     trainer = connected(teacher, sectioned_model.with_policy(student, policy))
     optimizer = keras.optimizers.SGD(0.1)
@@ -165,10 +167,10 @@ def test_representations_that_connectors_cannot_join_are_refused(dense, narrow):
 
 
 @pytest.fixture(scope="module")
-def teacher_file(tmp_path_factory):
+def teacher_file(small_family, tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     keras.utils.set_random_seed(0)
-    model = models.get("resnet14")(**data.source("digits").form())
+    model = models.get("small10")(**data.source("digits").form())
     sectioned_model.save(model, path)
     return path
 
@@ -180,8 +182,9 @@ def compress(teacher_file, folder, *, connector="none", **changed):
     return run.compress(
         config.Compress(
             teacher_weights=str(teacher_file),
-            student="resnet8",
-            architecture=config.Architecture(width=8),
+            min_teacher_accuracy=0.0,  # It is not trained.
+            student="small6",
+            architecture=config.Architecture(width=4),
             loss=config.Loss(connector=connector),
             lit=short,
             fine_tune=short,
@@ -191,6 +194,7 @@ def compress(teacher_file, folder, *, connector="none", **changed):
     )
 
 
+@pytest.mark.usefixtures("without_costs")
 @pytest.mark.parametrize(
     ("method", "connector"), [("lit", "conv1x1"), ("kd", "none")]
 )
@@ -205,16 +209,16 @@ def test_a_narrower_student_is_trained(
         copy_ends=False,
     )
     assert (
-        results["student"]["parameters"] * 4 < results["teacher"]["parameters"]
+        results["student"]["parameters"] * 3 < results["teacher"]["parameters"]
     )
     printed = capsys.readouterr().out
-    assert re.search(r"section 1 +\| 8×8×16 → 8×8×8 .*trained", printed)
+    assert re.search(r"section 1 +\| 4×4×8 → 4×4×4 .*trained", printed)
     saved = sectioned_model.load(tmp_path / "student.keras")
-    fresh = models.get("resnet8", width=8)(**data.source("digits").form())
+    fresh = models.get("small6", width=4)(**data.source("digits").form())
     assert [v.shape for v in saved.variables] == [
         v.shape for v in fresh.variables
     ]
-    assert (tmp_path / "curves.png").is_file()
+    assert (tmp_path / "report.md").is_file()
 
 
 def test_a_narrower_student_with_copied_ends_is_refused_before_training(
