@@ -260,13 +260,16 @@ def generators(image_folder):
     return make
 
 
-# Files whose tests start processes of their own, the longest first. They run
-# before the others, so that a long file does not start last.
+# The files that take the longest. They run before the others, so that a long
+# file does not start last.
 LONG_FILES = (
     "training/test_multi_worker.py",
-    "training/test_resume.py",
-    "tuning/test_tune.py",
     "compatibility/test_v0_1.py",
+    "experiment/test_images_trained.py",
+    "methods/test_method_runs.py",
+    "training/test_resume.py",
+    "benchmark/test_benchmark.py",
+    "tuning/test_tune.py",
     "commands/test_commands.py",
 )
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import small
 
 from lit_tf import config, data, errors, models
 from lit_tf.experiment import dry_run
@@ -14,11 +15,12 @@ SHORT = config.Phase(
 
 
 @pytest.fixture
-def settings(tmp_path):
-    """A compression of digits, ResNet-14 → ResNet-8."""
+def settings(small_family, tmp_path):
+    """A compression of digits with small models."""
     return config.Compress(
-        teacher="resnet14",
-        student="resnet8",
+        teacher="small10",
+        student="small6",
+        min_teacher_accuracy=0.0,  # A teacher here is not trained.
         teach=SHORT,
         lit=SHORT,
         fine_tune=dataclasses.replace(SHORT, epochs=0),
@@ -27,9 +29,9 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(small_family, tmp_path):
     """The path of a saved teacher, and the teacher."""
-    teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
+    teacher = models.get("small10")(**data.DATASETS["digits"].form())
     teacher.save(tmp_path / "teacher.keras")
     return str(tmp_path / "teacher.keras"), teacher
 
@@ -48,7 +50,7 @@ def test_a_dry_run_measures_every_phase_and_writes_nothing(
     assert results["teacher_accuracy"] is None
     assert not any(tmp_path.iterdir())
     printed = capsys.readouterr().out
-    for word in ("section 3", "130,048", "resnet8: 75,482", "Nothing"):
+    for word in ("section 2", "2,368", "small6: 3,762", "Nothing"):
         assert word in printed
 
 
@@ -70,15 +72,13 @@ def test_a_dry_run_evaluates_the_teacher_and_does_not_change_its_file(
 
 
 def test_a_dry_run_refuses_the_settings_that_a_run_refuses(settings, tmp_path):
-    wide = models.MODELS["resnet"].build(
-        8, **data.DATASETS["digits"].form(), width=8
-    )
-    wide.save(tmp_path / "wide.keras")
-    wide = dataclasses.replace(
-        settings, teacher_weights=str(tmp_path / "wide.keras")
+    narrow = small.build(6, **data.DATASETS["digits"].form(), width=4)
+    narrow.save(tmp_path / "narrow.keras")
+    narrow = dataclasses.replace(
+        settings, teacher_weights=str(tmp_path / "narrow.keras")
     )
     with pytest.raises(errors.SettingsError, match="after the stem must have"):
-        dry_run.dry_run(wide)
+        dry_run.dry_run(narrow)
 
 
 def test_a_teacher_with_weights_that_are_not_finite_is_refused(
@@ -106,11 +106,11 @@ def unmeasured(monkeypatch):
 @pytest.mark.usefixtures("unmeasured")
 def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
     dry_run.dry_run(settings)
-    assert "resnet8 computes in float32, with" in capsys.readouterr().out
+    assert "small6 computes in float32, with" in capsys.readouterr().out
     half = config.Compute(dtype="mixed_bfloat16")
     dry_run.dry_run(dataclasses.replace(settings, compute=half))
     assert (
-        "resnet8 computes in bfloat16, with variables in float32 and logits in "
+        "small6 computes in bfloat16, with variables in float32 and logits in "
         "float32"
     ) in capsys.readouterr().out
 

@@ -121,10 +121,10 @@ def test_a_gradient_penalty_at_slope_0_has_a_finite_gradient():
 
 
 def test_the_discriminator_takes_several_steps_per_generator_step(pair, images):
-    trainer = Adversarial(*pair(), trained=True, discriminator_steps=3)
-    fit(trainer, *images(24), batch_size=12)
+    trainer = Adversarial(*pair(), trained=True, discriminator_steps=2)
+    fit(trainer, *images(16), batch_size=8)
     steps = [int(optimizer.iterations) for optimizer in trainer.optimizers]
-    assert steps == [2, 6]
+    assert steps == [2, 4]
 
 
 def test_a_fixed_discriminator_does_not_change(pair, images):
@@ -184,9 +184,9 @@ def test_the_discriminators_loss_does_not_train_the_generator(pair, images):
     )
 
 
-def test_save_writes_the_generator_alone(pair, images, tmp_path):
+def test_save_writes_the_generator_alone(pair, tmp_path):
     trainer = Adversarial(*pair(), trained=True)
-    fit(trainer, *images(10), batch_size=10)
+    trainer.compile(optimizers.Adam(RATE))
     trainer.save(tmp_path / "student.keras")
     again = sectioned_model.load(tmp_path / "student.keras")
     assert len(again.variables) == len(trainer.student.variables)

@@ -3,10 +3,12 @@
 import collections
 import json
 
+import keras
 import numpy as np
 import pytest
+import small
 
-from lit_tf import config, data, models
+from lit_tf import config, data
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import lit, supervised
 from lit_tf.training import fit, run_folder
@@ -47,18 +49,27 @@ def run(trainer, digits, folder, **how):
     return outcome, [json.loads(row) for row in rows]
 
 
-def teach(digits, folder, build, **how):
-    return run(supervised.Teach(build(**digits.form)), digits, folder, **how)
+def model(depth, digits):
+    keras.utils.set_random_seed(0)
+    return small.build(depth, **digits.form)
+
+
+def teach(digits, folder, **how):
+    return run(supervised.Teach(model(6, digits)), digits, folder, **how)
+
+
+@pytest.fixture(scope="module")
+def alone(digits, tmp_path_factory):
+    """The outcome and the log of a phase with one step per execution."""
+    return teach(digits, tmp_path_factory.mktemp("alone"))
 
 
 @pytest.mark.parametrize("steps", [2, 5, 7, 100])
 def test_steps_in_one_execution_equal_steps_in_separate_executions(
-    digits, tmp_path, build, steps
+    digits, tmp_path, alone, steps
 ):
-    alone, rows = teach(digits, tmp_path / "alone", build)
-    outcome, several = teach(
-        digits, tmp_path / "all", build, steps_per_execution=steps
-    )
+    alone, rows = alone
+    outcome, several = teach(digits, tmp_path, steps_per_execution=steps)
     for one, other in zip(
         alone.last.variables, outcome.last.variables, strict=True
     ):
@@ -76,8 +87,8 @@ def test_steps_in_one_execution_equal_steps_in_separate_executions(
     ] == [{k: v for k, v in row.items() if k not in unlike} for row in ends]
 
 
-def test_logs_have_at_most_a_row_per_execution(digits, tmp_path, build):
-    _, rows = teach(digits, tmp_path, build, steps_per_execution=3)
+def test_logs_have_at_most_a_row_per_execution(digits, tmp_path):
+    _, rows = teach(digits, tmp_path, steps_per_execution=3)
     within = [r["step"] for r in rows if "validation/accuracy" not in r]
     assert within == [3, 6, 10, 13, 14, 17, 20]
 
@@ -94,6 +105,6 @@ def test_a_phase_is_traced_once_to_train_and_once_to_validate(
         return terms(self, x, y, training=training)
 
     monkeypatch.setattr(lit.LIT, "terms", counted)
-    pair = (models.get(name)(**digits.form) for name in ("resnet14", "resnet8"))
+    pair = (model(depth, digits) for depth in (10, 6))
     run(lit.LIT(*pair), digits, tmp_path, steps_per_execution=steps)
     assert traces == {True: 1, False: 1}

@@ -18,6 +18,7 @@ FLAGS = (
     "--teacher=small6",
     "--student=small6",
     "--sync_batch_norm",
+    "--min_teacher_accuracy=0",  # The teacher is not trained.
     "--checkpoint_steps=1",
     "--log_steps=1",
     *(f"--{phase}_epochs=1" for phase in ("lit", "fine_tune")),
