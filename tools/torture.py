@@ -178,6 +178,8 @@ class Run:
             os.dup2(file, number)
         # A process that a shell starts in the background ignores SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Each run prepares its data itself.
+        os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
         sys.argv = self._arguments
         code = 1
         try:
