@@ -106,6 +106,32 @@ def test_no_modules_import_each_other_in_a_circle():
     graphlib.TopologicalSorter(graph).prepare()
 
 
+def _calls(path):
+    """Yields the names, such as `time.time`, and the calls of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def _commands_and_library():
+    for folder in ("lit_tf", "flags", "launch"):
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def test_no_duration_depends_on_a_clock_that_may_be_set():
+    for path in _commands_and_library():
+        assert "time.time" not in {name for name, _ in _calls(path)}, path
+
+
+def test_text_files_are_utf_8_in_every_locale():
+    for path in _commands_and_library():
+        for name, call in _calls(path):
+            given = {keyword.arg for keyword in call.keywords}
+            if name.endswith((".read_text", ".write_text")):
+                ours = name == "atomic_files.write_text" or "logs" in name
+                assert ours or "encoding" in given, f"{path}: {name}"
+
+
 def test_the_wheel_has_one_top_level_package(tmp_path):
     tree = tmp_path / "tree"
     shutil.copytree(

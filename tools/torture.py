@@ -210,7 +210,9 @@ class Run:
             found[str(path.relative_to(self.workdir))] = _weights(path)
         for path in sorted(self.workdir.rglob("report.json")):
             name = str(path.relative_to(self.workdir))
-            found[name] = _without_times(json.loads(path.read_text("utf-8")))
+            # The report names the folder of the prepared data.
+            text = path.read_text("utf-8").replace(str(self.folder), "")
+            found[name] = _without_times(json.loads(text))
         for path in sorted(self.workdir.rglob("metrics.jsonl")):
             name = str(path.relative_to(self.workdir))
             rows = [json.loads(s) for s in path.read_text("utf-8").splitlines()]

@@ -1,8 +1,10 @@
 """A phase that a signal or a full disk ended resumes exactly."""
 
+import itertools
 import json
 import resource
 import signal
+import time
 
 import keras
 import numpy as np
@@ -139,6 +141,23 @@ def assert_equal(ended, undisturbed):
         assert one.validation_accuracy == other.validation_accuracy
         for a, b in zip(one.variables, other.variables, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_a_clock_that_is_set_back_changes_nothing(
+    digits, tmp_path, undisturbed, monkeypatch
+):
+    now = time.time()
+    readings = itertools.count(now, -3600)
+    monkeypatch.setattr(time, "time", lambda: next(readings))
+    with pytest.raises(InterruptedError):
+        run(digits, tmp_path, ("on_train_batch_begin", 9), _interrupt)
+    ended = run(digits, tmp_path)
+    assert_equal(ended, undisturbed)
+    assert 0 < ended[0].seconds < 3600
+
+
+def _interrupt():
+    raise InterruptedError
 
 
 def test_a_phase_resumes_after_the_disk_was_full(digits, tmp_path, undisturbed):

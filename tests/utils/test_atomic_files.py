@@ -75,3 +75,13 @@ def test_a_folder_that_could_not_be_replaced_stays(tmp_path, monkeypatch):
             partial.mkdir()
     assert [one.name for one in path.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_that_write_a_file_at_once_one_gets_a_sentence(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(errors.DataError, match="cannot be written .No such"):
+        with atomic_files.whole(path) as partial:
+            partial.write_text("first")
+            atomic_files.write_text(path, "second")
+    assert path.read_text() == "second"
+    assert list(tmp_path.iterdir()) == [path]
