@@ -30,6 +30,13 @@ _OF_CLASSES = (
     "categorical_focal_crossentropy",
     "CategoricalFocalCrossentropy",
 )
+# Cross-entropies of independent labels.
+_OF_LABELS = (
+    "binary_crossentropy",
+    "BinaryCrossentropy",
+    "binary_focal_crossentropy",
+    "BinaryFocalCrossentropy",
+)
 
 
 class ExampleLoss:
@@ -64,6 +71,11 @@ class ExampleLoss:
         """Whether this is a cross-entropy of exclusive classes."""
         return self._kind in _OF_CLASSES
 
+    @property
+    def of_labels(self) -> bool:
+        """Whether this is a cross-entropy of independent labels."""
+        return self._kind in _OF_LABELS
+
     def __call__(
         self, labels: Any, outputs: tf.Tensor, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
@@ -83,6 +95,8 @@ class ExampleLoss:
                 shape for which there is another one.
         """
         labels, outputs = _expand_scalars(labels, outputs)
+        if self.of_labels and _lacks_axis(labels.shape, outputs.shape):
+            labels = labels[..., tf.newaxis]
         self._check_shapes(labels.shape, outputs.shape)
         is_object = isinstance(self._loss, keras.losses.Loss)
         compute = self._loss.call if is_object else self._loss
@@ -98,21 +112,20 @@ class ExampleLoss:
             )
         if None in (labels.rank, outputs.rank):
             return
-        name = self._kind.lower().replace("_", "")
         numbers = distillation.are_class_numbers(labels, outputs)
-        if name.startswith("sparsecategorical") and not numbers:
+        is_sparse = self._kind in _OF_CLASSES[:2]
+        if is_sparse and not numbers:
             raise errors.SettingsError(
                 f"The loss {self._kind} needs class numbers. For one-hot "
                 f'labels pass loss="categorical_crossentropy". {received}'
             )
-        for start in ("categorical", "binary"):
-            crossentropy = name.startswith(start) and "entropy" in name
-            if crossentropy and not labels.is_compatible_with(outputs):
-                raise errors.SettingsError(
-                    f"The loss {self._kind} needs labels of the shape of the "
-                    "outputs. For class numbers pass "
-                    f'loss="sparse_categorical_crossentropy". {received}'
-                )
+        is_dense = self.of_labels or (self.of_classes and not is_sparse)
+        if is_dense and not labels.is_compatible_with(outputs):
+            raise errors.SettingsError(
+                f"The loss {self._kind} needs labels of the shape of the "
+                "outputs. For class numbers pass "
+                f'loss="sparse_categorical_crossentropy". {received}'
+            )
 
 
 def _find(loss):
@@ -165,6 +178,12 @@ def _setting(loss, name):
         return None
     known = parameter is not None and parameter.default is not parameter.empty
     return parameter.default if known else None
+
+
+def _lacks_axis(labels, outputs):
+    """Returns whether labels lack the axis of a single output."""
+    single = outputs.rank is not None and outputs[-1] == 1
+    return single and labels.rank == outputs.rank - 1
 
 
 def _expand_scalars(labels, outputs):

@@ -7,6 +7,7 @@ reads them.
 
 import contextlib
 import inspect
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from lit_tf import errors
 from lit_tf.outputs import Outputs
 from lit_tf.outputs.label_faults import Fault
 
-_CHUNK = 4096  # Examples whose labels are checked at once.
+_CHUNK = 2**20  # Numbers of labels that are checked at once.
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\] \[(.*?)\]+(?:\s|$)", re.S)
 _KERNEL = re.compile(
     r"Received a label value of (-?\d+) which is outside the valid range of "
@@ -48,7 +49,7 @@ def checked(trainer: keras.Model, x: Any, y: Any) -> tuple[Any, Any]:
         _check_arrays(trainer, y)
     elif isinstance(x, tf.data.Dataset):
         spec = x.element_spec
-        if isinstance(spec, tuple) and len(spec) > 1:
+        if isinstance(spec, tuple) and len(spec) > 1 and _are_dense(spec[1]):
             x = x.map(_check_batch(trainer))
     elif isinstance(x, keras.utils.PyDataset) and not x.use_multiprocessing:
         return _CheckedBatches(trainer, x), y
@@ -98,8 +99,22 @@ def _refusal(sentence, received):
     return f"{sentence} Received: {received.strip('[]').rstrip('.')}."
 
 
+def _are_dense(spec):
+    flat = tf.nest.flatten(spec)
+    return all(isinstance(one, tf.TensorSpec) for one in flat)
+
+
 def _faults(trainer, y) -> Sequence[Fault]:
-    y = keras.tree.map_structure(tf.convert_to_tensor, y)
+    try:
+        y = keras.tree.map_structure(tf.convert_to_tensor, y)
+    except (TypeError, ValueError):
+        return ()  # Keras says what is wrong.
+    if any(one.dtype == tf.string for one in keras.tree.flatten(y)):
+        raise errors.SettingsError(
+            "Labels must be numbers. Received: strings. Number the classes "
+            "from 0, for example with keras.layers.StringLookup("
+            "num_oov_indices=0)."
+        )
     return trainer.outputs.label_faults(y, trainer.student.output)
 
 
@@ -107,9 +122,11 @@ def _check_arrays(trainer, y):
     flat = keras.tree.flatten(y)
     if not all(len(getattr(one, "shape", ())) for one in flat):
         return  # Keras says what is wrong.
-    for start in range(0, len(flat[0]), _CHUNK):
+    largest = max(math.prod(one.shape[1:]) for one in flat)
+    count = max(1, _CHUNK // max(1, largest))
+    for start in range(0, len(flat[0]), count):
         part = keras.tree.map_structure(
-            lambda one, start=start: one[start : start + _CHUNK], y
+            lambda one, start=start: one[start : start + count], y
         )
         _check_now(trainer, part)
 

@@ -74,8 +74,9 @@ class Classes(Labelled):
             SettingsError: if the labels have a wrong shape.
         """
         y, z = self.plain(y), self.plain(z)
-        if self.loss and not self.loss.of_classes and z.shape[-1] != 1:
-            return []
+        if self.loss and not self.loss.of_classes:
+            binary = self.loss.of_labels and z.shape[-1] == 1
+            return label_faults.of_independent(y) if binary else []
         logits = tf.TensorShape(z.shape)
         logits = logits if logits.rank > 1 else logits.concatenate([1])
         classes = 2 if logits[-1] == 1 else logits[-1]

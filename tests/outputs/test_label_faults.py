@@ -36,6 +36,11 @@ REFUSED = {
     "negative number": (CLASSES, with_one(-1.0), "ignore_class=-1"),
     "nan": (CLASSES, with_one(np.nan), "Received: nan"),
     "multi-hot": (CLASSES, np.maximum(ONE_HOT, ONE_HOT[::-1]), r"Labels\(\)"),
+    "texts": (
+        CLASSES,
+        np.array(["cat", "dog"] * 12),
+        "be numbers. Received: st",
+    ),
     "wide": (CLASSES, np.zeros((N, 5)), "one-hot with 3 classes"),
     "labels as numbers": (LABELS, NUMBERS, r"outputs.Classes\(\)"),
     "large labels": (LABELS, 7 * ONE_HOT, "0 or 1, or between"),
@@ -74,6 +79,11 @@ ACCEPTED = {
     "no label": (CLASSES, ONE_HOT * (np.arange(N) < 3)[:, np.newaxis]),
     "soft labels": (LABELS, 0.3 * ONE_HOT),
     "values": (VALUES, X[:, :3]),
+    "soft binary labels": (
+        outputs.Classes(loss="binary_crossentropy"),
+        0.5 * (NUMBERS > 0),
+    ),
+    "users loss of one logit": (outputs.Classes(loss="mse"), X[:, 0]),
     "users loss": (outputs.Classes(loss="mse"), X[:, :3]),
 }
 
@@ -81,7 +91,9 @@ ACCEPTED = {
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_right_labels_are_accepted(case):
     kind, labels = ACCEPTED[case]
-    trainer = lit_tf.Teach(model(), outputs=kind)
+    trainer = lit_tf.Teach(
+        model(1 if "binary" in case or "one logit" in case else 3), outputs=kind
+    )
     trainer.compile("sgd")
     report = trainer.test_on_batch(X, labels, return_dict=True)
     assert np.isfinite(float(report["loss"]))

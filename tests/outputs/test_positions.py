@@ -85,10 +85,11 @@ def test_labels_of_pixels_are_checked():
             trainer.fit(X, y, verbose=0)
 
 
-def test_one_logit_of_each_pixel_has_two_classes():
+@pytest.mark.parametrize("loss", [None, "binary_crossentropy"])
+def test_one_logit_of_each_pixel_has_two_classes(loss):
     teacher, student = network(1, 1), network(2, 1)
     trainer = lit_tf.Distill(teacher, student)
-    trainer.compile("sgd")
+    trainer.compile("sgd", loss=loss)
     y = Y % 2
     report = trainer.evaluate(X, y, verbose=0, return_dict=True)
     z = student(X).numpy()[..., 0]
