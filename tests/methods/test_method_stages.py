@@ -25,14 +25,14 @@ TRAINERS = {
 }
 
 
-@pytest.fixture(scope="session")
-def settings(tmp_path_factory):
+@pytest.fixture(scope="module")
+def settings(small_family, tmp_path_factory):
     """A function: (run folder, method, changes) → a config on digits.
 
     The teacher has random scales of BatchNorm, like a trained one.
     """
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
-    teacher = models.get("resnet14")(**data.source("digits").form())
+    teacher = models.get("small10")(**data.source("digits").form())
     random = np.random.default_rng(0)
     for prunable in network_slimming.prunable_norms(teacher):
         gamma = prunable.norm.gamma
@@ -45,8 +45,8 @@ def settings(tmp_path_factory):
     def make(workdir, method="lit", **changes):
         defaults = {
             "method": method,
-            "teacher": "resnet14",
-            "student": "resnet14" if method == "born_again" else "resnet8",
+            "teacher": "small10",
+            "student": "small10" if method == "born_again" else "small6",
             "teacher_weights": str(path),
             "lit": phase,
             "fine_tune": phase,
@@ -129,8 +129,8 @@ def test_blocks_are_the_teachers_with_init_teacher_blocks(
     chosen = settings(tmp_path, method, init="teacher_blocks")
     pair, all_stages = stages(chosen)
     student = all_stages[0].trainer.student
-    theirs = pair.teacher.sections[2].layers
-    ours = student.sections[2].layers
+    theirs = pair.teacher.sections[1].layers
+    ours = student.sections[1].layers
     # The first block is the teacher's first.
     theirs, ours = (
         [layer for layer in layers if layer.name.startswith("block_1_")]
@@ -156,7 +156,7 @@ def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
         for prunable in network_slimming.prunable_norms(second.trainer.student)
     )
     # No two scales of the teacher are the same.
-    assert channels == 2 * (16 + 32 + 64) / 2
+    assert channels == 4 * 8 / 2
 
 
 def test_each_generation_is_taught_by_the_one_before_it(settings, tmp_path):
@@ -175,12 +175,12 @@ def test_each_generation_is_taught_by_the_one_before_it(settings, tmp_path):
 
 
 def test_a_born_again_student_of_another_shape_is_refused(settings, tmp_path):
-    chosen = settings(tmp_path, "born_again", student="resnet8")
+    chosen = settings(tmp_path, "born_again", student="small6")
     with pytest.raises(errors.SettingsError) as refusal:
         stages(chosen)
     assert str(refusal.value) == (
         "A born-again student must have the shape of its teacher. Received: "
-        "teacher resnet14, student resnet8."
+        "teacher small10, student small6."
     )
 
 
@@ -258,7 +258,7 @@ def test_a_given_fraction_does_not_depend_on_the_students_size(
     dataset = build.load_dataset(chosen.data, chosen.session)
     teacher, _ = build.pair(chosen, dataset)
     # Pruning leaves more FLOPs than a student of a single channel has.
-    student = models.get("resnet8", width=1)(**dataset.form)
+    student = models.get("small6", width=1)(**dataset.form)
     with pytest.raises(errors.SettingsError, match="can reduce"):
         check(chosen, teacher, student)
     with_fraction = dataclasses.replace(chosen, baselines=baselines)
