@@ -3,6 +3,7 @@
 import keras
 
 from lit_tf import config, layers
+from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -63,12 +64,11 @@ def _reachable(model, names, stock):
 def _stock(part):
     """Returns a copy of a model with Keras's own BatchNorm layers."""
 
-    def copy(layer):
-        kind = type(layer)
-        if kind is layers.BatchNormalization:
-            kind = keras.layers.BatchNormalization
-        return kind.from_config(layer.get_config())
+    def replace(layer, config):
+        if type(layer) is not layers.BatchNormalization:
+            return None
+        return keras.layers.BatchNormalization.from_config(config)
 
-    twin = keras.models.clone_model(part, clone_function=copy, recursive=True)
-    twin.set_weights(part.get_weights())
+    twin = copying.copy_model(part, replace=replace)
+    copying.copy_state(part, twin)
     return twin

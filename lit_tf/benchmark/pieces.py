@@ -18,7 +18,7 @@ import tensorflow as tf
 from lit_tf.benchmark import peer
 from lit_tf.benchmark.bench import Bench
 from lit_tf.experiment import build
-from lit_tf.sections import cost, sectioned_model
+from lit_tf.sections import copying, cost
 from lit_tf.teacher import cache
 from lit_tf.training import optimizers
 
@@ -171,7 +171,7 @@ def _cached_outputs(bench, lit):
 
 def _peer_step(bench, *, stock=True):
     teacher, student = bench.pair()
-    teacher = sectioned_model.with_policy(teacher, bench.config.compute.dtype)
+    teacher = copying.copy_model(teacher, policy=bench.config.compute.dtype)
     model = peer.distiller(teacher, student, bench.config.loss, stock=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _step(bench, model, "lit", loss=loss)

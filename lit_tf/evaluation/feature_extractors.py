@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors, layers
-from lit_tf.sections import sectioned_model, softmax
+from lit_tf.sections import copying, sectioned_model, softmax
 
 
 class Features(NamedTuple):
@@ -241,8 +241,8 @@ def _load(network, path):
         return sectioned_model.load_weights(network, path)
     whole = sectioned_model.load(path)
     try:
-        network.set_weights(whole.get_weights())
-    except ValueError as error:
+        copying.copy_state(whole, network)
+    except errors.SettingsError as error:
         raise errors.DataError(
             f"{path} is not an InceptionV3 of 1000 classes "
             f"({errors.line(error)[:200]})."

@@ -12,7 +12,7 @@ from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages, trainer
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
 from lit_tf.teacher import cache, cached_outputs, frozen
@@ -204,8 +204,8 @@ def freeze_pair(
         teacher=teacher,
         student=student,
         frozen=frozen_teacher,
-        copy=lambda model: sectioned_model.with_policy(
-            model, compute.dtype, sync_batch_norm=compute.sync_batch_norm
+        copy=lambda model: copying.copy_model(
+            model, policy=compute.dtype, sync_batch_norm=compute.sync_batch_norm
         ),
         new_student=lambda: _new_student(settings, dataset, teacher),
         steps=settings.lit.total(steps),
@@ -294,6 +294,6 @@ def _under_policy(model, compute):
     # New models are float32 and do not synchronise BatchNorm.
     if compute.dtype == "float32" and not compute.sync_batch_norm:
         return model
-    return sectioned_model.with_policy(
-        model, compute.dtype, sync_batch_norm=compute.sync_batch_norm
+    return copying.copy_model(
+        model, policy=compute.dtype, sync_batch_norm=compute.sync_batch_norm
     )

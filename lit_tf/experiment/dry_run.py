@@ -145,7 +145,7 @@ def _dtypes(model):
     kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
     return (
         f"{model.name} computes in {kernels}, with variables in {variables} "
-        f"and logits in {model.output.dtype}"
+        f"and logits in {model.outputs[0].dtype}"
     )
 
 

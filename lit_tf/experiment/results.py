@@ -9,7 +9,7 @@ from lit_tf.experiment import export_report
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
 from lit_tf.methods import stages
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -99,7 +99,7 @@ def float32_copy(
     run: Run, model: keras.Model, student: fit.Student
 ) -> keras.Model:
     """Returns a float32 copy of a model with a student's variables."""
-    copy = sectioned_model.with_policy(model, "float32")
+    copy = copying.copy_model(model, policy="float32")
     for variable, value in zip(copy.variables, student.variables, strict=True):
         variable.assign(value)
     # The weights carry the split that they were trained on.

@@ -13,7 +13,7 @@ from lit_tf.config import Architecture, Data, Session
 from lit_tf.experiment import export_report
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
-from lit_tf.sections import compatibility, sectioned_model, shrink
+from lit_tf.sections import compatibility, copying, sectioned_model, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import text_format
 
@@ -152,7 +152,7 @@ def load_teacher(
     teacher = sectioned_model.load(file)
     compatibility.check_form(teacher, dataset.name, dataset.form)
     if sectioned_model.computes_in(teacher) != {"float32"}:
-        teacher = sectioned_model.with_policy(teacher, "float32")
+        teacher = copying.copy_model(teacher, policy="float32")
     if cuts or not isinstance(teacher, SectionedModel):
         if dataset.task == "classes":
             teacher = compatibility.class_logits(teacher, "teacher")

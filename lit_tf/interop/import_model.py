@@ -13,6 +13,7 @@ from lit_tf.interop import checkpoint_files
 from lit_tf.models import torch_weights
 from lit_tf.sections import (
     compatibility,
+    copying,
     cost,
     probabilities,
     sectioned_model,
@@ -169,7 +170,7 @@ def _from_keras(path, form, *, normalize):
         raise errors.SettingsError(
             f"{path} must hold a model of one input and one output."
         )
-    model = sectioned_model.with_policy(model, "float32")
+    model = copying.copy_model(model, policy="float32")
     if not normalize:
         return model
     layer = layers.Normalize(form["mean"], form["std"], name="normalize")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.interop import signatures
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying
 from lit_tf.utils import atomic_files
 
 
@@ -43,7 +43,7 @@ def write(
     Raises:
         DataError: if the difference exceeds the tolerance. Nothing is written.
     """
-    float32 = sectioned_model.with_policy(model, "float32")
+    float32 = copying.copy_model(model, policy="float32")
     signature = signatures.signature_of(float32)
     path = pathlib.Path(path)
     with atomic_files.whole(path) as partial:
@@ -117,5 +117,17 @@ def _write(signature, path):
     # The TensorFlow variables themselves: `track(model)` would save each twice.
     variables = [variable.value for variable in signature.model.variables]
     archive.add_variable_collection("variables", variables)
+    for table in _tables(signature.model):
+        archive.track(table)
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path), verbose=False)
+
+
+def _tables(model):
+    """Returns the lookup tables of a model's layers."""
+    return [
+        value
+        for layer in model._flatten_layers()
+        for value in vars(layer).values()
+        if isinstance(value, tf.saved_model.experimental.TrackableResource)
+    ]

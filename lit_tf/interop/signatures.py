@@ -23,7 +23,7 @@ CODES = "serve_codes"
 
 
 class ClassifierSignature:
-    """Signature of a classifier of float32 pixels or other numbers.
+    """Signature of a classifier of pixels, other numbers or strings.
 
     Args:
         model: the classifier, inputs → logits.
@@ -37,8 +37,8 @@ class ClassifierSignature:
     def endpoints(self) -> Endpoints:
         """Returns the functions of the SavedModel and their inputs, by name."""
         shape = [None, *self.model.inputs[0].shape[1:]]
-        pixels = tf.TensorSpec(shape, tf.float32, name="inputs")
-        return {"serve": (self._predict, [pixels])}
+        inputs = tf.TensorSpec(shape, self._dtype, name="inputs")
+        return {"serve": (self._predict, [inputs])}
 
     def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
         """Converts examples of a dataset to inputs of endpoint `serve`.
@@ -46,7 +46,10 @@ class ClassifierSignature:
         Args:
             examples: `[batch, ...]`.
         """
-        return (tf.constant(examples, tf.float32),)
+        examples = tf.constant(examples)
+        if examples.dtype != self._dtype:
+            examples = tf.cast(examples, self._dtype)
+        return (examples,)
 
     def difference(
         self, serve: Callable[..., Any], examples: np.ndarray
@@ -62,6 +65,12 @@ class ClassifierSignature:
         scale = max(1.0, np.abs(expected).max())
         self.tolerance = type(self).tolerance * scale
         return float(np.max(np.abs(expected - actual)))
+
+    @property
+    def _dtype(self):
+        """The dtype of the inputs: float32 for numbers of any precision."""
+        dtype = tf.as_dtype(self.model.inputs[0].dtype)
+        return tf.float32 if dtype.is_floating else dtype
 
     def _predict(self, inputs):
         logits = self.model(inputs, training=False)

@@ -7,7 +7,7 @@ import keras
 from lit_tf import config, errors
 from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.teacher.frozen import teacher_outputs
+from lit_tf.sections import functional
 
 
 class Distill(DistillationTrainer):
@@ -47,8 +47,8 @@ class Distill(DistillationTrainer):
         **kwargs: arguments of `keras.Model`.
 
     Raises:
-        SettingsError: if the outputs differ in shape, or a weight is out of its
-            range.
+        SettingsError: if a model is subclassed, the outputs differ in shape, or
+            a weight is out of its range.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class Distill(DistillationTrainer):
     ):
         config.check_loss(alpha, temperature, beta=1.0)
         outputs = outputs or Classes(alpha=alpha, temperature=temperature)
+        for model in (teacher, student):
+            functional.require_functional(model)
         if teacher.output_shape != student.output_shape:
             raise errors.SettingsError(
                 "Teacher and student must have outputs of the same shape. "
@@ -82,7 +84,7 @@ class Distill(DistillationTrainer):
         )
 
     def terms(self, x, y, *, training):
-        x, _, z_t = teacher_outputs(self.frozen, x)
-        z_s = self.student(x, training=training)
+        x, _, z_t = self.run_teacher(x, training=training)
+        z_s = self.reader(training=training)(x, training=training)
         terms = self.outputs.terms(y, z_t, z_s)
         return terms | {"total": terms.pop("kd")}, z_s

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.methods import teacher_warning, trainer
 from lit_tf.outputs import Outputs
-from lit_tf.sections import compatibility
-from lit_tf.teacher.frozen import dtype_for, freeze
+from lit_tf.sections import augmentation, compatibility
+from lit_tf.teacher.frozen import (
+    TeacherBatch,
+    dtype_for,
+    freeze,
+    teacher_outputs,
+)
+
+NO_CACHE = (
+    "A teacher's outputs cannot be cached if the models have augmentation "
+    "layers, because these change the inputs in each step. Set `teacher_cache` "
+    "to off, or augment the data instead."
+)
 
 
 def check_outputs(
@@ -25,7 +37,9 @@ class DistillationTrainer(trainer.Trainer):
 
     The teacher is never trained, saved or exported. A step runs `frozen`, a
     copy of the teacher with BatchNorm folded into the layers before it; `terms`
-    gets its outputs from `teacher.frozen.teacher_outputs`.
+    gets its outputs from `run_teacher`. If the models begin with augmentation
+    layers, such as `keras.layers.RandomFlip`, these draw once in each training
+    step, and teacher and student read the same augmented inputs.
 
     Args:
         teacher: the model to distil from.
@@ -40,7 +54,8 @@ class DistillationTrainer(trainer.Trainer):
 
     Raises:
         SettingsError: if the output of a model is of another kind than
-            `outputs`, or teacher and student share weights.
+            `outputs`, or teacher and student share weights or augment their
+            inputs differently.
     """
 
     # Whether `terms` reads the teacher's representations, not only its output.
@@ -66,6 +81,11 @@ class DistillationTrainer(trainer.Trainer):
         # set with `object.__setattr__` is neither tracked nor saved.
         object.__setattr__(self, "teacher", teacher)
         object.__setattr__(self, "frozen", frozen)
+        # LIT and its variants run the parts of the student one by one.
+        first = student.stem if self.reads_representations else student
+        view = augmentation.shared_view(frozen, first)
+        object.__setattr__(self, "_first", first)
+        object.__setattr__(self, "_view", view)
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
         """Trains the student, as `keras.Model.fit` does.
@@ -77,3 +97,46 @@ class DistillationTrainer(trainer.Trainer):
         """
         teacher_warning.warn_of_chance(self, x, y)
         return super().fit(x, y, *args, **kwargs)
+
+    @property
+    def state(self) -> dict[str, list[keras.Variable]]:
+        """The variables that a checkpoint holds, seeds of a view included."""
+        if self._view is None:
+            return super().state
+        known = {id(variable) for variable in self.student.variables}
+        seeds = [v for v in self._view.view.variables if id(v) not in known]
+        return super().state | ({"augmentation": seeds} if seeds else {})
+
+    def run_teacher(
+        self, x: tf.Tensor | TeacherBatch, *, training: bool
+    ) -> TeacherBatch:
+        """Runs the teacher, in training on augmented inputs.
+
+        Args:
+            x: inputs, `[batch, ...]`, or a `TeacherBatch` read from a cache.
+            training: whether the inputs are augmented, if the models do so.
+
+        Returns:
+            The teacher's outputs, and the inputs of `reader`.
+
+        Raises:
+            SettingsError: if the models augment inputs whose outputs were
+                cached.
+        """
+        if self._view is None or not training:
+            return teacher_outputs(self.frozen, x)
+        if isinstance(x, TeacherBatch):
+            raise errors.SettingsError(NO_CACHE)
+        x = self._view.view(x, training=True)
+        return teacher_outputs(self._view.teacher, x)
+
+    def reader(self, *, training: bool) -> keras.Model:
+        """Returns the model that reads the inputs of `run_teacher`'s batch.
+
+        It is the student or, for a trainer that reads representations, the
+        student's stem; in training without augmentation layers.
+
+        Args:
+            training: as in `run_teacher`.
+        """
+        return self._view.student if self._view and training else self._first

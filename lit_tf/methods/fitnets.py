@@ -12,9 +12,8 @@ from lit_tf.methods.distillation_trainer import (
     check_outputs,
 )
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.sections import compatibility
+from lit_tf.sections import compatibility, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher.frozen import teacher_outputs
 
 
 class Hint(DistillationTrainer):
@@ -27,7 +26,8 @@ class Hint(DistillationTrainer):
     trained yet.
 
     Args:
-        teacher: the model to distil from, with K sections; never changed.
+        teacher: the model to distil from, with K sections; never changed. A
+            model without sections is cut where `plan` suggests.
         student: the model to train, with K sections, whose representations have
             the shapes of the teacher's.
         penalty: the distance of the two representations (see `LIT`); default
@@ -48,7 +48,7 @@ class Hint(DistillationTrainer):
 
     def __init__(
         self,
-        teacher: SectionedModel,
+        teacher: keras.Model,
         student: SectionedModel,
         *,
         penalty: str | penalties.Penalty = config.Loss.penalty,
@@ -59,6 +59,7 @@ class Hint(DistillationTrainer):
         **kwargs: Any,
     ):
         outputs = outputs or Classes()
+        teacher = shrink.with_sections(teacher)
         check_outputs(outputs, teacher, student)
         compatibility.check_alike(teacher, student, ends=copy_ends)
         super().__init__(
@@ -85,8 +86,9 @@ class Hint(DistillationTrainer):
         return [v for part in parts for v in part.trainable_variables]
 
     def terms(self, x, y, *, training):
-        x, T, _ = teacher_outputs(self.frozen, x)
-        S = self.student.stem(x, training=training and not self.copies_ends)
+        x, T, _ = self.run_teacher(x, training=training)
+        stem = self.reader(training=training)
+        S = stem(x, training=training and not self.copies_ends)
         for k, section in enumerate(self.student.sections, 1):
             S = section(S, training=training and k <= self.guided)
             if k == self.guided:

@@ -14,9 +14,8 @@ from lit_tf.methods.distillation_trainer import (
 )
 from lit_tf.methods.streams import at_step
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.sections import compatibility
+from lit_tf.sections import compatibility, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher.frozen import teacher_outputs
 
 
 class LIT(DistillationTrainer):
@@ -52,7 +51,8 @@ class LIT(DistillationTrainer):
     ```
 
     Args:
-        teacher: the model to distil from, with K sections; never changed.
+        teacher: the model to distil from, with K sections; never changed. A
+            model without sections is cut where `plan` suggests.
         student: the model to train, with K sections, whose representations have
             the shapes of the teacher's. With `copy_ends` the teacher's weights
             are copied into its stem and head at construction.
@@ -97,7 +97,7 @@ class LIT(DistillationTrainer):
 
     def __init__(
         self,
-        teacher: SectionedModel,
+        teacher: keras.Model,
         student: SectionedModel,
         *,
         alpha: float = config.Loss.alpha,
@@ -120,6 +120,7 @@ class LIT(DistillationTrainer):
         config.check_one_of(config.SECTION_INPUTS, section_input=section_input)
         config.check_one_of(config.CONNECTORS, connector=connector)
         outputs = outputs or Classes(alpha=alpha, temperature=temperature)
+        teacher = shrink.with_sections(teacher)
         check_outputs(outputs, teacher, student)
         compatibility.check_alike(
             teacher,
@@ -160,11 +161,11 @@ class LIT(DistillationTrainer):
         self.streams = section_streams
         self.copies_ends = copy_ends
         self.connectors = connector_layers
-        self._first = first
+        self._first_penalty = first
 
     def terms(self, x, y, *, training):
         # The teacher runs once: T_0 … T_K and z_t, without a gradient.
-        x, T, z_t = teacher_outputs(self.frozen, x)
+        x, T, z_t = self.run_teacher(x, training=training)
         S_0 = self._S_0(x, T, training)
         # Before an attention reads the tensors and removes their masks.
         real = masks.of_each({0: S_0} | T)
@@ -196,7 +197,7 @@ class LIT(DistillationTrainer):
                     masks.attach(T[k], real[k]), self.connectors[k].up(S_k)
                 )
                 for k, S_k in enumerate((S_0, *stream))
-                if k >= self._first
+                if k >= self._first_penalty
             }
             for name, stream in S.items()
         }
@@ -234,14 +235,15 @@ class LIT(DistillationTrainer):
 
     def _S_0(self, x, T, training):
         """Returns the output of the student's stem, computed where needed."""
+        stem = self.reader(training=training)
         if not self.copies_ends:
-            return self.student.stem(x, training=training)
+            return stem(x, training=training)
         # The stem is a frozen copy, so that S_0 = T_0, unless the teacher
         # computes in a narrower dtype or T_0 is not in the cache.
         own_dtype = self.student.representations[0].dtype
         if 0 in T and _bytes(T[0].dtype) >= _bytes(own_dtype):
             return T[0]
-        return self.student.stem(x, training=False)
+        return stem(x, training=False)
 
     def _step(self):
         return self.optimizer.iterations

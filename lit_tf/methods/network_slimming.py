@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from lit_tf import errors, layers, outputs
 from lit_tf.methods.trainer import Trainer
-from lit_tf.sections import cost
+from lit_tf.sections import copying, cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _NORMS = (keras.layers.BatchNormalization, layers.BatchNormalization)
@@ -199,34 +199,31 @@ def prune(
     outputs = {p.before: channels for p, channels in selected.items()}
     inputs = {p.after: channels for p, channels in selected.items()}
     norms = {p.norm: channels for p, channels in selected.items()}
-    copies = {}
+    narrower = {}
 
-    def copy(layer):
-        config = layer.get_config()
+    def replace(layer, config):
+        if layer not in outputs and layer not in inputs and layer not in norms:
+            return None
         if layer in outputs:
             config["filters"] = len(outputs[layer])
-        copies[layer] = type(layer).from_config(config)
-        return copies[layer]
+        narrower[layer] = type(layer).from_config(config)
+        return narrower[layer]
 
-    stem, *sections, head = (
-        keras.models.clone_model(part, clone_function=copy)
-        for part in (model.stem, *model.sections, model.head)
-    )
-    for layer, pruned in copies.items():
-        weights = getattr(layer, "weights", ()) and layer.get_weights()
+    copy = copying.copy_model(model, replace=replace)
+    for layer, pruned in narrower.items():
+        weights = layer.get_weights()
         if layer in norms:
             weights = [value[norms[layer]] for value in weights]
-        if layer in outputs or layer in inputs:
+        else:
             kernel, *bias = weights
             kernel = _select_inputs(kernel, inputs.get(layer), layer.groups)
             channels = outputs.get(layer, slice(None))
             weights = [kernel[..., channels], *(b[channels] for b in bias)]
-        if weights:
-            pruned.set_weights(weights)
+        pruned.set_weights(weights)
     return SectionedModel(
-        stem,
-        sections,
-        head,
+        copy.stem,
+        copy.sections,
+        copy.head,
         name=f"{model.name}_slim",
         depth=model.depth,
     )

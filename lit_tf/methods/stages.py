@@ -14,6 +14,7 @@ from lit_tf import errors
 from lit_tf.config import Compress, method_table
 from lit_tf.methods import (
     distill,
+    distillation_trainer,
     fitnets,
     lit,
     network_slimming,
@@ -22,7 +23,7 @@ from lit_tf.methods import (
 )
 from lit_tf.methods.distillation_trainer import check_outputs
 from lit_tf.outputs import Outputs
-from lit_tf.sections import compatibility, cost
+from lit_tf.sections import augmentation, compatibility, cost
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -114,6 +115,9 @@ def check(
         )
     if settings.init == "teacher_blocks":
         compatibility.check_blocks(teacher, student)
+    augments = map(augmentation.augmented_view, (teacher, student))
+    if settings.frozen.teacher_cache != "off" and any(augments):
+        raise errors.SettingsError(distillation_trainer.NO_CACHE)
     if settings.method == "network_slimming":
         _to_prune(settings, teacher, student)
 

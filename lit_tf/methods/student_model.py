@@ -7,6 +7,7 @@ from keras.src.trainers.compile_utils import MetricsList
 
 from lit_tf.methods import label_checks
 from lit_tf.outputs import Outputs
+from lit_tf.sections import functional
 
 
 class StudentModel(keras.Model):
@@ -133,8 +134,8 @@ class StudentModel(keras.Model):
         self.student.load_weights(filepath, **kwargs)
 
     def export(self, filepath, **kwargs):
-        """Exports the student alone."""
-        self.student.export(filepath, **kwargs)
+        """Exports the student alone, in inference mode."""
+        functional.inference_mode(self.student).export(filepath, **kwargs)
 
 
 class _Directions(MetricsList):

@@ -141,6 +141,12 @@ class Trainer(StudentModel):
                 kwargs[name] = self.outputs.compiled_metrics(
                     kwargs[name], self.student.output
                 )
+        errors.require(
+            bool(self.trained_variables),
+            "The model has no variable to train: `trainable` is False in all "
+            "its layers. Set `model.trainable = True`.",
+            model=self.student.name,
+        )
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if (

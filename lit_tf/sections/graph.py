@@ -20,6 +20,8 @@ class Call:
         node: Keras's record of the call, with its arguments.
         inputs: numbers of the tensors that it reads.
         outputs: numbers of the tensors that it computes.
+        training: the mode in which the nested models that contain it are
+            called; None if the outermost call decides.
     """
 
     operation: Any
@@ -27,6 +29,7 @@ class Call:
     node: Any
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    training: bool | None = None
 
     @property
     def weights(self) -> list[keras.Variable]:
@@ -156,14 +159,19 @@ class Graph:
 def shared_layers(
     parts: Sequence[Sequence[Call]],
 ) -> list[keras.layers.Layer]:
-    """Returns the layers with weights that are called in two or more parts.
+    """Returns the layers whose weights are used in two or more parts.
+
+    That is a layer that is called in several parts, or a layer that uses
+    weights of another one, such as a head that reuses an embedding.
 
     Args:
         parts: calls of each part of a model.
     """
-    numbers = collections.defaultdict(set)
+    owners = collections.defaultdict(dict)
     for k, calls in enumerate(parts):
         for call in calls:
-            if call.weights:
-                numbers[call.operation].add(k)
-    return [layer for layer, where in numbers.items() if len(where) > 1]
+            for variable in call.weights:
+                owners[id(variable)].setdefault(k, call.operation)
+    shared = [by_part for by_part in owners.values() if len(by_part) > 1]
+    layers = [layer for by_part in shared for layer in by_part.values()]
+    return list(dict.fromkeys(layers))

@@ -192,7 +192,7 @@ def _why(graph):
     start, end = widest
     inside = graph.between((start,), (end,))
     names = [graph.names[number] for number in (start, end)]
-    if len(inside) > len(graph.calls) / 2:
+    if len(graph.calls) / 2 < len(inside) > 1:
         return (
             f"From {names[0]!r} to {names[1]!r}, in {len(inside)} of "
             f"{len(graph.calls)} layers, at least two tensors pass everywhere."

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from lit_tf import errors, layers
-from lit_tf.sections import structure
+from lit_tf.sections import functional, structure
 from lit_tf.utils import atomic_files, json_files, memory
 
 
@@ -73,10 +73,14 @@ class SectionedModel(keras.Model):
         depth: int | None = None,
         facts: Mapping[str, Any] | None = None,
     ):
+        # Keras refuses an input with the name of a part.
+        names = {part.name for part in (stem, *sections, head)}
         # The inputs are nested as those of the stem: one, a list or a dict.
         inputs = keras.tree.map_structure(
             lambda t: keras.Input(
-                batch_shape=t.shape, dtype=t.dtype, name=t.name
+                batch_shape=t.shape,
+                dtype=t.dtype,
+                name=f"{t.name}_input" if t.name in names else t.name,
             ),
             structure.inputs_of(stem),
         )
@@ -95,6 +99,18 @@ class SectionedModel(keras.Model):
     def representations(self) -> tuple[keras.KerasTensor, ...]:
         """Representations 0 … K: symbolic tensors of this model."""
         return self._representations
+
+    def export(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any):
+        """Exports the model in inference mode (`keras.Model.export`).
+
+        Keras would export layers such as `RandomFlip` in training mode.
+
+        Args:
+            filepath: path of the folder to write.
+            *args: other arguments of `keras.Model.export`.
+            **kwargs: other arguments of `keras.Model.export`.
+        """
+        functional.inference_mode(self).export(filepath, *args, **kwargs)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -275,55 +291,3 @@ def computes_in(model: keras.Model) -> set[str]:
         layer.compute_dtype
         for layer in model._flatten_layers(include_self=False)
     }
-
-
-def with_policy(
-    model: keras.Model, policy: str, *, sync_batch_norm: bool = False
-) -> keras.Model:
-    """Copies a model under another dtype policy, with its weights.
-
-    Layers with a fixed dtype (`layers.Normalize`, `layers.Float32`) keep it.
-
-    Args:
-        model: a model of serialisable layers.
-        policy: "float32", "mixed_float16" or "mixed_bfloat16".
-        sync_batch_norm: whether BatchNorm uses the statistics of the global
-            batch if several replicas train.
-
-    Returns:
-        A new model of the same class; its variables are float32.
-    """
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
-    copy = keras.saving.deserialize_keras_object(
-        under_policy(config, policy, sync_batch_norm=sync_batch_norm)
-    )
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def under_policy(
-    config: Any, policy: str, *, sync_batch_norm: bool = False
-) -> Any:
-    """Returns the config of a layer or model under another dtype policy.
-
-    Args:
-        config: serialised layer or model.
-        policy: "float32", "mixed_float16" or "mixed_bfloat16".
-        sync_batch_norm: value of each `synchronized` of a BatchNorm.
-    """
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return config | {"config": {"name": policy}}
-        return {
-            key: sync_batch_norm
-            if key == "synchronized"
-            else under_policy(item, policy, sync_batch_norm=sync_batch_norm)
-            for key, item in config.items()
-        }
-    if isinstance(config, list | tuple):
-        return type(config)(
-            under_policy(item, policy, sync_batch_norm=sync_batch_norm)
-            for item in config
-        )
-    return config

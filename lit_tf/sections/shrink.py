@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import compatibility, cost, split, structure
+from lit_tf.sections import compatibility, copying, cost, split, structure
 from lit_tf.sections.blocks import find_blocks
 from lit_tf.sections.functional import build_part
 from lit_tf.sections.plan import plan
@@ -56,9 +56,9 @@ def shrink(
             teacher's stem, head and kept blocks.
 
     Returns:
-        A `SectionedModel` with its own weights. Its layers have the names of
-        the teacher's, and `facts["blocks"]` is the number of blocks that each
-        section keeps.
+        A `SectionedModel` with its own weights, all layers of which are
+        trainable. Its layers have the names of the teacher's, and
+        `facts["blocks"]` is the number of blocks that each section keeps.
 
     Raises:
         SettingsError: if no block can be left out; `compression` cannot be
@@ -80,7 +80,11 @@ def shrink(
         _check_keep(chains, keep)
     else:
         keep = _reaching(teacher, chains, compression, of)
-    student = _renewed(_without(teacher, chains, keep))
+    # All layers of a new student are trained, also those that are frozen in
+    # the teacher.
+    student = copying.copy_model(
+        _without(teacher, chains, keep), thaw=True, weights=False
+    )
     if init == "teacher_blocks":
         compatibility.copy_blocks(teacher, student)
         compatibility.copy_ends(teacher, student)
@@ -291,7 +295,14 @@ def _without(teacher, chains, keep):
         }
         graph = chain.graph.bypassing(left_out)
         sections.append(
-            build_part(graph, graph.inputs, graph.outputs, name=section.name)
+            build_part(
+                graph,
+                graph.inputs,
+                graph.outputs,
+                name=section.name,
+                # BatchNorm of new blocks learns its statistics.
+                always_inference=False,
+            )
         )
     return SectionedModel(
         teacher.stem,
@@ -300,13 +311,6 @@ def _without(teacher, chains, keep):
         name=f"{teacher.name}_{'_'.join(map(str, keep))}",
         facts={"blocks": list(keep)},
     )
-
-
-def _renewed(model):
-    """Returns a copy of a model with new weights of its own."""
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
-    return keras.saving.deserialize_keras_object(config)
 
 
 def _parts(model):

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # Functions that return probabilities, besides those of these names.
@@ -168,11 +169,9 @@ class _Remover:
         if not _activation(operation):
             return _call_again(node, operation, self)[at]
         if getattr(operation, "weights", ()):
-            linear = type(operation).from_config(
-                operation.get_config() | {"activation": "linear"}
-            )
+            linear = copying.copy_layer(operation, activation="linear")
             outputs = _call_again(node, linear)
-            linear.set_weights(operation.get_weights())
+            copying.copy_state(operation, linear)
             return outputs[at]
         return node.input_tensors[0]
 

@@ -3,6 +3,7 @@
 import difflib
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -12,7 +13,7 @@ from lit_tf.sections.graph import shared_layers
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
-def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
+def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
     """Cuts a model into a stem, sections and a head.
 
     The result computes exactly the same outputs as the model and shares its
@@ -33,11 +34,11 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
     Args:
         model: functional or sequential, with any number of inputs and outputs.
             Nested models are opened.
-        cuts: names of at least two layers, in order. The output of the first is
-            representation 0, after the stem; the output of the last is
-            representation K, before the head. The path "block/sub/layer" names
-            a layer in nested models, "layer:2" the second call of a layer that
-            is called several times.
+        cuts: a `Plan`, or names of at least two layers, in order. The output of
+            the first is representation 0, after the stem; the output of the
+            last is representation K, before the head. The path
+            "block/sub/layer" names a layer in nested models, "layer:2" the
+            second call of a layer that is called several times.
 
     Returns:
         A `SectionedModel` with K = len(cuts) − 1 sections.
@@ -49,6 +50,9 @@ def split(model: keras.Model, cuts: Sequence[str]) -> SectionedModel:
             cuts; the cuts are out of order or fewer than two; a layer is called
             on both sides of a cut, or keeps a state between batches.
     """
+    note = getattr(cuts, "note", "")
+    errors.require(not note, note, model=model.name)
+    cuts = getattr(cuts, "cuts", cuts)
     graph = read_graph(model)
     numbers = [_number(graph, name) for name in cuts]
     errors.require(
@@ -130,11 +134,13 @@ def _check(graph, number):
 
 
 def _check_parts(calls):
-    for layer in shared_layers(calls):
+    shared = shared_layers(calls)
+    if shared:
+        names = " and ".join(repr(layer.name) for layer in shared)
         raise errors.SettingsError(
-            f"The layer {layer.name!r} is called on both sides of a cut, so "
-            "its weights cannot be trained for one section alone. Choose other "
-            "cuts, or use a separate layer for each call."
+            f"The weights of {names} are used on both sides of a cut, so they "
+            "cannot be trained for one section alone. Choose other cuts, or "
+            "use a separate layer for each call."
         )
     for call in itertools.chain(*calls):
         if getattr(call.operation, "stateful", False) is True:

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.losses import masks
-from lit_tf.sections import sectioned_model, structure
+from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections.functional import as_functional, require_functional
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # The layers that a BatchNorm can be folded into, with the kernel axes that hold
@@ -111,13 +112,17 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
     Returns:
         A model, inputs → [representation 0 … K, output], or inputs → [output]
         for a teacher without sections.
+
+    Raises:
+        SettingsError: if the teacher is subclassed, so that its graph is
+            unknown, or the copy does not answer as the teacher does.
     """
     parts = [teacher]
     if isinstance(teacher, SectionedModel):
         parts = [teacher.stem, *teacher.sections, teacher.head]
     inputs = keras.tree.map_structure(
         lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
-        structure.inputs_of(teacher),
+        require_functional(teacher).input,
     )
     outputs, x = [], inputs
     for part in parts:
@@ -125,7 +130,9 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
         outputs.append(x)
         # An attention removes the mask of the very tensor that it reads.
         x = keras.tree.map_structure(_MaskKept(), x)
-    return keras.Model(inputs, outputs, name=f"{teacher.name}_frozen")
+    frozen = keras.Model(inputs, outputs, name=f"{teacher.name}_frozen")
+    copying.check_copy(teacher, frozen)
+    return frozen
 
 
 def output_alone(frozen: keras.Model) -> keras.Model:
@@ -162,37 +169,29 @@ def _folded(model, dtype):
     pairs = dict(_foldable(graphs))
     linears = set(pairs.values())
     mixed = dtype if dtype == "float32" else f"mixed_{dtype}"
-    copies = {}
+    folded = {}
 
-    def copy(layer):
+    def replace(layer, config):
+        if layer in pairs:
+            return _Removed(name=layer.name, dtype=config["dtype"])
+        if layer not in linears:
+            return None
         # A folded kernel is not trained, so it is stored in the dtype in which
         # it computes.
-        policy = dtype if layer in linears else mixed
-        config = sectioned_model.under_policy(layer.get_config(), policy)
-        if layer in pairs:
-            copies[layer] = _Removed(name=layer.name, dtype=config["dtype"])
-        else:
-            if layer in linears:
-                config["use_bias"] = True
-            try:
-                copies[layer] = type(layer).from_config(config)
-            except Exception:  # A user's class may raise anything.
-                return layer
-        return copies[layer]
+        config = copying.under_policy(config, dtype) | {"use_bias": True}
+        folded[layer] = type(layer).from_config(config)
+        return folded[layer]
 
-    clone = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    copy = copying.copy_model(model, policy=mixed, replace=replace, share=True)
     for norm, linear in pairs.items():
-        copies[linear].set_weights(_fold(linear, norm))
-    for layer in copies.keys() - pairs.keys() - linears:
-        if getattr(layer, "weights", ()):  # An operation has none.
-            copies[layer].set_weights(layer.get_weights())
-    return clone
+        folded[linear].set_weights(_fold(linear, norm))
+    return copy
 
 
 def _graphs(model):
     """Yields a model's graph of layers and the graphs of its nested models."""
-    graph = getattr(model, "_functional", None) or model  # Of a Sequential.
-    if hasattr(graph, "_nodes_by_depth"):
+    graph = as_functional(model)
+    if graph is not None:
         yield graph
         for layer in graph.layers:
             yield from _graphs(layer)
@@ -219,11 +218,25 @@ def _foldable(graphs):
             type(linear) in _CHANNELS
             and calls[linear] == calls[norm] == readers[id(between)] == 1
             and linear.activation is keras.activations.linear
+            and _is_plain(linear)
             and getattr(linear, "data_format", "channels_last")
             == "channels_last"
             and norm.axis in (-1, len(between.shape) - 1)
         ):
             yield norm, linear
+
+
+def _is_plain(linear):
+    """Returns whether a kernel and a bias are all that a layer computes with.
+
+    A quantized layer also has scales, a layer with LoRA two more matrices.
+    """
+    separable = isinstance(
+        linear, (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+    )
+    count = 1 + separable + linear.use_bias
+    floats = all("float" in v.dtype for v in linear.weights)
+    return len(linear.weights) == count and floats
 
 
 def _fold(linear, norm):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors, models
-from lit_tf.sections import compatibility, cost, sectioned_model
+from lit_tf.sections import compatibility, copying, cost
 
 # Trained parameters that the papers state.
 PARAMETERS = {
@@ -137,7 +137,7 @@ def test_graph_and_eager_execution_agree(model, raw_inputs):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_logits_are_float32_under_any_policy(model, raw_inputs, policy):
     inputs = raw_inputs(2)
-    mixed = sectioned_model.with_policy(model, policy)
+    mixed = copying.copy_model(model, policy=policy)
     logits = mixed(inputs, training=False)
     assert logits.dtype == tf.float32
     exact = model(inputs, training=False)
@@ -146,8 +146,8 @@ def test_logits_are_float32_under_any_policy(model, raw_inputs, policy):
 
 def test_changing_the_policy_and_back_changes_nothing(model, raw_inputs):
     model.facts["taught"] = 3
-    mixed = sectioned_model.with_policy(model, "mixed_bfloat16")
-    back = sectioned_model.with_policy(mixed, "float32")
+    mixed = copying.copy_model(model, policy="mixed_bfloat16")
+    back = copying.copy_model(mixed, policy="float32")
     assert (back.facts, back.depth) == (model.facts, model.depth)
     for value, expected in zip(back.weights, model.weights, strict=True):
         np.testing.assert_array_equal(value, expected)

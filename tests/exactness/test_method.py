@@ -8,7 +8,7 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import config, data, models
 from lit_tf.methods import lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying
 
 STEPS = 5
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-3
@@ -25,7 +25,7 @@ def pair(build, batch):
 
 def copy_of(model):
     """Returns a copy with the model's weights."""
-    return sectioned_model.with_policy(model, "float32")
+    return copying.copy_model(model, policy="float32")
 
 
 def trained(batch, teacher, student, **settings):

@@ -10,13 +10,13 @@ import pytest
 import lit_tf
 from lit_tf.losses import penalties
 from lit_tf.methods import lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying
 
 EVERY = pytest.mark.parametrize("penalty", sorted(penalties.PENALTIES))
 
 
 def half(model):
-    return sectioned_model.with_policy(model, "mixed_float16")
+    return copying.copy_model(model, policy="mixed_float16")
 
 
 def compiled(teacher, student, optimizer=None, **settings):
@@ -136,7 +136,7 @@ def test_a_float16_teacher_teaches_a_float32_student(dense, vectors, close):
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_a_teachers_own_policy_does_not_matter(dense, vectors, close, policy):
     exact = step(compiled(dense(1), dense(2)), *vectors())
-    teacher = sectioned_model.with_policy(dense(1), policy)
+    teacher = copying.copy_model(dense(1), policy=policy)
     close(step(compiled(teacher, dense(2)), *vectors()), exact, 0)
 
 

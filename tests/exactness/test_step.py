@@ -10,7 +10,7 @@ import tensorflow as tf
 from lit_tf import config, data, layers, models
 from lit_tf.experiment.run import compress
 from lit_tf.methods import distill, lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -154,7 +154,7 @@ def test_batchnorm_records_the_own_stream_once(build, batch, close, kind):
 
 def copy_of(model):
     """Returns a copy with the model's weights and its own statistics."""
-    return sectioned_model.with_policy(model, "float32")
+    return copying.copy_model(model, policy="float32")
 
 
 def test_a_section_of_nested_models_is_compared_and_recorded(close):

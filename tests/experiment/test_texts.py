@@ -14,7 +14,7 @@ from lit_tf.experiment import dry_run, saved_models
 from lit_tf.experiment.run import compress
 from lit_tf.interop import import_model
 from lit_tf.models import torch_weights, vdcnn
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.training import devices
 
 LENGTH = 64
@@ -175,7 +175,7 @@ def test_the_teachers_outputs_for_texts_can_be_cached(run, folder, tmp_path):
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_texts_are_learned_in_half_precision(build, batch, dtype):
     teacher, student = build("vdcnn17_deep"), build("vdcnn9_tiny", seed=1)
-    student = sectioned_model.with_policy(student, dtype)
+    student = copying.copy_model(student, policy=dtype)
     trainer = lit_tf.LIT(teacher, student)
     trainer.compile(lit_tf.SGD(0.05, momentum=0.9))
     texts = batch(32, name="vdcnn9_tiny")

@@ -14,7 +14,7 @@ from lit_tf.data import characters
 from lit_tf.interop import saved_model, signatures
 from lit_tf.methods import lit
 from lit_tf.models import vdcnn
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_it_is_float32_under_any_policy_of_the_student(
     exported, tmp_path, policy, close
 ):
     model, _, images = exported
-    mixed = sectioned_model.with_policy(model, policy)
+    mixed = copying.copy_model(model, policy=policy)
     difference = saved_model.write(mixed, tmp_path / "saved_model", images)
     assert difference < 1e-5
     loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
@@ -143,7 +143,7 @@ def test_it_is_float32_under_any_policy_of_the_student(
 
 def test_the_student_is_not_changed(exported, tmp_path):
     model, _, images = exported
-    mixed = sectioned_model.with_policy(model, "mixed_bfloat16")
+    mixed = copying.copy_model(model, policy="mixed_bfloat16")
     before = mixed.get_weights()
     saved_model.write(mixed, tmp_path / "saved_model", images)
     assert mixed.layers[1].compute_dtype == "bfloat16"

@@ -11,7 +11,7 @@ from lit_tf import config, data, errors, models
 from lit_tf.experiment import run
 from lit_tf.losses import penalties
 from lit_tf.methods import connectors, lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
 pytestmark = pytest.mark.usefixtures("small_family")
@@ -138,7 +138,7 @@ def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
         models.get(name, width=width)(**data.source("digits").form())
         for name, width in (("small10", 8), ("small6", 4))
     )
-    trainer = connected(teacher, sectioned_model.with_policy(student, policy))
+    trainer = connected(teacher, copying.copy_model(student, policy=policy))
     optimizer = keras.optimizers.SGD(0.1)
     if policy == "mixed_float16":  # The default scale would overflow first.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 1.0)

@@ -6,7 +6,7 @@ import pytest
 
 from lit_tf import errors
 from lit_tf.methods import network_slimming
-from lit_tf.sections import cost, sectioned_model
+from lit_tf.sections import copying, cost, sectioned_model
 
 FAMILIES = ("resnet14", "resnext14", "vdcnn17")
 
@@ -212,7 +212,7 @@ def test_the_sparsity_penalty_is_the_sum_of_absolute_scales(build, batch):
     )
 
     def step(sparsity):
-        copy = sectioned_model.with_policy(model, "float32")
+        copy = copying.copy_model(model, policy="float32")
         trainer = network_slimming.Slim(copy, sparsity=sparsity)
         trainer.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         results = trainer.train_on_batch(*batch(8), return_dict=True)

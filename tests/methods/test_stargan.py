@@ -10,7 +10,7 @@ from lit_tf.losses import wgan_gp
 from lit_tf.methods.stargan import Adversarial, _slice
 from lit_tf.models.stargan import build
 from lit_tf.models.stargan import discriminator as new_discriminator
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying, sectioned_model
 from lit_tf.training import devices, optimizers
 
 RATE = 1e-3
@@ -199,7 +199,7 @@ def test_save_writes_the_generator_alone(pair, tmp_path):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_applies_to_the_generator_alone(pair, images, policy):
     generator, discriminator = pair()
-    generator = sectioned_model.with_policy(generator, policy)
+    generator = copying.copy_model(generator, policy=policy)
     trainer = Adversarial(generator, discriminator, trained=True)
     before = values(generator)
     history = fit(trainer, *images(10), batch_size=10)

@@ -6,7 +6,7 @@ import pytest
 
 import lit_tf
 from lit_tf import errors, layers
-from lit_tf.sections import compatibility, sectioned_model
+from lit_tf.sections import compatibility, copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -170,7 +170,7 @@ def test_weights_of_another_shape_raise_an_error(tmp_path):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_policy_applies_to_all_layers_without_a_fixed_dtype(build, policy):
-    model = sectioned_model.with_policy(build(), policy)
+    model = copying.copy_model(build(), policy=policy)
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, layers.Normalize | layers.Float32):
             assert layer.compute_dtype == "float32"
@@ -181,7 +181,7 @@ def test_a_policy_applies_to_all_layers_without_a_fixed_dtype(build, policy):
 
 def test_a_copy_under_another_policy_has_its_own_weights(build):
     model = build()
-    copy = sectioned_model.with_policy(model, "mixed_bfloat16")
+    copy = copying.copy_model(model, policy="mixed_bfloat16")
     before = model.get_weights()
     for variable in copy.variables:
         variable.assign(variable + 1)

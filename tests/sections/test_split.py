@@ -207,7 +207,7 @@ class Subclassed(keras.Model):
 @pytest.mark.parametrize(
     ("make", "cuts", "words"),
     [
-        (_shared, ["first", "second"], "'twice' is called on both sides"),
+        (_shared, ["first", "second"], "'twice' are used on both sides"),
         (_shared, ["twice", "second"], "Name one of them: twice:1, twice:2"),
         (_stateful, ["one", "two"], "'one' keeps a state"),
         (_masked, ["embedding", "two"], "'x' .5,., 'embedding'"),

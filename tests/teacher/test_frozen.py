@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.methods import distill, lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher.frozen import dtype_for, freeze, output_alone
 
@@ -232,7 +232,7 @@ def test_it_computes_in_the_chosen_dtype(build, batch, dtype):
 def test_the_dtype_follows_the_student_and_the_machine(
     build, monkeypatch, policy, choice, expected
 ):
-    student = sectioned_model.with_policy(build(), policy)
+    student = copying.copy_model(build(), policy=policy)
     monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: True)
     assert dtype_for(student, choice) == expected
     monkeypatch.setattr("lit_tf.teacher.frozen._has_bfloat16", lambda: False)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from lit_tf import data, layers
 from lit_tf.data import batches
 from lit_tf.methods import distill, lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import devices
 
@@ -60,8 +60,8 @@ def normed(seed, places=(4, 4)):
 
 def synchronised(seed, places=(4, 4)):
     """Returns the model of `normed` with synchronised BatchNorm."""
-    return sectioned_model.with_policy(
-        normed(seed, places), "float32", sync_batch_norm=True
+    return copying.copy_model(
+        normed(seed, places), policy="float32", sync_batch_norm=True
     )
 
 
