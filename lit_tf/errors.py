@@ -56,6 +56,14 @@ def line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def cause(error: Exception) -> str:
+    """Returns the cause that an error names, on one line (see `line`).
+
+    Keras writes the whole configuration of a layer before the cause.
+    """
+    return line(error).rpartition("Exception encountered: ")[2]
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the message for a name that is not in a table.
 

@@ -245,7 +245,7 @@ def _load(network, path):
     except errors.SettingsError as error:
         raise errors.DataError(
             f"{path} is not an InceptionV3 of 1000 classes "
-            f"({errors.line(error)[:200]})."
+            f"({errors.cause(error)})."
         ) from error
 
 
@@ -256,6 +256,6 @@ def _downloaded():
     except Exception as error:  # Network failures raise many kinds of errors.
         raise errors.DataError(
             "The weights of InceptionV3 could not be downloaded "
-            f"({errors.line(error)[:200]}). Pass a file of them with "
+            f"({errors.cause(error)}). Pass a file of them with "
             "--inception_weights."
         ) from error

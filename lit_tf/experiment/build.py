@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from lit_tf import config, data, layers, models
+from lit_tf import config, data, errors, layers, models
 from lit_tf.config import Architecture, Compress, Teach, method_table
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models
@@ -118,7 +118,15 @@ def pair(
         )
     student = _new_student(settings, dataset, teacher, blocks)
     TASKS[dataset.task].check(settings, dataset)
-    stages.check(settings, teacher, student, TASKS[dataset.task].outputs)
+    try:
+        stages.check(settings, teacher, student, TASKS[dataset.task].outputs)
+    except errors.SettingsError as error:
+        if settings.shrink.requested or not settings.teacher_weights:
+            raise
+        raise errors.SettingsError(
+            f"{error} Pass --compression or --keep to make the student from "
+            "the teacher's own blocks."
+        ) from error
     return teacher, student
 
 

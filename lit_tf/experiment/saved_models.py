@@ -13,7 +13,14 @@ from lit_tf.config import Architecture, Data, Session
 from lit_tf.experiment import export_report
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
-from lit_tf.sections import compatibility, copying, sectioned_model, shrink
+from lit_tf.sections import (
+    compatibility,
+    copying,
+    functional,
+    input_shapes,
+    sectioned_model,
+    shrink,
+)
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import text_format
 
@@ -52,15 +59,19 @@ def evaluate(
         DataError: if the model or the data are missing or damaged.
     """
     settings = complete_data(settings, session, path)
-    if _is_saved_model(path):
-        model = saved_model.read(path)
-    else:
-        model = sectioned_model.load(_find(path, *_MODELS))
+    is_saved_model = _is_saved_model(path)
+    file = path if is_saved_model else _find(path, *_MODELS)
     dataset = _dataset(settings, session)
-    compatibility.check_form(model, dataset.name, dataset.form)
+    if is_saved_model:
+        model = saved_model.read(path)
+        compatibility.check_form(model, dataset.name, dataset.form)
+    else:
+        model = _load(file, dataset.name, dataset.form)
     models = {"student": _with_one_logit(model, "model")}
     if teacher_weights:
-        teacher = sectioned_model.load(_find(teacher_weights, *_TEACHERS))
+        teacher = _load(
+            _find(teacher_weights, *_TEACHERS), dataset.name, dataset.form
+        )
         models = {"teacher": _with_one_logit(teacher, "teacher"), **models}
     task = TASKS[dataset.task]
     auxiliary_models = task.load_auxiliary_models(
@@ -110,9 +121,9 @@ def to_saved_model(
     settings = complete_data(settings, session, path)
     target = pathlib.Path(output).resolve()
     _check_target(target, overwrite)
-    model = sectioned_model.load(_find(path, *_MODELS))
+    file = _find(path, *_MODELS)
     dataset = _dataset(settings, session)
-    compatibility.check_form(model, dataset.name, dataset.form)
+    model = _load(file, dataset.name, dataset.form)
     if dataset.task == "classes":
         model = compatibility.class_logits(model, "model")
     return saved_model.write(
@@ -131,8 +142,8 @@ def load_teacher(
     """Loads a trained teacher, in float32 and cut into sections.
 
     Args:
-        path: a `.keras` file, a run folder, or a `.weights.h5` file of the
-            architecture `name`.
+        path: a file of a whole model, a run folder, or a `.weights.h5` file
+            of the architecture `name`.
         dataset: the dataset that the teacher must fit.
         name: the architecture of a `.weights.h5` file.
         architecture: its width and cardinality.
@@ -145,12 +156,11 @@ def load_teacher(
     """
     file = _find(path, *_TEACHERS)
     print(f"teacher   from {file}", flush=True)
-    if file.suffix == ".h5":
+    if _is_weights(file):
         teacher = models.get(name, **architecture.options)(**dataset.form)
         sectioned_model.load_weights(teacher, file)
         return teacher
-    teacher = sectioned_model.load(file)
-    compatibility.check_form(teacher, dataset.name, dataset.form)
+    teacher = _load(file, dataset.name, dataset.form)
     if sectioned_model.computes_in(teacher) != {"float32"}:
         teacher = copying.copy_model(teacher, policy="float32")
     if cuts or not isinstance(teacher, SectionedModel):
@@ -205,7 +215,11 @@ def _load_any(path):
     if _is_saved_model(path):
         return saved_model.read(path)
     file = _find(path, *_MODELS, *_TEACHERS)
-    return None if file.suffix == ".h5" else sectioned_model.load(file)
+    if _is_weights(file):
+        return None
+    model = sectioned_model.load(file)
+    functional.require_functional(model)
+    return model
 
 
 def _check_default(settings, path):
@@ -224,6 +238,24 @@ def _check_default(settings, path):
             f"{text_format.shape(expected)}, and {path} takes {shapes}. Name "
             "your data with --data_dir, or the dataset with --dataset."
         )
+
+
+def _load(file, name, form):
+    """Loads a model and gives it the input shape of a dataset.
+
+    Raises:
+        SettingsError: if it has other inputs or classes.
+        DataError: if the file is missing or damaged.
+    """
+    model = sectioned_model.load(file)
+    functional.require_functional(model)
+    model = input_shapes.fixed(model, compatibility.input_shapes_of(form))
+    compatibility.check_form(model, name, form)
+    return model
+
+
+def _is_weights(file):
+    return file.suffix == ".h5" and not sectioned_model.is_whole_model(file)
 
 
 def _is_saved_model(path):
@@ -262,6 +294,11 @@ def _find(path, *names):
     for file in (path / name for name in names):
         if file.is_file():
             return file
+    if _is_saved_model(path):
+        raise errors.DataError(
+            f"{path} is a SavedModel, which has no layers that can be read. "
+            "Pass the .keras file that it was exported from."
+        )
     raise errors.DataError(
         f"The folder {path} holds neither {' nor '.join(names)}."
     )

@@ -16,9 +16,14 @@ from lit_tf import errors
 from lit_tf.utils import memory, npz_files
 
 # Names under which training scripts save the weights among other things.
-_NESTS = ("state_dict", "model_state_dict", "model", "net")
-# PyTorch's DataParallel puts this prefix before every name.
-_PREFIX = "module."
+# Averages of weights are read only if the weights themselves are missing.
+_NESTS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net"),
+    *("state_dict_ema", "model_ema", "ema_state_dict", "ema"),
+)
+# What wrappers put before every name: DataParallel, `torch.compile`, and a
+# module that has the model as an attribute.
+_PREFIXES = ("module.", "_orig_mod.", "model.")
 # BatchNorm's counter of batches, which inference does not use.
 _COUNTER = "num_batches_tracked"
 _ZIP = b"PK\3\4"  # By which PyTorch tells its two formats apart.
@@ -32,8 +37,8 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads a checkpoint's weights.
 
     The weights may be nested under a name such as `state_dict`, and every name
-    may start with `module.`; both are removed. BatchNorm's counters of batches
-    are omitted.
+    may start with prefixes such as `module.` or `_orig_mod.`; all of these are
+    removed. BatchNorm's counters of batches are omitted.
 
     Args:
         path: a file with one of the suffixes in `READERS`.
@@ -56,13 +61,21 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     arrays = READERS[path.suffix](path)
     if not arrays:
         raise errors.DataError(f"{path} holds no named weights.")
-    if all(name.startswith(_PREFIX) for name in arrays):
-        arrays = {k.removeprefix(_PREFIX): v for k, v in arrays.items()}
+    while prefix := _common_prefix(arrays):
+        arrays = {k.removeprefix(prefix): v for k, v in arrays.items()}
     return {
         name: array
         for name, array in arrays.items()
         if name.rpartition(".")[2] != _COUNTER
     }
+
+
+def _common_prefix(names):
+    """Returns the prefix of a wrapper that all names have; "" if none."""
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in names):
+            return prefix
+    return ""
 
 
 def _read_torch(path):

@@ -15,6 +15,8 @@ from lit_tf.sections import (
     compatibility,
     copying,
     cost,
+    functional,
+    input_shapes,
     probabilities,
     sectioned_model,
     softmax,
@@ -74,7 +76,7 @@ def import_model(
     _check_target(target, overwrite)
     if path.suffix in _KERAS:
         source_model = _from_keras(
-            path, form, normalize=normalization != "none"
+            path, dataset, form, normalize=normalization != "none"
         )
     else:
         builder = models.get(model, **architecture.options)
@@ -160,8 +162,13 @@ def _from_checkpoint(path, model):
     return model
 
 
-def _from_keras(path, form, *, normalize):
+def _from_keras(path, dataset, form, *, normalize):
     model = sectioned_model.load(path)
+    functional.require_functional(model)
+    shapes = compatibility.input_shapes_of(form)
+    model = input_shapes.fixed(model, shapes)
+    if any(None in t.shape[1:] for t in model.inputs):
+        compatibility.check_form(model, dataset, form)
     # A single output in a list or a dictionary is refused too.
     single = len(getattr(model, "inputs", ())) == 1 and not isinstance(
         model(keras.ops.zeros((1, *model.inputs[0].shape[1:]))), list | dict

@@ -126,7 +126,7 @@ def copy_state(
         raise errors.SettingsError(
             f"The state of {source.name!r} ({type(source).__name__}) cannot be "
             f"copied to {target.name!r} ({type(target).__name__}): "
-            f"{errors.line(error)[:200]}"
+            f"{errors.cause(error)}"
         ) from error
 
 
@@ -298,7 +298,7 @@ class _Copier:
             raise errors.SettingsError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) cannot be "
                 "created from its configuration. Give its class a `get_config` "
-                f"that returns all its arguments ({errors.line(error)[:200]})."
+                f"that returns all its arguments ({errors.cause(error)})."
             ) from error
         if isinstance(layer, keras.layers.Layer):
             self.layers.append((layer, copy))

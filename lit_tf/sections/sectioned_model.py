@@ -181,9 +181,22 @@ def load(path: str | os.PathLike) -> keras.Model:
         raise errors.DataError(
             f"{path} cannot be read as a Keras model: it is damaged, has "
             "another format, or contains code, which is never executed "
-            f"({errors.line(error)[:200]}). To load classes of your own, name "
+            f"({errors.cause(error)}). To load classes of your own, name "
             "the module that registers them with --custom_objects."
         ) from error
+
+
+def is_whole_model(path: str | os.PathLike) -> bool:
+    """Returns whether an `.h5` file holds a model, and not weights alone.
+
+    Args:
+        path: path of the file, which may be missing or damaged.
+    """
+    try:
+        with h5py.File(path) as file:
+            return "model_config" in file.attrs
+    except OSError:
+        return False
 
 
 def _check_sizes(path):
@@ -281,7 +294,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     except Exception as error:  # Damage can cause any kind of exception.
         raise errors.DataError(
             f"{path} does not contain the weights of {model.name}: it is "
-            f"damaged or has other shapes ({errors.line(error)[:200]})."
+            f"damaged or has other shapes ({errors.cause(error)})."
         ) from error
 
 

@@ -1,5 +1,6 @@
 """A user's model and data: the student, or the reason for a refusal."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from home_made import residual_rows
 
 import lit_tf
-from lit_tf import config, errors
+from lit_tf import config, data, errors
 from lit_tf.experiment import build
 from lit_tf.experiment.run import compress
 from lit_tf.sections import cost
@@ -145,7 +146,7 @@ def test_cuts_and_keep_determine_the_student(own):
         (
             home_made,
             {"shrink": config.Shrink()},
-            "same number of sections",
+            "same number of sections.* Pass --compression or --keep",
         ),
         (
             lambda: home_made(classes=4),
@@ -172,6 +173,63 @@ def test_cuts_and_keep_determine_the_student(own):
 def test_the_message_says_why_there_is_no_student(own, make, settings, message):
     with pytest.raises(errors.SettingsError, match=message):
         compress(own(make(), **settings))
+
+
+def test_a_model_of_any_image_size_is_trained_at_that_of_the_data(own):
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.GlobalAveragePooling2D()(residual_rows(image, blocks=3))
+    model = keras.Model(image, keras.layers.Dense(3)(x), name="any")
+    settings = own(model)
+    dataset = data.load(settings.data, data_dir=settings.session.data_dir)
+    teacher, student = build.pair(settings, dataset)
+    assert teacher.input_shape == student.input_shape == (None, 8, 8, 3)
+    x = dataset.train.inputs[:4].astype("float32")
+    np.testing.assert_allclose(teacher(x), model(x), rtol=1e-5, atol=1e-5)
+    assert 1.8 <= cost.flops(teacher) / cost.flops(student)
+
+
+def test_a_model_of_channels_first_is_refused_with_the_reason(own):
+    image = keras.Input((3, 8, 8))
+    x = keras.layers.Flatten()(image)
+    settings = own(keras.Model(image, keras.layers.Dense(3)(x)))
+    with pytest.raises(errors.SettingsError, match="channels_last"):
+        compress(settings)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_a_whole_model_in_an_h5_file_is_a_teacher(own):
+    model = home_made()
+    settings = own(model, suffix=".h5")
+    dataset = data.load(settings.data, data_dir=settings.session.data_dir)
+    teacher, _ = build.pair(settings, dataset)
+    x = dataset.train.inputs[:4].astype("float32")
+    probabilities = keras.ops.softmax(teacher(x))
+    np.testing.assert_allclose(probabilities, model(x), rtol=1e-5, atol=1e-6)
+
+
+class Subclassed(keras.Model):
+    """A model whose graph is unknown."""
+
+    def __init__(self, dense=None, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(keras.layers.Flatten()(x))
+
+
+def test_teachers_without_a_graph_are_refused_with_the_reason(own):
+    model = Subclassed()
+    model(np.zeros((1, 8, 8, 3)))
+    with keras.saving.custom_object_scope({"Subclassed": Subclassed}):
+        with pytest.raises(errors.SettingsError, match="functional or sequen"):
+            compress(own(model))
+    folder = pathlib.Path(own(home_made()).teacher_weights).parent / "saved"
+    home_made().export(folder, verbose=False)
+    settings = own(home_made())
+    settings = dataclasses.replace(settings, teacher_weights=str(folder))
+    with pytest.raises(errors.DataError, match="is a SavedModel, which has"):
+        compress(settings)
 
 
 def test_student_and_keep_together_are_refused():

@@ -76,16 +76,36 @@ def test_pytorch_files_are_read(torch, tmp_path, ending, zipped):
     assert_read(path)
 
 
-@pytest.mark.parametrize("nest", ["state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize(
+    "nest",
+    [
+        "state_dict",
+        "model_state_dict",
+        "model",
+        "model_state",
+        "state_dict_ema",
+    ],
+)
 def test_nested_weights_are_read(torch, tmp_path, nest):
     saved = {"epoch": 3, nest: tensors(torch), "optimizer": {"lr": 0.1}}
     torch.save(saved, tmp_path / "w.pt")
     assert_read(tmp_path / "w.pt")
 
 
-def test_a_prefix_of_every_name_is_removed(tmp_path):
+def test_weights_are_preferred_to_their_averages(torch, tmp_path):
+    average = {k: v + 1 for k, v in tensors(torch).items()}
+    saved = {"state_dict_ema": average, "state_dict": tensors(torch)}
+    torch.save(saved, tmp_path / "w.pt")
+    assert_read(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["module.", "_orig_mod.", "model.", "module.module.", "_orig_mod.module."],
+)
+def test_prefixes_of_every_name_are_removed(tmp_path, prefix):
     path = tmp_path / "w.npz"
-    np.savez(path, **{f"module.{k}": v for k, v in ARRAYS.items()})
+    np.savez(path, **{f"{prefix}{k}": v for k, v in ARRAYS.items()})
     assert_read(path)
     some = {"module.conv.weight": np.ones(2), "bn.weight": np.ones(2)}
     np.savez(path, **some)

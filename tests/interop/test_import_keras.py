@@ -1,5 +1,7 @@
 """Import of Keras files, and errors."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -48,6 +50,30 @@ def test_a_sequential_model_of_half_precision_becomes_float32(tmp_path):
     _, imported = run_import(tmp_path / "w.keras")
     assert imported(images()).dtype == "float32"
     assert {layer.compute_dtype for layer in imported.layers} == {"float32"}
+
+
+def test_a_keras_model_of_any_size_is_imported_at_that_of_the_data(tmp_path):
+    x = keras.Input((None, None, 1))
+    y = keras.layers.Conv2D(4, 3)(x)
+    y = keras.layers.GlobalAveragePooling2D()(y)
+    model = keras.Model(x, keras.layers.Dense(10)(y))
+    model.save(tmp_path / "w.keras")
+    _, imported = run_import(tmp_path / "w.keras")
+    assert imported.input_shape == (None, 8, 8, 1)
+    np.testing.assert_allclose(imported(images()), model(images()), rtol=1e-5)
+
+
+def test_the_cause_of_an_unreadable_layer_is_named(tmp_path):
+    model = plain_model()
+    model.save(tmp_path / "w.keras")
+    with zipfile.ZipFile(tmp_path / "w.keras") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    text = parts["config.json"].decode()
+    parts["config.json"] = text.replace('"units": 10', '"units": 10, "old": 1')
+    with zipfile.ZipFile(tmp_path / "w.keras", "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    assert "old" in refusal(errors.DataError, tmp_path / "w.keras")
 
 
 def test_a_keras_model_of_other_classes_is_refused(tmp_path):

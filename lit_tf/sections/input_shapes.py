@@ -1,0 +1,77 @@
+"""`fixed`: a model of any input size as a model of one input size."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+
+from lit_tf import errors
+from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.sectioned_model import SectionedModel
+
+
+def fixed(model: keras.Model, shapes: Sequence[Sequence[int]]) -> keras.Model:
+    """Returns a model whose input shapes are known, with the model's layers.
+
+    Args:
+        model: functional or sequential, with or without sections. The sizes of
+            its inputs may be None.
+        shapes: shapes of its inputs, without the batch.
+
+    Returns:
+        The model itself if its shapes are known or are not `shapes` with some
+        sizes left open. Otherwise a new model that shares its layers.
+
+    Raises:
+        SettingsError: if the model cannot compute inputs of these shapes.
+    """
+    open_shapes = [tuple(t.shape[1:]) for t in model.inputs]
+    if not any(None in shape for shape in open_shapes) or not all(
+        map(_fits, open_shapes, map(tuple, shapes))
+    ):
+        return model
+    try:
+        return _fixed(model, shapes)
+    except Exception as error:  # Layers raise many kinds of errors.
+        raise errors.SettingsError(
+            f"{model.name} cannot compute inputs of the shape "
+            f"{' and '.join(map(str, shapes))} ({errors.cause(error)})."
+        ) from error
+
+
+def _fits(open_shape, shape):
+    return len(open_shape) == len(shape) and all(
+        size in (None, known)
+        for size, known in zip(open_shape, shape, strict=True)
+    )
+
+
+def _fixed(model, shapes):
+    if not isinstance(model, SectionedModel):
+        return _rebuilt(model, shapes)
+    stem = _rebuilt(model.stem, shapes)
+    parts = [stem]
+    for part in (*model.sections, model.head):
+        parts.append(_rebuilt(part, [parts[-1].output_shape[1:]]))
+    _, *sections, head = parts
+    return SectionedModel(
+        stem,
+        sections,
+        head,
+        name=model.name,
+        depth=model.depth,
+        facts=model.facts,
+    )
+
+
+def _rebuilt(model, shapes):
+    graph = read_graph(model)
+    inputs = [
+        keras.KerasTensor((None, *shape), tensor.dtype, name=tensor.name)
+        for tensor, shape in zip(
+            keras.tree.flatten(graph.structure), shapes, strict=True
+        )
+    ]
+    structure = keras.tree.pack_sequence_as(graph.structure, inputs)
+    graph = dataclasses.replace(graph, structure=structure)
+    return build_part(graph, graph.inputs, graph.outputs, name=model.name)
