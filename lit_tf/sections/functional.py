@@ -181,6 +181,15 @@ def require_functional(model: keras.Model) -> Any:
     return functional
 
 
+def is_known(layer: keras.Operation) -> bool:
+    """Returns whether Keras or `lit_tf` defines the class of a layer.
+
+    Args:
+        layer: a layer or operation.
+    """
+    return type(layer).__module__.partition(".")[0] in ("keras", "lit_tf")
+
+
 def inference_mode(model: keras.Model) -> keras.Model:
     """Returns a model that calls another one with `training=False`.
 

@@ -1,63 +1,72 @@
-"""`answers`: what a model computes from a batch that is made for it."""
+"""`answers`: what a model returns for random inputs, if it can be called."""
 
+import contextlib
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from lit_tf.sections.functional import require_functional
+from lit_tf.sections import structure
+from lit_tf.sections.functional import as_functional
 
-_SIZE = 2  # Examples in a batch.
-_LENGTH = 32  # Of a dimension that the model leaves open.
+_EXAMPLES = 8
+_SCALES = (1.0, 255.0, 1e4, -1e4)
+# Sizes to try for dimensions that a model leaves open.
+_SIZES = (32, 64, 128, 224)
 
 
-def sample_inputs(model: keras.Model) -> Any:
-    """Makes a batch of inputs, nested as a model takes them.
-
-    Numbers are drawn from a normal distribution, integers are 0 or 1. Each call
-    returns the same inputs.
+def sample_inputs(model: keras.Model, size: int = _SIZES[0]) -> Any:
+    """Returns a batch of random inputs, the same in every call.
 
     Args:
         model: functional or sequential.
+        size: the size of dimensions that the model leaves open.
 
     Returns:
-        NumPy arrays, `[2, ...]`.
+        Tensors `[8, ...]`, nested as the model takes them: numbers of the size
+        of normalized inputs, of pixels, and large ones; integers are 0 or 1.
     """
     random = np.random.default_rng(0)
 
-    def sample(tensor):
-        shape = (_SIZE, *(n or _LENGTH for n in tensor.shape[1:]))
-        dtype = keras.backend.standardize_dtype(tensor.dtype)
-        if dtype == "string":
-            return np.full(shape, "a", object)
-        if "float" in dtype:
-            return random.normal(size=shape).astype("float32")
-        return random.integers(0, 2, shape).astype(dtype)
+    def make(tensor):
+        shape = (_EXAMPLES, *(n or size for n in tensor.shape[1:]))
+        dtype = tf.as_dtype(tensor.dtype)
+        if dtype is tf.string:
+            return tf.constant(random.choice(["a", "b c", "d"], shape))
+        if dtype.is_integer or dtype.is_bool:
+            return tf.constant(random.integers(0, 2, shape), dtype)
+        # Numbers of the size of normalized inputs, of pixels, and large ones.
+        scales = np.resize(_SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
+        return tf.constant(random.uniform(0, 1, shape) * scales, dtype)
 
-    inputs = require_functional(model).input
-    return keras.tree.map_structure(sample, inputs)
+    return keras.tree.map_structure(make, structure.inputs_of(model))
 
 
 def answers(model: keras.Model) -> list[np.ndarray] | None:
-    """Returns a model's outputs for `sample_inputs`, in inference mode.
+    """Returns a model's outputs for random inputs, in inference mode.
+
+    No variable of the model changes.
 
     Args:
-        model: functional or sequential.
+        model: any model.
 
     Returns:
-        The outputs in order, `[2, ...]` in float64; None if the model cannot
-        compute them, for example because it needs larger images.
+        The outputs in order, `[8, ...]`; None if the model's inputs are unknown
+        or it cannot be called on random ones.
     """
-    try:
-        outputs = model(
-            keras.tree.map_structure(
-                keras.ops.convert_to_tensor, sample_inputs(model)
-            ),
-            training=False,
-        )
-        return [
-            np.asarray(keras.ops.convert_to_numpy(x), np.float64)
-            for x in keras.tree.flatten(outputs)
-        ]
-    except Exception:  # A user's layer may raise anything.
+    if as_functional(model) is None:
         return None
+    is_open = any(None in tensor.shape[1:] for tensor in model.inputs)
+    for size in _SIZES if is_open else _SIZES[:1]:
+        # Whatever a user's layer raises, these inputs do not fit it.
+        with contextlib.suppress(Exception):
+            outputs, _ = model.stateless_call(
+                model.trainable_variables,
+                model.non_trainable_variables,
+                sample_inputs(model, size),
+                training=False,
+            )
+            flat = keras.tree.flatten(outputs)
+            return [keras.ops.convert_to_numpy(values) for values in flat]
+    return None

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf.sections import copying
+from lit_tf.sections.functional import is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # Functions that return probabilities, besides those of these names.
@@ -211,15 +212,9 @@ def _activation(operation):
 def _leaves_values(operation):
     if type(operation) is keras.layers.Activation:
         return operation.activation is keras.activations.linear
-    if isinstance(operation, keras.layers.Layer) and _is_own(operation):
+    if isinstance(operation, keras.layers.Layer) and not is_known(operation):
         return False
     return (
         type(operation) in _UNCHANGED
         or type(operation).__name__ in _UNCHANGED_OPERATIONS
     )
-
-
-def _is_own(layer):
-    """Returns whether a layer's class is neither Keras's nor this package's."""
-    module = type(layer).__module__.partition(".")[0]
-    return module not in ("keras", "lit_tf")
