@@ -12,7 +12,7 @@ from lit_tf.methods.distillation_trainer import (
     check_outputs,
 )
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.sections import compatibility, shrink
+from lit_tf.sections import compatibility, initial_weights, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -72,7 +72,7 @@ class Hint(DistillationTrainer):
             **kwargs,
         )
         if copy_ends:
-            compatibility.copy_ends(teacher, student)
+            initial_weights.copy_ends(teacher, student)
         self.guided = (len(student.sections) + 1) // 2
         self.penalty = penalties.get(penalty)
         self.copies_ends = copy_ends

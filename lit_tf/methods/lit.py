@@ -14,7 +14,7 @@ from lit_tf.methods.distillation_trainer import (
 )
 from lit_tf.methods.streams import at_step
 from lit_tf.outputs import Classes, Outputs
-from lit_tf.sections import compatibility, shrink
+from lit_tf.sections import compatibility, initial_weights, shrink
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -152,7 +152,7 @@ class LIT(DistillationTrainer):
             **kwargs,
         )
         if copy_ends:
-            compatibility.copy_ends(teacher, student)
+            initial_weights.copy_ends(teacher, student)
         self.beta = beta
         self.penalty = penalties.get(penalty)
         self.section_input = section_input

@@ -23,7 +23,7 @@ from lit_tf.methods import (
 )
 from lit_tf.methods.distillation_trainer import check_outputs
 from lit_tf.outputs import Outputs
-from lit_tf.sections import augmentation, compatibility, cost
+from lit_tf.sections import augmentation, compatibility, cost, initial_weights
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -114,7 +114,7 @@ def check(
             f"Received: teacher {teacher.name}, student {student.name}."
         )
     if settings.init == "teacher_blocks":
-        compatibility.check_blocks(teacher, student)
+        initial_weights.check_blocks(teacher, student)
     augments = map(augmentation.augmented_view, (teacher, student))
     if settings.frozen.teacher_cache != "off" and any(augments):
         raise errors.SettingsError(distillation_trainer.NO_CACHE)
@@ -161,9 +161,9 @@ def lit_trainer(
 def copy_initial_weights(pair: Pair) -> None:
     """Copies the teacher's blocks and ends to the student, as settings say."""
     if pair.settings.init == "teacher_blocks":
-        compatibility.copy_blocks(pair.teacher, pair.student)
+        initial_weights.copy_blocks(pair.teacher, pair.student)
     if pair.settings.copy_ends:
-        compatibility.copy_ends(pair.teacher, pair.student)
+        initial_weights.copy_ends(pair.teacher, pair.student)
 
 
 def lit_stages(pair: Pair) -> Iterator[Stage]:

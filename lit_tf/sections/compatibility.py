@@ -1,4 +1,4 @@
-"""Checks that two models fit as teacher and student, and weight copies."""
+"""Checks that two models fit as teacher and student, or a model its data."""
 
 import types
 from collections.abc import Mapping
@@ -8,8 +8,6 @@ import keras
 
 from lit_tf import errors
 from lit_tf.sections import (
-    blocks,
-    copying,
     functional,
     probabilities,
     softmax,
@@ -207,79 +205,6 @@ def check_apart(teacher: keras.Model, student: keras.Model) -> None:
                 "the student would change the teacher. Received: "
                 f"{variable.path} in both."
             )
-
-
-def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
-    """Copies the state of the teacher's stem and head to the student."""
-    copying.copy_state(teacher.stem, student.stem)
-    copying.copy_state(teacher.head, student.head)
-
-
-def copy_blocks(teacher: SectionedModel, student: SectionedModel) -> None:
-    """Copies the weights of blocks of the teacher to blocks of the student.
-
-    The teacher's blocks are evenly spaced (`blocks.evenly_spaced`). For a
-    student from `shrink` they are the blocks that it kept.
-
-    Raises:
-        SettingsError: if the blocks differ in the shapes of their weights.
-    """
-    for sources, targets in check_blocks(teacher, student):
-        for source, target in zip(sources, targets, strict=True):
-            copying.copy_state(source, target)
-
-
-def check_blocks(
-    teacher: SectionedModel, student: SectionedModel
-) -> list[tuple[list[keras.layers.Layer], list[keras.layers.Layer]]]:
-    """Returns pairs of blocks: layers of the teacher, layers of the student.
-
-    Raises:
-        SettingsError: if the weights of two blocks differ in shape.
-    """
-    match = _by_name if "blocks" in student.facts else _by_place
-    matches = []
-    sections = zip(teacher.sections, student.sections, strict=True)
-    for k, pair in enumerate(sections, 1):
-        for j, (sources, targets) in enumerate(match(*pair), 1):
-            shapes = [
-                [tuple(v.shape) for layer in layers for v in layer.weights]
-                for layers in (sources, targets)
-            ]
-            if shapes[0] != shapes[1]:
-                raise errors.SettingsError(
-                    "A student that starts from its teacher's blocks must have "
-                    "blocks with weights of the same shapes. Received: for "
-                    f"block {j} of section {k} {shapes[0]} of {teacher.name} "
-                    f"and {shapes[1]} of {student.name}."
-                )
-            matches.append((sources, targets))
-    return matches
-
-
-def _by_name(teacher_section, student_section):
-    """Yields layers of one name, the teacher's before the student's."""
-    for layer in student_section.layers:
-        if layer.weights:
-            yield [teacher_section.get_layer(layer.name)], [layer]
-
-
-def _by_place(teacher_section, student_section):
-    """Yields what always stays, then each block with one of the teacher's."""
-    teacher, student = map(
-        blocks.find_blocks, (teacher_section, student_section)
-    )
-    fixed = [
-        [layer for block in chain.fixed for layer in block.layers]
-        for chain in (teacher, student)
-    ]
-    if any(fixed):
-        yield fixed
-    numbers = teacher.kept(student.count)
-    for i, block in enumerate(student.blocks):
-        exists = i < len(numbers)
-        sources = teacher.blocks[numbers[i]].layers if exists else []
-        yield sources, block.layers
 
 
 def differing(teacher_part: keras.Model, student_part: keras.Model) -> str:

@@ -5,7 +5,6 @@ assets such as a vocabulary, from which lookup tables are created.
 """
 
 import tempfile
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from keras.src.saving import serialization_lib
 
 from lit_tf import errors
-from lit_tf.sections import samples
+from lit_tf.sections import layer_config, samples
 from lit_tf.sections.functional import as_functional, is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -66,7 +65,9 @@ def copy_model(
     def configured(config):
         if policy is None:
             return config
-        return under_policy(config, policy, sync_batch_norm=sync_batch_norm)
+        return layer_config.under_policy(
+            config, policy, sync_batch_norm=sync_batch_norm
+        )
 
     copier = _Copier(model, configured, replace, share)
     copy = copier.copy(model)
@@ -82,16 +83,6 @@ def copy_model(
     if weights and replace is None:
         check_copy(model, copy)
     return copy
-
-
-def copy_layer(layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
-    """Copies one layer from its configuration, without its state.
-
-    Args:
-        layer: the layer.
-        **changes: settings that replace those of the configuration.
-    """
-    return _from_config(layer, _config(layer) | changes)
 
 
 def copy_state(
@@ -164,33 +155,6 @@ def check_copy(model: keras.Model, copy: keras.Model) -> None:
         )
 
 
-def under_policy(
-    config: Any, policy: str, *, sync_batch_norm: bool = False
-) -> Any:
-    """Returns the config of a layer or model under another dtype policy.
-
-    Args:
-        config: serialised layer or model.
-        policy: "float32", "mixed_float16" or "mixed_bfloat16".
-        sync_batch_norm: value of each `synchronized` of a BatchNorm.
-    """
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return config | {"config": {"name": policy}}
-        return {
-            key: sync_batch_norm
-            if key == "synchronized"
-            else under_policy(item, policy, sync_batch_norm=sync_batch_norm)
-            for key, item in config.items()
-        }
-    if isinstance(config, list | tuple):
-        return type(config)(
-            under_policy(item, policy, sync_batch_norm=sync_batch_norm)
-            for item in config
-        )
-    return config
-
-
 class _Copier:
     """Copies every layer once, also if several models call it.
 
@@ -240,7 +204,7 @@ class _Copier:
             inner = graph.operations
         else:
             inner = ()
-            self._configs[operation] = _serialized(operation)
+            self._configs[operation] = layer_config.serialized(operation)
             for layer in _flatten(operation):
                 if not is_known(layer):
                     kind = type(layer)
@@ -291,7 +255,7 @@ class _Copier:
             if "shared_object_id" in config:
                 copy = keras.saving.deserialize_keras_object(config)
             else:
-                copy = _from_config(layer, config["config"])
+                copy = layer_config.build(layer, config["config"])
         except Exception as error:  # A user's class may raise anything.
             if self._share or not getattr(layer, "weights", ()):
                 return layer
@@ -310,47 +274,6 @@ class _Store(dict):
 
     def __setitem__(self, key, value):
         super().__setitem__(key, np.array(keras.ops.convert_to_numpy(value)))
-
-
-def _serialized(operation):
-    """Returns the serialised form of a layer; an exception if it has none."""
-    try:
-        if isinstance(operation, keras.layers.Lambda):
-            return {"config": _config(operation)}
-        return keras.saving.serialize_keras_object(operation)
-    except Exception as error:  # A user's class may raise anything.
-        return error
-
-
-def _config(layer):
-    """Returns a layer's configuration; of a `Lambda`, with its functions."""
-    if not isinstance(layer, keras.layers.Lambda):
-        return layer.get_config()
-    # Keras would write the functions as code, which only runs with their module
-    # imported and is refused unless unsafe code is allowed.
-    return keras.layers.Layer.get_config(layer) | {
-        "function": layer.function,
-        "output_shape": layer._output_shape,
-        "mask": layer.mask,
-        "arguments": layer.arguments,
-    }
-
-
-def _from_config(layer, config):
-    if isinstance(layer, keras.layers.Lambda):
-        return type(layer)(**config)
-    # A function, such as an activation, is used as it is.
-    functions = {
-        key: getattr(layer, key, None)
-        for key, value in config.items()
-        if isinstance(value, dict)
-    }
-    functions = {
-        key: value
-        for key, value in functions.items()
-        if isinstance(value, types.FunctionType)
-    }
-    return type(layer).from_config(config | functions)
 
 
 def _flatten(layer):

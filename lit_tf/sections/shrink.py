@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import compatibility, copying, cost, split, structure
+from lit_tf.sections import copying, cost, initial_weights, split, structure
 from lit_tf.sections.blocks import find_blocks
 from lit_tf.sections.functional import build_part
 from lit_tf.sections.plan import plan
@@ -86,8 +86,8 @@ def shrink(
         _without(teacher, chains, keep), thaw=True, weights=False
     )
     if init == "teacher_blocks":
-        compatibility.copy_blocks(teacher, student)
-        compatibility.copy_ends(teacher, student)
+        initial_weights.copy_blocks(teacher, student)
+        initial_weights.copy_ends(teacher, student)
     return student
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf.sections import copying
+from lit_tf.sections import copying, layer_config
 from lit_tf.sections.functional import is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -170,7 +170,7 @@ class _Remover:
         if not _activation(operation):
             return _call_again(node, operation, self)[at]
         if getattr(operation, "weights", ()):
-            linear = copying.copy_layer(operation, activation="linear")
+            linear = layer_config.copy_layer(operation, activation="linear")
             outputs = _call_again(node, linear)
             copying.copy_state(operation, linear)
             return outputs[at]

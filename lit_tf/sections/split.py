@@ -50,10 +50,10 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
             cuts; the cuts are out of order or fewer than two; a layer is called
             on both sides of a cut, or keeps a state between batches.
     """
+    graph = read_graph(model)
     note = getattr(cuts, "note", "")
     errors.require(not note, note, model=model.name)
     cuts = getattr(cuts, "cuts", cuts)
-    graph = read_graph(model)
     numbers = [_number(graph, name) for name in cuts]
     errors.require(
         len(cuts) >= 2,

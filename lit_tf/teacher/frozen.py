@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.losses import masks
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, layer_config, sectioned_model
 from lit_tf.sections.functional import as_functional, require_functional
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -178,7 +178,7 @@ def _folded(model, dtype):
             return None
         # A folded kernel is not trained, so it is stored in the dtype in which
         # it computes.
-        config = copying.under_policy(config, dtype) | {"use_bias": True}
+        config = layer_config.under_policy(config, dtype) | {"use_bias": True}
         folded[layer] = type(layer).from_config(config)
         return folded[layer]
 

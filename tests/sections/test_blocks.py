@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lit_tf import errors
-from lit_tf.sections import blocks, compatibility
+from lit_tf.sections import blocks, initial_weights
 
 
 def assert_same_weights(one, other):
@@ -46,7 +46,7 @@ def test_a_students_block_gets_the_weights_of_its_teachers_block(
 ):
     teacher, student = build(deep, seed=1), build(shallow, seed=2)
     ends = student.stem.get_weights() + student.head.get_weights()
-    compatibility.copy_blocks(teacher, student)
+    initial_weights.copy_blocks(teacher, student)
     for theirs, ours in zip(teacher.sections, student.sections, strict=True):
         for layer in ours.layers:
             found = re.match(r"block_(\d+)_(.*)", layer.name)
@@ -60,7 +60,7 @@ def test_a_students_block_gets_the_weights_of_its_teachers_block(
 
 def test_in_a_network_without_shortcuts_each_convolution_is_a_block(build):
     teacher, student = build("vdcnn17", seed=1), build("vdcnn9", seed=2)
-    compatibility.copy_blocks(teacher, student)
+    initial_weights.copy_blocks(teacher, student)
     for theirs, ours in zip(teacher.sections, student.sections, strict=True):
         # Four convolutions, two in each block of the paper; the first and the
         # last are chosen.
@@ -89,7 +89,7 @@ def test_every_weight_of_a_section_is_in_a_block(build):
 
 def test_an_error_names_the_block_whose_weights_have_other_shapes(build):
     with pytest.raises(errors.SettingsError, match="for block 1 of section 1"):
-        compatibility.check_blocks(build("resnext14"), build("resnet14"))
+        initial_weights.check_blocks(build("resnext14"), build("resnet14"))
 
 
 def _residual(x, width, name, activate=True):

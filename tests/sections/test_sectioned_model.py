@@ -6,7 +6,12 @@ import pytest
 
 import lit_tf
 from lit_tf import errors, layers
-from lit_tf.sections import compatibility, copying, sectioned_model
+from lit_tf.sections import (
+    compatibility,
+    copying,
+    initial_weights,
+    sectioned_model,
+)
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -89,7 +94,7 @@ def test_a_stem_with_another_normalization_raises_an_error(build):
 def test_copying_the_ends_does_not_change_the_sections(build, batch):
     teacher, student = build(seed=1), build(seed=2)
     sections = [section.get_weights() for section in student.sections]
-    compatibility.copy_ends(teacher, student)
+    initial_weights.copy_ends(teacher, student)
     images, _ = batch(2)
     assert_same_outputs(teacher.stem, student.stem, images)
     inner = np.ones((2, *student.head.input_shape[1:]), "float32")

@@ -11,6 +11,7 @@ from lit_tf.sections import (
     blocks,
     compatibility,
     cost,
+    initial_weights,
     sectioned_model,
     shrink,
 )
@@ -135,8 +136,8 @@ def test_a_shrunk_resnet_equals_the_shallower_resnet_of_that_name(build):
     teacher = build("resnet26", seed=1)
     student = lit_tf.shrink(teacher, keep=(2, 2, 2), init="teacher_blocks")
     named = build("resnet14", seed=2)
-    compatibility.copy_blocks(teacher, named)
-    compatibility.copy_ends(teacher, named)
+    initial_weights.copy_blocks(teacher, named)
+    initial_weights.copy_ends(teacher, named)
     assert [v.shape for v in student.weights] == [
         v.shape for v in named.weights
     ]

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from lit_tf.benchmark import bench, settings
 from lit_tf.experiment import report
-from lit_tf.sections import copying
+from lit_tf.sections import layer_config
 from lit_tf.teacher import frozen
 from lit_tf.utils import text_format
 
@@ -44,12 +44,12 @@ def tell(title, columns):
 
 def mixed_kernels(wise, dtype):
     """Returns a twin whose folded kernels stay in float32."""
-    kept = copying.under_policy
+    kept = layer_config.under_policy
 
     def under(config, policy, **how):
         return kept(config, f"mixed_{dtype}", **how)
 
-    with mock.patch.object(copying, "under_policy", under):
+    with mock.patch.object(layer_config, "under_policy", under):
         return frozen.freeze(wise, dtype)
 
 
