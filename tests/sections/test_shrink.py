@@ -80,10 +80,20 @@ def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
         assert student.facts["blocks"] == list(enough[0])
 
 
-def test_a_student_can_be_chosen_by_its_latency():
-    teacher = shrink.with_sections(_home_made())
-    student = lit_tf.shrink(teacher, compression=1.05, of="latency")
-    assert sum(student.facts["blocks"]) < 8
+@pytest.mark.parametrize("time", [0.9, 1.0])
+def test_a_student_can_be_chosen_by_its_latency(monkeypatch, time):
+    def medians_ms(functions, batch, *, runs):
+        outputs = [function(*batch) for function in functions.values()]
+        assert outputs[0].shape == outputs[1].shape and runs > 1
+        return {"teacher": 1.0, "student": time}
+
+    monkeypatch.setattr(cost, "medians_ms", medians_ms)
+    if time == 1.0:
+        with pytest.raises(errors.SettingsError, match="can be 1.00 at most"):
+            lit_tf.shrink(_home_made(), compression=1.05, of="latency")
+    else:
+        student = lit_tf.shrink(_home_made(), compression=1.05, of="latency")
+        assert sum(student.facts["blocks"]) == 7
 
 
 def test_an_error_states_the_highest_possible_compression():
