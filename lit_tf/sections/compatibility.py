@@ -180,8 +180,8 @@ def _has_several(tensor):
 
 def _with_plain_output(model):
     """Returns a model whose one output is in no list or dictionary."""
-    functional = getattr(model, "_functional", model)  # Of a Sequential.
-    if len(model.outputs) > 1 or not keras.tree.is_nested(functional.output):
+    graph = functional.as_functional(model) or model
+    if len(model.outputs) > 1 or not keras.tree.is_nested(graph.output):
         return model
     if isinstance(model, SectionedModel):
         return SectionedModel(
@@ -192,7 +192,7 @@ def _with_plain_output(model):
             depth=model.depth,
             facts=model.facts,
         )
-    return keras.Model(functional.input, model.outputs[0], name=model.name)
+    return keras.Model(graph.input, model.outputs[0], name=model.name)
 
 
 def check_apart(teacher: keras.Model, student: keras.Model) -> None:

@@ -7,7 +7,7 @@ import pytest
 import lit_tf
 from lit_tf import errors
 from lit_tf.interop import saved_model
-from lit_tf.sections import samples
+from lit_tf.sections import cost, samples
 
 
 def residual(x, names=("one", "two", "three")):
@@ -126,3 +126,17 @@ def test_a_saved_model_has_the_inputs_of_the_model(tmp_path):
     assert saved_model.write(model, tmp_path / "exported", examples) < 1e-5
     (spec,) = saved_model.read(tmp_path / "exported").inputs
     assert spec.dtype == "int64"
+
+
+def test_a_model_of_attention_is_cut_counted_and_copied():
+    x = inputs = keras.Input((5, 8))
+    for k in range(3):
+        y = keras.layers.MultiHeadAttention(2, 4, name=f"attention_{k}")(x, x)
+        x = keras.layers.Add()([x, y])
+        x = keras.layers.Add()([x, keras.layers.Dense(8, name=f"mlp_{k}")(x)])
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    student = lit_tf.shrink(model, compression=1.5)
+    assert cost.flops(model) >= 1.5 * cost.flops(student)
+    assert cost.depth(model) == 7 > cost.depth(student)
+    lit_tf.LIT(model, student)
