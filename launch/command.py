@@ -113,8 +113,9 @@ def load(module: str) -> ModuleType:
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
     with _silence():
         loaded = importlib.import_module(f"lit_tf.{module}")
-    # Otherwise the process spends a second at exit on a search for garbage
-    # among all objects of TensorFlow.
+    # Otherwise the process spends seconds on searches for garbage among all
+    # objects of TensorFlow, and at exit among those of the run.
+    gc.freeze()
     atexit.register(gc.freeze)
     return loaded
 

@@ -9,8 +9,6 @@ import json
 import pathlib
 import shlex
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -37,52 +35,17 @@ EXACT = platforms.here() == PLATFORM
 # trained by Adam, whose step is 1e-3 for a gradient of any size, by 7e-4.
 ELSEWHERE = {"rtol": 1e-3, "atol": 2e-3}
 
-# Loads TensorFlow once, then runs every command in its own process. Reads lines
-# of [folder, command, argument, …]; writes [exit code, output, errors].
-_SERVER = """
-import gc, importlib.metadata, json, os, sys, tempfile
-import matplotlib.pyplot, scipy.stats, sklearn.datasets
-import lit_tf
-
-lit_tf.LIT, lit_tf.Distill, lit_tf.Teach, lit_tf.shrink
-scripts = importlib.metadata.distribution("lit_tf").entry_points
-gc.freeze()  # Excludes loaded objects from collection: pages stay shared.
-for line in sys.stdin:
-    folder, name, *arguments = json.loads(line)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = os.fork()
-        if not child:
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-            os.chdir(folder)
-            sys.argv = [name, *arguments]
-            sys.exit(scripts[name].load()())
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = [file.seek(0) or file.read().decode() for file in (out, err)]
-    print(json.dumps([code, *texts]), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
-def command():
+def command(server):
     """A function: folder, command line → the output of a successful command."""
-    server = subprocess.Popen(
-        [sys.executable, "-c", _SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
     def run(folder, line):
-        server.stdin.write(json.dumps([str(folder), *shlex.split(line)]) + "\n")
-        server.stdin.flush()
-        code, out, err = json.loads(server.stdout.readline())
-        assert code == 0, f"{line}\n{out}\n{err}"
-        return out
+        process = server.run(*shlex.split(line), cwd=folder)
+        assert process.code == 0, f"{line}\n{process.out}\n{process.err}"
+        return process.out
 
-    yield run
-    server.stdin.close()
-    server.wait()
+    return run
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -95,6 +93,7 @@ def test_a_users_model_is_compressed(own, tmp_path):
         compress(own(model, shrink=config.Shrink(compression=1.2)))
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_a_resumed_run_keeps_the_blocks_that_latency_determined(
     own, tmp_path, monkeypatch
 ):
@@ -127,6 +126,7 @@ def test_compression_of_latency_is_refused_on_several_machines():
         )
 
 
+@pytest.mark.usefixtures("without_costs")
 def test_cuts_and_keep_determine_the_student(own):
     settings = own(
         home_made(),
@@ -250,7 +250,7 @@ def test_a_truncated_file_and_a_file_with_code_are_refused(own):
         compress(code)
 
 
-def test_a_users_classes_are_imported(own, tmp_path):
+def test_a_users_classes_are_imported(own, tmp_path, server):
     # A new process has not registered the classes yet.
     (tmp_path / "my_layers.py").write_text(_CUSTOM)
     make = (
@@ -262,13 +262,16 @@ def test_a_users_classes_are_imported(own, tmp_path):
         "  y = keras.layers.Add()([y, z])\n"
         "y = keras.layers.GlobalAveragePooling2D()(y)\n"
         "y = keras.layers.Dense(3)(y)\n"
-        "keras.Model(x, y, name='mine').save('custom.keras')"
+        "keras.Model(x, y, name='mine').save('custom.keras')\n"
+        "sys.exit()"
     )
     own(home_made())  # Writes the arrays.
-    command = [
-        sys.executable,
-        "-m",
-        "lit_tf.launch.compress",
+    made = server.run("lit-compress", cwd=tmp_path, before=make)
+    assert made.code == 0, made.err
+    with pytest.raises(errors.DataError, match="--custom_objects"):
+        lit_tf.load(tmp_path / "custom.keras")
+    process = server.run(
+        "lit-compress",
         "--teacher_weights=custom.keras",
         "--data_dir=mine.npz",
         "--keep=2",
@@ -277,17 +280,9 @@ def test_a_users_classes_are_imported(own, tmp_path):
         "--lit_milestones=",
         "--fine_tune_milestones=",
         "--nofine_tune",
-    ]
-
-    def run(*arguments):
-        return subprocess.run(
-            arguments, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-
-    assert run(sys.executable, "-c", make).returncode == 0
-    with pytest.raises(errors.DataError, match="--custom_objects"):
-        lit_tf.load(tmp_path / "custom.keras")
-    completed = run(*command, "--custom_objects=my_layers")
-    assert completed.returncode == 0, completed.stderr
+        "--custom_objects=my_layers",
+        cwd=tmp_path,
+    )
+    assert process.code == 0, process.err
     report = json.loads((tmp_path / "runs/compress/report.json").read_text())
     assert report["student"]["model"] == "mine_2"
