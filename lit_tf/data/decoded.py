@@ -182,13 +182,22 @@ def _write(images, count, size, crop, folder):
 
 def _pixels(file, size, crop):
     with image_files.opened(file) as image:
-        image = _rgb(ImageOps.exif_transpose(image), image.format)
+        kind = image.format
+        # Whatever does not change the pixels is not copied: a large image needs
+        # hundreds of megabytes.
+        ImageOps.exif_transpose(image, in_place=True)
+        square = _square(_rgb(image, kind), crop)
+        return square.resize((size, size), Image.Resampling.BILINEAR).tobytes()
+
+
+def _square(image, crop):
     side = min(image.size)
     side = min(crop or side, side)
+    if image.size == (side, side):
+        return image
     left, top = (round((length - side) / 2) for length in image.size)
     # Crop first: `resize` with a box would read pixels outside it.
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((size, size), Image.Resampling.BILINEAR).tobytes()
+    return image.crop((left, top, left + side, top + side))
 
 
 def _rgb(image, kind):
@@ -205,7 +214,7 @@ def _rgb(image, kind):
         image = Image.fromarray(_bytes(np.asarray(image), kind))
     elif image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _bytes(pixels, kind):

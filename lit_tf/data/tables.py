@@ -217,8 +217,9 @@ def _batches(table, file, classes, length):
             f"a quote within a text must be doubled ({error})."
         ) from None
     except _RowError as error:
+        hint = "" if before else " If line 1 is a header, remove it."
         raise errors.DataError(
-            f"{table.name}, line {before + 1}: {error}"
+            f"{table.name}, line {before + 1}: {error}{hint}"
         ) from None
     if rows.labels:
         yield rows

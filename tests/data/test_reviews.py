@@ -198,6 +198,7 @@ def test_a_line_break_within_a_text_is_one_character(tmp_path):
             '"1","a","b"\n"2"\n',
             "train.csv, line 2: a row must have at least a",
         ),
+        ("label,text\n1,a\n", "line 1: .*'label'.*If line 1 is a header"),
         ('"1","a"\n"x","b"\n', "line 2: .* whole number from 1. Received: 'x'"),
         ('"1","a"\n"0","b"\n', "line 2: .* whole number from 1. Received: '0'"),
         ('"1","a"\n"1.5","b"\n', "line 2: .*Received: '1.5'"),
