@@ -44,7 +44,7 @@ INVALID_SETTINGS = {
     "--lit_epoch=10": "lit_epochs",
     "--dtype=half": "<float32|mixed_float16|mixed_bfloat16>",
     "--nodownload=3": "--nodownload=3",
-    "--flagfile=nowhere": "'nowhere'",
+    "--flagfile=nowhere": "nowhere must be a text file with one flag per ",
     "quickstart": "Pass flags only, each as --name=value. Received: 'quic",
 }
 
