@@ -5,6 +5,7 @@ and `Resize` do with a Pillow image.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -152,7 +153,7 @@ def _write(images, count, size, crop, folder):
     with (
         (folder / "pixels.bin").open("wb") as file,
         warnings.catch_warnings(),  # Pillow's, of odd files.
-        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        _threads() as pool,
     ):
         warnings.simplefilter("ignore")
         length = count * size * size * 3
@@ -178,6 +179,16 @@ def _write(images, count, size, crop, folder):
     np.save(folder / "labels.npy", np.array(labels, np.uint8))
     np.save(folder / "places.npy", np.array(places, np.int64))
     return {"broken": len(broken), "first_broken": broken[:_NAMED]}
+
+
+@contextlib.contextmanager
+def _threads():
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield pool
+    finally:
+        # After a signal, images that wait for a thread are not decoded.
+        pool.shutdown(cancel_futures=True)
 
 
 def _pixels(file, size, crop):

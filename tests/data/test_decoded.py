@@ -1,6 +1,9 @@
 """Decoding of images: crop, modes, broken files, stored results."""
 
+import _thread
 import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -186,3 +189,27 @@ def test_a_full_disk_is_reported_before_anything_is_decoded(
     monkeypatch.setattr(decoded, "_pixels", None)
     line = refusal(tmp_path)
     assert "encoded/ has no room for 3.8 kB (No space" in line
+
+
+def test_an_interruption_does_not_wait_for_the_other_images(
+    tmp_path, monkeypatch
+):
+    write(tmp_path)
+    begun = []
+
+    def slowly(*_):
+        begun.append(0)
+        if len(begun) == 1:
+            _thread.interrupt_main()
+        time.sleep(0.2)
+        return b""
+
+    monkeypatch.setattr(decoded, "_pixels", slowly)
+    monkeypatch.setattr(decoded.os, "cpu_count", lambda: 1)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            load(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(begun) < 5
