@@ -303,7 +303,7 @@ def test_outputs_too_large_for_float16_are_refused(digits, tmp_path):
 
 
 def test_a_cache_that_is_slower_is_reported(model, digits, tmp_path, capsys):
-    frozen = config.Frozen(teacher_cache="memory", teacher_cache_views=50)
+    frozen = config.Frozen(teacher_cache="memory", teacher_cache_views=8)
     opened(model, digits, tmp_path, frozen=frozen)
     assert "so --teacher_cache=off is faster" in capsys.readouterr().out
 
@@ -336,6 +336,7 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
         np.testing.assert_array_equal(np.concatenate(piece), whole)
 
 
+@pytest.mark.usefixtures("small_family", "without_costs")
 def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
     # With a view per epoch both see the same images in phase `lit`. The cache
     # rounds the representations.
@@ -343,12 +344,15 @@ def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
         chosen = settings(tmp_path, teacher_cache=kind, teacher_cache_views=3)
         chosen = dataclasses.replace(
             chosen,
+            teacher="small10",
+            student="small6",
             session=config.Session(workdir=str(tmp_path / name)),
             teacher_weights=str(tmp_path / "teacher.keras"),
+            min_teacher_accuracy=0.0,  # It is not trained.
         )
         return run.compress(chosen)["student"]["last"]
 
-    teacher = models.get("resnet14")(**data.DATASETS["digits"].form())
+    teacher = models.get("small10")(**data.DATASETS["digits"].form())
     teacher(data.load(config.Data()).train.inputs[:500], training=True)
     teacher.save(tmp_path / "teacher.keras")
     live, cached = last("live", "off"), last("cached", "disk")
@@ -357,8 +361,10 @@ def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
     assert 0.3 < cached["test_accuracy"]
 
 
+@pytest.mark.usefixtures("small_family")
 def test_a_dry_run_describes_the_cache_and_writes_nothing(tmp_path, capsys):
-    results = dry_run.dry_run(settings(tmp_path))
+    pair = {"teacher": "small10", "student": "small6"}
+    results = dry_run.dry_run(dataclasses.replace(settings(tmp_path), **pair))
     printed = capsys.readouterr().out
     assert "1 view of 1,293 training examples and 1 view of 144" in printed
     assert results["cache_seconds"] > 0
