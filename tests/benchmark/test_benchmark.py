@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import pathlib
 
 import keras
 import numpy as np
@@ -19,9 +20,10 @@ from lit_tf.sections import cost
 from lit_tf.training import optimizers
 from lit_tf.utils import atomic_files
 
+TESTS = pathlib.Path(__file__).parents[1]
 TINY = Settings(
-    teacher="resnet14",
-    student="resnet8",
+    teacher="small10",
+    student="small6",
     dataset="digits",
     batch_size=8,
     steps=2,
@@ -31,12 +33,22 @@ TINY = Settings(
 )
 
 
+pytestmark = pytest.mark.usefixtures("small_family")
+# Processes that measure memory know the small architecture too.
+KNOWN = (
+    f"import sys; sys.path.append({str(TESTS)!r}); "
+    "import small; small.register(); "
+)
+
+
 @pytest.fixture(scope="module")
-def results():
+def results(small_family):
     """A whole benchmark of a tiny pair: its results and its output."""
     output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        results = run.run(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "_CHILD", KNOWN + memory._CHILD)
+        with contextlib.redirect_stdout(output):
+            results = run.run(TINY)
     return results, output.getvalue()
 
 
@@ -84,10 +96,10 @@ def test_the_memory_of_each_process_is_above_that_of_its_imports(results):
     assert answer["ratio_of_memory"] == pytest.approx(ratio)
 
 
-def test_a_failed_process_is_named():
-    broken = dataclasses.replace(TINY, teacher="resnet15")
-    with pytest.raises(errors.DataError, match="teacher failed.*resnet15"):
-        memory.measured(broken)
+def test_a_failed_process_is_named(monkeypatch):
+    monkeypatch.setattr(memory, "_CHILD", "raise ValueError('no {name}')")
+    with pytest.raises(errors.DataError, match="teacher failed.*no teacher"):
+        memory.measured(TINY)
 
 
 def test_a_profile_has_the_ops_of_a_step(results):
@@ -236,7 +248,8 @@ def test_a_pair_has_the_architecture_of_the_settings():
 
 
 def test_the_activations_of_a_new_teacher_do_not_grow_with_depth():
-    deep = dataclasses.replace(TINY, teacher="resnet56")
+    names = {"teacher": "resnet56", "student": "resnet8"}
+    deep = dataclasses.replace(TINY, **names)
     made = bench.Bench(deep)
     teacher, _ = made.pair()
     norm = teacher.sections[0].get_layer("block_1_norm_1")
@@ -286,7 +299,7 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
         ({"student": "resnet9"}, "The nearest is resnet8."),
         (
             {"architecture": config.Architecture(cardinality=2)},
-            "A resnet has no `cardinality`. Received: cardinality=2.",
+            "A small has no `cardinality`. Received: cardinality=2.",
         ),
         ({"dataset": "celeba"}, "`dataset` must be one for classification"),
     ],
