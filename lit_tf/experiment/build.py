@@ -16,14 +16,16 @@ from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
 from lit_tf.teacher import cache, cached_outputs, frozen
-from lit_tf.training import devices
+from lit_tf.training import devices, multi_worker
 
 
 def complete(settings: Teach | Compress) -> Teach | Compress:
     """Returns settings with the dataset named and the image size chosen.
 
     See `saved_models.complete_data`, which reads the teacher's file, if any.
+    Several workers join before: a process that has read a model cannot.
     """
+    multi_worker.join(settings)
     teacher = getattr(settings, "teacher_weights", "")
     completed = saved_models.complete_data(
         settings.data, settings.session, teacher

@@ -107,6 +107,27 @@ def strategy() -> tf.distribute.Strategy:
     return joined
 
 
+def join(settings: Any) -> None:
+    """Joins the cluster of a run on several workers, once all are there.
+
+    Call it before TensorFlow computes anything, thus before a model is loaded.
+    Without `--strategy=multi_worker` it does nothing.
+
+    Args:
+        settings: a `Teach` or `Compress`.
+
+    Raises:
+        SettingsError: if `TF_CONFIG` is not valid.
+        DataError: if another worker cannot be reached.
+    """
+    if settings.compute.strategy != "multi_worker":
+        return
+    cluster = read_cluster()
+    if not strategy.cache_info().currsize:
+        wait_for(cluster, 60 * settings.session.worker_minutes)
+    strategy()
+
+
 @contextlib.contextmanager
 def in_step(settings: Any) -> Iterator[Any]:
     """Runs the context on all workers together, from the beginning to the end.
@@ -128,10 +149,8 @@ def in_step(settings: Any) -> Iterator[Any]:
     if settings.compute.strategy != "multi_worker":
         yield settings
         return
-    cluster = read_cluster()
-    if not strategy.cache_info().currsize:
-        wait_for(cluster, 60 * settings.session.worker_minutes)
-    joined = strategy()
+    join(settings)
+    cluster, joined = read_cluster(), strategy()
     try:
         if cluster.chief:
             count = len(cluster.addresses)
