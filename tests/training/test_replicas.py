@@ -125,20 +125,18 @@ def images(size):
     return x, random.integers(0, 3, size).astype("int32")
 
 
-@BOTH
 @pytest.mark.parametrize(
-    ("size", "batch_size"),
+    ("kind", "size"),
     [
-        pytest.param(8, 4, id="even"),
-        pytest.param(11, 4, id="uneven"),
-        pytest.param(9, 4, id="one replica's last batch is empty"),
+        pytest.param(lit.LIT, 8, id="LIT, even"),
+        pytest.param(lit.LIT, 11, id="LIT, uneven"),
+        pytest.param(lit.LIT, 9, id="LIT, one replica's last batch is empty"),
+        pytest.param(distill.Distill, 11, id="Distill, uneven"),
     ],
 )
-def test_synchronised_replicas_are_one_device(
-    mirrored, close, kind, size, batch_size
-):
+def test_synchronised_replicas_are_one_device(mirrored, close, kind, size):
     one, two = (
-        fit_distributed(strategy, kind, synchronised, images(size), batch_size)
+        fit_distributed(strategy, kind, synchronised, images(size), 4)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
@@ -146,15 +144,12 @@ def test_synchronised_replicas_are_one_device(
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
-@BOTH
-def test_synchronised_replicas_are_one_device_on_sequences(
-    mirrored, close, kind
-):
+def test_synchronised_replicas_are_one_device_on_sequences(mirrored, close):
     make = functools.partial(synchronised, places=(7,))
     x, y = images(11)
     one, two = (
         fit_distributed(
-            strategy, kind, make, (x.reshape(11, 16, 3)[:, :7], y), 4
+            strategy, lit.LIT, make, (x.reshape(11, 16, 3)[:, :7], y), 4
         )
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
@@ -162,22 +157,20 @@ def test_synchronised_replicas_are_one_device_on_sequences(
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
-@BOTH
-def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored, kind):
+def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored):
     # Otherwise the tests above could not detect a missing synchronisation.
     one, two = (
-        fit_distributed(strategy, kind, normed, images(8), 4)
+        fit_distributed(strategy, lit.LIT, normed, images(8), 4)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     gaps = [np.max(np.abs(a - b)) for a, b in zip(one[0], two[0], strict=True)]
     assert max(gaps) > 1e-3
 
 
-@BOTH
-def test_an_empty_replica_is_as_good_as_absent(mirrored, close, kind):
+def test_an_empty_replica_is_as_good_as_absent(mirrored, close):
     # Batches of one example: one replica has it, without synchronisation.
     one, two = (
-        fit_distributed(strategy, kind, normed, images(3), 1)
+        fit_distributed(strategy, lit.LIT, normed, images(3), 1)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
