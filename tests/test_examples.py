@@ -12,6 +12,7 @@ SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 STUDENTS = {"tf_data": "runs/tf_data/student.keras"}
 
 
+@pytest.mark.usefixtures("without_costs")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_runs_and_leaves_a_student(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
