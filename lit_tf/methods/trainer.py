@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors, layers
-from lit_tf.methods import replicas
+from lit_tf.methods import replicas, weighted_batch
 from lit_tf.methods.student_model import StudentModel
 from lit_tf.outputs import Outputs, Terms
 from lit_tf.sections import sectioned_model
@@ -168,7 +168,7 @@ class Trainer(StudentModel):
             self.optimizer.build(self.trained_variables)
 
     def train_step(self, data):
-        x, y, sample_weight = _unpack(data)
+        x, y, sample_weight = weighted_batch.unpack(data)
         terms, outputs, additional = self._descend(x, y, sample_weight)
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
@@ -183,7 +183,7 @@ class Trainer(StudentModel):
         with tf.GradientTape() as tape:
             with layers.weighed(self._replicas * local / across_replicas):
                 terms, outputs = self._terms(x, y, training=True)
-            terms = _apply_weight(terms, weight)
+            terms = weighted_batch.weigh(terms, weight)
             additional = self._additional_losses()
             # Gradients are summed over the replicas. Each replica therefore
             # divides by the number of examples in the global batch, which is
@@ -196,10 +196,10 @@ class Trainer(StudentModel):
         return terms, outputs, additional
 
     def test_step(self, data):
-        x, y, sample_weight = _unpack(data)
+        x, y, sample_weight = weighted_batch.unpack(data)
         labels, weight = self.outputs.example_weights(y, sample_weight)
         terms, outputs = self._terms(x, labels, training=False)
-        terms = _apply_weight(terms, weight)
+        terms = weighted_batch.weigh(terms, weight)
         additional = self._additional_losses()
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
@@ -287,26 +287,3 @@ class Trainer(StudentModel):
             # does not have.
             reported = {k: tf.reshape(v, [1]) for k, v in reported.items()}
         return reported
-
-
-def _unpack(data):
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    if y is None:
-        raise errors.SettingsError(
-            "Training and evaluation need labels. Received: inputs without "
-            "labels."
-        )
-    return x, y, sample_weight
-
-
-def _apply_weight(terms, weight):
-    if weight is None:
-        return terms
-    if weight.shape.rank not in (None, 1) and weight.shape[1:] != [1]:
-        raise errors.SettingsError(
-            "`sample_weight` must be one weight for each example, [batch]. To "
-            "leave out positions, use the mask of Keras or a loss with "
-            f"`ignore_class`. Received: shape {weight.shape}."
-        )
-    weight = tf.cast(tf.reshape(weight, [-1]), tf.float32)
-    return {name: value * weight for name, value in terms.items()}
