@@ -61,6 +61,15 @@ def test_every_file_that_the_text_names_exists():
                 assert (ROOT / path).exists(), f"{pages.name(page)}: {path}"
 
 
+def test_every_test_that_the_text_names_exists():
+    for page in PAGES:
+        for path, name in re.findall(
+            r"`(tests/[\w/]+\.py)::(\w+)`", pages.prose(page)
+        ):
+            text = (ROOT / path).read_text()
+            assert f"def {name}(" in text, f"{pages.name(page)}: {name}"
+
+
 def test_every_page_of_the_site_is_in_its_navigation():
     settings = (ROOT / "mkdocs.yml").read_text()
     listed = re.findall(r": (\w+\.md)$", settings, re.MULTILINE)
