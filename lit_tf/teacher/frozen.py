@@ -143,6 +143,10 @@ def output_alone(frozen: keras.Model) -> keras.Model:
 class _Removed(keras.layers.Layer):
     """Replaces a folded BatchNorm: an identity with the same call arguments."""
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
     def call(self, inputs, training=None, mask=None):
         return inputs
 
@@ -212,7 +216,8 @@ def _foldable(graphs):
         norm = node.operation
         if type(norm) not in _NORMS or node.arguments.kwargs.get("training"):
             continue
-        (between,) = node.input_tensors
+        # A mask may follow, which BatchNorm ignores in inference mode.
+        between, *_ = node.input_tensors
         linear = between._keras_history.operation
         if (
             type(linear) in _CHANNELS

@@ -123,6 +123,20 @@ def test_a_norm_without_scale_or_center_is_folded(settings):
     assert_folded(model, left=0)
 
 
+@pytest.mark.filterwarnings("error:.*destroy the mask")
+@pytest.mark.parametrize("norm", [Norm, L.BatchNormalization])
+def test_a_norm_with_a_mask_is_folded(norm):
+    x = keras.Input((5,), dtype="int32")
+    y = L.Dense(4)(L.Embedding(9, 6, mask_zero=True)(x))
+    y = L.GlobalAveragePooling1D()(norm()(y))
+    model = randomized(keras.Model(x, y))
+    codes = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 8]])
+    frozen = freeze(model)
+    output = tf.nest.flatten(frozen(codes, training=False))[-1]
+    np.testing.assert_allclose(output, model(codes), rtol=1e-5, atol=1e-6)
+    assert norms(frozen) == 0
+
+
 def test_a_one_dimensional_convolution_is_folded():
     model = keras.Sequential(
         [keras.Input((9, 5)), L.Conv1D(4, 3), L.BatchNormalization(), L.ReLU()]
