@@ -41,8 +41,8 @@ def dry_run(settings: Compress) -> dict[str, Any]:
         SettingsError: if the settings do not fit each other or the data.
         DataError: if data or weights are missing, damaged or not finite.
     """
-    with multi_worker.in_step(build.complete(settings)) as settings:
-        return _dry_run(settings)
+    with multi_worker.in_step(settings) as settings:
+        return _dry_run(build.complete(settings))
 
 
 def _dry_run(settings):

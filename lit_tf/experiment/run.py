@@ -29,8 +29,8 @@ def teach(settings: Teach, *, command: str = "") -> dict[str, Any]:
     Returns:
         The report, as in `report.json`.
     """
-    with multi_worker.in_step(build.complete(settings)) as settings:
-        return _teach(settings, command)
+    with multi_worker.in_step(settings) as settings:
+        return _teach(build.complete(settings), command)
 
 
 def compress(
@@ -50,9 +50,11 @@ def compress(
     Returns:
         The report, as in `report.json`.
     """
-    if dataset is None:
-        settings = build.complete(settings)
     with multi_worker.in_step(settings) as settings:
+        # It may load the teacher, and a process joins the others before
+        # TensorFlow computes anything.
+        if dataset is None:
+            settings = build.complete(settings)
         return _compress(settings, command, dataset)
 
 
