@@ -275,13 +275,15 @@ def disturb(run: Run, numbers: random.Random, whole: float) -> dict:
         number = numbers.choice(SIGNALS)
         share = numbers.random()
         code, waited = run.go(number, share * whole)
+        if not code:
+            break  # The run ended before the signal.
         said = (run.folder / "err.txt").read_text("utf-8", "replace")
         kills.append(
             f"{number.name} at {share:.0%} ({run.place()}, exit {code} after "
             f"{waited:.1f} s)"
         )
-        # Minus the signal: before the command handled it. 0: it came too late.
-        if code not in (0, -number, 128 + number):
+        # Minus the signal: before the command handled it.
+        if code not in (-number, 128 + number):
             faults.append(
                 f"exit code {code} after {number.name}: {said[-300:]}"
             )
@@ -328,10 +330,12 @@ def main():
         kind = list(KINDS)[i % len(KINDS)]
         name = f"{kind}-{arguments.seed}-{i:03}"
         if name not in known:
-            shutil.rmtree(root / name, ignore_errors=True)
-            run = Run(kind, root / name)
             numbers = random.Random(f"{arguments.seed}/{i}")
-            row = {"run": name, **disturb(run, numbers, whole[kind])}
+            row = {"run": name, "kills": []}
+            while not row["kills"]:  # All signals may come too late.
+                shutil.rmtree(root / name, ignore_errors=True)
+                run = Run(kind, root / name)
+                row |= disturb(run, numbers, whole[kind])
             row["faults"] += [
                 f"other {what}"
                 for what in differences(expected[kind], run.result())
