@@ -75,6 +75,19 @@ class Data(Group):
         "the teacher.",
         check=AT_LEAST_1,
     )
+    image_width: int = setting(
+        0,
+        "Width in pixels of your own images, if they are not square; "
+        "--image_size is then their height. Default: 0, which is the input "
+        "width of the teacher, or --image_size.",
+        check=AT_LEAST_0,
+    )
+    image_channels: int = setting(
+        3,
+        "Channels of your own images: 3 for RGB, 1 for grey. Default: 3; with "
+        "a teacher its number of input channels.",
+        check=Check("1 or 3", lambda value: value in (1, 3)),
+    )
     crop_size: int = setting(
         0,
         "Side in pixels of the central square that is cut out of an image "
@@ -117,6 +130,12 @@ class Data(Group):
             "`exclusive` must contain each attribute only once.",
             exclusive=self.exclusive,
         )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the user's own images."""
+        width = self.image_width or self.image_size
+        return self.image_size, width, self.image_channels
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:

@@ -148,8 +148,8 @@ def dataset(
         cache_dir: the folder to store the pixels in; "" for the user's cache.
 
     Raises:
-        SettingsError: if there is no such attribute, or the size is not a
-            multiple of 4.
+        SettingsError: if there is no such attribute, the size is not a multiple
+            of 4, or the images are not square.
         DataError: if `decoded.decode` raises it, or a split is empty.
     """
     # A generator halves the size twice. Check it before hours of decoding.
@@ -157,6 +157,12 @@ def dataset(
         settings.image_size % 4 == 0,
         "`image_size` of images with attributes must be a multiple of 4.",
         image_size=settings.image_size,
+    )
+    errors.require(
+        settings.image_shape == (*[settings.image_size] * 2, 3),
+        "Images with attributes are square and have three channels.",
+        image_width=settings.image_width,
+        image_channels=settings.image_channels,
     )
     attributes = defaults.attributes_of(settings) or collected.attributes
     for name in attributes:
@@ -168,7 +174,7 @@ def dataset(
         key=collected.key,
         folder=collected.folder,
         cache_dir=cache_dir,
-        size=settings.image_size,
+        shape=settings.image_shape,
         crop=settings.crop_size or defaults.crop_size,
     )
     columns = [collected.attributes.index(name) for name in attributes]

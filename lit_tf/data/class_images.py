@@ -31,7 +31,7 @@ def dataset(
 
     Args:
         name: the dataset's name.
-        settings: the size of the images.
+        settings: the shape of the images.
         images: pairs of a name for messages and a path or open file; iterated
             over at most once.
         labels: class number of each image, from 0.
@@ -60,7 +60,7 @@ def dataset(
         key=key,
         folder=folder,
         cache_dir=cache_dir,
-        size=settings.image_size,
+        shape=settings.image_shape,
         crop=settings.crop_size,
     )
     everything = Split(pixels.pixels, np.array(labels, np.int32)[pixels.places])
@@ -117,7 +117,7 @@ def source(load) -> Source:
     """
     return Source(
         load=load,
-        input_shape=lambda settings: (*[settings.image_size] * 2, 3),
+        input_shape=lambda settings: settings.image_shape,
         # The classes and the statistics are known from the files alone.
         classes=lambda _: (),
         stem=lambda _: {},

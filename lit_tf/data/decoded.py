@@ -1,7 +1,7 @@
 """Decoded images in a file: decoded once, then found by their key.
 
-A square is cropped from the centre and resized, as torchvision's `CenterCrop`
-and `Resize` do with a Pillow image.
+The largest rectangle of the wanted proportions is cropped from the centre and
+resized, as torchvision's `CenterCrop` and `Resize` do with a Pillow image.
 """
 
 import concurrent.futures
@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import pathlib
 import warnings
@@ -49,7 +50,7 @@ class Decoded:
     """The images that could be decoded.
 
     Args:
-        pixels: `[images, size, size, 3]`, RGB, uint8.
+        pixels: `[images, height, width, channels]`, RGB or grey, uint8.
         labels: values of the attributes, `[images, attributes]`, 0 or 1, uint8.
         places: position of each image in the input order, `[images]`.
         broken: number of images that could not be decoded.
@@ -82,7 +83,7 @@ def decode(
     key: Mapping[str, Any],
     folder: pathlib.Path,
     cache_dir: str,
-    size: int,
+    shape: tuple[int, int, int],
     crop: int,
 ) -> Decoded:
     """Returns decoded images; decodes them unless an earlier call did.
@@ -93,9 +94,11 @@ def decode(
         key: everything that the images depend on.
         folder: the folder of the original files.
         cache_dir: the folder to store the pixels in; "" for the user's cache.
-        size: side of a returned image in pixels.
+        shape: height and width of a returned image in pixels, and 3 channels
+            for RGB or 1 for grey.
         crop: side in pixels of the square that is cropped before resizing. If
-            it is 0 or larger than the image, the largest square is cropped.
+            it is 0 or larger than the image, the largest rectangle of the
+            proportions of `shape` is cropped.
 
     Raises:
         DataError: if more than one image in a hundred is broken, or the disk
@@ -106,9 +109,9 @@ def decode(
         places = npz_files.read_array(place / "places.npy")
         labels = npz_files.read_array(place / "labels.npy")
         _check(places, labels, count)
-        shape = (len(places), size, size, 3)
+        pixels = place / "pixels.bin"
         return Decoded(
-            pixels=derived_files.map_rows(place / "pixels.bin", shape),
+            pixels=derived_files.map_rows(pixels, (len(places), *shape)),
             labels=labels,
             places=places,
             broken=int(facts["broken"]),
@@ -117,15 +120,19 @@ def decode(
             folder=place,
         )
 
-    # Another name would not find what earlier versions stored.
+    size, *_ = shape
+    key = {**key, "format": _FORMAT, "size": size, "crop": crop}
+    # Another key, or another name, would not find what earlier versions stored.
+    if shape != (size, size, 3):
+        key["shape"] = list(shape)  # As JSON returns it.
     return derived_files.load_or_create(
         "pictures",
-        {**key, "format": _FORMAT, "size": size, "crop": crop},
+        key,
         source=folder,
         cache_dir=cache_dir,
         portable=False,
         read=read,
-        write=functools.partial(_write, images, count, size, crop),
+        write=functools.partial(_write, images, count, shape, crop),
     )
 
 
@@ -138,12 +145,12 @@ def _check(places, labels, count):
         raise ValueError("The stored places are not those of the images.")
 
 
-def _write(images, count, size, crop, folder):
+def _write(images, count, shape, crop, folder):
     print(f"decoding {count:,} images once, to {folder.parent}/ …", flush=True)
 
     def attempt(image):
         try:
-            return _pixels(image.file, size, crop)
+            return _pixels(image.file, shape, crop)
         except Exception as error:  # Broken files raise many kinds of errors.
             return error
 
@@ -156,7 +163,7 @@ def _write(images, count, size, crop, folder):
         _threads() as pool,
     ):
         warnings.simplefilter("ignore")
-        length = count * size * size * 3
+        length = count * math.prod(shape)
         atomic_files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):
             results = pool.map(attempt, (image for _, image in block))
@@ -191,24 +198,34 @@ def _threads():
         pool.shutdown(cancel_futures=True)
 
 
-def _pixels(file, size, crop):
+def _pixels(file, shape, crop):
+    height, width, channels = shape
     with image_files.opened(file) as image:
         kind = image.format
         # Whatever does not change the pixels is not copied: a large image needs
         # hundreds of megabytes.
         ImageOps.exif_transpose(image, in_place=True)
-        square = _square(_rgb(image, kind), crop)
-        return square.resize((size, size), Image.Resampling.BILINEAR).tobytes()
+        image = _cropped(_rgb(image, kind), height, width, crop)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return (image if channels == 3 else image.convert("L")).tobytes()
 
 
-def _square(image, crop):
-    side = min(image.size)
-    side = min(crop or side, side)
-    if image.size == (side, side):
+def _cropped(image, height, width, crop):
+    """Returns the largest centred part of the proportions height : width."""
+    size = image.size
+    if size[0] * height <= size[1] * width:
+        part = size[0], max(1, round(size[0] * height / width))
+    else:
+        part = max(1, round(size[1] * width / height)), size[1]
+    part = tuple(min(crop or length, length) for length in part)
+    if size == part:
         return image
-    left, top = (round((length - side) / 2) for length in image.size)
+    left, top = (
+        round((length - kept) / 2)
+        for length, kept in zip(size, part, strict=True)
+    )
     # Crop first: `resize` with a box would read pixels outside it.
-    return image.crop((left, top, left + side, top + side))
+    return image.crop((left, top, left + part[0], top + part[1]))
 
 
 def _rgb(image, kind):

@@ -171,10 +171,10 @@ def load_teacher(
 
 
 def complete_data(settings: Data, session: Session, model: str) -> Data:
-    """Returns settings that name the dataset and the image size.
+    """Returns settings that name the dataset and the shape of images.
 
-    Images in a folder of the user are resized to the input size of the model,
-    unless `image_size` is set.
+    Images in a folder of the user get the input shape of the model, unless
+    `image_size` is set.
 
     Args:
         settings: the settings of the data.
@@ -191,16 +191,28 @@ def complete_data(settings: Data, session: Session, model: str) -> Data:
     settings = data.named(settings, session.data_dir)
     if forgotten and model:
         _check_default(settings, model)
-    is_set = settings.image_size != Data.image_size
-    if is_set or not model or not data.source(settings.dataset).resized:
+    if not model or not data.source(settings.dataset).resized:
         return settings
     loaded = _load_any(model)
-    if loaded is None:
+    if loaded is None or len(loaded.inputs[0].shape) != 4:
         return settings
-    height = loaded.inputs[0].shape[1]
-    return dataclasses.replace(
-        settings, image_size=height or settings.image_size
-    )
+    return _with_shape(settings, *loaded.inputs[0].shape[1:])
+
+
+def _with_shape(settings, height, width, channels):
+    """Returns settings with the shape of images that a model takes.
+
+    Sizes that are set stay, and sizes that the model leaves open.
+    """
+    size = settings.image_size
+    if height and size == Data.image_size:
+        size = height
+    changes = {"image_size": size}
+    if width and width != size and not settings.image_width:
+        changes["image_width"] = width
+    if channels in (1, 3):
+        changes["image_channels"] = channels
+    return dataclasses.replace(settings, **changes)
 
 
 def _with_one_logit(model, role):

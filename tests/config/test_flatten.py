@@ -14,6 +14,7 @@ OTHERS = {
     "attributes": ("Dark", "Coat"),
     "exclusive": ("Trouser+Coat",),
     "image_size": 64,
+    "image_channels": 1,
     "min_teacher_accuracy": 0.5,
     "penalty": "l1",
     "section_input": "student",

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 from home_made import residual_rows
+from PIL import Image
 
 import lit_tf
 from lit_tf import config, data, errors
-from lit_tf.experiment import build
+from lit_tf.experiment import build, saved_models
 from lit_tf.experiment.run import compress
 from lit_tf.sections import cost
 from lit_tf.training import fit
@@ -186,6 +187,30 @@ def test_a_model_of_any_image_size_is_trained_at_that_of_the_data(own):
     x = dataset.train.inputs[:4].astype("float32")
     np.testing.assert_allclose(teacher(x), model(x), rtol=1e-5, atol=1e-5)
     assert 1.8 <= cost.flops(teacher) / cost.flops(student)
+
+
+@pytest.mark.parametrize("shape", [(8, 12, 1), (12, 8, 3), (None, None, 1)])
+def test_images_get_the_shape_that_the_model_takes(tmp_path, own, shape):
+    random = np.random.default_rng(0)
+    for i in range(40):
+        name = tmp_path / "images" / str(i % 2) / f"{i}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(name)
+    image = keras.Input(shape)
+    x = keras.layers.GlobalAveragePooling2D()(image)
+    path = own(keras.Model(image, keras.layers.Dense(2)(x))).teacher_weights
+    session = config.Session(
+        data_dir=str(tmp_path / "images"), cache_dir=str(tmp_path / "cache")
+    )
+    settings = config.Data(image_size=6) if None in shape else config.Data()
+    settings = saved_models.complete_data(settings, session, path)
+    dataset = data.load(
+        settings, data_dir=session.data_dir, cache_dir=session.cache_dir
+    )
+    expected = (6, 6, 1) if None in shape else shape
+    assert dataset.form["input_shape"] == expected
+    assert dataset.train.inputs[:2].shape == (2, *expected)
 
 
 def test_a_model_of_channels_first_is_refused_with_the_reason(own):
