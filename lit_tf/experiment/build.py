@@ -11,7 +11,7 @@ from lit_tf.config import Architecture, Compress, Teach, method_table
 from lit_tf.data import batches
 from lit_tf.experiment import report, saved_models
 from lit_tf.experiment.tasks import TASKS
-from lit_tf.methods import stages, trainer
+from lit_tf.methods import method_checks, stages, trainer
 from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
@@ -121,9 +121,14 @@ def pair(
     student = _new_student(settings, dataset, teacher, blocks)
     TASKS[dataset.task].check(settings, dataset)
     try:
-        stages.check(settings, teacher, student, TASKS[dataset.task].outputs)
+        method_checks.check(
+            settings, teacher, student, TASKS[dataset.task].outputs
+        )
     except errors.SettingsError as error:
-        if settings.shrink.requested or not settings.teacher_weights:
+        named = (
+            settings.shrink.requested or settings.student != Compress.student
+        )
+        if named or not settings.teacher_weights:
             raise
         raise errors.SettingsError(
             f"{error} Pass --compression or --keep to make the student from "
@@ -193,7 +198,7 @@ def describe(
     settings: Compress, teacher: SectionedModel, student: SectionedModel
 ) -> str:
     """Returns a table of the parts of both models and their training."""
-    ends, sections = stages.describe_training(settings)
+    ends, sections = method_checks.describe_training(settings)
     return report.sections(teacher, student, ends=ends, sections=sections)
 
 
@@ -215,7 +220,10 @@ def freeze_pair(
         student=student,
         frozen=frozen_teacher,
         copy=lambda model: copying.copy_model(
-            model, policy=compute.dtype, sync_batch_norm=compute.sync_batch_norm
+            model,
+            policy=compute.dtype,
+            sync_batch_norm=compute.sync_batch_norm,
+            thaw=True,
         ),
         new_student=lambda: _new_student(settings, dataset, teacher),
         steps=settings.lit.total(steps),

@@ -152,6 +152,27 @@ def select_channels(
     return selected
 
 
+def fraction_to_prune(
+    model: SectionedModel, student: SectionedModel, fraction: float
+) -> float:
+    """Returns the fraction of a model's channels to prune.
+
+    A warning names operations whose FLOPs are needed but cannot be counted.
+
+    Args:
+        model: the model to prune.
+        student: a model with the FLOPs to reach.
+        fraction: the fraction, if it is set; 0 to reach the FLOPs.
+
+    Raises:
+        SettingsError: if no channel can be pruned, or too few.
+    """
+    if fraction:
+        prunable_norms(model)
+        return fraction
+    return fraction_for_flops(model, cost.flops(student))
+
+
 def fraction_for_flops(model: SectionedModel, flops: int) -> float:
     """Returns the smallest fraction to prune that leaves at most `flops`.
 

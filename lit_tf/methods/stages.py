@@ -10,20 +10,17 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from lit_tf import errors
 from lit_tf.config import Compress, method_table
 from lit_tf.methods import (
     distill,
-    distillation_trainer,
     fitnets,
     lit,
     network_slimming,
     supervised,
     trainer,
 )
-from lit_tf.methods.distillation_trainer import check_outputs
 from lit_tf.outputs import Outputs
-from lit_tf.sections import augmentation, compatibility, cost, initial_weights
+from lit_tf.sections import initial_weights
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -52,7 +49,7 @@ class Pair:
         student: the new student, K sections, under the run's dtype policy.
         frozen: the frozen teacher; None to create one for each trainer.
         copy: a function: model → its copy under the run's dtype policy, with
-            the same weights.
+            the same weights, all layers of which are trainable.
         new_student: a function without arguments that builds one more student
             with the initial weights of `student`.
         steps: training steps of phase lit.
@@ -77,58 +74,6 @@ def method_stages(pair: Pair) -> Iterator[Stage]:
         The stages, in the order in which they are trained.
     """
     return method_table.get(pair.settings.method).load()(pair)
-
-
-def check(
-    settings: Compress,
-    teacher: SectionedModel,
-    student: SectionedModel,
-    outputs: Outputs,
-) -> None:
-    """Checks that the method can train this student from this teacher.
-
-    Args:
-        settings: the settings.
-        teacher: the teacher.
-        student: the student.
-        outputs: the kind of output of both.
-
-    Raises:
-        SettingsError: if teacher and student do not fit each other or the
-            method, or return outputs of another kind.
-    """
-    check_outputs(outputs, teacher, student)
-    method = method_table.get(settings.method)
-    shapes = "any"
-    if method.compares:
-        shapes = "narrower" if settings.loss.connector != "none" else "equal"
-    compatibility.check_alike(
-        teacher,
-        student,
-        representations=shapes,
-        ends=method.copies and settings.copy_ends,
-    )
-    if settings.method == "born_again" and _shape(teacher) != _shape(student):
-        raise errors.SettingsError(
-            "A born-again student must have the shape of its teacher. "
-            f"Received: teacher {teacher.name}, student {student.name}."
-        )
-    if settings.init == "teacher_blocks":
-        initial_weights.check_blocks(teacher, student)
-    augments = map(augmentation.augmented_view, (teacher, student))
-    if settings.frozen.teacher_cache != "off" and any(augments):
-        raise errors.SettingsError(distillation_trainer.NO_CACHE)
-    if settings.method == "network_slimming":
-        _to_prune(settings, teacher, student)
-
-
-def describe_training(settings: Compress) -> tuple[str, str]:
-    """Describes the training of the ends and of the sections in phase lit."""
-    method = method_table.get(settings.method)
-    ends = method.ends if settings.copy_ends else "new, trained"
-    if settings.init == "teacher_blocks":
-        return ends, f"the teacher's blocks, {method.sections}"
-    return ends, method.sections
 
 
 def lit_trainer(
@@ -303,7 +248,9 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
         pair.copy(pair.teacher), sparsity=baselines.sparsity
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
-    fraction = _to_prune(pair.settings, slim.student, pair.student)
+    fraction = network_slimming.fraction_to_prune(
+        slim.student, pair.student, baselines.pruned_channels
+    )
     selected = network_slimming.select_channels(
         network_slimming.prunable_norms(slim.student), fraction
     )
@@ -311,21 +258,6 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
     yield Stage(
         name="fine_tune", phase="fine_tune", trainer=supervised.Teach(pruned)
     )
-
-
-def _to_prune(settings, model, student):
-    """Returns the fraction of a model's channels to prune.
-
-    A warning names operations whose FLOPs are needed but cannot be counted.
-
-    Raises:
-        SettingsError: if no channel can be pruned, or too few.
-    """
-    fraction = settings.baselines.pruned_channels
-    if fraction:
-        network_slimming.prunable_norms(model)
-        return fraction
-    return network_slimming.fraction_for_flops(model, cost.flops(student))
 
 
 def _in_both(make):
@@ -351,7 +283,3 @@ def _kd_arguments(pair):
 
 def _falling(value, steps):
     return keras.optimizers.schedules.PolynomialDecay(value, max(1, steps), 0.0)
-
-
-def _shape(model):
-    return [tuple(v.shape) for v in model.variables]

@@ -19,7 +19,7 @@ _RUNS = 50  # Timed calls of each student whose latency is measured.
 def shrink(
     teacher: keras.Model,
     *,
-    keep: Sequence[int] = (),
+    keep: int | Sequence[int] = (),
     compression: float = 0.0,
     of: str = "flops",
     init: str = "fresh",
@@ -44,7 +44,8 @@ def shrink(
     Args:
         teacher: a model with sections. Any other functional or sequential model
             is first cut where `plan` suggests.
-        keep: number of blocks that each section keeps, from 1 to all.
+        keep: number of blocks that each section keeps, from 1 to all; an
+            integer for a single section.
         compression: cost of the teacher divided by the highest allowed cost of
             the student, > 1; an alternative to `keep`. Every section keeps
             about the same share of its blocks, and together they keep as many
@@ -68,10 +69,11 @@ def shrink(
     """
     config.check_one_of(config.INITS, init=init)
     config.check_one_of(config.COMPRESSION_OF, of=of)
+    keep = (keep,) if isinstance(keep, int) else tuple(keep)
     errors.require(
         bool(keep) != bool(compression),
         "Pass either `keep` or `compression`.",
-        keep=tuple(keep),
+        keep=keep,
         compression=compression,
     )
     teacher = with_sections(teacher)

@@ -9,7 +9,8 @@ from lit_tf import config, data, errors, models
 from lit_tf.config import method_table
 from lit_tf.experiment import build
 from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
-from lit_tf.methods.stages import check, describe_training
+from lit_tf.methods.method_checks import check, describe_training
+from lit_tf.outputs import Classes
 from lit_tf.sections import cost
 
 # The trainers of phases lit and fine_tune.
@@ -260,6 +261,6 @@ def test_a_given_fraction_does_not_depend_on_the_students_size(
     # Pruning leaves more FLOPs than a student of a single channel has.
     student = models.get("small6", width=1)(**dataset.form)
     with pytest.raises(errors.SettingsError, match="can reduce"):
-        check(chosen, teacher, student)
+        check(chosen, teacher, student, Classes())
     with_fraction = dataclasses.replace(chosen, baselines=baselines)
-    check(with_fraction, teacher, student)
+    check(with_fraction, teacher, student, Classes())

@@ -112,7 +112,7 @@ def test_an_error_states_the_highest_possible_compression():
         ({"keep": (1, 1), "compression": 2.0}, "Pass either `keep`"),
         ({"compression": 0.5}, "must be > 1"),
         (
-            {"keep": (1,)},
+            {"keep": 1},
             "one number for each section, .* its number of blocks: 4, 4",
         ),
         ({"keep": (0, 1)}, "at least 1"),
