@@ -1,5 +1,7 @@
 """`keras.distillation` on a pair of models, to compare the time of a step."""
 
+from typing import Any
+
 import keras
 
 from lit_tf import config, layers
@@ -64,7 +66,7 @@ def _reachable(model, names, stock):
 def _stock(part):
     """Returns a copy of a model with Keras's own BatchNorm layers."""
 
-    def replace(layer, config):
+    def replace(layer, config: dict[str, Any]):
         if type(layer) is not layers.BatchNormalization:
             return None
         return keras.layers.BatchNormalization.from_config(config)

@@ -222,7 +222,7 @@ def prune(
     norms = {p.norm: channels for p, channels in selected.items()}
     narrower = {}
 
-    def replace(layer, config):
+    def replace(layer, config: dict[str, Any]):
         if layer not in outputs and layer not in inputs and layer not in norms:
             return None
         if layer in outputs:

@@ -62,7 +62,7 @@ def copy_model(
         SettingsError: if a layer cannot be copied.
     """
 
-    def configured(config):
+    def configured(config: dict[str, Any]) -> dict[str, Any]:
         if policy is None:
             return config
         return layer_config.under_policy(

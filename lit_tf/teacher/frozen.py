@@ -175,7 +175,7 @@ def _folded(model, dtype):
     mixed = dtype if dtype == "float32" else f"mixed_{dtype}"
     folded = {}
 
-    def replace(layer, config):
+    def replace(layer, config: dict[str, Any]):
         if layer in pairs:
             return _Removed(name=layer.name, dtype=config["dtype"])
         if layer not in linears:
