@@ -39,6 +39,7 @@ def weigh(terms: Terms, weight: tf.Tensor | None) -> Terms:
     """
     if weight is None:
         return terms
+    weight = tf.convert_to_tensor(weight)  # Eagerly, it may be an array.
     if weight.shape.rank not in (None, 1) and weight.shape[1:] != [1]:
         raise errors.SettingsError(
             "`sample_weight` must be one weight for each example, [batch]. To "

@@ -291,7 +291,7 @@ def test_a_teacher_for_other_images_is_refused(tmp_path, build):
     settings = _config(
         tmp_path / "run", teacher_weights=str(tmp_path / "other.keras")
     )
-    with pytest.raises(errors.SettingsError, match="digits has inputs"):
+    with pytest.raises(errors.SettingsError, match="data are digits, with inp"):
         compress(settings)
 
 
