@@ -182,13 +182,9 @@ def _from_keras(path, dataset, form, *, normalize):
         return model
     layer = layers.Normalize(form["mean"], form["std"], name="normalize")
     if isinstance(model, SectionedModel):
-        return SectionedModel(
-            _preceded(model.stem, layer),
-            model.sections,
-            model.head,
-            name=model.name,
-            depth=model.depth,
-            facts=model.facts,
+        stem, *others = sectioned_model.parts_of(model)
+        return sectioned_model.with_parts(
+            model, [_preceded(stem, layer), *others]
         )
     return _preceded(model, layer)
 

@@ -7,11 +7,7 @@ from typing import Any
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import (
-    functional,
-    probabilities,
-    softmax,
-)
+from lit_tf.sections import functional, probabilities, sectioned_model, softmax
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -184,13 +180,9 @@ def _with_plain_output(model):
     if len(model.outputs) > 1 or not keras.tree.is_nested(graph.output):
         return model
     if isinstance(model, SectionedModel):
-        return SectionedModel(
-            model.stem,
-            model.sections,
-            _with_plain_output(model.head),
-            name=model.name,
-            depth=model.depth,
-            facts=model.facts,
+        *others, head = sectioned_model.parts_of(model)
+        return sectioned_model.with_parts(
+            model, [*others, _with_plain_output(head)]
         )
     return keras.Model(graph.input, model.outputs[0], name=model.name)
 

@@ -13,7 +13,7 @@ import numpy as np
 from keras.src.saving import serialization_lib
 
 from lit_tf import errors
-from lit_tf.sections import layer_config, samples
+from lit_tf.sections import layer_config, samples, sectioned_model
 from lit_tf.sections.functional import as_functional, is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -184,22 +184,15 @@ class _Copier:
         ):
             if not isinstance(model, SectionedModel):
                 return self._copied(model)
-            stem, *sections, head = map(self._copied, _parts(model))
-            return SectionedModel(
-                stem,
-                sections,
-                head,
-                name=model.name,
-                depth=model.depth,
-                facts=model.facts,
-            )
+            parts = map(self._copied, sectioned_model.parts_of(model))
+            return sectioned_model.with_parts(model, list(parts))
 
     def _serialize(self, operation):
         if operation in self._configs:
             return
         self._configs[operation] = None
         if isinstance(operation, SectionedModel):
-            inner = _parts(operation)
+            inner = sectioned_model.parts_of(operation)
         elif (graph := as_functional(operation)) is not None:
             inner = graph.operations
         else:
@@ -308,7 +301,3 @@ def _agree(expected, answers):
         if not (np.abs(one - other) <= 0.05 * size + 1e-5).all():
             return False
     return True
-
-
-def _parts(model):
-    return [model.stem, *model.sections, model.head]

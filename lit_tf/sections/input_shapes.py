@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 
 from lit_tf import errors
+from lit_tf.sections import sectioned_model
 from lit_tf.sections.functional import build_part, read_graph
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -47,21 +48,13 @@ def _fits(open_shape, shape):
 
 
 def _fixed(model, shapes):
+    parts = []
+    for part in sectioned_model.parts_of(model):
+        parts.append(_rebuilt(part, shapes))
+        shapes = [parts[-1].output_shape[1:]]
     if not isinstance(model, SectionedModel):
-        return _rebuilt(model, shapes)
-    stem = _rebuilt(model.stem, shapes)
-    parts = [stem]
-    for part in (*model.sections, model.head):
-        parts.append(_rebuilt(part, [parts[-1].output_shape[1:]]))
-    _, *sections, head = parts
-    return SectionedModel(
-        stem,
-        sections,
-        head,
-        name=model.name,
-        depth=model.depth,
-        facts=model.facts,
-    )
+        return parts[0]
+    return sectioned_model.with_parts(model, parts)
 
 
 def _rebuilt(model, shapes):

@@ -138,6 +138,39 @@ class SectionedModel(keras.Model):
         return cls(**config | parts)
 
 
+def parts_of(model: keras.Model) -> list[keras.Model]:
+    """Returns stem, sections and head; the model itself if it has none.
+
+    Keras would save what a property of the model returned a second time.
+
+    Args:
+        model: with or without sections.
+    """
+    if not isinstance(model, SectionedModel):
+        return [model]
+    return [model.stem, *model.sections, model.head]
+
+
+def with_parts(
+    model: SectionedModel, parts: Sequence[keras.Model]
+) -> SectionedModel:
+    """Returns a model of other parts, with the name and facts of this one.
+
+    Args:
+        model: the model.
+        parts: stem, sections and head.
+    """
+    stem, *sections, head = parts
+    return SectionedModel(
+        stem,
+        sections,
+        head,
+        name=model.name,
+        depth=model.depth,
+        facts=model.facts,
+    )
+
+
 def load(path: str | os.PathLike) -> keras.Model:
     """Loads a model from a `.keras` file, without compiling it.
 

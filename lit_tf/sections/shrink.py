@@ -7,7 +7,14 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.sections import copying, cost, initial_weights, split, structure
+from lit_tf.sections import (
+    copying,
+    cost,
+    initial_weights,
+    sectioned_model,
+    split,
+    structure,
+)
 from lit_tf.sections.blocks import find_blocks
 from lit_tf.sections.functional import build_part
 from lit_tf.sections.plan import plan
@@ -195,7 +202,7 @@ def _additive(
     """Returns a cost function that adds the costs of the parts of a model."""
 
     def additive_cost(teacher, chains):
-        fixed = sum(value(part) for part in _parts(teacher))
+        fixed = sum(value(part) for part in sectioned_model.parts_of(teacher))
         known, by_section = {}, []
         for chain in chains:
             costs = []
@@ -313,7 +320,3 @@ def _without(teacher, chains, keep):
         name=f"{teacher.name}_{'_'.join(map(str, keep))}",
         facts={"blocks": list(keep)},
     )
-
-
-def _parts(model):
-    return [model.stem, *model.sections, model.head]

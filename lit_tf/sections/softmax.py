@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf.sections import copying, layer_config
+from lit_tf.sections import copying, layer_config, sectioned_model
 from lit_tf.sections.functional import is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -123,14 +123,8 @@ def logits(model: keras.Model) -> keras.Model:
     if not any(activation(model, at) for at in range(count)):
         return model
     if isinstance(model, SectionedModel):
-        return SectionedModel(
-            model.stem,
-            model.sections,
-            logits(model.head),
-            name=model.name,
-            depth=model.depth,
-            facts=model.facts,
-        )
+        *others, head = sectioned_model.parts_of(model)
+        return sectioned_model.with_parts(model, [*others, logits(head)])
     functional = getattr(model, "_functional", model)  # Of a Sequential.
     remove = _Remover()
     outputs = [

@@ -309,7 +309,7 @@ def _not_finite(name, dtype):
 
 def _graph(teacher: SectionedModel) -> str:
     """Returns a hash of the teacher's graph, its weights excluded."""
-    parts = [teacher.stem, *teacher.sections, teacher.head]
+    parts = sectioned_model.parts_of(teacher)
     configs: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
     text = json.dumps(configs, sort_keys=True, default=str)
     for name, name_in_0_1 in _MODULES_IN_0_1.items():

@@ -13,7 +13,6 @@ from lit_tf import layers
 from lit_tf.losses import masks
 from lit_tf.sections import copying, layer_config, sectioned_model
 from lit_tf.sections.functional import as_functional, require_functional
-from lit_tf.sections.sectioned_model import SectionedModel
 
 # The layers that a BatchNorm can be folded into, with the kernel axes that hold
 # their output channels. (A depthwise kernel holds them in its last two axes.)
@@ -117,15 +116,12 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
         SettingsError: if the teacher is subclassed, so that its graph is
             unknown, or the copy does not answer as the teacher does.
     """
-    parts = [teacher]
-    if isinstance(teacher, SectionedModel):
-        parts = [teacher.stem, *teacher.sections, teacher.head]
     inputs = keras.tree.map_structure(
         lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
         require_functional(teacher).input,
     )
     outputs, x = [], inputs
-    for part in parts:
+    for part in sectioned_model.parts_of(teacher):
         x = _folded(part, dtype)(x)
         outputs.append(x)
         # An attention removes the mask of the very tensor that it reads.
