@@ -15,6 +15,9 @@ RENAMED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "no_fine_tune": ("fine_tune", operator.not_),
 }
 
+# Settings that version 0.1 did not have, and the value that it used.
+ADDED = {"image_width": 0, "image_channels": 3}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -161,7 +164,8 @@ def current(values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         values: settings by flag name, from a file in a run folder.
     """
-    renamed = {}
+    # A part of the settings, such as those of a trial, may lack the data's.
+    renamed = dict(ADDED) if "image_size" in values else {}
     for name, value in values.items():
         new, convert = RENAMED.get(name, (name, lambda value: value))
         renamed[new] = convert(value)
