@@ -202,8 +202,8 @@ def _pixels(file, shape, crop):
     height, width, channels = shape
     with image_files.opened(file) as image:
         kind = image.format
-        # Whatever does not change the pixels is not copied: a large image needs
-        # hundreds of megabytes.
+        # Nothing is copied without need: a large image takes hundreds of
+        # megabytes.
         ImageOps.exif_transpose(image, in_place=True)
         image = _cropped(_rgb(image, kind), height, width, crop)
         image = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -59,7 +59,7 @@ def answers(model: keras.Model) -> list[np.ndarray] | None:
         return None
     is_open = any(None in tensor.shape[1:] for tensor in model.inputs)
     for size in _SIZES if is_open else _SIZES[:1]:
-        # Whatever a user's layer raises, these inputs do not fit it.
+        # If a user's layer raises any error, these inputs do not fit it.
         with contextlib.suppress(Exception):
             outputs, _ = model.stateless_call(
                 model.trainable_variables,
