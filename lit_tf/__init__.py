@@ -17,7 +17,7 @@ _PUBLIC = {
     "Teach": "lit_tf.methods.supervised",
     "SGD": "lit_tf.training.optimizers",
     "SectionedModel": "lit_tf.sections.sectioned_model",
-    "load": "lit_tf.sections.sectioned_model",
+    "load": "lit_tf.sections.model_files",
     "logits": "lit_tf.sections.softmax",
     "split": "lit_tf.sections.split",
     "plan": "lit_tf.sections.plan",

@@ -13,7 +13,7 @@ from lit_tf import config, data, models
 from lit_tf.config import method_table
 from lit_tf.data import characters
 from lit_tf.interop import saved_model
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 
 # Python blocks that are compiled but not run, by their first words, and why.
 COMPILED = {
@@ -43,7 +43,7 @@ def reader(tmp_path_factory):
     network = models.get("resnet8")(**digits.form)
     teacher = runs / "quickstart" / "teacher" / "teacher.keras"
     teacher.parent.mkdir(parents=True)
-    sectioned_model.save(network, teacher)
+    model_files.save(network, teacher)
     images = digits.train.inputs[:2]
     saved_model.write(network, runs / "quickstart" / "saved_model", images)
 

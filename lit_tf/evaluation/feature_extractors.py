@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors, layers
-from lit_tf.sections import copying, sectioned_model, softmax
+from lit_tf.sections import copying, model_files, sectioned_model, softmax
 
 
 class Features(NamedTuple):
@@ -126,7 +126,7 @@ def from_model_file(path: str | os.PathLike) -> FeatureExtractor:
         SettingsError: if the model does not have one image input and one
             output.
     """
-    model = sectioned_model.load(path)
+    model = model_files.load(path)
     inputs = getattr(model, "inputs", None) or []
     outputs = getattr(model, "outputs", None) or []
     shape = inputs[0].shape if len(inputs) == 1 else ()
@@ -238,8 +238,8 @@ def _resized(inputs, start):
 
 def _load(network, path):
     if path.suffix != ".keras":
-        return sectioned_model.load_weights(network, path)
-    whole = sectioned_model.load(path)
+        return model_files.load_weights(network, path)
+    whole = model_files.load(path)
     try:
         copying.copy_state(whole, network)
     except errors.SettingsError as error:

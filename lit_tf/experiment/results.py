@@ -9,7 +9,7 @@ from lit_tf.experiment import export_report
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
 from lit_tf.methods import stages
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, model_files
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -92,7 +92,7 @@ def _moment(student, tested):
 def save(run: Run, trained: Mapping[str, keras.Model]) -> None:
     """Saves models in the run folder, by role."""
     for name, model in trained.items():
-        sectioned_model.save(model, run.folder.model(name))
+        model_files.save(model, run.folder.model(name))
 
 
 def float32_copy(

@@ -14,7 +14,7 @@ from lit_tf.experiment.results import (
     teacher_results,
 )
 from lit_tf.experiment.teacher_check import check_teacher
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files, sectioned_model
 from lit_tf.training import fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
 
@@ -165,7 +165,7 @@ def _train_teacher(run):
         read_test=False,
     )
     print()
-    teacher = sectioned_model.load(folder.model("teacher"))
+    teacher = model_files.load(folder.model("teacher"))
     return teacher, dict(results["wall_seconds"])
 
 

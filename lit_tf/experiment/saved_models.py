@@ -18,6 +18,7 @@ from lit_tf.sections import (
     copying,
     functional,
     input_shapes,
+    model_files,
     sectioned_model,
     shrink,
 )
@@ -158,7 +159,7 @@ def load_teacher(
     print(f"teacher   from {file}", flush=True)
     if _is_weights(file):
         teacher = models.get(name, **architecture.options)(**dataset.form)
-        sectioned_model.load_weights(teacher, file)
+        model_files.load_weights(teacher, file)
         return teacher
     teacher = _load(file, dataset.name, dataset.form)
     if sectioned_model.computes_in(teacher) != {"float32"}:
@@ -229,7 +230,7 @@ def _load_any(path):
     file = _find(path, *_MODELS, *_TEACHERS)
     if _is_weights(file):
         return None
-    model = sectioned_model.load(file)
+    model = model_files.load(file)
     functional.require_functional(model)
     return model
 
@@ -259,7 +260,7 @@ def _load(file, name, form):
         SettingsError: if it has other inputs or classes.
         DataError: if the file is missing or damaged.
     """
-    model = sectioned_model.load(file)
+    model = model_files.load(file)
     functional.require_functional(model)
     model = input_shapes.fixed(model, compatibility.input_shapes_of(form))
     compatibility.check_form(model, name, form)
@@ -267,7 +268,7 @@ def _load(file, name, form):
 
 
 def _is_weights(file):
-    return file.suffix == ".h5" and not sectioned_model.is_whole_model(file)
+    return file.suffix == ".h5" and not model_files.is_whole_model(file)
 
 
 def _is_saved_model(path):

@@ -17,6 +17,7 @@ from lit_tf.sections import (
     cost,
     functional,
     input_shapes,
+    model_files,
     probabilities,
     sectioned_model,
     softmax,
@@ -90,7 +91,7 @@ def import_model(
             "sha256": _hash(path),
             "normalization": normalization,
         }
-    sectioned_model.save(logits, target)
+    model_files.save(logits, target)
     return {
         "model": logits.name,
         "parameters": cost.parameters(logits),
@@ -163,7 +164,7 @@ def _from_checkpoint(path, model):
 
 
 def _from_keras(path, dataset, form, *, normalize):
-    model = sectioned_model.load(path)
+    model = model_files.load(path)
     functional.require_functional(model)
     shapes = compatibility.input_shapes_of(form)
     model = input_shapes.fixed(model, shapes)

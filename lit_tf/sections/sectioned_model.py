@@ -1,20 +1,15 @@
-"""`SectionedModel`: a model of stem, sections and head; loading and saving."""
+"""`SectionedModel`: a model of stem, sections and head."""
 
 import hashlib
 import os
-import pathlib
-import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
-from lit_tf import errors, layers
+from lit_tf import layers
 from lit_tf.sections import functional, structure
-from lit_tf.utils import atomic_files, json_files, memory
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -171,91 +166,6 @@ def with_parts(
     )
 
 
-def load(path: str | os.PathLike) -> keras.Model:
-    """Loads a model from a `.keras` file, without compiling it.
-
-    Unlike `keras.models.load_model`, it finds the layers of `lit_tf`. It never
-    executes code that is stored in the file.
-
-    Example:
-    ```python
-    import keras
-
-    import lit_tf
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    model.save("model.keras")
-    model = lit_tf.load("model.keras")
-    ```
-
-    Args:
-        path: path of the file.
-
-    Returns:
-        The model; a `SectionedModel` if one was saved.
-
-    Raises:
-        DataError: if the file is missing, damaged, or not a model.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise errors.DataError(f"There is no model file {path}.")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise errors.DataError(
-            f"{path} is not a complete .keras file: it was truncated, or has "
-            "another format."
-        )
-    try:
-        _check_sizes(path)
-        return keras.models.load_model(path, compile=False)
-    except errors.DataError:
-        raise
-    except Exception as error:  # Damage can cause any kind of exception.
-        raise errors.DataError(
-            f"{path} cannot be read as a Keras model: it is damaged, has "
-            "another format, or contains code, which is never executed "
-            f"({errors.cause(error)}). To load classes of your own, name "
-            "the module that registers them with --custom_objects."
-        ) from error
-
-
-def is_whole_model(path: str | os.PathLike) -> bool:
-    """Returns whether an `.h5` file holds a model, and not weights alone.
-
-    Args:
-        path: path of the file, which may be missing or damaged.
-    """
-    try:
-        with h5py.File(path) as file:
-            return "model_config" in file.attrs
-    except OSError:
-        return False
-
-
-def _check_sizes(path):
-    """Refuses what would end the process before Keras can refuse it."""
-    if path.suffix != ".keras":
-        with h5py.File(path) as file:
-            json_files.parse(file.attrs.get("model_config", "{}"))
-        return
-    sizes = memory.check_archive(path)
-    with zipfile.ZipFile(path) as archive:
-        for name in filter(sizes.get, ("config.json", "metadata.json")):
-            json_files.parse(archive.read(name))
-
-
-def save(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves a model as a `.keras` file; on failure no file is left.
-
-    Args:
-        model: the model.
-        path: path of the file, which ends in ".keras".
-    """
-    with atomic_files.whole(path) as partial:
-        # Keras chooses the format by the suffix, which is that of `path`.
-        model.save(partial)
-
-
 def opening(
     model: keras.Model, kind: type[keras.layers.Layer]
 ) -> keras.layers.Layer | None:
@@ -289,46 +199,6 @@ def fingerprint(model: keras.Model) -> str:
     for value in model.get_weights():
         digest.update(np.ascontiguousarray(value))
     return digest.hexdigest()[:16]
-
-
-def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Loads a `.weights.h5` file into a model of the same architecture.
-
-    Args:
-        model: a built model.
-        path: path of the file.
-
-    Raises:
-        DataError: if the file is missing, damaged, or of another architecture.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise errors.DataError(f"There is no weights file {path}.")
-    try:
-        with h5py.File(path) as file:
-            arrays = []
-            file.visititems(
-                lambda _, item: (
-                    arrays.append(item)
-                    if isinstance(item, h5py.Dataset)
-                    else None
-                )
-            )
-            if len(arrays) != len(model.variables):
-                # Keras would load a part and not report the rest.
-                raise ValueError(
-                    f"it has {len(arrays)} arrays, but the model has "
-                    f"{len(model.variables)} variables"
-                )
-        with warnings.catch_warnings():
-            # Keras only warns of variables that it does not load.
-            warnings.simplefilter("error")
-            model.load_weights(path)
-    except Exception as error:  # Damage can cause any kind of exception.
-        raise errors.DataError(
-            f"{path} does not contain the weights of {model.name}: it is "
-            f"damaged or has other shapes ({errors.cause(error)})."
-        ) from error
 
 
 def computes_in(model: keras.Model) -> set[str]:

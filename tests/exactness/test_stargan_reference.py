@@ -13,7 +13,7 @@ from lit_tf.interop import import_model
 from lit_tf.methods import lit
 from lit_tf.methods.stargan import Adversarial
 from lit_tf.models import stargan, torch_weights
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.teacher import frozen
 
 ATTRIBUTES = "ABCDEFGHIJ"
@@ -163,5 +163,5 @@ def test_a_published_generator_is_imported(recorded, tmp_path, close):
         architecture=config.Architecture(width=int(file["conv_dim"])),
     )
     x, _ = _batch(file)
-    image = sectioned_model.load(output)(x, training=False)
+    image = model_files.load(output)(x, training=False)
     close(image, _channels_last(file["teacher_image"]), BOUND)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from lit_tf import config, data, layers, models
 from lit_tf.experiment.run import compress
 from lit_tf.methods import distill, lit
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, model_files
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -79,7 +79,7 @@ def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
     keras.utils.set_random_seed(0)
     teacher = models.get("small10")(**data.load(config.Data()).form)
     file = tmp_path / "teacher.keras"
-    sectioned_model.save(teacher, file)
+    model_files.save(teacher, file)
     written, seen = file.read_bytes(), []
     run = fit.run_phase
 

@@ -11,7 +11,7 @@ from lit_tf import config, data, errors, models
 from lit_tf.experiment import run
 from lit_tf.losses import penalties
 from lit_tf.methods import connectors, lit
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, model_files
 from lit_tf.sections.sectioned_model import SectionedModel
 
 pytestmark = pytest.mark.usefixtures("small_family")
@@ -101,7 +101,7 @@ def test_the_saved_student_has_no_connectors(
     assert after["ir"] < 0.8 * before["ir"]
     assert np.any(trainer.connectors[1].kernel.numpy() != kernel)
     trainer.save(tmp_path / "student.keras")
-    saved = sectioned_model.load(tmp_path / "student.keras")
+    saved = model_files.load(tmp_path / "student.keras")
     shapes = [v.shape for v in saved.variables]
     assert shapes == [v.shape for v in narrow().variables]
     np.testing.assert_array_equal(saved(x), student(x))
@@ -171,7 +171,7 @@ def teacher_file(small_family, tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     keras.utils.set_random_seed(0)
     model = models.get("small10")(**data.source("digits").form())
-    sectioned_model.save(model, path)
+    model_files.save(model, path)
     return path
 
 
@@ -213,7 +213,7 @@ def test_a_narrower_student_is_trained(
     )
     printed = capsys.readouterr().out
     assert re.search(r"section 1 +\| 4×4×8 → 4×4×4 .*trained", printed)
-    saved = sectioned_model.load(tmp_path / "student.keras")
+    saved = model_files.load(tmp_path / "student.keras")
     fresh = models.get("small6", width=4)(**data.source("digits").form())
     assert [v.shape for v in saved.variables] == [
         v.shape for v in fresh.variables

@@ -8,7 +8,7 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.losses import penalties
 from lit_tf.methods import lit
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import frozen
 
@@ -245,7 +245,7 @@ def test_saved_weights_are_those_of_the_student(build, tmp_path):
     trainer = lit.LIT(build(), build(seed=1))
     trainer.save_weights(tmp_path / "student.weights.h5")
     student = build(seed=2)
-    sectioned_model.load_weights(student, tmp_path / "student.weights.h5")
+    model_files.load_weights(student, tmp_path / "student.weights.h5")
     for ours, theirs in zip(
         student.weights, trainer.student.weights, strict=True
     ):

@@ -6,7 +6,7 @@ import pytest
 
 from lit_tf import errors
 from lit_tf.methods import network_slimming
-from lit_tf.sections import copying, cost, sectioned_model
+from lit_tf.sections import copying, cost, model_files
 
 FAMILIES = ("resnet14", "resnext14", "vdcnn17")
 
@@ -101,8 +101,8 @@ def test_a_pruned_model_can_be_saved_and_loaded(build, batch, tmp_path):
         network_slimming.prunable_norms(model), 0.5
     )
     pruned = network_slimming.prune(model, selected)
-    sectioned_model.save(pruned, tmp_path / "slim.keras")
-    read = sectioned_model.load(tmp_path / "slim.keras")
+    model_files.save(pruned, tmp_path / "slim.keras")
+    read = model_files.load(tmp_path / "slim.keras")
     x, _ = batch(2)
     np.testing.assert_array_equal(read(x), pruned(x))
     assert read.name == "resnext14_slim" and read.depth == model.depth

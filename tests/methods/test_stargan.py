@@ -10,7 +10,7 @@ from lit_tf.losses import wgan_gp
 from lit_tf.methods.stargan import Adversarial, _slice
 from lit_tf.models.stargan import build
 from lit_tf.models.stargan import discriminator as new_discriminator
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, model_files, sectioned_model
 from lit_tf.training import devices, optimizers
 
 RATE = 1e-3
@@ -188,7 +188,7 @@ def test_save_writes_the_generator_alone(pair, tmp_path):
     trainer = Adversarial(*pair(), trained=True)
     trainer.compile(optimizers.Adam(RATE))
     trainer.save(tmp_path / "student.keras")
-    again = sectioned_model.load(tmp_path / "student.keras")
+    again = model_files.load(tmp_path / "student.keras")
     assert len(again.variables) == len(trainer.student.variables)
     assert set(trainer.auxiliary_models) == {"discriminator"}
     assert set(trainer.state) == {

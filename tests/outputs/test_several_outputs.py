@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors, outputs
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.training import devices
 
 KINDS = {
@@ -96,7 +96,7 @@ def test_a_saved_student_returns_the_outputs_of_the_trained_one(
         ]
     assert set(names) <= after.keys()
     trainer.save(tmp_path / "student.keras")
-    saved = sectioned_model.load(tmp_path / "student.keras")
+    saved = model_files.load(tmp_path / "student.keras")
     for one, other, third in zip(
         *(
             keras.tree.flatten(z)

@@ -14,7 +14,7 @@ from lit_tf.sections import (
     compatibility,
     cost,
     initial_weights,
-    sectioned_model,
+    model_files,
     shrink,
 )
 
@@ -168,7 +168,7 @@ def test_a_student_can_be_trained_saved_and_loaded(tmp_path):
     trainer.compile(lit_tf.SGD(0.01))
     x = np.random.default_rng(0).uniform(0, 255, (6, 8, 8, 3))
     trainer.fit(x, np.arange(6) % 3, verbose=0)
-    sectioned_model.save(student, tmp_path / "student.keras")
+    model_files.save(student, tmp_path / "student.keras")
     loaded = lit_tf.load(tmp_path / "student.keras")
     np.testing.assert_array_equal(student(x), loaded(x))
     assert loaded.facts["blocks"] == [1, 2]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.sections import sectioned_model, softmax
+from lit_tf.sections import model_files, softmax
 from lit_tf.sections.sectioned_model import SectionedModel
 
 WAYS = ("dense", "activation", "layer", "operation", "nested", "head")
@@ -60,7 +60,7 @@ def test_the_softmax_of_the_logits_is_the_output_of_the_model(way, tmp_path):
     assert getattr(logits, "facts", {"a": 1}) == {"a": 1}
     assert isinstance(logits, SectionedModel) == (way == "head")
     logits.save(tmp_path / "logits.keras")
-    for same in (logits, sectioned_model.load(tmp_path / "logits.keras")):
+    for same in (logits, model_files.load(tmp_path / "logits.keras")):
         ours = same.predict(x, verbose=0)
         assert np.abs(ours.sum(1) - 1).min() > 1e-3
         np.testing.assert_array_equal(ours.argmax(1), answers.argmax(1))

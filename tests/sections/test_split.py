@@ -6,7 +6,7 @@ import pytest
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.sections.functional import build_part, read_graph
 
 
@@ -110,7 +110,7 @@ def test_a_cut_where_two_tensors_pass_raises_an_error(seed):
 def test_a_cut_model_can_be_saved_and_loaded(tmp_path):
     model = _random(3)
     cut = lit_tf.split(model, ["x", "out"])
-    sectioned_model.save(cut, tmp_path / "cut.keras")
+    model_files.save(cut, tmp_path / "cut.keras")
     _same(_outputs(lit_tf.load(tmp_path / "cut.keras")), _outputs(model))
 
 
@@ -127,7 +127,7 @@ def test_nested_models_may_have_layers_of_the_same_name(tmp_path):
     _same(_outputs(model), _outputs(cut))
     names = [layer.name for layer in cut.sections[0].layers]
     assert {"dense", "three_dense"} <= set(names)
-    sectioned_model.save(cut, tmp_path / "cut.keras")
+    model_files.save(cut, tmp_path / "cut.keras")
     _same(_outputs(lit_tf.load(tmp_path / "cut.keras")), _outputs(model))
 
 

@@ -15,7 +15,7 @@ from lit_tf import config, data, errors
 from lit_tf.experiment import curves
 from lit_tf.interop import saved_model
 from lit_tf.methods import supervised
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.teacher import array_store
 from lit_tf.training import checkpoint, image_samples, metric_logs, run_folder
 from lit_tf.tuning import hparams
@@ -51,7 +51,7 @@ def write_checkpoint(folder, model):
 
 
 def write_model(folder, model):
-    return lambda: sectioned_model.save(model, folder / "file.keras")
+    return lambda: model_files.save(model, folder / "file.keras")
 
 
 def write_saved_model(folder, model):

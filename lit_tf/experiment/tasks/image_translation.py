@@ -15,7 +15,7 @@ from lit_tf.evaluation import generators
 from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import stages, stargan
 from lit_tf.models.stargan import discriminator
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import model_files
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import image_samples
 from lit_tf.utils import text_format
@@ -106,7 +106,7 @@ class ImageTranslation(Task):
 
     def load_auxiliary_models(self, dataset, *, path, near):
         path = pathlib.Path(path) if path else _find_discriminator(near)
-        model = sectioned_model.load(path)
+        model = model_files.load(path)
         image, count = dataset.form["input_shape"], len(dataset.classes)
         shapes = [t.shape[1:] for t in (*model.inputs, *model.outputs)]
         expected = (tuple(image), (count,))
