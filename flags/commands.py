@@ -39,7 +39,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
         config.Baselines,
     ),
     "Frozen teacher": (config.Frozen, "teacher_cache_dir"),
-    "Data": ("dataset", "data_dir", "download", "cache_dir"),
+    "Data": ("dataset", "inputs", "data_dir", "download", "cache_dir"),
     "Validation split": ("validation_fraction", "split_seed"),
     "Augmentation": ("pad", "flip"),
     "Texts": ("text_length",),

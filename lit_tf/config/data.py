@@ -35,6 +35,13 @@ class Data(Group):
         "kind found in --data_dir; digits without --data_dir.",
         common=True,
     )
+    inputs: tuple[str, ...] = setting(
+        (),
+        "Names of the inputs in the data, if an example has several, such as "
+        "image,metadata: an npz file then has image_train, metadata_train and "
+        "y_train, a tfrecords file the features image, metadata and label. "
+        "Default: the inputs of the model, if it has several.",
+    )
     validation_fraction: float = setting(
         0.1,
         "Fraction of the training examples, in [0, 1), that is used for "
@@ -118,6 +125,11 @@ class Data(Group):
             and len(set(self.attributes)) == len(self.attributes),
             "`attributes` must be names, without duplicates.",
             attributes=self.attributes,
+        )
+        errors.require(
+            all(self.inputs) and len(set(self.inputs)) == len(self.inputs),
+            "`inputs` must be names, without duplicates.",
+            inputs=self.inputs,
         )
         names = [name for group in self.groups for name in group]
         errors.require(

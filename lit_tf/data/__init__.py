@@ -11,6 +11,7 @@ import numpy as np
 from lit_tf import config, errors
 from lit_tf.data import (
     arrays,
+    augment,
     celeba,
     cifar,
     class_folders,
@@ -22,7 +23,7 @@ from lit_tf.data import (
     tfds,
     tfrecords,
 )
-from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.data.dataset import Dataset, Source, Split, named_arrays
 from lit_tf.data.tensors import collected
 
 DATASETS = {
@@ -182,7 +183,8 @@ def _augmentation(loaded, settings):
         changed["pad"] = settings.pad
     if settings.flip != "auto":
         changed["flip"] = settings.flip == "on"
-    if changed and len(loaded.train.inputs.shape) != 4:
+    inputs = named_arrays(loaded.train.inputs)
+    if changed and not any(augment.is_image(array) for _, array in inputs):
         raise errors.SettingsError(
             f"`pad` and `flip` apply to images; {loaded.name} has no images."
         )

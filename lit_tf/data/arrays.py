@@ -12,10 +12,11 @@ from lit_tf.data import (
     image_files,
     statistics,
 )
-from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.data.dataset import Dataset, Source, Split, check_alike
 from lit_tf.utils import npz_files
 
 _NAME = "npz"
+_X = "x"  # The name of a single input.
 _VALIDATION = ("val", "valid", "validation")
 
 
@@ -32,43 +33,51 @@ def load(
     examples, at most 1,999, becomes the test split (`held_out.draw`). The
     validation split is `x_val` and `y_val`, if the file has them.
 
+    Several inputs have an array of each name, such as `image_train` and
+    `metadata_train`. They become a dictionary.
+
     Args:
         data_dir: the file, or a folder with exactly one .npz file.
         download: not used.
-        settings: not used.
+        settings: the names of the inputs; () for one input, x.
         cache_dir: not used.
 
     Raises:
         DataError: if there is no such file, it is damaged, or its arrays are
             not as described.
     """
-    del download, settings, cache_dir
+    del download, cache_dir
+    settings = settings or config.Data(dataset=_NAME)
     path = _find(data_dir)
     arrays = npz_files.read(path)
-    train = _split(path, arrays, "train")
-    if "x_test" in arrays:
-        test = _split(path, arrays, "test")
+    names = settings.inputs or (_X,)
+
+    def split(part):
+        inputs, labels = _read(path, arrays, part, names)
+        return Split(inputs if settings.inputs else inputs[_X], labels)
+
+    def has(part):
+        return any(f"{name}_{part}" in arrays for name in names)
+
+    train = split("train")
+    if has("test"):
+        test = split("test")
     else:
         is_test = held_out.draw(len(train))
         test = train.take(np.flatnonzero(is_test))
         train = train.take(np.flatnonzero(~is_test))
     validation = None
     for part in _VALIDATION:
-        if f"x_{part}" in arrays:
-            validation = _split(path, arrays, part)
-    splits = [split for split in (train, test, validation) if split]
-    shapes = [split.inputs.shape[1:] for split in splits]
-    if len(set(shapes)) > 1:
-        raise errors.DataError(
-            f"All inputs in {path} must have one shape. Received: "
-            f"{' and '.join(map(str, shapes))}."
-        )
+        if has(part):
+            validation = split(part)
+    splits = [one for one in (train, test, validation) if one]
+    check_alike(splits, str(path))
     if not len(train) or not len(test):
         raise errors.DataError(
             f"{path} must hold at least one training example and one test "
             f"example. Received: {len(train)} and {len(test)}."
         )
-    largest = max(int(split.labels.max()) for split in splits)
+    largest = max(int(one.labels.max()) for one in splits)
     if largest < 1:
         raise errors.DataError(
             f"There must be at least two classes in {path}. Received: labels "
@@ -117,35 +126,58 @@ def _find(data_dir):
     return files[0]
 
 
-def _split(path, arrays, part):
-    missing = [f"{name}_{part}" for name in "xy"]
+def _read(path, arrays, part, names):
+    """Returns the inputs of a split by name, and its labels."""
+    missing = [f"{name}_{part}" for name in (*names, "y")]
     missing = [name for name in missing if name not in arrays]
     if missing:
         raise errors.DataError(
             f"{path} must hold {' and '.join(missing)}. Received: "
             f"{image_files.printable(', '.join(arrays)[:200]) or 'nothing'}."
+            f"{_several(arrays, part) if names == (_X,) else ''}"
         )
-    inputs, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-    labels = class_numbers.check(labels, name=f"y_{part} of {path}")
-    if not inputs.ndim or len(inputs) != len(labels):
-        count = len(inputs) if inputs.ndim else "one number"
+    labels = class_numbers.check(
+        arrays[f"y_{part}"], name=f"y_{part} of {path}"
+    )
+    inputs = {name: _input(path, arrays, name, part, labels) for name in names}
+    return inputs, labels
+
+
+def _several(arrays, part):
+    """Returns how to read arrays of other names than x; "" without any."""
+    names = [
+        name.removesuffix(f"_{part}")
+        for name in arrays
+        if name.endswith(f"_{part}") and name not in (f"x_{part}", f"y_{part}")
+    ]
+    if not names or f"{_X}_{part}" in arrays:
+        return ""
+    listed = image_files.printable(",".join(names)[:100])
+    return f" To read inputs of other names: --inputs={listed}."
+
+
+def _input(path, arrays, name, part, labels):
+    """Returns the array of one input of a split."""
+    array = arrays[f"{name}_{part}"]
+    if not array.ndim or len(array) != len(labels):
+        count = len(array) if array.ndim else "one number"
         raise errors.DataError(
             f"{path} must have one label for each input. Received: "
-            f"{count} of x_{part}, {len(labels)} of y_{part}."
+            f"{count} of {name}_{part}, {len(labels)} of y_{part}."
         )
-    if inputs.dtype.kind not in "iufb" or 0 in inputs.shape:
+    if array.dtype.kind not in "iufb" or 0 in array.shape:
         raise errors.DataError(
-            f"x_{part} of {path} must be real numbers, [examples, …]. "
-            f"Received: {inputs.dtype} {list(inputs.shape)}."
+            f"{name}_{part} of {path} must be real numbers, [examples, …]. "
+            f"Received: {array.dtype} {list(array.shape)}."
         )
     # Both are nan if any element is.
-    if not np.isfinite([inputs.min(), inputs.max()]).all():
+    if not np.isfinite([array.min(), array.max()]).all():
         raise errors.DataError(
-            f"x_{part} of {path} must be finite. Received: nan or inf."
+            f"{name}_{part} of {path} must be finite. Received: nan or inf."
         )
-    if inputs.dtype == np.float64:
-        inputs = arrays[f"x_{part}"] = inputs.astype(np.float32)
-    return Split(inputs, labels)
+    if array.dtype == np.float64:
+        array = arrays[f"{name}_{part}"] = array.astype(np.float32)
+    return array
 
 
 SOURCE = Source(
@@ -155,4 +187,5 @@ SOURCE = Source(
     classes=lambda _: (),
     stem=lambda _: {},
     crop=augment.Crop(),
+    named_inputs=True,
 )

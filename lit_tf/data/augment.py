@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,8 @@ class Crop:
     """Random crop of a zero-padded image, and random horizontal flip.
 
     The padding is added to raw pixels, like a black border. The default `Crop`
-    returns inputs of any kind unchanged.
+    returns inputs of any kind unchanged. Several images of an example are
+    shifted and flipped alike; its other inputs are unchanged.
 
     Args:
         pad: zero padding on each side in pixels; 0 for no shift.
@@ -21,21 +23,25 @@ class Crop:
     pad: int = 0
     flip: bool = False
 
-    def __call__(
-        self, images: tf.Tensor, draw: Callable[[int], tf.Tensor]
-    ) -> tf.Tensor:
+    def __call__(self, inputs: Any, draw: Callable[[int], tf.Tensor]) -> Any:
         """Augments a batch.
 
         Args:
-            images: `[batch, height, width, channels]`.
+            inputs: images, `[batch, height, width, channels]`, or nested
+                inputs, some of them images.
             draw: a function that returns `[batch]` random integers ≥ 0,
                 independent ones for each argument 0, 1, 2.
 
         Returns:
-            Images of the same shape and type.
+            Inputs of the same shape and type.
         """
         if self == Crop():
-            return images
+            return inputs
+        return tf.nest.map_structure(
+            lambda x: self._augmented(x, draw) if is_image(x) else x, inputs
+        )
+
+    def _augmented(self, images, draw):
         _, height, width, channels = images.shape
         tall, wide = height + 2 * self.pad, width + 2 * self.pad
         top = draw(0) % (2 * self.pad + 1)
@@ -50,6 +56,11 @@ class Crop:
         padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
         flat = tf.reshape(padded, [-1, tall * wide, channels])
         return tf.gather(flat, pixels, batch_dims=1)
+
+
+def is_image(batch: Any) -> bool:
+    """Returns whether a batch, a tensor or an array, can be augmented."""
+    return len(batch.shape) == 4
 
 
 def unit(images: tf.Tensor) -> tf.Tensor:

@@ -53,12 +53,12 @@ class Views(Protocol):
     views: int
 
     def __call__(
-        self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
+        self, inputs: Any, view: tf.Tensor, examples: tf.Tensor
     ) -> Any:
         """Returns what the pipeline yields in place of the inputs.
 
         Args:
-            inputs: augmented inputs, `[batch, ...]`.
+            inputs: augmented inputs, `[batch, ...]`, nested as in the split.
             view: number of the augmentation, from 0.
             examples: example numbers, `[batch]`.
         """
@@ -111,9 +111,10 @@ def training(
         share: the replicas to feed.
 
     Returns:
-        Pairs (inputs `[batch, ...]`, labels `[batch, ...]`), one for each step
-        and replica. For task "images" the inputs are (images in [−1, 1], target
-        attributes). The targets are the batch's labels in another order.
+        Pairs (inputs `[batch, ...]`, nested as in the split; labels
+        `[batch, ...]`), one for each step and replica. For task "images" the
+        inputs are (images in [−1, 1], target attributes). The targets are the
+        batch's labels in another order.
     """
     examples = len(split)
     steps = steps_per_epoch(split, batch_size, whole=whole)
@@ -279,16 +280,24 @@ _PRESENTATIONS = {
 
 def _tensors(split):
     """Returns inputs and labels as tensors; rows of a file are unchanged."""
-    mapped = isinstance(split.inputs, rows.Rows)
+
+    def tensor(array):
+        return array if isinstance(array, rows.Rows) else tf.constant(array)
+
     with tf.device("CPU:0"):
-        inputs = split.inputs if mapped else tf.constant(split.inputs)
+        inputs = tf.nest.map_structure(tensor, split.inputs)
         return inputs, tf.constant(split.labels)
 
 
 def _gather(inputs, places):
-    if tf.is_tensor(inputs):
-        return tf.gather(inputs, places)
-    batch = tf.numpy_function(
-        inputs.__getitem__, [places], inputs.dtype, stateful=False
-    )
-    return tf.ensure_shape(batch, [None, *inputs.shape[1:]])
+    """Returns a batch of examples of the inputs that `_tensors` returned."""
+
+    def gather(array):
+        if tf.is_tensor(array):
+            return tf.gather(array, places)
+        batch = tf.numpy_function(
+            array.__getitem__, [places], array.dtype, stateful=False
+        )
+        return tf.ensure_shape(batch, [None, *array.shape[1:]])
+
+    return tf.nest.map_structure(gather, inputs)

@@ -1,7 +1,7 @@
 """Images with classes as a dataset: code that the layouts share."""
 
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from lit_tf import config, errors
 from lit_tf.data import augment, decoded, statistics
 from lit_tf.data.dataset import Dataset, Source, Split
+from lit_tf.data.rows import Rows
 
 CROP = augment.Crop(flip=True)
 
@@ -26,6 +27,7 @@ def dataset(
     folder: pathlib.Path,
     cache_dir: str,
     notes: Sequence[str] = (),
+    inputs: Callable[[Rows, np.ndarray], Any] = lambda pixels, _: pixels,
 ) -> Dataset:
     """Returns images and their classes as a dataset; decodes them if needed.
 
@@ -43,17 +45,15 @@ def dataset(
         folder: the folder of the original files.
         cache_dir: the folder to store the pixels in; "" for the user's cache.
         notes: sentences for the user.
+        inputs: function of the pixels and of the numbers of their images that
+            returns `Split.inputs`.
 
     Raises:
         DataError: if there are fewer than two classes, a class of which every
             training image is broken, no training or no test images; and as
             `decoded.decode`.
     """
-    if len(classes) < 2:
-        raise errors.DataError(
-            f"There must be at least two classes in {folder}/. Received: "
-            f"{', '.join(classes) or 'none'}."
-        )
+    _check_classes(classes, folder)
     pixels = decoded.decode(
         (decoded.ImageFile(name, file, np.zeros(0)) for name, file in images),
         count=len(labels),
@@ -63,31 +63,68 @@ def dataset(
         shape=settings.image_shape,
         crop=settings.crop_size,
     )
-    everything = Split(pixels.pixels, np.array(labels, np.int32)[pixels.places])
-    is_test = np.asarray(test)[pixels.places]
-    is_validation = np.zeros_like(is_test)
+    kept = np.array(labels, np.int32)[pixels.places]
+    _check_no_class_is_broken(labels, kept, classes, pixels)
     if validation is not None:
-        is_validation = np.asarray(validation)[pixels.places]
-    is_train = ~(is_test | is_validation)
-    if not is_train.any() or not is_test.any():
+        validation = np.asarray(validation)[pixels.places]
+    return divided(
+        name,
+        Split(inputs(pixels.pixels, pixels.places), kept),
+        test=np.asarray(test)[pixels.places],
+        validation=validation,
+        classes=classes,
+        folder=folder,
+        notes=[*pixels.notes, *notes, f"decoded in {pixels.folder}/"],
+    )
+
+
+def divided(
+    name: str,
+    examples: Split,
+    *,
+    test: np.ndarray,
+    validation: np.ndarray | None,
+    classes: Sequence[str],
+    folder: pathlib.Path,
+    notes: Sequence[str] = (),
+    what: str = "image",
+    crop: augment.Crop = CROP,
+) -> Dataset:
+    """Returns examples of all splits as a dataset.
+
+    Args:
+        name: the dataset's name.
+        examples: the examples of all splits.
+        test: whether each example is in the test split, `[examples]`.
+        validation: whether each example is in the validation split,
+            `[examples]`; None if the data have none of their own.
+        classes: names of the classes.
+        folder: the folder of the files.
+        notes: sentences for the user.
+        what: the word for an example in messages.
+        crop: the augmentation of training batches.
+
+    Raises:
+        DataError: if there are fewer than two classes, no training or no test
+            examples.
+    """
+    _check_classes(classes, folder)
+    if validation is None:
+        validation = np.zeros_like(test)
+    is_train = ~(test | validation)
+    if not is_train.any() or not test.any():
         raise errors.DataError(
-            "There must be at least one training image and one test image in "
-            f"{folder}/. Received: {np.sum(is_train)} and {np.sum(is_test)}."
+            f"There must be at least one training {what} and one test {what} "
+            f"in {folder}/. Received: {np.sum(is_train)} and {np.sum(test)}."
         )
-    _check_no_class_is_broken(labels, everything.labels, classes, pixels)
     train, test, validation = (
-        everything.take(np.flatnonzero(chosen))
-        for chosen in (is_train, is_test, is_validation)
+        examples.take(np.flatnonzero(chosen))
+        for chosen in (is_train, test, validation)
     )
     counts = f"{len(train):,} training"
     if len(validation):
         counts += f", {len(validation):,} validation"
-    notes = [
-        f"{counts} and {len(test):,} test images of {len(classes)} classes",
-        *pixels.notes,
-        *notes,
-        f"decoded in {pixels.folder}/",
-    ]
+    counts += f" and {len(test):,} test {what}s of {len(classes)} classes"
     return Dataset(
         name=name,
         train=train,
@@ -95,9 +132,17 @@ def dataset(
         validation=validation if len(validation) else None,
         classes=tuple(classes),
         stem=statistics.mean_and_std(train),
-        crop=CROP,
-        note="; ".join(notes),
+        crop=crop,
+        note="; ".join([counts, *notes]),
     )
+
+
+def _check_classes(classes, folder):
+    if len(classes) < 2:
+        raise errors.DataError(
+            f"There must be at least two classes in {folder}/. Received: "
+            f"{', '.join(classes) or 'none'}."
+        )
 
 
 def _check_no_class_is_broken(labels, decoded_labels, classes, pixels):

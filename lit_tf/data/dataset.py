@@ -8,16 +8,19 @@ each attribute, in float32.
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.data import augment
 from lit_tf.data.rows import Rows
 
 Groups = tuple[tuple[str, ...], ...]
+# One array, or arrays nested in tuples and dictionaries.
+Inputs = np.ndarray | Rows | tuple[Any, ...] | Mapping[str, Any]
 
 _DEFAULTS = config.Data()
 _BLOCK = 8192  # Examples hashed at a time.
@@ -28,20 +31,106 @@ class Split:
     """Inputs and labels of some examples.
 
     Args:
-        inputs: `[examples, ...]`, as stored.
+        inputs: `[examples, ...]`, as stored; or several such arrays in a
+            tuple or a dictionary, as a model of several inputs takes them.
         labels: `[examples]` for task "classes", `[examples, attributes]` for
             task "images".
+
+    Raises:
+        DataError: if an array has another number of examples.
     """
 
-    inputs: np.ndarray | Rows
+    inputs: Inputs
     labels: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "inputs", _without_lists(self.inputs))
+        for name, array in named_arrays(self.inputs):
+            if len(array) != len(self.labels):
+                raise errors.DataError(
+                    f"{name or 'The input'} must have one example for each "
+                    f"label. Received: {len(array):,} examples and "
+                    f"{len(self.labels):,} labels."
+                )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
         """Returns the examples at the indices, in the order of the indices."""
-        return Split(self.inputs.take(indices, 0), self.labels[indices])
+        inputs = tf.nest.map_structure(
+            lambda array: array.take(indices, 0), self.inputs
+        )
+        return Split(inputs, self.labels[indices])
+
+    def read(self, start: int, stop: int) -> Any:
+        """Returns the inputs of consecutive examples, `[stop − start, ...]`."""
+        return tf.nest.map_structure(
+            lambda array: array[start:stop], self.inputs
+        )
+
+    @property
+    def spec(self) -> Any:
+        """The form of a batch of inputs, a `tf.TensorSpec` for each array."""
+        return tf.nest.map_structure(
+            lambda array: tf.TensorSpec(
+                [None, *array.shape[1:]], tf.as_dtype(array.dtype)
+            ),
+            self.inputs,
+        )
+
+
+def named_arrays(inputs: Inputs) -> list[tuple[str, np.ndarray | Rows]]:
+    """Returns the arrays of inputs with their names, in a fixed order.
+
+    Args:
+        inputs: as `Split.inputs`. The name of a single array is "". The name
+            of one in a dictionary is its key, of one in a tuple its number
+            from 0, and of one in both "key/number".
+    """
+    if isinstance(inputs, Mapping):
+        parts = sorted(inputs.items())
+    elif isinstance(inputs, tuple):
+        parts = list(enumerate(inputs))
+    else:
+        return [("", inputs)]
+    return [
+        (f"{key}/{name}" if name else str(key), array)
+        for key, part in parts
+        for name, array in named_arrays(part)
+    ]
+
+
+def check_alike(splits: Iterable[Split], where: str) -> None:
+    """Checks that the splits of a dataset have the same inputs.
+
+    Args:
+        splits: the splits.
+        where: where they come from, for the message.
+
+    Raises:
+        DataError: if the names or the shape of an input differ.
+    """
+    forms = [
+        {name: array.shape[1:] for name, array in named_arrays(split.inputs)}
+        for split in splits
+    ]
+    for name in sorted(set().union(*forms)):
+        shapes = [form.get(name) for form in forms]
+        if len(set(shapes)) > 1:
+            raise errors.DataError(
+                f"{name or 'All inputs'} in {where} must have one shape. "
+                f"Received: {' and '.join(map(str, shapes))}."
+            )
+
+
+def _without_lists(inputs):
+    """Returns inputs with tuples for lists, as `tf.data` nests tensors."""
+    if isinstance(inputs, Mapping):
+        return {key: _without_lists(part) for key, part in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return tuple(map(_without_lists, inputs))
+    return inputs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +170,9 @@ class Dataset:
     def form(self) -> dict:
         """Arguments for a model's builder: shape, classes, stem arguments."""
         return {
-            "input_shape": self.train.inputs.shape[1:],
+            "input_shape": tf.nest.map_structure(
+                lambda array: array.shape[1:], self.train.inputs
+            ),
             "classes": len(self.classes),
             **self.stem,
         }
@@ -91,7 +182,11 @@ class Dataset:
         """Hash of all examples of all splits, in their order."""
         digest = hashlib.sha256()
         for split in (self.train, self.validation, self.test):
-            for array in (split.inputs, split.labels) if split else ():
+            if not split:
+                continue
+            arrays = [*named_arrays(split.inputs), ("", split.labels)]
+            for name, array in arrays:
+                digest.update(name.encode())
                 for start in range(0, len(array), _BLOCK):
                     block = array[start : start + _BLOCK]
                     digest.update(np.ascontiguousarray(block))
@@ -114,6 +209,8 @@ class Source:
         task: "classes" or "images".
         exclusive: function of the settings that returns `Dataset.exclusive`.
         resized: whether images of any size are resized to `image_size`.
+        named_inputs: whether the files may hold several inputs, of which
+            `inputs` names those to read.
     """
 
     load: Callable[[str, bool, config.Data, str], Dataset]
@@ -124,6 +221,7 @@ class Source:
     task: str = "classes"
     exclusive: Callable[[config.Data], Groups] = lambda _: ()
     resized: bool = False
+    named_inputs: bool = False
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments for a model's builder without loading files.

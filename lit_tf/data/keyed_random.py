@@ -53,8 +53,8 @@ def target_places(
 
 
 def augmented(
-    inputs: tf.Tensor,
-    crop: Callable[[tf.Tensor, Callable[[int], tf.Tensor]], tf.Tensor],
+    inputs: Any,
+    crop: Callable[[Any, Callable[[int], tf.Tensor]], Any],
     examples: tf.Tensor,
     seed: int,
     epoch: Integer,
@@ -62,7 +62,7 @@ def augmented(
     """Augments a batch as a function of (seed, epoch, example).
 
     Args:
-        inputs: the batch, `[batch, ...]`.
+        inputs: the batch, `[batch, ...]`, nested as in the split.
         crop: an augmentation such as `augment.Crop`.
         examples: example numbers, `[batch]`, int32.
         seed: the seed of the augmentation.

@@ -15,9 +15,9 @@ def mean_and_std(split: Split) -> dict[str, tuple[float, ...]]:
 
     Args:
         split: images `[examples, height, width, channels]`. For inputs of
-            another rank the result is empty.
+            another rank, and for several inputs, the result is empty.
     """
-    if len(split.inputs.shape) != 4:
+    if len(getattr(split.inputs, "shape", ())) != 4:
         return {}
     step = max(1, len(split) // _SAMPLE)
     sample = np.asarray(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data import augment, class_numbers, statistics
-from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.dataset import Dataset, Split, check_alike
 
 _NOTHING = augment.Crop()
 
@@ -44,12 +44,13 @@ def collected(
 
     Args:
         train: the training examples: finite, not batched, each a pair of an
-            input and a class number from 0.
+            input and a class number from 0. The input of a model of several
+            inputs is a dictionary by their names, or a tuple.
         test: the test examples, in the same form; read once, at the end.
         validation: the validation examples, in the same form; None for none.
         classes: names of the classes, by number; the numbers by default.
         name: the dataset's name in reports.
-        crop: the augmentation of training batches of images; none by default.
+        crop: the augmentation of images in training batches; none by default.
 
     Raises:
         DataError: if examples differ in shape, labels are not class numbers, or
@@ -71,12 +72,7 @@ def collected(
             "There must be at least two classes, and a name for each. "
             f"Received: labels up to {count - 1}, and {len(names)} names."
         )
-    shapes = {split.inputs.shape[1:] for split in splits.values()}
-    if len(shapes) > 1:
-        raise errors.DataError(
-            "Inputs of all splits must have one shape. Received: "
-            f"{' and '.join(map(str, sorted(shapes)))}."
-        )
+    check_alike(splits.values(), "all splits")
     return Dataset(
         name=name,
         **splits,
@@ -92,7 +88,8 @@ def _split(part, dataset):
         for example, label in dataset.as_numpy_iterator():
             inputs.append(example)
             labels.append(label)
-        inputs, labels = np.stack(inputs), np.array(labels)
+        inputs = tf.nest.map_structure(lambda *x: np.stack(x), *inputs)
+        labels = np.array(labels)
     except (TypeError, ValueError) as error:
         raise errors.DataError(
             f"`{part}` must hold unbatched examples (input, label) of one "

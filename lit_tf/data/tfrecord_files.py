@@ -33,6 +33,11 @@ _NOT_RECORDS = {
     ".crdownload",
 }
 _PACKED = {".bz2", ".xz", ".zst", ".lz4", ".zip", ".7z", ".tar"}
+_KNOWN = {"image", "label"}
+_OWN_FORM = (
+    "Each record must have `label` and all inputs, with as many numbers as the "
+    "first record."
+)
 _FORM = (
     "A record must be a tf.train.Example of `image`, an encoded image, and "
     "`label`."
@@ -100,16 +105,43 @@ def records(path: pathlib.Path, schema: dict) -> Iterator[tuple[int, dict]]:
     Raises:
         DataError: if a record has another form; the message names it.
     """
-    kind, number = "GZIP" if _is_gzip(path) else "", 0
-    name = bytes(path)  # A name that is no UTF-8 is none as text.
+    number = 0
     try:
-        for number, record in enumerate(tf.data.TFRecordDataset(name, kind), 1):
+        for number, record in enumerate(_dataset(path), 1):
             yield number, tf.io.parse_single_example(record, schema)
     except tf.errors.OpError as error:
         raise errors.DataError(
             f"{path.name}, near record {number or 1}: {errors.line(error)}. "
-            f"{_FORM}"
+            f"{_FORM if schema.keys() <= _KNOWN else _OWN_FORM}"
         ) from None
+
+
+def first(path: pathlib.Path) -> dict[str, tf.train.Feature]:
+    """Returns the features of the first record of a file, by name.
+
+    Call `check` first.
+
+    Args:
+        path: the file, plain or compressed by gzip.
+
+    Raises:
+        DataError: if there is no record, or it is no `tf.train.Example`.
+    """
+    try:
+        for record in _dataset(path).take(1):
+            example = tf.train.Example.FromString(record.numpy())
+            return dict(example.features.feature)
+        raise EOFError("the file is empty")
+    except Exception as error:  # TensorFlow and protobuf raise many kinds.
+        raise errors.DataError(
+            f"{path.name}, near record 1: {errors.line(error)}. {_FORM}"
+        ) from None
+
+
+def _dataset(path):
+    kind = "GZIP" if _is_gzip(path) else ""
+    # A name that is no UTF-8 is none as text.
+    return tf.data.TFRecordDataset(bytes(path), kind)
 
 
 def _is_index(path):

@@ -1,5 +1,6 @@
-"""The user's own images with classes in TFRecord files."""
+"""The user's own examples with classes in TFRecord files."""
 
+import dataclasses
 import io
 import pathlib
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.data import (
+    augment,
     class_images,
     class_numbers,
     derived_files,
@@ -16,11 +18,12 @@ from lit_tf.data import (
     split_names,
     tfrecord_files,
 )
-from lit_tf.data.dataset import Dataset
+from lit_tf.data.dataset import Dataset, Split
 
 _NAME = "tfrecords"
-_IMAGE = {"image": tf.io.FixedLenFeature([], tf.string)}
+_IMAGE = "image"
 _LABEL = {"label": tf.io.FixedLenFeature([], tf.int64)}
+_NUMBERS = {tf.int64: np.int32, tf.float32: np.float32}
 
 
 def load(
@@ -39,10 +42,14 @@ def load(
     `val*.tfrecord` are the validation split. The largest centred square of each
     image is resized to `image_size`, in RGB.
 
+    If the settings name several inputs, they are the features: at most one
+    encoded image, and others of int64 or float values, equally many in each
+    record. They become a dictionary.
+
     Args:
         data_dir: the folder with the files.
         download: not used.
-        settings: the size of the images.
+        settings: the size of the images; the names of the inputs.
         cache_dir: the folder for decoded images; "" for the user's cache.
 
     Raises:
@@ -64,27 +71,52 @@ def load(
         )
     # Validation last: cached images have this order since version 0.1.
     files = by_part["train"] + by_part["test"] + by_part["validation"]
-    labels, parts = [], []
+    for file in files:
+        tfrecord_files.check(file)
+    image, schema = _IMAGE, {}
+    if settings.inputs:
+        image, schema = _features(files[0], settings.inputs)
+    labels, parts, rows = [], [], []
     for part in ("train", "test", "validation"):
         for file in by_part[part]:
-            tfrecord_files.check(file)
-            file_labels = list(_labels(file))
-            labels += file_labels
-            parts += [part] * len(file_labels)
+            for label, numbers in _labels_and_numbers(file, schema):
+                labels.append(label)
+                parts.append(part)
+                rows.append(numbers)
+    numbers = {
+        name: np.array(column, _NUMBERS[schema[name].dtype])
+        for name, column in zip(schema, zip(*rows, strict=True), strict=True)
+    }
     classes = _classes(root, labels)
     parts = np.array(parts)
     test = parts == "test"
     if not by_part["test"]:
         is_train = np.flatnonzero(parts == "train")
         test[is_train[held_out.draw(len(is_train))]] = True
+    splits = {"test": test, "validation": parts == "validation"}
+    if not image:
+        return class_images.divided(
+            _NAME,
+            Split(numbers, np.array(labels, np.int32)),
+            **splits,
+            classes=classes,
+            folder=root,
+            what="example",
+            crop=augment.Crop(),
+        )
+
+    def inputs(pixels, places):
+        others = {name: column[places] for name, column in numbers.items()}
+        return {image: pixels, **others} if settings.inputs else pixels
+
     return class_images.dataset(
         _NAME,
         settings,
-        _images(files),
+        _images(files, image),
         labels=labels,
-        test=test,
-        validation=parts == "validation",
+        **splits,
         classes=classes,
+        inputs=inputs,
         key={
             "records": derived_files.fingerprint(
                 (file.name, file) for file in files
@@ -100,16 +132,48 @@ def training_files(root: pathlib.Path) -> list[pathlib.Path]:
     return tfrecord_files.find(root, "train") if root.is_dir() else []
 
 
-def _images(files):
+def _features(file, names):
+    """Returns the name of the image among inputs, and the form of the others.
+
+    They are those of the first record. The name is "" if no input is an image.
+    """
+    record = tfrecord_files.first(file)
+    images, schema = [], {}
+    for name in names:
+        kind = record[name].WhichOneof("kind") if name in record else None
+        if kind == "bytes_list":
+            images.append(name)
+        elif kind == "int64_list":
+            length = len(record[name].int64_list.value)
+            schema[name] = tf.io.FixedLenFeature([length], tf.int64)
+        elif kind == "float_list":
+            length = len(record[name].float_list.value)
+            schema[name] = tf.io.FixedLenFeature([length], tf.float32)
+        else:
+            raise errors.DataError(
+                f"{image_files.printable(file.name)} must hold the feature "
+                f"{name!r}. Received: {', '.join(sorted(record)) or 'none'}."
+            )
+    if len(images) > 1:
+        raise errors.DataError(
+            f"{image_files.printable(file.name)} must have one encoded image "
+            f"in each record. Received: {' and '.join(images)}."
+        )
+    return "".join(images), schema
+
+
+def _images(files, feature):
+    schema = {feature: tf.io.FixedLenFeature([], tf.string)}
     for file in files:
         name = image_files.printable(file.name)
-        for number, features in tfrecord_files.records(file, _IMAGE):
-            image = io.BytesIO(features["image"].numpy())
+        for number, features in tfrecord_files.records(file, schema):
+            image = io.BytesIO(features[feature].numpy())
             yield f"{name}, record {number}", image
 
 
-def _labels(file):
-    for number, features in tfrecord_files.records(file, _LABEL):
+def _labels_and_numbers(file, schema):
+    """Yields the label of each record, and its values by the schema."""
+    for number, features in tfrecord_files.records(file, _LABEL | schema):
         label = int(features["label"])
         if label < 0:
             raise errors.DataError(
@@ -117,7 +181,7 @@ def _labels(file):
                 f"must be a whole number from 0. Received: {label}. Number the "
                 "classes from 0, and leave out examples without a class."
             )
-        yield label
+        yield label, [features[name].numpy() for name in schema]
 
 
 def _classes(root, labels):
@@ -139,4 +203,4 @@ def _classes(root, labels):
     return names
 
 
-SOURCE = class_images.source(load)
+SOURCE = dataclasses.replace(class_images.source(load), named_inputs=True)

@@ -25,15 +25,14 @@ def predictions(
     Returns:
         Class numbers, `[examples]`.
     """
-    spec = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
     predict = tf.function(
         lambda x: tf.argmax(
             distillation.of_classes(model(x, training=False)), axis=-1
         ),
-        input_signature=[spec],
+        input_signature=[split.spec],
     )
     parts = [
-        predict(tf.constant(split.inputs[i : i + batch_size])).numpy()
+        predict(split.read(i, i + batch_size)).numpy()
         for i in range(0, len(split), batch_size)
     ]
     return np.concatenate(parts)

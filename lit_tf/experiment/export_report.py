@@ -25,7 +25,7 @@ def of_teacher(
         dataset: the dataset whose training examples check the export.
         saved_model: the folder to write.
     """
-    write(teacher, saved_model, dataset.train.inputs[:CHECKED])
+    write(teacher, saved_model, dataset.train.read(0, CHECKED))
     return report.costs(teacher, saved_model)
 
 
@@ -47,7 +47,7 @@ def of_student(
         Entries of the report: `teacher`, `student`, `compression`,
         `latency_threads`, `export_max_difference`.
     """
-    checked = dataset.train.inputs[:CHECKED]
+    checked = dataset.train.read(0, CHECKED)
     difference = write(student, saved_model, checked)
     with tempfile.TemporaryDirectory() as temporary:
         folders = {
@@ -55,7 +55,7 @@ def of_student(
             "student": saved_model,
         }
         write(teacher, folders["teacher"], checked)
-        example = served(student, checked[:1])
+        example = served(student, dataset.train.read(0, 1))
         latency = cost.latency_ms(folders, example)
         facts = {
             role: report.costs(model, folders[role])

@@ -16,11 +16,13 @@ from lit_tf.interop import saved_model
 from lit_tf.sections import (
     compatibility,
     copying,
+    data_form,
     functional,
     input_shapes,
     model_files,
     sectioned_model,
     shrink,
+    structure,
 )
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import text_format
@@ -65,14 +67,12 @@ def evaluate(
     dataset = _dataset(settings, session)
     if is_saved_model:
         model = saved_model.read(path)
-        compatibility.check_form(model, dataset.name, dataset.form)
+        _check(model, dataset)
     else:
-        model = _load(file, dataset.name, dataset.form)
+        model = _load(file, dataset)
     models = {"student": _with_one_logit(model, "model")}
     if teacher_weights:
-        teacher = _load(
-            _find(teacher_weights, *_TEACHERS), dataset.name, dataset.form
-        )
+        teacher = _load(_find(teacher_weights, *_TEACHERS), dataset)
         models = {"teacher": _with_one_logit(teacher, "teacher"), **models}
     task = TASKS[dataset.task]
     auxiliary_models = task.load_auxiliary_models(
@@ -124,11 +124,11 @@ def to_saved_model(
     _check_target(target, overwrite)
     file = _find(path, *_MODELS)
     dataset = _dataset(settings, session)
-    model = _load(file, dataset.name, dataset.form)
+    model = _load(file, dataset)
     if dataset.task == "classes":
         model = compatibility.class_logits(model, "model")
     return saved_model.write(
-        model, target, dataset.train.inputs[: export_report.CHECKED]
+        model, target, dataset.train.read(0, export_report.CHECKED)
     )
 
 
@@ -161,7 +161,7 @@ def load_teacher(
         teacher = models.get(name, **architecture.options)(**dataset.form)
         model_files.load_weights(teacher, file)
         return teacher
-    teacher = _load(file, dataset.name, dataset.form)
+    teacher = _load(file, dataset)
     if sectioned_model.computes_in(teacher) != {"float32"}:
         teacher = copying.copy_model(teacher, policy="float32")
     if cuts or not isinstance(teacher, SectionedModel):
@@ -172,10 +172,11 @@ def load_teacher(
 
 
 def complete_data(settings: Data, session: Session, model: str) -> Data:
-    """Returns settings that name the dataset and the shape of images.
+    """Returns settings that name the dataset, its inputs and their shape.
 
     Images in a folder of the user get the input shape of the model, unless
-    `image_size` is set.
+    `image_size` is set. If the model takes several inputs, data in files of
+    several inputs are those that it names.
 
     Args:
         settings: the settings of the data.
@@ -192,12 +193,20 @@ def complete_data(settings: Data, session: Session, model: str) -> Data:
     settings = data.named(settings, session.data_dir)
     if forgotten and model:
         _check_default(settings, model)
-    if not model or not data.source(settings.dataset).resized:
+    source = data.source(settings.dataset)
+    names_open = source.named_inputs and not settings.inputs
+    if not model or not (source.resized or names_open):
         return settings
     loaded = _load_any(model)
-    if loaded is None or len(loaded.inputs[0].shape) != 4:
+    if loaded is None:
         return settings
-    return _with_shape(settings, *loaded.inputs[0].shape[1:])
+    if names_open and len(loaded.inputs) > 1:
+        names = structure.names_of(loaded)
+        settings = dataclasses.replace(settings, inputs=names)
+    images = [one for one in loaded.inputs if len(one.shape) == 4]
+    if not source.resized or not images:
+        return settings
+    return _with_shape(settings, *images[0].shape[1:])
 
 
 def _with_shape(settings, height, width, channels):
@@ -253,8 +262,8 @@ def _check_default(settings, path):
         )
 
 
-def _load(file, name, form):
-    """Loads a model and gives it the input shape of a dataset.
+def _load(file, dataset):
+    """Loads a model and gives it the input shapes of a dataset.
 
     Raises:
         SettingsError: if it has other inputs or classes.
@@ -262,9 +271,16 @@ def _load(file, name, form):
     """
     model = model_files.load(file)
     functional.require_functional(model)
-    model = input_shapes.fixed(model, compatibility.input_shapes_of(form))
-    compatibility.check_form(model, name, form)
+    model = input_shapes.fixed(model, data_form.inputs_of(dataset.form))
+    _check(model, dataset)
     return model
+
+
+def _check(model, dataset):
+    """Refuses a model that does not fit the inputs or classes of a dataset."""
+    data_form.check(model, dataset.name, dataset.form)
+    if "attributes" not in dataset.form:
+        data_form.check_values(model, dataset.name, dataset.train.inputs)
 
 
 def _is_weights(file):

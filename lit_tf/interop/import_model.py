@@ -12,9 +12,9 @@ from lit_tf.data.normalization import names, resolve
 from lit_tf.interop import checkpoint_files
 from lit_tf.models import torch_weights
 from lit_tf.sections import (
-    compatibility,
     copying,
     cost,
+    data_form,
     functional,
     input_shapes,
     model_files,
@@ -83,7 +83,7 @@ def import_model(
         builder = models.get(model, **architecture.options)
         source_model = _from_checkpoint(path, builder(**form))
     logits = _logits(source_model, path)
-    compatibility.check_form(logits, dataset, form)
+    data_form.check(logits, dataset, form)
     _check_outputs(logits, path)
     if isinstance(logits, SectionedModel):
         logits.facts["imported"] = {
@@ -166,10 +166,9 @@ def _from_checkpoint(path, model):
 def _from_keras(path, dataset, form, *, normalize):
     model = model_files.load(path)
     functional.require_functional(model)
-    shapes = compatibility.input_shapes_of(form)
-    model = input_shapes.fixed(model, shapes)
+    model = input_shapes.fixed(model, data_form.inputs_of(form))
     if any(None in t.shape[1:] for t in model.inputs):
-        compatibility.check_form(model, dataset, form)
+        data_form.check(model, dataset, form)
     # A single output in a list or a dictionary is refused too.
     single = len(getattr(model, "inputs", ())) == 1 and not isinstance(
         model(keras.ops.zeros((1, *model.inputs[0].shape[1:]))), list | dict

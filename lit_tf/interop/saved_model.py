@@ -4,27 +4,27 @@ import contextlib
 import io
 import os
 import pathlib
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.interop import signatures
-from lit_tf.sections import copying
+from lit_tf.sections import copying, structure
 from lit_tf.utils import atomic_files
 
 
-def write(
-    model: keras.Model, path: str | os.PathLike, examples: np.ndarray
-) -> float:
+def write(model: keras.Model, path: str | os.PathLike, examples: Any) -> float:
     """Writes a float32 SavedModel and compares its outputs with the model's.
 
     The SavedModel takes raw inputs in batches of any size. It returns a
     dictionary of `logits` and `probabilities`, `[batch, classes]`, at endpoint
     `serve` and at signature `serving_default`. It contains the model's
     variables alone, in float32 regardless of the policy in training. It loads
-    where this package is not installed.
+    where this package is not installed. Of a model of several inputs it takes
+    a dictionary of them by name at endpoint `serve`, and the same as keyword
+    arguments at signature `serving_default`.
 
     A text classifier takes strings, `[batch]`. Its second endpoint and
     signature, `serve_codes`, takes encoded texts. A generator takes images in
@@ -34,7 +34,8 @@ def write(
         model: a model that takes inputs of a dataset and returns logits or
             images.
         path: the folder to write; an existing one is replaced.
-        examples: inputs for the comparison, `[batch, ...]`.
+        examples: inputs for the comparison, `[batch, ...]`, nested as in a
+            dataset.
 
     Returns:
         The largest difference between a logit of the SavedModel and of the
@@ -58,12 +59,12 @@ def write(
     return difference
 
 
-def served(model: keras.Model, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-    """Converts examples of a dataset to inputs of the exported model.
+def served(model: keras.Model, examples: Any) -> tuple[Any, ...]:
+    """Converts examples of a dataset to arguments of the exported model.
 
     Args:
         model: the model that is exported.
-        examples: `[batch, ...]`.
+        examples: `[batch, ...]`, nested as in the dataset.
     """
     return signatures.signature_of(model).serving_inputs(examples)
 
@@ -78,18 +79,20 @@ class _Classifier:
         codes = signatures.CODES in self._loaded.signatures
         endpoint = signatures.CODES if codes else "serving_default"
         self._predict = self._loaded.signatures[endpoint]
-        ((self._input, spec),) = self._predict.structured_input_signature[
-            1
-        ].items()
-        self._dtype = spec.dtype
-        self.inputs = (spec,)
+        _, self._specs = self._predict.structured_input_signature
+        one, *others = self.inputs = tuple(self._specs.values())
+        self.input = self._specs if others else one
         outputs = self._predict.structured_outputs
         self.output_shape = tuple(outputs["logits"].shape)
 
     def __call__(self, inputs, training=False):
         del training  # A SavedModel runs in inference mode alone.
-        inputs = tf.cast(inputs, self._dtype)
-        return self._predict(**{self._input: inputs})["logits"]
+        named = structure.by_name(self, inputs)
+        cast = {
+            name: tf.cast(named[name], spec.dtype)
+            for name, spec in self._specs.items()
+        }
+        return self._predict(**cast)["logits"]
 
 
 def read(path: str | os.PathLike) -> _Classifier:

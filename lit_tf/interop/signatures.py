@@ -16,7 +16,7 @@ import tensorflow as tf
 from lit_tf import layers
 from lit_tf.data import augment
 from lit_tf.losses import distillation
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import sectioned_model, structure
 
 Endpoints = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
 CODES = "serve_codes"
@@ -36,47 +36,68 @@ class ClassifierSignature:
 
     def endpoints(self) -> Endpoints:
         """Returns the functions of the SavedModel and their inputs, by name."""
-        shape = [None, *self.model.inputs[0].shape[1:]]
-        inputs = tf.TensorSpec(shape, self._dtype, name="inputs")
-        return {"serve": (self._predict, [inputs])}
+        return {"serve": (self._predict, [self._specs()])}
 
-    def serving_inputs(self, examples: np.ndarray) -> tuple[tf.Tensor, ...]:
-        """Converts examples of a dataset to inputs of endpoint `serve`.
+    def serving_inputs(self, examples: Any) -> tuple[Any, ...]:
+        """Converts examples of a dataset to the arguments of endpoint `serve`.
 
         Args:
-            examples: `[batch, ...]`.
-        """
-        examples = tf.constant(examples)
-        if examples.dtype != self._dtype:
-            examples = tf.cast(examples, self._dtype)
-        return (examples,)
+            examples: `[batch, ...]`, nested as in the dataset.
 
-    def difference(
-        self, serve: Callable[..., Any], examples: np.ndarray
-    ) -> float:
+        Returns:
+            One tensor, or a dictionary of tensors by the names of the inputs.
+        """
+        flat = structure.flat_inputs(self.model, examples)
+        return (
+            self._packed(
+                tf.cast(values, _served_dtype(tensor))
+                for values, tensor in zip(flat, self.model.inputs, strict=True)
+            ),
+        )
+
+    def difference(self, serve: Callable[..., Any], examples: Any) -> float:
         """Returns the largest difference of a logit between both models.
 
         Args:
             serve: endpoint `serve` of the SavedModel.
-            examples: examples of a dataset, `[batch, ...]`.
+            examples: examples of a dataset, `[batch, ...]`, nested as there.
         """
-        expected = self.model(tf.constant(examples), training=False).numpy()
+        tensors = tf.nest.map_structure(tf.constant, examples)
+        expected = self.model(tensors, training=False).numpy()
         actual = serve(*self.serving_inputs(examples))["logits"].numpy()
         scale = max(1.0, np.abs(expected).max())
         self.tolerance = type(self).tolerance * scale
         return float(np.max(np.abs(expected - actual)))
 
-    @property
-    def _dtype(self):
-        """The dtype of the inputs: float32 for numbers of any precision."""
-        dtype = tf.as_dtype(self.model.inputs[0].dtype)
-        return tf.float32 if dtype.is_floating else dtype
+    def _specs(self):
+        """Returns the form of a batch of inputs."""
+        names = structure.names_of(self.model)
+        names = names if len(names) > 1 else ("inputs",)
+        return self._packed(
+            tf.TensorSpec(
+                [None, *tensor.shape[1:]], _served_dtype(tensor), name=name
+            )
+            for name, tensor in zip(names, self.model.inputs, strict=True)
+        )
+
+    def _packed(self, flat):
+        """Returns the one value, or a dictionary by the names of the inputs."""
+        named = dict(zip(structure.names_of(self.model), flat, strict=True))
+        return named if len(named) > 1 else next(iter(named.values()))
 
     def _predict(self, inputs):
+        flat = structure.flat_inputs(self.model, inputs)
+        inputs = structure.pack_inputs(self.model, flat)
         logits = self.model(inputs, training=False)
         # A single logit stands for two classes.
         probabilities = tf.nn.softmax(distillation.of_classes(logits))
         return {"logits": logits, "probabilities": probabilities}
+
+
+def _served_dtype(tensor):
+    """Returns the dtype of an input: float32 for numbers of any precision."""
+    dtype = tf.as_dtype(tensor.dtype)
+    return tf.float32 if dtype.is_floating else dtype
 
 
 class TextSignature(ClassifierSignature):

@@ -1,5 +1,6 @@
 """A warning of a teacher that is no better than chance."""
 
+import operator
 import warnings
 from typing import Any
 
@@ -22,13 +23,15 @@ def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
 
     Args:
         trainer: a trainer with a frozen teacher.
-        x: inputs, `[examples, ...]`, as `fit` takes them.
+        x: inputs, `[examples, ...]`, nested as `fit` takes them.
         y: class numbers or one-hot labels, as `fit` takes them.
     """
-    fits = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
-    if not fits or not isinstance(trainer.outputs, Classes) or y.ndim > 2:
+    arrays = [*keras.tree.flatten(x), y]
+    if not all(isinstance(array, np.ndarray) for array in arrays):
         return
-    if len(trainer.frozen.inputs) > 1 or not _EXAMPLES <= len(y) == len(x):
+    if not isinstance(trainer.outputs, Classes) or y.ndim > 2:
+        return
+    if len(y) < _EXAMPLES or any(len(array) != len(y) for array in arrays):
         return
     chosen = np.linspace(0, len(y) - 1, _EXAMPLES).astype(int)
     labels = y[chosen]
@@ -41,7 +44,8 @@ def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
     teacher = output_alone(trainer.frozen)
     predicted = []
     for batch in np.split(chosen, _EXAMPLES // _BATCH):
-        z = trainer.outputs.plain(teacher(x[batch], training=False))
+        inputs = keras.tree.map_structure(operator.itemgetter(batch), x)
+        z = trainer.outputs.plain(teacher(inputs, training=False))
         if len(z.shape) > 2:
             return
         classes = keras.ops.argmax(distillation.of_classes(z), axis=-1)

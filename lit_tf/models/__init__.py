@@ -88,7 +88,8 @@ def get(name: str, **options: int) -> Callable[..., SectionedModel]:
             raise errors.SettingsError(
                 f"{name} needs data with "
                 f"{' and '.join(family.stem_arguments)}. "
-                f"Received: data with {' and '.join(stem)}."
+                f"Received: data with {' and '.join(stem) or 'neither'}, and "
+                f"inputs {input_shape}."
             )
         with layers.pinned():
             model = family.build(

@@ -1,8 +1,6 @@
-"""Checks that two models fit as teacher and student, or a model its data."""
+"""Checks that two models fit as teacher and student."""
 
 import types
-from collections.abc import Mapping
-from typing import Any
 
 import keras
 
@@ -259,50 +257,3 @@ def _shape(shape):
     if shape and not isinstance(shape[0], int | None):
         return [_shape(one) for one in shape]
     return tuple(shape[1:]) if shape and shape[0] is None else shape
-
-
-def check_form(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
-    """Checks that a model fits the inputs and classes of a dataset.
-
-    Args:
-        model: a model, raw inputs → logits or images.
-        name: name of the dataset, for the message.
-        form: `Dataset.form` or `Source.form`.
-
-    Raises:
-        SettingsError: if the shape of an input or output differs.
-    """
-    if isinstance(model, keras.Model):
-        functional.require_functional(model)
-    inputs, count = input_shapes_of(form), form["classes"]
-    shape = inputs[0]
-    expected = (inputs, (count,))
-    data = f"inputs {shape} and {count} classes"
-    if "attributes" in form:  # The model translates images to images.
-        expected = (inputs, shape)
-        data = f"images {shape} and {count} attributes"
-    shapes = [tuple(t.shape[1:]) for t in model.inputs]
-    received = (shapes, tuple(model.output_shape[1:]))
-    if count == 2 and received == ([shape], (1,)):
-        return  # One logit stands for two classes.
-    if received != expected:
-        hint = ""
-        if len(shape) == 3 and shapes[:1] == [(shape[2], *shape[:2])]:
-            hint = (
-                " The model takes channels first, the data have channels last: "
-                "build it with data_format='channels_last'."
-            )
-        raise errors.SettingsError(
-            f"{name} has {data}. Received: model {model.name} with inputs "
-            f"{' and '.join(map(str, shapes))} and outputs {received[1]}.{hint}"
-        )
-
-
-def input_shapes_of(form: Mapping[str, Any]) -> list[tuple[int, ...]]:
-    """Returns the shapes of the inputs of a model that fits a dataset.
-
-    Args:
-        form: `Dataset.form` or `Source.form`.
-    """
-    shapes = [tuple(form["input_shape"])]
-    return shapes + [(form["classes"],)] if "attributes" in form else shapes

@@ -1,34 +1,42 @@
 """`fixed`: a model of any input size as a model of one input size."""
 
 import dataclasses
-from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import sectioned_model, structure
 from lit_tf.sections.functional import build_part, read_graph
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
-def fixed(model: keras.Model, shapes: Sequence[Sequence[int]]) -> keras.Model:
+def fixed(model: keras.Model, inputs: Any) -> keras.Model:
     """Returns a model whose input shapes are known, with the model's layers.
 
     Args:
         model: functional or sequential, with or without sections. The sizes of
             its inputs may be None.
-        shapes: shapes of its inputs, without the batch.
+        inputs: tensors `[None, ...]` of known size, nested as in
+            `structure.by_name`.
 
     Returns:
-        The model itself if its shapes are known or are not `shapes` with some
-        sizes left open. Otherwise a new model that shares its layers.
+        The model itself if its shapes are known or are not those of `inputs`
+        with some sizes left open. Otherwise a new model that shares its layers.
 
     Raises:
         SettingsError: if the model cannot compute inputs of these shapes.
     """
     open_shapes = [tuple(t.shape[1:]) for t in model.inputs]
+    named = structure.by_name(model, inputs)
+    if set(named) != set(structure.names_of(model)):
+        return model
+    shapes = [
+        tuple(tensor.shape[1:])
+        for tensor in structure.flat_inputs(model, inputs)
+    ]
     if not any(None in shape for shape in open_shapes) or not all(
-        map(_fits, open_shapes, map(tuple, shapes))
+        map(_fits, open_shapes, shapes)
     ):
         return model
     try:

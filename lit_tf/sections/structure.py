@@ -1,6 +1,6 @@
 """Inputs nested as a model takes them: one, a list or a dictionary."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -24,3 +24,66 @@ def pack_inputs(model: keras.Model, flat: Iterable[Any]) -> Any:
         flat: an input for each of `model.inputs`, in their order.
     """
     return keras.tree.pack_sequence_as(inputs_of(model), list(flat))
+
+
+def names_of(model: keras.Model) -> tuple[str, ...]:
+    """Returns the names of a model's inputs, in the order of `model.inputs`.
+
+    They are the keys of a dictionary of inputs; otherwise the names of the
+    tensors.
+
+    Args:
+        model: functional or sequential, and built.
+    """
+    inputs = inputs_of(model)
+    if not _is_flat_dictionary(inputs):
+        return tuple(tensor.name for tensor in model.inputs)
+    places = pack_inputs(model, range(len(inputs)))
+    return tuple(sorted(places, key=places.get))
+
+
+def by_name(model: keras.Model, values: Any) -> dict[str, Any]:
+    """Returns what belongs to each input, by the names of a model's inputs.
+
+    Args:
+        model: functional or sequential, and built.
+        values: a value for each input: nested as the model takes its inputs, a
+            dictionary by their names, or a single one for a model of one input.
+
+    Returns:
+        The values by name. If `values` are nested in another way, their names
+        are other than `names_of(model)`.
+    """
+    if _is_flat_dictionary(values):
+        return dict(values)
+    flat, names = keras.tree.flatten(values), names_of(model)
+    if len(flat) == len(names) == 1 or _alike(values, inputs_of(model)):
+        return dict(zip(names, flat, strict=True))
+    return {str(place): value for place, value in enumerate(flat)}
+
+
+def flat_inputs(model: keras.Model, values: Any) -> list[Any]:
+    """Returns what belongs to each input, in the order of `model.inputs`.
+
+    Args:
+        model: functional or sequential, and built.
+        values: as in `by_name`; they must have the names of the inputs.
+    """
+    named = by_name(model, values)
+    return [named[name] for name in names_of(model)]
+
+
+def _is_flat_dictionary(values):
+    return isinstance(values, Mapping) and not any(
+        map(keras.tree.is_nested, values.values())
+    )
+
+
+def _alike(one, other):
+    try:
+        keras.tree.assert_same_structure(
+            *map(keras.tree.lists_to_tuples, (one, other))
+        )
+    except ValueError:
+        return False
+    return True

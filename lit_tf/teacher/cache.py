@@ -243,13 +243,14 @@ class TeacherCache:
 
     def _seconds_per_example(self):
         """Measures how long the teacher takes for an example."""
-        inputs = tf.constant(self._parts["train"].split.inputs[:_BATCH])
+        split = self._parts["train"].split
+        inputs = tf.nest.map_structure(tf.constant, split.read(0, _BATCH))
         times = []
         for _ in range(1 + _TIMED_BATCHES):  # The first one compiles.
             started = time.perf_counter()
             self._run_teacher(inputs)[-1].numpy()
             times.append(time.perf_counter() - started)
-        return min(times[1:]) / len(inputs)
+        return min(times[1:]) / min(_BATCH, len(split))
 
     def _fill(self, name, arrays):
         """Runs the teacher on every view of a part and fills its arrays."""
@@ -266,7 +267,7 @@ class TeacherCache:
                 *outputs, finite = (
                     x.numpy() for x in self._run_teacher(inputs)
                 )
-                end = start + len(inputs)
+                end = start + len(outputs[0])
                 for k, values, is_finite in zip(
                     arrays, outputs, finite, strict=True
                 ):
@@ -294,8 +295,7 @@ def _teacher_function(frozen, split, forms):
         ]
         return *stored, tf.stack(finite)
 
-    form = tf.TensorSpec([None, *split.inputs.shape[1:]], split.inputs.dtype)
-    return tf.function(run, input_signature=[form])
+    return tf.function(run, input_signature=[split.spec])
 
 
 def _not_finite(name, dtype):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,12 +31,13 @@ class CachedOutputs:
     output: np.ndarray
 
     def __call__(
-        self, inputs: tf.Tensor, view: tf.Tensor, examples: tf.Tensor
+        self, inputs: Any, view: tf.Tensor, examples: tf.Tensor
     ) -> frozen.TeacherBatch:
         """Returns a batch with the teacher's outputs.
 
         Args:
-            inputs: `[batch, ...]`, one view of some examples.
+            inputs: `[batch, ...]`, one view of some examples, nested as in the
+                split.
             view: the number of that view, a scalar.
             examples: `[batch]`, the examples' places in the split.
         """

@@ -37,7 +37,7 @@ class TeacherBatch(typing.NamedTuple):
     """A batch of inputs with the teacher's outputs for it.
 
     Args:
-        inputs: raw inputs, `[batch, ...]`.
+        inputs: raw inputs, `[batch, ...]`, nested as the teacher takes them.
         representations: T_k, `[batch, ...]`, by k = 0 … K. T_0 is missing if it
             comes from a cache: the student's stem computes it. Empty if the
             student's trainer reads the output alone.
@@ -45,7 +45,7 @@ class TeacherBatch(typing.NamedTuple):
             nested as the model nests them.
     """
 
-    inputs: tf.Tensor
+    inputs: Any
     representations: dict[int, tf.Tensor]
     output: Any
 

@@ -168,7 +168,10 @@ def test_any_bytes_as_tfrecords_are_read_or_refused(record_files, tmp_path):
 
     def labels():
         tfrecord_files.check(path)
-        return list(tfrecords._labels(path)), list(tfrecords._images([path]))
+        return (
+            [label for label, _ in tfrecords._labels_and_numbers(path, {})],
+            list(tfrecords._images([path], "image")),
+        )
 
     @EXAMPLES
     @given(content=contents(*record_files))

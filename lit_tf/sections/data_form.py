@@ -1,0 +1,147 @@
+"""Checks that a model fits its data: names, shapes and types of inputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.sections import functional, structure
+
+_CHECKED = 4096  # Examples whose numbers are compared with whole ones.
+
+
+def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
+    """Checks that a model fits the inputs and classes of a dataset.
+
+    Args:
+        model: a model, raw inputs → logits or images.
+        name: name of the dataset, for the message.
+        form: `Dataset.form` or `Source.form`.
+
+    Raises:
+        SettingsError: if the name or shape of an input, or the output, differs.
+    """
+    if isinstance(model, keras.Model):
+        functional.require_functional(model)
+    count, output = form["classes"], tuple(model.output_shape[1:])
+    expected = (_shapes(structure.by_name(model, inputs_of(form))), (count,))
+    data = f"inputs {_described(expected[0])} and {count} classes"
+    if "attributes" in form:  # The model translates images to images.
+        shape = tuple(form["input_shape"])
+        expected = (expected[0], shape)
+        data = f"images {shape} and {count} attributes"
+    names = structure.names_of(model)
+    inputs = _shapes(dict(zip(names, model.inputs, strict=True)))
+    one_logit = count == 2 and output == (1,)  # It stands for two classes.
+    received = (inputs, (count,) if one_logit else output)
+    if received != expected:
+        raise errors.SettingsError(
+            f"{name} has {data}. Received: model {model.name} with inputs "
+            f"{_described(inputs)} and outputs {output}."
+            f"{_hint(expected[0], inputs)}"
+        )
+
+
+def check_values(model: keras.Model, name: str, inputs: Any) -> None:
+    """Checks that the inputs of a model can hold the values of a dataset.
+
+    Args:
+        model: a model that `check` accepts.
+        name: name of the dataset, for the message.
+        inputs: `Split.inputs`.
+
+    Raises:
+        SettingsError: if an input takes texts and receives numbers, or the
+            reverse; or takes whole numbers and receives others.
+    """
+    for key, tensor, array in zip(
+        structure.names_of(model),
+        model.inputs,
+        structure.flat_inputs(model, inputs),
+        strict=True,
+    ):
+        wanted, received = map(tf.as_dtype, (tensor.dtype, array.dtype))
+        fractions = received.is_floating and not wanted.is_floating
+        if (wanted is tf.string) != (received is tf.string) or (
+            fractions and not _are_whole(array[:_CHECKED])
+        ):
+            found = "fractions" if fractions else received.name
+            raise errors.SettingsError(
+                f"The input {key!r} of {model.name} takes {wanted.name}. "
+                f"Received: {found} in {name}."
+            )
+
+
+def inputs_of(form: Mapping[str, Any]) -> Any:
+    """Returns the inputs of a model that fits a dataset, as symbolic tensors.
+
+    Args:
+        form: `Dataset.form` or `Source.form`.
+
+    Returns:
+        Tensors `[None, ...]`, nested as the data.
+    """
+    inputs = keras.tree.map_shape_structure(
+        lambda shape: keras.KerasTensor((None, *shape)), form["input_shape"]
+    )
+    if "attributes" in form:
+        return [inputs, keras.KerasTensor((None, form["classes"]))]
+    return inputs
+
+
+def is_single(form: Mapping[str, Any]) -> bool:
+    """Returns whether an example of a dataset is a single tensor.
+
+    Args:
+        form: `Dataset.form` or `Source.form`.
+    """
+    return not keras.tree.is_nested(inputs_of(form))
+
+
+def _are_whole(array):
+    return bool(np.all(array == np.round(array)))
+
+
+def _shapes(inputs):
+    return {name: tuple(one.shape[1:]) for name, one in inputs.items()}
+
+
+def _described(shapes):
+    """Returns the shapes of inputs in words, with the names of several."""
+    if len(shapes) == 1:
+        return str(*shapes.values())
+    return " and ".join(f"{name} {shape}" for name, shape in shapes.items())
+
+
+def _hint(data, model):
+    """Returns a sentence on inputs that differ; "" if there is none to add.
+
+    Args:
+        data: the shapes of the data, by name of the input.
+        model: the shapes of the model, by name of the input.
+    """
+    if len(data) == len(model) == 1:
+        (shape,), (taken,) = data.values(), model.values()
+        if len(shape) == 3 and taken == (shape[2], *shape[:2]):
+            return (
+                " The model takes channels first, the data have channels last: "
+                "build it with data_format='channels_last'."
+            )
+    if data.keys() == model.keys():
+        return ""
+    missing = sorted(model.keys() - data.keys())
+    unknown = sorted(data.keys() - model.keys())
+    sentences = {
+        "The data lack": missing,
+        "The model does not take": unknown,
+    }
+    if all(map(str.isdigit, data)):  # Data without names.
+        return ""
+    return "".join(
+        f" {start} {' and '.join(names)}."
+        for start, names in sentences.items()
+        if names
+    )

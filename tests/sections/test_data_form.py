@@ -1,0 +1,81 @@
+"""A model and its data: names, shapes and types of inputs."""
+
+import keras
+import numpy as np
+import pytest
+import several_inputs
+
+from lit_tf import errors
+from lit_tf.sections import data_form, input_shapes, structure
+
+FORM = {"input_shape": {"image": (4, 4, 1), "metadata": (2,)}, "classes": 3}
+
+
+@pytest.mark.parametrize("nested", [dict, list])
+def test_a_dictionary_of_data_fits_a_model_by_the_names_of_its_inputs(nested):
+    model = several_inputs.network(nested=nested)
+    data_form.check(model, "mine", FORM)
+    inputs, _ = several_inputs.examples(5)
+    flat = structure.flat_inputs(model, inputs)
+    for tensor, array in zip(model.inputs, flat, strict=True):
+        assert array is inputs[tensor.name]
+    packed = structure.pack_inputs(model, flat)
+    np.testing.assert_array_equal(model(packed), model(inputs))
+
+
+def test_a_tuple_of_data_fits_a_list_of_inputs_by_place():
+    model = several_inputs.network(nested=list)
+    data_form.check(model, "mine", FORM | {"input_shape": ((2,), (4, 4, 1))})
+    with pytest.raises(errors.SettingsError, match="mine has inputs"):
+        data_form.check(
+            model, "mine", FORM | {"input_shape": ((4, 4, 1), (2,))}
+        )
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"image": (4, 4, 1), "meta": (2,)}, "lack metadata. The .* take meta"),
+        ({"image": (4, 4, 1)}, "The data lack metadata."),
+        (
+            {"image": (4, 4, 1), "metadata": (3,)},
+            r"metadata \(3,\) and 3 class",
+        ),
+        ((4, 4, 1), r"inputs \(4, 4, 1\) and 3 .* image \(4, 4, 1\) and meta"),
+        (((4, 4, 1), (2,)), r"inputs 0 \(4, 4, 1\) and 1 \(2,\)"),
+    ],
+)
+def test_data_of_other_inputs_are_refused_by_name(shapes, message):
+    model = several_inputs.network()
+    with pytest.raises(errors.SettingsError, match=message):
+        data_form.check(model, "mine", FORM | {"input_shape": shapes})
+
+
+def test_an_input_that_cannot_hold_the_data_is_refused_by_name():
+    ids = keras.Input((4,), name="ids", dtype="int32")
+    x = keras.layers.Embedding(5, 3)(ids)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(ids, keras.layers.Dense(2)(x), name="words")
+    for fitting in (np.zeros((2, 4), bool), np.ones((2, 4))):
+        data_form.check_values(model, "mine", fitting)
+    for other, found in (
+        (np.full((2, 4), 0.5), "fractions"),
+        (np.full((2, 4), b"a", object), "string"),
+    ):
+        message = f"'ids' of words takes int32. Received: {found} in mine"
+        with pytest.raises(errors.SettingsError, match=message):
+            data_form.check_values(model, "mine", {"ids": other})
+
+
+def test_open_sizes_of_several_inputs_are_those_of_the_data():
+    inputs = [keras.Input((None,), name=name) for name in ("b", "a")]
+    tokens = keras.layers.Embedding(7, 3)(inputs[0])
+    mask = keras.layers.Reshape((-1, 1))(inputs[1])
+    x = keras.layers.Multiply()([tokens, mask])
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(3)(x), name="open")
+    form = {"input_shape": {"a": (6,), "b": (6,)}, "classes": 3}
+    fixed = input_shapes.fixed(model, data_form.inputs_of(form))
+    assert [tensor.shape for tensor in fixed.inputs] == [(None, 6)] * 2
+    assert structure.names_of(fixed) == ("b", "a")
+    data_form.check(fixed, "mine", form)
