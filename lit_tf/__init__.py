@@ -6,8 +6,9 @@ not load TensorFlow.
 """
 
 import importlib
+import sys
 
-from lit_tf.utils import backend
+from lit_tf.utils import after_import, backend
 
 __version__ = "0.2.0.dev0"
 
@@ -23,12 +24,53 @@ _PUBLIC = {
     "plan": "lit_tf.sections.plan",
     "shrink": "lit_tf.sections.shrink",
 }
+# Classes that a saved model may contain, by module.
+_REGISTERED = {
+    "lit_tf.layers": (
+        "Attributes",
+        "BatchNormalization",
+        "Characters",
+        "Float32",
+        "GroupedConv2D",
+        "KMaxPool",
+        "Normalize",
+        "PadShortcut",
+    ),
+    "lit_tf.sections.sectioned_model": ("SectionedModel",),
+    "lit_tf.training.optimizers": ("Adam", "SGD"),
+}
 _SUBMODULES = ("config", "data", "experiment", "models", "outputs")
 
 __all__ = ["__version__", *_PUBLIC, *_SUBMODULES]
 
 
 backend.check(imports=False)
+
+
+class _Later:
+    """Takes the place of a class in Keras's registry until it is needed."""
+
+    def __init__(self, module, name):
+        self._module = module
+        self._name = name
+
+    def __getattr__(self, attribute):
+        kind = getattr(importlib.import_module(self._module), self._name)
+        return getattr(kind, attribute)
+
+
+def _register():
+    """Lets Keras find the classes, without importing them."""
+    # Keras may be importing itself.
+    if saving := getattr(sys.modules["keras"], "saving", None):
+        for module, names in _REGISTERED.items():
+            for name in names:
+                saving.get_custom_objects().setdefault(
+                    f"lit_tf>{name}", _Later(module, name)
+                )
+
+
+after_import.call("keras", _register)
 
 
 def __getattr__(name):

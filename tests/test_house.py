@@ -49,6 +49,9 @@ WITHOUT = {
     "flags": ("tensorflow", "keras", "lit_tf.launch", "lit_tf.experiment"),
     "launch": ("tensorflow", "keras"),
 }
+REGISTERED = re.compile(
+    r'@keras.saving.register_keras_serializable\("lit_tf"\)\nclass (\w+)'
+)
 
 
 def _imports(path):
@@ -104,6 +107,22 @@ def test_no_modules_import_each_other_in_a_circle():
         for name, others in graph.items()
     }
     graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_keras_finds_every_class_that_a_file_may_name():
+    found = {
+        name: f"lit_tf.{module}"
+        for path, module in _modules()
+        for name in REGISTERED.findall(path.read_text())
+    }
+    listed = {
+        name: module
+        for module, names in lit_tf._REGISTERED.items()
+        for name in names
+    }
+    assert found.keys() == listed.keys()
+    for name, module in found.items():
+        assert module.startswith(listed[name])
 
 
 def _calls(path):

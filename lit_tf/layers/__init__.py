@@ -3,6 +3,11 @@
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
 from lit_tf.layers.global_settings import pinned
 from lit_tf.layers.grouped_conv import GroupedConv2D
+from lit_tf.layers.keras_forms import (
+    has_keras_form,
+    is_keras_form,
+    keras_form,
+)
 from lit_tf.layers.model_io import Attributes, Characters, Float32, Normalize
 from lit_tf.layers.shapes import KMaxPool, PadShortcut
 
@@ -15,6 +20,9 @@ __all__ = [
     "KMaxPool",
     "Normalize",
     "PadShortcut",
+    "has_keras_form",
+    "is_keras_form",
+    "keras_form",
     "pinned",
     "weighed",
 ]

@@ -73,6 +73,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return tf.squeeze(self._normalized(images, training), 1)
         return self._normalized(inputs, training)
 
+    def keras_form(self, inputs):
+        """Returns Keras's own layer, whose moving variance is biased."""
+        return keras.layers.BatchNormalization.from_config(self.get_config())
+
     def _normalized(self, inputs, training):
         training = bool(training) and self.trainable
         if training and self.synchronized and _replicas() > 1:

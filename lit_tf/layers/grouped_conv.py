@@ -44,6 +44,10 @@ class GroupedConv2D(keras.layers.Conv2D):
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
+    def keras_form(self, inputs):
+        """Returns Keras's own layer, which is slow to train on a CPU."""
+        return keras.layers.Conv2D.from_config(self.get_config())
+
 
 def _in_function(x, kernel, settings):
     """Returns a grouped convolution, computed in a function of its own."""

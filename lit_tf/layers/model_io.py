@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf.data import characters
+from lit_tf.layers import keras_forms
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -28,6 +29,16 @@ class Normalize(keras.layers.Layer):
 
     def call(self, inputs):
         return (inputs - tf.constant(self.mean)) / tf.constant(self.std)
+
+    def keras_form(self, inputs):
+        """Returns the layer of Keras that computes the same."""
+        return keras.layers.Normalization(
+            mean=self.mean,
+            variance=[std**2 for std in self.std],
+            name=self.name,
+            trainable=self.trainable,
+            dtype="float32",
+        )
 
     def get_config(self):
         config = super().get_config() | {"mean": self.mean, "std": self.std}
@@ -57,6 +68,14 @@ class Characters(keras.layers.Layer):
         # Values that are not codes count as unknown characters.
         last = characters.count(self.alphabet) - 1
         return tf.clip_by_value(tf.cast(inputs, tf.int32), 0, last)
+
+    def keras_form(self, inputs):
+        """Returns the same operations of Keras as a model."""
+        last = characters.count(self.alphabet) - 1
+        codes = keras.ops.cast(keras_forms.computed(self, inputs), "int32")
+        return keras_forms.model_of(
+            self, inputs, keras.ops.clip(codes, 0, last)
+        )
 
     def encode(self, texts: tf.Tensor) -> tf.Tensor:
         """Returns the codes `[batch, length]` of texts `[batch]`."""
@@ -96,6 +115,14 @@ class Attributes(keras.layers.Layer):
         planes += tf.zeros_like(images[..., :1])
         return tf.concat([images, planes], -1)
 
+    def keras_form(self, inputs):
+        """Returns the same operations of Keras as a model."""
+        images, attributes = (keras_forms.computed(self, x) for x in inputs)
+        planes = keras.ops.expand_dims(attributes, (1, 2))
+        planes += keras.ops.zeros_like(images[..., :1])
+        outputs = keras.ops.concatenate([images, planes], -1)
+        return keras_forms.model_of(self, inputs, outputs)
+
     def compute_output_shape(self, input_shape):
         (*sizes, channels), _ = input_shape
         return (*sizes, channels + len(self.names))
@@ -120,6 +147,15 @@ class Float32(keras.layers.Layer):
 
     def call(self, inputs):
         return self.activation(tf.cast(inputs, tf.float32))
+
+    def keras_form(self, inputs):
+        """Returns the layer of Keras that computes the same."""
+        return keras.layers.Activation(
+            self.activation,
+            name=self.name,
+            trainable=self.trainable,
+            dtype="float32",
+        )
 
     def get_config(self):
         activation = keras.activations.serialize(self.activation)

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from lit_tf.layers import keras_forms
+
 
 @keras.saving.register_keras_serializable("lit_tf")
 class PadShortcut(keras.layers.Layer):
@@ -32,6 +34,18 @@ class PadShortcut(keras.layers.Layer):
         subsampled = tf.nn.avg_pool(inputs, 1, self.stride, "VALID")
         unpadded = [[0, 0]] * (len(inputs.shape) - 1)
         return tf.pad(subsampled, [*unpadded, [before, after]])
+
+    def keras_form(self, inputs):
+        """Returns the same operations of Keras as a model."""
+        x = keras_forms.computed(self, inputs)
+        before = (self.filters - x.shape[-1]) // 2
+        after = self.filters - x.shape[-1] - before
+        x = keras.ops.average_pool(
+            x, 1, self.stride, "valid", data_format="channels_last"
+        )
+        unpadded = [[0, 0]] * (len(x.shape) - 1)
+        x = keras.ops.pad(x, [*unpadded, [before, after]])
+        return keras_forms.model_of(self, inputs, x)
 
     def compute_output_shape(self, input_shape):
         batch, *sizes, _ = input_shape
@@ -68,6 +82,17 @@ class KMaxPool(keras.layers.Layer):
         _, indices = tf.math.top_k(by_channel, self.k)
         largest = tf.gather(by_channel, tf.sort(indices), batch_dims=2)
         return tf.transpose(largest, [0, 2, 1])
+
+    def keras_form(self, inputs):
+        """Returns the same operations of Keras as a model."""
+        x = keras_forms.computed(self, inputs)
+        by_channel = keras.ops.transpose(x, (0, 2, 1))
+        _, indices = keras.ops.top_k(by_channel, self.k)
+        largest = keras.ops.take_along_axis(
+            by_channel, keras.ops.sort(indices), axis=-1
+        )
+        outputs = keras.ops.transpose(largest, (0, 2, 1))
+        return keras_forms.model_of(self, inputs, outputs)
 
     def compute_output_shape(self, input_shape):
         batch, _, channels = input_shape

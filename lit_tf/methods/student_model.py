@@ -7,7 +7,7 @@ from keras.src.trainers.compile_utils import MetricsList
 
 from lit_tf.methods import label_checks
 from lit_tf.outputs import Outputs
-from lit_tf.sections import functional
+from lit_tf.sections import functional, model_files
 
 
 class StudentModel(keras.Model):
@@ -117,13 +117,13 @@ class StudentModel(keras.Model):
         x, y = label_checks.checked(self, x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
-    def save(self, filepath, **kwargs):
+    def save(self, filepath, *args, **kwargs):
         """Saves the student, without the teacher and the optimizer.
 
         To train on, create a new trainer on the student that `lit_tf.load`
         returns.
         """
-        self.student.save(filepath, **kwargs)
+        model_files.write(self.student, filepath, *args, **kwargs)
 
     def save_weights(self, filepath, **kwargs):
         """Saves the weights of the student alone."""

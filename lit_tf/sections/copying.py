@@ -1,24 +1,17 @@
-"""`copy_model`, `copy_state`: the one way to copy a model and its state.
+"""`copy_model`: the one way to copy a model and its state."""
 
-The state of a layer is what Keras's own saving carries: its variables, and
-assets such as a vocabulary, from which lookup tables are created.
-"""
-
-import tempfile
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.saving import serialization_lib
 
 from lit_tf import errors
 from lit_tf.sections import layer_config, samples, sectioned_model
-from lit_tf.sections.functional import as_functional, is_known
+from lit_tf.sections.copier import Replace, copy_models, copy_state
+from lit_tf.sections.functional import is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
-# (layer, its configuration) → a layer that takes its place, None for a copy.
-Replace = Callable[[keras.Operation, dict[str, Any]], keras.Operation | None]
+__all__ = ["check_copy", "copy_model", "copy_state"]
 
 
 def copy_model(
@@ -51,7 +44,8 @@ def copy_model(
             change, such as an adapted `Normalization`.
         replace: a function (layer, its configuration under `policy`) → a new
             layer that takes its place, or None to copy the layer. The state of
-            the new layer is not set.
+            the new layer is not set. For a nested model, of which None copies
+            each layer, the configuration is empty.
         share: whether a layer that cannot be created from its configuration is
             shared with the model. Otherwise it is an error.
 
@@ -69,56 +63,21 @@ def copy_model(
             config, policy, sync_batch_norm=sync_batch_norm
         )
 
-    copier = _Copier(model, configured, replace, share)
-    copy = copier.copy(model)
-    for layer, twin in copier.layers:
-        copy_state(layer, twin, trained=weights)
-    # Setting a model's flag sets that of each layer in it.
-    flags = [*copier.models]
-    for layer, twin in copier.layers:
-        flags += _pairs(layer, twin)
-    for layer, twin in flags:
-        if twin.trainable != (thaw or layer.trainable):
-            twin.trainable = thaw or layer.trainable
+    copies = copy_models(
+        sectioned_model.parts_of(model),
+        configured=configured,
+        thaw=thaw,
+        weights=weights,
+        replace=replace,
+        share=share,
+    )
+    if isinstance(model, SectionedModel):
+        copy = sectioned_model.with_parts(model, copies)
+    else:
+        (copy,) = copies
     if weights and replace is None:
         check_copy(model, copy)
     return copy
-
-
-def copy_state(
-    source: keras.layers.Layer,
-    target: keras.layers.Layer,
-    *,
-    trained: bool = True,
-) -> None:
-    """Copies variables and assets of a layer or model to one of equal build.
-
-    Args:
-        source: a built layer or model.
-        target: a built layer or model with the same layers.
-        trained: whether layers with trainable variables are included; default
-            True. Others, such as an adapted `Normalization`, always are.
-
-    Raises:
-        SettingsError: if the two have different layers or variables.
-    """
-    try:
-        for layer, twin in _pairs(source, target):
-            if layer._trainable_variables and not trained:
-                continue
-            store = _Store()
-            layer.save_own_variables(store)
-            twin.load_own_variables(store)
-            if hasattr(layer, "save_assets"):
-                with tempfile.TemporaryDirectory() as folder:
-                    layer.save_assets(folder)
-                    twin.load_assets(folder)
-    except (ValueError, KeyError, TypeError) as error:
-        raise errors.SettingsError(
-            f"The state of {source.name!r} ({type(source).__name__}) cannot be "
-            f"copied to {target.name!r} ({type(target).__name__}): "
-            f"{errors.cause(error)}"
-        ) from error
 
 
 def check_copy(model: keras.Model, copy: keras.Model) -> None:
@@ -153,143 +112,6 @@ def check_copy(model: keras.Model, copy: keras.Model) -> None:
             "`save_own_variables` returns. The layers whose classes are not "
             f"from Keras are {', '.join(sorted(unknown))}."
         )
-
-
-class _Copier:
-    """Copies every layer once, also if several models call it.
-
-    Attributes:
-        layers: pairs of a layer and its copy.
-        models: pairs of a nested model and its copy, the outer ones first.
-    """
-
-    def __init__(self, model, configured, replace, share):
-        self.layers = []
-        self.models = []
-        self._copies = {}
-        self._configured = configured
-        self._replace = replace
-        self._share = share
-        self._configs = {}
-        self._classes = {}
-        # In this scope Keras marks the layers that several configurations
-        # contain.
-        with serialization_lib.ObjectSharingScope():
-            self._serialize(model)
-
-    def copy(self, model):
-        with (
-            serialization_lib.ObjectSharingScope(),
-            keras.saving.custom_object_scope(self._classes),
-        ):
-            if not isinstance(model, SectionedModel):
-                return self._copied(model)
-            parts = map(self._copied, sectioned_model.parts_of(model))
-            return sectioned_model.with_parts(model, list(parts))
-
-    def _serialize(self, operation):
-        if operation in self._configs:
-            return
-        self._configs[operation] = None
-        if isinstance(operation, SectionedModel):
-            inner = sectioned_model.parts_of(operation)
-        elif (graph := as_functional(operation)) is not None:
-            inner = graph.operations
-        else:
-            inner = ()
-            self._configs[operation] = layer_config.serialized(operation)
-            for layer in _flatten(operation):
-                if not is_known(layer):
-                    kind = type(layer)
-                    name = keras.saving.get_registered_name(kind)
-                    self._classes[name] = kind
-        for one in inner:
-            self._serialize(one)
-
-    def _copied(self, operation):
-        if operation not in self._copies:
-            graph = as_functional(operation)
-            if graph is None:
-                copy = self._copied_layer(operation)
-            else:
-                copy = self._copied_model(operation, graph)
-            self._copies[operation] = copy
-        return self._copies[operation]
-
-    def _copied_model(self, model, graph):
-        place = len(self.models)
-        # Keras creates layers in this order too when it loads a model. The
-        # order decides which seeds their initializers draw.
-        for operation in graph.operations:
-            self._copied(operation)
-        inputs = keras.tree.map_structure(
-            lambda t: self._copied(t._keras_history.operation).output,
-            graph.input,
-        )
-        if isinstance(model, keras.Sequential):
-            layers = [self._copied(layer) for layer in model.layers]
-            copy = keras.Sequential([inputs, *layers], name=model.name)
-        else:
-            outputs = graph._run_through_graph(inputs, self._copied)
-            copy = keras.Model(inputs, outputs, name=model.name)
-        self.models.insert(place, (model, copy))
-        return copy
-
-    def _copied_layer(self, layer):
-        config = self._configs[layer]
-        try:
-            if isinstance(config, Exception):
-                raise config
-            config = self._configured(config)
-            if self._replace is not None:
-                new = self._replace(layer, config["config"])
-                if new is not None:
-                    return new
-            if "shared_object_id" in config:
-                copy = keras.saving.deserialize_keras_object(config)
-            else:
-                copy = layer_config.build(layer, config["config"])
-        except Exception as error:  # A user's class may raise anything.
-            if self._share or not getattr(layer, "weights", ()):
-                return layer
-            raise errors.SettingsError(
-                f"The layer {layer.name!r} ({type(layer).__name__}) cannot be "
-                "created from its configuration. Give its class a `get_config` "
-                f"that returns all its arguments ({errors.cause(error)})."
-            ) from error
-        if isinstance(layer, keras.layers.Layer):
-            self.layers.append((layer, copy))
-        return copy
-
-
-class _Store(dict):
-    """What a layer saves: copies of its arrays, by name."""
-
-    def __setitem__(self, key, value):
-        super().__setitem__(key, np.array(keras.ops.convert_to_numpy(value)))
-
-
-def _flatten(layer):
-    """Returns a layer and all layers in it; itself if it is an operation."""
-    if isinstance(layer, keras.layers.Layer):
-        return layer._flatten_layers()
-    return [layer]
-
-
-def _pairs(
-    source: keras.layers.Layer, target: keras.layers.Layer
-) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer]]:
-    """Yields the layers of two models in order, without the nested models."""
-
-    def layers(model):
-        return [
-            layer
-            for layer in model._flatten_layers()
-            if as_functional(layer) is None
-            and not isinstance(layer, keras.layers.InputLayer)
-        ]
-
-    return zip(layers(source), layers(target), strict=True)
 
 
 def _agree(expected, answers):

@@ -4,19 +4,25 @@ import os
 import pathlib
 import warnings
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import keras
 
 from lit_tf import errors
+from lit_tf.sections import plain_files
+from lit_tf.sections.plain_form import restored
+from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import atomic_files, json_files, memory
 
 
 def load(path: str | os.PathLike) -> keras.Model:
     """Loads a model from a `.keras` file, without compiling it.
 
-    Unlike `keras.models.load_model`, it finds the layers of `lit_tf`. It never
-    executes code that is stored in the file.
+    Unlike `keras.models.load_model`, it returns the sections of a
+    `SectionedModel`, and the layers of `lit_tf`. It never executes code that is
+    stored in the file.
 
     Example:
     ```python
@@ -47,8 +53,9 @@ def load(path: str | os.PathLike) -> keras.Model:
             "another format."
         )
     try:
-        _check_sizes(path)
-        return keras.models.load_model(path, compile=False)
+        note = plain_files.read_note(_checked_config(path))
+        model = keras.models.load_model(path, compile=False)
+        return model if note is None else _as_noted(model, note)
     except errors.DataError:
         raise
     except Exception as error:  # Damage can cause any kind of exception.
@@ -69,7 +76,24 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
     """
     with atomic_files.whole(path) as partial:
         # Keras chooses the format by the suffix, which is that of `path`.
-        model.save(partial)
+        write(model, partial)
+
+
+def write(
+    model: keras.Model, filepath: str | os.PathLike, *args: Any, **kwargs: Any
+) -> None:
+    """Saves a model so that Keras can open it without `lit_tf`.
+
+    Args:
+        model: the model, with or without sections.
+        filepath: path of the file, which ends in ".keras".
+        *args: other arguments of `keras.Model.save`.
+        **kwargs: other arguments of `keras.Model.save`.
+    """
+    if type(model).save is keras.Model.save:
+        plain_files.save(model, filepath, *args, **kwargs)
+    else:
+        model.save(filepath, *args, **kwargs)
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -125,13 +149,45 @@ def is_whole_model(path: str | os.PathLike) -> bool:
         return False
 
 
-def _check_sizes(path):
-    """Refuses what would end the process before Keras can refuse it."""
+def _checked_config(path):
+    """Returns a model's configuration in a file that can be read safely.
+
+    Raises:
+        DataError, ValueError: if the file would end the process before Keras
+            can refuse it.
+    """
     if path.suffix != ".keras":
         with h5py.File(path) as file:
-            json_files.parse(file.attrs.get("model_config", "{}"))
-        return
+            return json_files.parse(file.attrs.get("model_config", "{}"))
     sizes = memory.check_archive(path)
     with zipfile.ZipFile(path) as archive:
-        for name in filter(sizes.get, ("config.json", "metadata.json")):
-            json_files.parse(archive.read(name))
+        config, _ = (
+            json_files.parse(archive.read(name)) if sizes.get(name) else None
+            for name in ("config.json", "metadata.json")
+        )
+    return config
+
+
+def _as_noted(model: keras.Model, note: Mapping[str, Any]) -> keras.Model:
+    """Returns a loaded model with the layers and parts that it was saved with.
+
+    Raises:
+        ValueError: if the note does not fit the model.
+    """
+    if note["layers"]:
+        model = restored(model, note["layers"])
+    if note["parts"] is None:
+        return model
+    parts = plain_files.parts_of(model)
+    if note["parts"] != parts:
+        names = ", ".join(part["name"] for part in parts)
+        raise ValueError(f"its note for lit_tf has other parts than {names}")
+    stem, *sections, head = (model.get_layer(part["name"]) for part in parts)
+    return SectionedModel(
+        stem,
+        sections,
+        head,
+        name=model.name,
+        depth=note["depth"],
+        facts=note["facts"],
+    )

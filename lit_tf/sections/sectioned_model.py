@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from lit_tf import layers
-from lit_tf.sections import functional, structure
+from lit_tf.sections import functional, plain_files, structure
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -94,6 +94,30 @@ class SectionedModel(keras.Model):
     def representations(self) -> tuple[keras.KerasTensor, ...]:
         """Representations 0 … K: symbolic tensors of this model."""
         return self._representations
+
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ):
+        """Saves the model in layers of Keras (`keras.Model.save`).
+
+        `keras.models.load_model` opens a `.keras` file without this package;
+        `lit_tf.load` also returns the sections. A folder, and what
+        `keras.saving.save_model` writes, need this package.
+
+        Args:
+            filepath: path of the file to write.
+            overwrite: whether to replace the file if it exists, or to ask.
+            zipped: whether to write a file; a folder if False.
+            **kwargs: other arguments of `keras.Model.save`.
+        """
+        sections = {"depth": self.depth, "facts": self.facts}
+        plain_files.save(
+            self, filepath, overwrite, zipped, sections=sections, **kwargs
+        )
 
     def export(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any):
         """Exports the model in inference mode (`keras.Model.export`).

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import keras_alone
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -68,6 +69,8 @@ def test_training_a_generator_also_writes_its_discriminator(teacher_run):
         *("logs", "metrics.jsonl", "recipe.flags", "report.json"),
         *("report.md", "samples", "saved_model", "teacher.keras"),
     }
+    for role in ("discriminator", "teacher"):
+        assert keras_alone.is_enough_for(workdir / f"{role}.keras")
     assert names(workdir / "samples") == {
         *("teach_000003.png", "teach_000005.png", "test.png")
     }
@@ -91,6 +94,7 @@ def test_a_compression_writes_the_usual_files_and_samples(
         *("metrics.jsonl", "recipe.flags", "report.json", "samples"),
         *("saved_model", "student.keras"),
     }
+    assert keras_alone.is_enough_for(workdir / "student.keras")
     assert names(workdir / "samples") == {
         *("lit_000003.png", "lit_000005.png", "test.png"),
         *(f"fine_tune_0000{step}.png" for step in ("03", "06", "09", "11")),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mutations import EXAMPLES, check, contents
 
 import lit_tf
-from lit_tf import errors
+from lit_tf import errors, layers
 from lit_tf.interop import checkpoint_files
 
 torch = pytest.importorskip("torch")
@@ -147,10 +147,18 @@ def test_any_safetensors_file_is_read_or_refused(tmp_path_factory, head):
 
 @pytest.fixture(scope="module")
 def keras_files(tmp_path_factory):
-    """The members of a small `.keras` file, by name."""
+    """The members of the file of a small `SectionedModel`, by name."""
     path = tmp_path_factory.mktemp("keras") / "own.keras"
     x = keras.Input((4,))
-    keras.Model(x, keras.layers.Dense(2)(x)).save(path)
+    parts = [
+        keras.Model(x, layer(x), name=layer.name)
+        for layer in (
+            layers.Normalize((1.0,), (2.0,), name="stem"),
+            keras.layers.Dense(4, name="section"),
+            layers.Float32(name="head"),
+        )
+    ]
+    lit_tf.SectionedModel(parts[0], parts[1:2], parts[2]).save(path)
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -3,6 +3,7 @@
 import re
 
 import keras
+import keras_alone
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,6 +102,7 @@ def test_the_saved_student_has_no_connectors(
     assert after["ir"] < 0.8 * before["ir"]
     assert np.any(trainer.connectors[1].kernel.numpy() != kernel)
     trainer.save(tmp_path / "student.keras")
+    assert keras_alone.is_enough_for(tmp_path / "student.keras")
     saved = model_files.load(tmp_path / "student.keras")
     shapes = [v.shape for v in saved.variables]
     assert shapes == [v.shape for v in narrow().variables]

@@ -1,0 +1,336 @@
+"""A saved model opens with Keras alone; `lit_tf.load` restores the rest."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import keras_alone
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import errors, layers, models
+from lit_tf.sections import model_files, plain_form
+from lit_tf.sections.sectioned_model import SectionedModel
+
+# Opens the models of a folder and writes what they return for their inputs:
+# first those in `alone`, then, with `lit_tf`, those in `imported`.
+OPEN = """
+import pathlib, sys
+import keras
+import numpy as np
+
+def answer(folder):
+    for path in sorted(folder.glob("*.keras")):
+        model = keras.models.load_model(path)
+        with np.load(path.with_suffix(".npz")) as archive:
+            inputs = [archive[name] for name in archive.files]
+        x = inputs if len(inputs) > 1 else inputs[0]
+        np.save(path.with_suffix(".npy"), model(x, training=False))
+
+folder = pathlib.Path(sys.argv[1])
+answer(folder / "alone")
+assert not [name for name in sys.modules if name.startswith("lit_tf")]
+import lit_tf
+answer(folder / "imported")
+"""
+FAMILIES = [family.names[0] for family in models.MODELS.values()]
+
+
+def randomize(model):
+    """Sets the weights to values that depend on nothing else."""
+    random = np.random.default_rng(0)
+    for variable in model.weights:
+        values = random.normal(0, 0.2, variable.shape)
+        # A moving variance is positive.
+        variable.assign(1 + values if "moving" in variable.path else values)
+
+
+def chain(input_, *chained, name=None):
+    """Returns a functional model of a chain of layers."""
+    x = input_
+    for layer in chained:
+        x = layer(x)
+    return keras.Model(input_, x, name=name)
+
+
+def users_model():
+    """A model without sections, with a nested model and layers of `lit_tf`."""
+    inner = chain(
+        keras.Input((None, None, 8)),
+        layers.PadShortcut(12, 2, name="pad"),
+        layers.BatchNormalization(name="norm", gamma_regularizer="l2"),
+    )
+    inner.trainable = False
+    conv = layers.GroupedConv2D(
+        8, 3, groups=2, dtype="mixed_float16", name="conv"
+    )
+    return chain(
+        keras.Input((None, None, 2), name="image"),
+        layers.Normalize((1, 2), (4, 5), name="normalize"),
+        conv,
+        layers.BatchNormalization(name="norm", momentum=0.9),
+        inner,
+        keras.layers.GlobalMaxPooling2D(),
+        layers.Float32("softmax", name="probabilities"),
+    )
+
+
+def sequential():
+    return keras.Sequential(
+        [
+            keras.Input((9, 4)),
+            layers.KMaxPool(3, name="pool"),
+            keras.layers.Dense(2, name="dense"),
+            layers.Float32(name="logits"),
+        ]
+    )
+
+
+def wrapped():
+    """A model with a layer that has no form in Keras."""
+    norm = layers.BatchNormalization(name="norm")
+    return chain(
+        keras.Input((5, 4)), keras.layers.TimeDistributed(norm, name="each")
+    )
+
+
+def answer(model, inputs):
+    x = inputs if len(inputs) > 1 else inputs[0]
+    return np.asarray(model(x, training=False))
+
+
+@pytest.fixture(scope="module")
+def saved(build, batch, tmp_path_factory):
+    """Models and inputs by name, and a folder with their files and answers."""
+    folder, known = tmp_path_factory.mktemp("saved"), {}
+
+    def add(place, name, model, inputs, save=model_files.save):
+        randomize(model)
+        path = folder / place / f"{name}.keras"
+        path.parent.mkdir(exist_ok=True)
+        save(model, path)
+        np.savez(path.with_suffix(".npz"), *inputs)
+        known[name] = path, model, inputs
+
+    for name in FAMILIES:
+        inputs, _ = batch(2, name=name)
+        inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+        add("alone", name, build(name), inputs)
+    random = np.random.default_rng(0)
+    images = random.normal(0, 9, (3, 9, 8, 2)).astype("float32")
+    add("alone", "users", users_model(), [images])
+    codes = random.integers(0, 3, (3, 9, 4)).astype("float32")
+    add("alone", "sequential", sequential(), [codes])
+    add("imported", "wrapped", wrapped(), [codes[:, :5]])
+    inputs, _ = batch(2)
+    add("imported", "own", build(), [inputs], save=keras.saving.save_model)
+    command = [sys.executable, "-c", OPEN, str(folder)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return known
+
+
+NAMES = [*FAMILIES, "users", "sequential", "wrapped", "own"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keras_opens_a_saved_model(saved, name):
+    path, model, inputs = saved[name]
+    assert keras_alone.is_enough_for(path) == (path.parent.name == "alone")
+    expected = answer(model, inputs)
+    received = np.load(path.with_suffix(".npy"))
+    assert received.dtype == expected.dtype
+    # Keras computes half precision in another order.
+    close = 1e-3 if name == "users" else 1e-5
+    size = max(1, np.abs(expected).max())
+    np.testing.assert_allclose(received / size, expected / size, atol=close)
+
+
+def described(model):
+    """Returns what a loaded model must have in common with the saved one."""
+    operations = [
+        (type(x).__name__, x.get_config())
+        for x in model._flatten_layers(include_self=False)
+        if not isinstance(x, keras.Model)
+    ]
+    variables = [(v.path, v.trainable, v.dtype) for v in model.variables]
+    return operations, variables
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lit_tf_restores_layers_and_sections(saved, name):
+    path, model, inputs = saved[name]
+    again = lit_tf.load(path)
+    assert type(again) is type(model)
+    if name != "wrapped":  # Keras changes the paths in a `TimeDistributed`.
+        assert described(again) == described(model)
+    np.testing.assert_array_equal(answer(again, inputs), answer(model, inputs))
+    if isinstance(model, SectionedModel):
+        assert again.name == model.name
+        assert (again.depth, again.facts) == (model.depth, model.facts)
+        parts = [again.stem, *again.sections, again.head]
+        assert [x.name for x in parts] == [
+            x.name for x in (model.stem, *model.sections, model.head)
+        ]
+
+
+def test_a_model_of_keras_layers_is_not_copied(dense):
+    model = dense(0)
+    plain, replaced = plain_form.plain_form(model)
+    assert not replaced
+    assert type(plain) is type(model.stem)
+    assert plain.get_layer(model.stem.name) is model.stem
+
+
+def small(*, stem=(), head=()):
+    """A model with BatchNorm of `lit_tf`; layers at the ends may be shared."""
+    keras.utils.set_random_seed(0)
+    norm = layers.BatchNormalization(name="norm")
+    return SectionedModel(
+        chain(keras.Input((4,)), *stem, norm, name="stem"),
+        [
+            chain(
+                keras.Input((4,)),
+                keras.layers.Dense(4, name="dense"),
+                layers.BatchNormalization(name="norm"),
+                name="section_1",
+            )
+        ],
+        chain(keras.Input((4,)), *head, layers.Float32(), name="head"),
+        depth=3,
+        facts={"epochs": [1, 2]},
+    )
+
+
+def tied(kind):
+    """Returns layers for a stem and a head that have one in common."""
+    one = keras.layers.Dense(4, name="tied")
+    relu = keras.layers.ReLU(name="relu")
+    if kind == "a layer":
+        return [one, relu], [keras.layers.Dense(4, name="dense"), one, relu]
+    if kind == "a layer called twice":
+        return [one, relu, one], [one, relu, one]
+    if kind == "a layer of lit_tf":
+        one = layers.BatchNormalization(name="tied")
+        return [one], [relu, one]
+    if kind == "a nested model":
+        nested = chain(keras.Input((4,)), one, relu, name="nested")
+        return [nested], [one, nested]
+    return [keras.Sequential([keras.Input((4,)), one, relu])], [one]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "a layer",
+        "a layer called twice",
+        "a layer of lit_tf",
+        "a nested model",
+        "a layer of a sequential model",
+    ],
+)
+def test_stem_and_head_still_share(kind, tmp_path):
+    stem, head = tied(kind)
+    model = small(stem=stem, head=head)
+    randomize(model)
+    model.save(tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    expected = np.asarray(model(x))
+    for load in (keras.models.load_model, lit_tf.load):
+        again = load(tmp_path / "model.keras")
+        assert len(again.variables) == len(model.variables)
+        np.testing.assert_allclose(again(x), expected, rtol=1e-5, atol=1e-6)
+        # A step that changes the shared variables changes both ends.
+        for variable in (again, model):
+            for one in variable.trainable_variables:
+                one.assign(one + 0.1)
+        np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
+        randomize(model)
+
+
+@pytest.mark.keras_faults
+def test_keras_itself_does_not_keep_a_layer_shared(tmp_path):
+    stem, head = tied("a layer")
+    model = small(stem=stem, head=head)
+    plain, _ = plain_form.plain_form(model)
+    plain.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="'tied' expected 2 variables"):
+        keras.models.load_model(tmp_path / "model.keras")
+
+
+def test_a_compiled_model_trains_on(tmp_path):
+    model = small()
+    model.compile("adam", "mse", jit_compile=False)
+    x, y = np.eye(4, dtype="float32"), np.ones((4, 4), "float32")
+    path = tmp_path / "model.keras"
+    checkpoint = keras.callbacks.ModelCheckpoint(path)
+    model.fit(x, y, verbose=0, callbacks=[checkpoint])
+    assert keras_alone.is_enough_for(path)
+    again = keras.models.load_model(path)
+    losses = [m.fit(x, y, verbose=0).history["loss"] for m in (again, model)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+    for one, other in zip(
+        again.optimizer.variables, model.optimizer.variables, strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert not lit_tf.load(path).compiled
+
+
+def changed(note, key, value):
+    """Returns a note in which one item, named like "parts/0/name", differs."""
+    *keys, last = key.split("/")
+    inner = note
+    for name in keys:
+        inner = inner[int(name) if isinstance(inner, list) else name]
+    inner[int(last) if isinstance(inner, list) else last] = value
+    return note
+
+
+NORM = "layers/section_1:norm/"
+OTHER = {"registered_name": "lit_tf>Float32", "config": {"name": "norm"}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("format", 2, "has the format 2, which a later version may know"),
+        ("layers", ["stem"], r"has `layers` \['stem'\]"),
+        ("parts/0/name", "other", "other parts than stem, section_1, head"),
+        ("parts/1/context", [1], "other parts than stem, section_1, head"),
+        ("parts", 3, "has `parts` 3"),
+        ("depth", "deep", "has `depth` 'deep'"),
+        ("facts", [1], r"has `facts` \[1\]"),
+        ("layers/stem:other", {}, "it has no layer 'stem/other'"),
+        (NORM + "registered_name", "Dense", "unknown class 'Dense'"),
+        (NORM + "registered_name", "lit_tf>pinned", "unknown class"),
+        (NORM[:-1], OTHER, "is a BatchNormalization, and not the Keras form"),
+        (NORM + "config/name", "n", "is a BatchNormalization, and not"),
+        (NORM + "config/center", False, "cannot be copied"),
+        (NORM + "config", 0, "argument"),
+    ],
+)
+def test_a_note_that_does_not_fit_is_refused(tmp_path, key, value, message):
+    path = tmp_path / "model.keras"
+    small().save(path)
+    config = keras_alone.config_of(path)
+    note = config["build_config"]["lit_tf"]
+    note["layers"] = {
+        name.replace("/", ":"): layer for name, layer in note["layers"].items()
+    }
+    changed(note, key, value)
+    if isinstance(note["layers"], dict):
+        note["layers"] = {
+            name.replace(":", "/"): layer
+            for name, layer in note["layers"].items()
+        }
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(errors.DataError, match=message):
+        lit_tf.load(path)
