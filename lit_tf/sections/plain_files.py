@@ -122,6 +122,8 @@ def parts_of(model: keras.Model) -> list[dict[str, Any]]:
         for node in model._nodes_by_depth[depth]
         if not node.is_input
     ]
+    if len({node.operation for node in nodes}) < len(nodes):
+        raise ValueError("it calls a part twice")
     parts = []
     for before, node in zip([None, *nodes], nodes, strict=False):
         context = []

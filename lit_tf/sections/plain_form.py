@@ -47,7 +47,8 @@ def plain_form(
             replaced[layer] = form
         return form
 
-    if not any(layers.has_keras_form(x) for _, x in _operations(plain)):
+    # Of a `SectionedModel` in the model, only the parts are copied.
+    if not any(_is_ours(x) for _, x in _operations(plain)):
         return plain, {}
     (copy,) = copy_models([plain], replace=replace, share=True)
     for layer, form in replaced.items():
@@ -95,6 +96,10 @@ def is_stock(model: keras.Model) -> bool:
     return is_keras and as_functional(model) is not None
 
 
+def _is_ours(operation):
+    return type(operation).__module__.partition(".")[0] == "lit_tf"
+
+
 def _operations(
     model: keras.Model, prefix: str = ""
 ) -> Iterator[tuple[str, keras.Operation]]:
@@ -113,9 +118,9 @@ def _original(path, form, config):
     if not (isinstance(kind, type) and issubclass(kind, keras.layers.Layer)):
         raise ValueError(f"the layer {path!r} is of an unknown class {name!r}")
     layer = kind.from_config(config["config"])
-    if layer.name != form.name or not layers.is_keras_form(form, layer):
+    if not layers.is_keras_form(form, layer):
         raise ValueError(
-            f"the layer {path!r} is a {type(form).__name__}, and not the "
-            f"Keras form of the {kind.__name__} {layer.name!r}"
+            f"the layer {path!r}, a {type(form).__name__}, is not what the "
+            f"{kind.__name__} {layer.name!r} is saved as"
         )
     return layer

@@ -12,7 +12,7 @@ import pytest
 
 import lit_tf
 from lit_tf import errors, layers, models
-from lit_tf.sections import model_files, plain_form
+from lit_tf.sections import model_files, plain_files, plain_form
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # Opens the models of a folder and writes what they return for their inputs:
@@ -60,7 +60,7 @@ def users_model():
     """A model without sections, with a nested model and layers of `lit_tf`."""
     inner = chain(
         keras.Input((None, None, 8)),
-        layers.PadShortcut(12, 2, name="pad"),
+        layers.PadShortcut(12, 2, name="pad", dtype="mixed_float16"),
         layers.BatchNormalization(name="norm", gamma_regularizer="l2"),
     )
     inner.trainable = False
@@ -79,6 +79,7 @@ def users_model():
 
 
 def sequential():
+    """A sequential model with layers of `lit_tf`."""
     return keras.Sequential(
         [
             keras.Input((9, 4)),
@@ -87,6 +88,11 @@ def sequential():
             layers.Float32(name="logits"),
         ]
     )
+
+
+def nesting(model):
+    """A model that contains another one, with sections."""
+    return chain(keras.Input(model.input_shape[1:]), model)
 
 
 def wrapped():
@@ -103,7 +109,7 @@ def answer(model, inputs):
 
 
 @pytest.fixture(scope="module")
-def saved(build, batch, tmp_path_factory):
+def saved(build, batch, dense, tmp_path_factory):
     """Models and inputs by name, and a folder with their files and answers."""
     folder, known = tmp_path_factory.mktemp("saved"), {}
 
@@ -124,6 +130,8 @@ def saved(build, batch, tmp_path_factory):
     add("alone", "users", users_model(), [images])
     codes = random.integers(0, 3, (3, 9, 4)).astype("float32")
     add("alone", "sequential", sequential(), [codes])
+    x = random.normal(0, 1, (3, 4)).astype("float32")
+    add("alone", "nesting", nesting(dense(0)), [x])
     add("imported", "wrapped", wrapped(), [codes[:, :5]])
     inputs, _ = batch(2)
     add("imported", "own", build(), [inputs], save=keras.saving.save_model)
@@ -133,7 +141,7 @@ def saved(build, batch, tmp_path_factory):
     return known
 
 
-NAMES = [*FAMILIES, "users", "sequential", "wrapped", "own"]
+NAMES = [*FAMILIES, "users", "sequential", "nesting", "wrapped", "own"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -263,7 +271,7 @@ def test_keras_itself_does_not_keep_a_layer_shared(tmp_path):
 
 def test_a_compiled_model_trains_on(tmp_path):
     model = small()
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("adam", "mse", run_eagerly=True)
     x, y = np.eye(4, dtype="float32"), np.ones((4, 4), "float32")
     path = tmp_path / "model.keras"
     checkpoint = keras.callbacks.ModelCheckpoint(path)
@@ -306,9 +314,9 @@ OTHER = {"registered_name": "lit_tf>Float32", "config": {"name": "norm"}}
         ("layers/stem:other", {}, "it has no layer 'stem/other'"),
         (NORM + "registered_name", "Dense", "unknown class 'Dense'"),
         (NORM + "registered_name", "lit_tf>pinned", "unknown class"),
-        (NORM[:-1], OTHER, "is a BatchNormalization, and not the Keras form"),
-        (NORM + "config/name", "n", "is a BatchNormalization, and not"),
-        (NORM + "config/center", False, "cannot be copied"),
+        (NORM[:-1], OTHER, "is not what the Float32 'norm' is saved as"),
+        (NORM + "config/name", "n", "is not what"),
+        (NORM + "config/center", False, "is not what"),
         (NORM + "config", 0, "argument"),
     ],
 )
@@ -334,3 +342,32 @@ def test_a_note_that_does_not_fit_is_refused(tmp_path, key, value, message):
             archive.writestr(name, content)
     with pytest.raises(errors.DataError, match=message):
         lit_tf.load(path)
+
+
+def test_a_file_records_what_a_part_reads_from_the_stem():
+    x = keras.Input((4,))
+    inner = keras.layers.Dense(4, name="dense")
+    stem = keras.Model(x, [inner(x), x[:, :1], x[:, 1:]], name="stem")
+    one, two, three = (keras.Input((n,)) for n in (4, 1, 3))
+    section = keras.Model(
+        [one, three], keras.layers.Concatenate()([one, three]), name="section"
+    )
+    seven = keras.Input((7,))
+    head = keras.Model(
+        [seven, three, two],
+        keras.layers.Concatenate()([seven, three, two]),
+        name="head",
+    )
+    start, *context = stem(x)
+    end = head([section([start, context[1]]), context[1], context[0]])
+    assert plain_files.parts_of(keras.Model(x, end)) == [
+        {"name": "stem", "context": []},
+        {"name": "section", "context": [2]},
+        {"name": "head", "context": [2, 1]},
+    ]
+    twice = section([section([start, context[1]])[:, :4], context[1]])
+    with pytest.raises(ValueError, match="calls a part twice"):
+        plain_files.parts_of(keras.Model(x, twice))
+    branched = head([section([start, context[1]]), context[1], x[:, :2]])
+    with pytest.raises(ValueError, match="not a chain of parts"):
+        plain_files.parts_of(keras.Model(x, branched))
