@@ -213,6 +213,27 @@ def small(*, stem=(), head=()):
     )
 
 
+@keras.saving.register_keras_serializable("test_plain_files")
+class Transposed(keras.layers.Layer):
+    """Multiplies by the kernel of another layer, as the head of a BERT does."""
+
+    def __init__(self, other, **kwargs):
+        super().__init__(**kwargs)
+        self.other = other
+
+    def call(self, inputs):
+        return keras.ops.matmul(inputs, keras.ops.transpose(self.other.kernel))
+
+    def get_config(self):
+        other = keras.saving.serialize_keras_object(self.other)
+        return super().get_config() | {"other": other}
+
+    @classmethod
+    def from_config(cls, config):
+        other = keras.saving.deserialize_keras_object(config["other"])
+        return cls(**config | {"other": other})
+
+
 def tied(kind):
     """Returns layers for a stem and a head that have one in common."""
     one = keras.layers.Dense(4, name="tied")
@@ -227,6 +248,8 @@ def tied(kind):
     if kind == "a nested model":
         nested = chain(keras.Input((4,)), one, relu, name="nested")
         return [nested], [one, nested]
+    if kind == "a layer with another one as its argument":
+        return [one], [Transposed(one, name="transposed")]
     return [keras.Sequential([keras.Input((4,)), one, relu])], [one]
 
 
@@ -237,6 +260,7 @@ def tied(kind):
         "a layer called twice",
         "a layer of lit_tf",
         "a nested model",
+        "a layer with another one as its argument",
         "a layer of a sequential model",
     ],
 )
