@@ -42,7 +42,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     "Data": ("dataset", "inputs", "data_dir", "download", "cache_dir"),
     "Validation split": ("validation_fraction", "split_seed"),
     "Augmentation": ("pad", "flip"),
-    "Texts": ("text_length",),
+    "Texts": ("text_length", "preprocessor", "sequence_length"),
     "Images": (
         "attributes",
         "exclusive",

@@ -101,6 +101,11 @@ class Export(Recipe, Code):
     overwrite: bool = setting(
         False, "Replace an existing SavedModel at --output."
     )
+    texts: bool = setting(
+        False,
+        "Put the tokenizer of --preprocessor into the SavedModel, which then "
+        "takes strings. It is loaded after `import tensorflow_text`.",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

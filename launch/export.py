@@ -13,6 +13,7 @@ def _export(line):
         parse.data(),
         parse.session(),
         overwrite=flags.overwrite,
+        texts=flags.texts,
     )
     print(
         f"Wrote {flags.output}. Its outputs differ from the model's by at most "

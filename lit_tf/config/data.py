@@ -62,6 +62,19 @@ class Data(Group):
         "shorter ones are padded.",
         check=AT_LEAST_1,
     )
+    preprocessor: str = setting(
+        "",
+        "Preprocessor of KerasHub that turns texts into token ids: a .keras "
+        "file of a model that has one, or a folder with preprocessor.json, "
+        "such as a preset. Default: that of the model, or the one in its run "
+        "folder; without any, texts are read as characters.",
+    )
+    sequence_length: int = setting(
+        0,
+        "Number of token ids of a text. Longer texts are cut, shorter ones "
+        "padded. Default: 0, the preprocessor's own.",
+        check=AT_LEAST_0,
+    )
     attributes: tuple[str, ...] = setting(
         (),
         "Image attributes to learn, such as Black_Hair,Male,Young. Default: "

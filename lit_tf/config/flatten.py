@@ -16,7 +16,13 @@ RENAMED: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 # Settings that version 0.1 did not have, and the value that it used.
-ADDED = {"image_width": 0, "image_channels": 3, "inputs": []}
+ADDED = {
+    "image_width": 0,
+    "image_channels": 3,
+    "inputs": [],
+    "preprocessor": "",
+    "sequence_length": 0,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from lit_tf.data import (
     cifar,
     class_folders,
     digits,
+    encoded,
     image_classes,
     image_folder,
     reviews,
@@ -131,6 +132,7 @@ def load(
     data_dir: str = "",
     download: bool = False,
     cache_dir: str = "",
+    encoder: encoded.Encoder | None = None,
 ) -> Dataset:
     """Loads a dataset with its validation split.
 
@@ -144,15 +146,23 @@ def load(
         download: whether TensorFlow Datasets may download missing files.
         cache_dir: the folder for decoded images and encoded texts; "" for
             `lit_tf` in the user's cache folder.
+        encoder: the function that encodes texts; None for character codes.
 
     Raises:
-        SettingsError: if no dataset has that name, or a split would be empty.
+        SettingsError: if no dataset has that name, a split would be empty, or
+            the dataset has no texts to encode.
         DataError: if files are missing or damaged.
     """
     settings = named(settings, data_dir)
-    loaded = source(settings.dataset).load(
-        data_dir, download, settings, cache_dir
-    )
+    found, encoding = source(settings.dataset), {}
+    if encoder is not None:
+        errors.require(
+            found.texts,
+            "A preprocessor of texts needs a dataset of texts, such as csv.",
+            dataset=settings.dataset,
+        )
+        encoding = {"encoder": encoder}
+    loaded = found.load(data_dir, download, settings, cache_dir, **encoding)
     loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
     if loaded.validation is not None:
         unused = {} if settings.validation_fraction else {"validation": None}

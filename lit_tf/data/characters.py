@@ -16,6 +16,24 @@ ALPHABET = (
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+class Encoder:
+    """Encodes texts as character codes (see `encode`).
+
+    Args:
+        alphabet: lower-case characters.
+        length: the length to which texts are cut or padded.
+    """
+
+    def __init__(self, alphabet: str, length: int):
+        self.key = {"alphabet": alphabet, "length": length}
+        self.length = length
+        self.forms = {"codes": ((length,), np.dtype(np.uint8))}
+
+    def __call__(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `codes`, `[batch, length]`, uint8."""
+        return {"codes": encode(texts, **self.key)}
+
+
 def count(alphabet: str) -> int:
     """Returns the number of codes, including padding and unknown."""
     return len(alphabet) + 2

@@ -211,9 +211,11 @@ class Source:
         resized: whether images of any size are resized to `image_size`.
         named_inputs: whether the files may hold several inputs, of which
             `inputs` names those to read.
+        texts: whether the examples are texts, so that `load` takes an
+            `encoder` too (`encoded.Encoder`).
     """
 
-    load: Callable[[str, bool, config.Data, str], Dataset]
+    load: Callable[..., Dataset]
     input_shape: Callable[[config.Data], tuple[int, ...]]
     classes: Callable[[config.Data], tuple[str, ...]]
     stem: Callable[[config.Data], Mapping[str, Any]]
@@ -222,6 +224,7 @@ class Source:
     exclusive: Callable[[config.Data], Groups] = lambda _: ()
     resized: bool = False
     named_inputs: bool = False
+    texts: bool = False
 
     def form(self, settings: config.Data = _DEFAULTS) -> dict[str, Any]:
         """Returns the arguments for a model's builder without loading files.

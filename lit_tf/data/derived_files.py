@@ -9,6 +9,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -92,16 +93,24 @@ def cache_folder(cache_dir: str = "") -> pathlib.Path:
         ) from None
 
 
-def map_rows(path: pathlib.Path, shape: tuple[int, ...]) -> rows.Rows:
-    """Maps a file of bytes into memory and returns it as rows.
+def map_rows(
+    path: pathlib.Path, shape: tuple[int, ...], dtype: Any = np.uint8
+) -> rows.Rows:
+    """Maps a file of numbers into memory and returns it as rows.
+
+    Args:
+        path: the file.
+        shape: `[rows, ...]`.
+        dtype: the type of the numbers, bytes by default.
 
     Raises:
         ValueError: if the file has another size.
         OSError: if the file does not exist.
     """
-    if path.stat().st_size != np.prod(shape, dtype=np.int64):
+    size = np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize
+    if path.stat().st_size != size:
         raise ValueError(f"{path} is not whole.")
-    return rows.Rows(np.memmap(path, np.uint8, "r", shape=shape))
+    return rows.Rows(np.memmap(path, dtype, "r", shape=shape))
 
 
 def fingerprint(paths: Iterable[tuple[str, str | os.PathLike]]) -> str:

@@ -1,21 +1,46 @@
 """Encoded texts in a file: encoded once, then found by the table's hash.
 
-There is one file for each table, alphabet and text length.
+There is one file for each table, encoder and array of its codes.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import characters, derived_files, rows, tables
+from lit_tf.data import derived_files, rows, tables
 from lit_tf.utils import npz_files
 
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
+
+
+class Encoder(Protocol):
+    """A function of texts that returns arrays of numbers.
+
+    Attributes:
+        key: everything that the numbers depend on, as JSON values.
+        length: the number of characters that are read of each text; None for
+            all.
+        forms: shape of an example and type of the numbers, by array.
+    """
+
+    key: Mapping[str, Any]
+    length: int | None
+    forms: Mapping[str, tuple[tuple[int, ...], np.dtype]]
+
+    def __call__(self, texts: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Returns the arrays `[batch, ...]` by name.
+
+        Args:
+            texts: `[batch]`, UTF-8 strings.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,13 +48,13 @@ class Encoded:
     """The encoded texts of a table.
 
     Args:
-        codes: `[rows, length]`, uint8.
+        arrays: `[rows, ...]`, by name.
         labels: class numbers, `[rows]`, from 0.
         replaced: number of bytes that were not valid UTF-8.
         folder: the folder that holds the files.
     """
 
-    codes: rows.Rows
+    arrays: Mapping[str, rows.Rows]
     labels: np.ndarray
     replaced: int
     folder: pathlib.Path
@@ -37,9 +62,8 @@ class Encoded:
 
 def encode(
     table: tables.Table,
+    encoder: Encoder,
     *,
-    alphabet: str,
-    length: int,
     classes: int | None,
     cache_dir: str = "",
 ) -> Encoded:
@@ -47,8 +71,7 @@ def encode(
 
     Args:
         table: the table of labels and texts.
-        alphabet: the alphabet of `characters.encode`.
-        length: the length of an encoded text in characters.
+        encoder: the function that encodes texts.
         classes: the largest label allowed in the table; None for any.
         cache_dir: the folder to store the codes in; "" for the user's cache.
 
@@ -59,8 +82,7 @@ def encode(
         "format": _FORMAT,
         "sha256": table.digest,
         "table": table.name,
-        "alphabet": alphabet,
-        "length": length,
+        **encoder.key,
         "classes": classes,
     }
 
@@ -69,9 +91,12 @@ def encode(
         if labels.ndim != 1 or labels.dtype != np.int32 or labels.min() < 0:
             raise ValueError("The stored labels have another form.")
         return Encoded(
-            codes=derived_files.map_rows(
-                folder / "codes.bin", (len(labels), length)
-            ),
+            arrays={
+                name: derived_files.map_rows(
+                    folder / f"{name}.bin", (len(labels), *shape), dtype
+                )
+                for name, (shape, dtype) in encoder.forms.items()
+            },
             labels=labels,
             replaced=int(facts["replaced"]),
             folder=folder,
@@ -84,26 +109,30 @@ def encode(
         cache_dir=cache_dir,
         portable=True,  # The key has a hash of the whole table.
         read=read,
-        write=functools.partial(_write, table, key),
+        write=functools.partial(_write, table, encoder, classes),
     )
 
 
-def _write(table, key, folder):
-    settings = {"alphabet": key["alphabet"], "length": key["length"]}
+def _write(table, encoder, classes, folder):
     encode = tf.function(
-        functools.partial(characters.encode, **settings),
-        input_signature=[tf.TensorSpec([None], tf.string)],
+        encoder, input_signature=[tf.TensorSpec([None], tf.string)]
     )
     labels, replaced = [], 0
-    with (folder / "codes.bin").open("wb") as file, tf.device("CPU:0"):
-        for batch in tables.read(
-            table, classes=key["classes"], length=key["length"]
-        ):
-            file.write(encode(tf.constant(batch.texts)).numpy())
+    with contextlib.ExitStack() as stack:
+        files = {
+            name: stack.enter_context((folder / f"{name}.bin").open("wb"))
+            for name in encoder.forms
+        }
+        stack.enter_context(tf.device("CPU:0"))
+        for batch in tables.read(table, classes=classes, length=encoder.length):
+            arrays = encode(tf.constant(batch.texts))
+            for name, file in files.items():
+                file.write(arrays[name].numpy())
             labels.append(np.array(batch.labels, np.int32))
             replaced += batch.replaced
-        file.flush()
-        os.fsync(file.fileno())
+        for file in files.values():
+            file.flush()
+            os.fsync(file.fileno())
     if not labels:
         raise errors.DataError(f"{table.name} in {table.source} is empty.")
     np.save(folder / "labels.npy", np.concatenate(labels))

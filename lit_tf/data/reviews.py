@@ -1,6 +1,7 @@
 """Texts with classes: Amazon Reviews (Zhang et al., 2015), or own tables."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -33,16 +34,19 @@ class _Layout:
         download: bool = False,
         settings: config.Data | None = None,
         cache_dir: str = "",
+        encoder: encoded.Encoder | None = None,
     ) -> Dataset:
         """Loads train.csv and test.csv; encodes them unless done before.
 
-        A val.csv in their folder is the validation split.
+        A val.csv in their folder is the validation split. The inputs are
+        character codes, or a dictionary of the arrays of `encoder`.
 
         Args:
             data_dir: the folder or the archive with the tables.
             download: not used.
             settings: the length of texts.
             cache_dir: the folder for encoded texts; "" for the user's cache.
+            encoder: the function that encodes texts; None for character codes.
 
         Raises:
             DataError: if a table is missing or damaged.
@@ -59,26 +63,33 @@ class _Layout:
                 + " Name the folder or the archive that holds them; "
                 f"--download cannot fetch {self.name}."
             )
-        encoding = {
-            "alphabet": characters.ALPHABET,
-            "length": settings.text_length,
-            "cache_dir": cache_dir,
-        }
-        known = len(self.classes) or None
-        train = encoded.encode(pair[0], classes=known, **encoding)
+        characters_alone = encoder is None
+        if characters_alone:
+            encoder = characters.Encoder(
+                characters.ALPHABET, settings.text_length
+            )
+        encode = functools.partial(
+            encoded.encode, encoder=encoder, cache_dir=cache_dir
+        )
+
+        def split(table):
+            arrays = table.arrays
+            inputs = arrays["codes"] if characters_alone else dict(arrays)
+            return Split(inputs, table.labels)
+
+        train = encode(pair[0], classes=len(self.classes) or None)
         classes = self.classes or _classes(train.labels)
-        test = encoded.encode(pair[1], classes=len(classes), **encoding)
-        validation, own = None, tables.find_validation(pair[0])
+        test = encode(pair[1], classes=len(classes))
+        own = tables.find_validation(pair[0])
         if own:
-            own = encoded.encode(own, classes=len(classes), **encoding)
-            validation = Split(own.codes, own.labels)
+            own = encode(own, classes=len(classes))
         return Dataset(
             name=self.name,
-            train=Split(train.codes, train.labels),
-            test=Split(test.codes, test.labels),
-            validation=validation,
+            train=split(train),
+            test=split(test),
+            validation=split(own) if own else None,
             classes=classes,
-            stem=_STEM,
+            stem=_STEM if characters_alone else {},
             crop=augment.Crop(),
             note=self._note(train, test, own),
         )
@@ -119,6 +130,7 @@ def _source(layout):
         input_shape=lambda settings: (settings.text_length,),
         classes=lambda _: layout.classes,
         stem=lambda _: _STEM,
+        texts=True,
     )
 
 

@@ -9,7 +9,7 @@ import keras
 from lit_tf import config, data, errors, layers, models
 from lit_tf.config import Architecture, Compress, Teach, method_table
 from lit_tf.data import batches
-from lit_tf.experiment import report, saved_models
+from lit_tf.experiment import report, run_data, saved_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import method_checks, stages, trainer
 from lit_tf.sections import copying, sectioned_model
@@ -22,14 +22,12 @@ from lit_tf.training import devices, multi_worker
 def complete(settings: Teach | Compress) -> Teach | Compress:
     """Returns settings with the dataset named and the image size chosen.
 
-    See `saved_models.complete_data`, which reads the teacher's file, if any.
+    See `run_data.complete`, which reads the teacher's file, if any.
     Several workers join before: a process that has read a model cannot.
     """
     multi_worker.join(settings)
     teacher = getattr(settings, "teacher_weights", "")
-    completed = saved_models.complete_data(
-        settings.data, settings.session, teacher
-    )
+    completed = run_data.complete(settings.data, settings.session, teacher)
     return dataclasses.replace(settings, data=completed)
 
 
@@ -53,12 +51,7 @@ def load_dataset(
         SettingsError: if a split would be empty.
         DataError: if files are missing or damaged.
     """
-    dataset = data.load(
-        settings,
-        data_dir=session.data_dir,
-        download=session.download,
-        cache_dir=session.cache_dir,
-    )
+    dataset = run_data.load(settings, session)
     if dataset.note:
         print(f"{dataset.name}: {dataset.note}", flush=True)
     return dataset

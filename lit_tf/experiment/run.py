@@ -5,7 +5,7 @@ from typing import Any
 
 from lit_tf import data, models
 from lit_tf.config import Compress, Teach, flatten, teacher_settings
-from lit_tf.experiment import budget, build, curves, report
+from lit_tf.experiment import budget, build, curves, report, run_data
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
     float32_copy,
@@ -150,6 +150,7 @@ def _compress(settings, command, dataset):
 def _new_run(settings, command, dataset, folder):
     if dataset is None:
         dataset = build.load_dataset(settings.data, settings.session)
+        run_data.save_preprocessor(settings.data, folder.preprocessor)
     return Run(
         settings=settings, command=command, dataset=dataset, folder=folder
     )

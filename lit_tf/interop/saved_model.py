@@ -15,7 +15,13 @@ from lit_tf.sections import copying, structure
 from lit_tf.utils import atomic_files
 
 
-def write(model: keras.Model, path: str | os.PathLike, examples: Any) -> float:
+def write(
+    model: keras.Model,
+    path: str | os.PathLike,
+    examples: Any,
+    *,
+    preprocessor: keras.layers.Layer | None = None,
+) -> float:
     """Writes a float32 SavedModel and compares its outputs with the model's.
 
     The SavedModel takes raw inputs in batches of any size. It returns a
@@ -36,6 +42,10 @@ def write(model: keras.Model, path: str | os.PathLike, examples: Any) -> float:
         path: the folder to write; an existing one is replaced.
         examples: inputs for the comparison, `[batch, ...]`, nested as in a
             dataset.
+        preprocessor: a preprocessor of KerasHub, strings → the inputs of the
+            model, which becomes a part of the SavedModel: `serve` takes
+            strings, and `serve_token_ids` the inputs. It is loaded after
+            `import tensorflow_text`. None for the inputs alone.
 
     Returns:
         The largest difference between a logit of the SavedModel and of the
@@ -45,12 +55,13 @@ def write(model: keras.Model, path: str | os.PathLike, examples: Any) -> float:
         DataError: if the difference exceeds the tolerance. Nothing is written.
     """
     float32 = copying.copy_model(model, policy="float32")
-    signature = signatures.signature_of(float32)
+    signature = signatures.signature_of(float32, preprocessor)
     path = pathlib.Path(path)
     with atomic_files.whole(path) as partial:
         _write(signature, partial)
         reloaded = tf.saved_model.load(str(partial))
-        difference = signature.difference(reloaded.serve, examples)
+        checked = getattr(reloaded, signature.checked)
+        difference = signature.difference(checked, examples)
         if not difference <= signature.tolerance:
             raise errors.DataError(
                 "The outputs of the SavedModel differ from those of the "
@@ -69,16 +80,19 @@ def served(model: keras.Model, examples: Any) -> tuple[Any, ...]:
     return signatures.signature_of(model).serving_inputs(examples)
 
 
-class _Classifier:
+class Classifier:
     """A classifier's SavedModel, called like the model that it came from."""
 
     def __init__(self, path):
         self._loaded = tf.saved_model.load(str(path))
         self.name = pathlib.Path(path).name
         # Examples of a dataset of texts are codes, not strings.
-        codes = signatures.CODES in self._loaded.signatures
-        endpoint = signatures.CODES if codes else "serving_default"
-        self._predict = self._loaded.signatures[endpoint]
+        endpoints = (signatures.CODES, signatures.TOKEN_IDS, "serving_default")
+        self._predict = next(
+            self._loaded.signatures[endpoint]
+            for endpoint in endpoints
+            if endpoint in self._loaded.signatures
+        )
         _, self._specs = self._predict.structured_input_signature
         one, *others = self.inputs = tuple(self._specs.values())
         self.input = self._specs if others else one
@@ -95,7 +109,7 @@ class _Classifier:
         return self._predict(**cast)["logits"]
 
 
-def read(path: str | os.PathLike) -> _Classifier:
+def read(path: str | os.PathLike) -> Classifier:
     """Reads a classifier's SavedModel as a function of inputs to logits.
 
     Args:
@@ -105,7 +119,10 @@ def read(path: str | os.PathLike) -> _Classifier:
         DataError: if the folder does not hold such a SavedModel.
     """
     try:
-        return _Classifier(path)
+        # A SavedModel that takes strings may have operations of this package.
+        with contextlib.suppress(ImportError):
+            import tensorflow_text as _  # noqa: F401
+        return Classifier(path)
     except Exception as error:  # TensorFlow raises many kinds of errors.
         raise errors.DataError(
             f"{path} is not a classifier's SavedModel that lit-export wrote "
@@ -117,6 +134,10 @@ def _write(signature, path):
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signature.endpoints().items():
         archive.add_endpoint(name, function, input_signature=specs)
+    # Keras tracks no layer without a build, such as a preprocessor.
+    vocabulary = tf.Module()
+    vocabulary.preprocessor = signature.preprocessor
+    archive.track(vocabulary)
     # The TensorFlow variables themselves: `track(model)` would save each twice.
     variables = [variable.value for variable in signature.model.variables]
     archive.add_variable_collection("variables", variables)

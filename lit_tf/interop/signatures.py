@@ -20,6 +20,7 @@ from lit_tf.sections import sectioned_model, structure
 
 Endpoints = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
 CODES = "serve_codes"
+TOKEN_IDS = "serve_token_ids"
 
 
 class ClassifierSignature:
@@ -30,6 +31,8 @@ class ClassifierSignature:
     """
 
     tolerance = 1e-3  # Relative to the largest logit, or absolute below 1.
+    checked = "serve"  # The endpoint that takes examples of a dataset.
+    preprocessor: keras.layers.Layer | None = None
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -128,6 +131,31 @@ class TextSignature(ClassifierSignature):
         return self._predict(self._characters.encode(texts))
 
 
+class TokenSignature(ClassifierSignature):
+    """Signature of a classifier of token ids, with its preprocessor of texts.
+
+    Args:
+        model: the classifier, token ids → logits.
+        preprocessor: a layer, strings → token ids.
+    """
+
+    checked = TOKEN_IDS
+
+    def __init__(self, model: keras.Model, preprocessor: keras.layers.Layer):
+        super().__init__(model)
+        self.preprocessor = preprocessor
+
+    def endpoints(self) -> Endpoints:
+        texts = tf.TensorSpec([None], tf.string, name="texts")
+        return {
+            "serve": (self._predict_texts, [texts]),
+            TOKEN_IDS: (self._predict, [self._specs()]),
+        }
+
+    def _predict_texts(self, texts):
+        return self._predict(self.preprocessor(texts))
+
+
 class GeneratorSignature:
     """Signature of a generator: images and target attributes → images.
 
@@ -139,6 +167,8 @@ class GeneratorSignature:
     """
 
     tolerance = 1.0  # Of 255: the difference if one of two values rounds up.
+    checked = "serve"
+    preprocessor = None
 
     def __init__(self, model: keras.Model, attributes: layers.Attributes):
         self.model = model
@@ -174,9 +204,16 @@ class GeneratorSignature:
 
 
 def signature_of(
-    model: keras.Model,
-) -> ClassifierSignature | TextSignature | GeneratorSignature:
-    """Returns a model's signature, by the first layer of its stem."""
+    model: keras.Model, preprocessor: keras.layers.Layer | None = None
+) -> ClassifierSignature | GeneratorSignature:
+    """Returns a model's signature, by the first layer of its stem.
+
+    Args:
+        model: the model to export.
+        preprocessor: a layer that turns strings into inputs; None for none.
+    """
+    if preprocessor is not None:
+        return TokenSignature(model, preprocessor)
     characters = sectioned_model.opening(model, layers.Characters)
     attributes = sectioned_model.opening(model, layers.Attributes)
     if characters is not None:

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
+from lit_tf.data.rows import Rows
 from lit_tf.sections import functional, structure
 
 _CHECKED = 4096  # Examples whose numbers are compared with whole ones.
+_LOOKED_UP = 65_536  # Examples in a file whose numbers are looked up.
 
 
 def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
@@ -41,8 +43,27 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
         raise errors.SettingsError(
             f"{name} has {data}. Received: model {model.name} with inputs "
             f"{_described(inputs)} and outputs {output}."
-            f"{_hint(expected[0], inputs)}"
+            f"{_hint(expected[0], inputs, form)}"
         )
+    if isinstance(model, keras.Model):
+        _check_positions(model, name)
+
+
+def _check_positions(model, name):
+    """Refuses sequences that are longer than a table of positions."""
+    graph = functional.read_graph(model)
+    for call in graph.calls:
+        layer = getattr(call.operation, "position_embedding", call.operation)
+        table = getattr(layer, "position_embeddings", None)
+        if table is None:
+            continue
+        length = graph.tensors[call.inputs[0]].shape[1]
+        if length is not None and length > table.shape[0]:
+            raise errors.SettingsError(
+                f"{model.name} takes sequences of at most {table.shape[0]}, "
+                f"the positions of its layer {layer.name!r}. Received: "
+                f"{length} in {name}. Cut token ids with --sequence_length."
+            )
 
 
 def check_values(model: keras.Model, name: str, inputs: Any) -> None:
@@ -55,8 +76,10 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
 
     Raises:
         SettingsError: if an input takes texts and receives numbers, or the
-            reverse; or takes whole numbers and receives others.
+            reverse; takes whole numbers and receives others; or looks up
+            numbers beyond the vocabulary of an embedding.
     """
+    vocabularies = _vocabularies(model)
     for key, tensor, array in zip(
         structure.names_of(model),
         model.inputs,
@@ -73,6 +96,36 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
                 f"The input {key!r} of {model.name} takes {wanted.name}. "
                 f"Received: {found} in {name}."
             )
+        if key in vocabularies:
+            layer, size = vocabularies[key]
+            least, largest = _range(array)
+            if least < 0 or largest >= size:
+                raise errors.SettingsError(
+                    f"The input {key!r} of {model.name} takes numbers from 0 "
+                    f"to {size - 1:,}, the vocabulary of its layer {layer!r}. "
+                    f"Received: {least if least < 0 else largest:,} in {name}, "
+                    "of another vocabulary or tokenizer."
+                )
+
+
+def _vocabularies(model):
+    """Returns the embedding that reads an input, and its size, by input."""
+    if not isinstance(model, keras.Model):
+        return {}
+    graph, found = functional.read_graph(model), {}
+    names = dict(zip(graph.inputs, structure.names_of(model), strict=True))
+    for call in graph.calls:
+        layer = getattr(call.operation, "token_embedding", call.operation)
+        size = getattr(layer, "input_dim", None)
+        if isinstance(size, int) and call.inputs[0] in names:
+            found[names[call.inputs[0]]] = (layer.name, size)
+    return found
+
+
+def _range(array):
+    """Returns the least and the largest number, of the first rows of a file."""
+    sample = array[:_LOOKED_UP] if isinstance(array, Rows) else array
+    return int(np.min(sample)), int(np.max(sample))
 
 
 def inputs_of(form: Mapping[str, Any]) -> Any:
@@ -116,13 +169,19 @@ def _described(shapes):
     return " and ".join(f"{name} {shape}" for name, shape in shapes.items())
 
 
-def _hint(data, model):
+def _hint(data, model, form):
     """Returns a sentence on inputs that differ; "" if there is none to add.
 
     Args:
         data: the shapes of the data, by name of the input.
         model: the shapes of the model, by name of the input.
+        form: the form of the dataset.
     """
+    if "alphabet" in form:
+        return (
+            " The data are characters of texts. If the model takes token ids, "
+            "name its tokenizer with --preprocessor."
+        )
     if len(data) == len(model) == 1:
         (shape,), (taken,) = data.values(), model.values()
         if len(shape) == 3 and taken == (shape[2], *shape[:2]):

@@ -29,6 +29,7 @@ _RESULTS = (
     "teacher.keras",
     "discriminator.keras",
     "student.keras",
+    "preprocessor",
     "saved_model",
     "temperature=*",
     "alpha=*",
@@ -65,6 +66,7 @@ class RunFolder:
         self.curves = path / "curves.png"
         self.samples = path / "samples"
         self.saved_model = path / "saved_model"
+        self.preprocessor = path / "preprocessor"
         self.teacher = path / "teacher"
 
     @property

@@ -12,7 +12,7 @@ from PIL import Image
 
 import lit_tf
 from lit_tf import config, data, errors
-from lit_tf.experiment import build, saved_models
+from lit_tf.experiment import build, run_data
 from lit_tf.experiment.run import compress
 from lit_tf.sections import cost
 from lit_tf.training import fit
@@ -204,7 +204,7 @@ def test_images_get_the_shape_that_the_model_takes(tmp_path, own, shape):
         data_dir=str(tmp_path / "images"), cache_dir=str(tmp_path / "cache")
     )
     settings = config.Data(image_size=6) if None in shape else config.Data()
-    settings = saved_models.complete_data(settings, session, path)
+    settings = run_data.complete(settings, session, path)
     dataset = data.load(
         settings, data_dir=session.data_dir, cache_dir=session.cache_dir
     )

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import run_data
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def own(tmp_path):
 
 
 def test_a_forgotten_data_dir_is_named_and_not_digits_alone(own):
-    complete = saved_models.complete_data
+    complete = run_data.complete
     message = "--data_dir was not given.*digits.*8×8×1.*own.keras takes 12×12×3"
     with pytest.raises(errors.SettingsError, match=message):
         complete(config.Data(), config.Session(), own)
@@ -29,7 +29,7 @@ def test_a_forgotten_data_dir_is_named_and_not_digits_alone(own):
 def test_a_file_that_cannot_be_read_is_refused_where_it_is_used(tmp_path):
     settings = config.Data()
     for name in ("missing.keras", "own.weights.h5"):
-        completed = saved_models.complete_data(
+        completed = run_data.complete(
             settings, config.Session(), str(tmp_path / name)
         )
         assert completed.dataset == "digits"

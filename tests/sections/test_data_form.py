@@ -79,3 +79,42 @@ def test_open_sizes_of_several_inputs_are_those_of_the_data():
     assert [tensor.shape for tensor in fixed.inputs] == [(None, 6)] * 2
     assert structure.names_of(fixed) == ("b", "a")
     data_form.check(fixed, "mine", form)
+
+
+class Positions(keras.layers.Layer):
+    """Adds a table of positions, as the layer of KerasHub does."""
+
+    def build(self, shape):
+        self.position_embeddings = self.add_weight(shape=(6, shape[-1]))
+
+    def call(self, x):
+        return x + self.position_embeddings[: x.shape[1]]
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def words(length=None):
+    """Returns a classifier of token ids of a vocabulary of 5."""
+    ids = keras.Input((length,), name="ids", dtype="int32")
+    x = keras.layers.Embedding(5, 3, name="words")(ids)
+    x = Positions(name="positions")(x)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    return keras.Model(ids, keras.layers.Dense(2)(x), name="text")
+
+
+def test_sequences_beyond_the_table_of_positions_are_refused():
+    form = {"input_shape": (6,), "classes": 2}
+    data_form.check(words(6), "mine", form)
+    message = "at most 6, the positions of its layer 'positions'. Received: 7"
+    with pytest.raises(errors.SettingsError, match=message):
+        data_form.check(words(7), "mine", form | {"input_shape": (7,)})
+
+
+def test_token_ids_beyond_the_vocabulary_are_refused():
+    for good in (0, 4):
+        data_form.check_values(words(2), "mine", np.full((3, 2), good))
+    for bad in (-1, 5):
+        message = f"'ids' .* from 0 to 4, .* layer 'words'. Received: {bad} in"
+        with pytest.raises(errors.SettingsError, match=message):
+            data_form.check_values(words(2), "mine", np.full((3, 2), bad))

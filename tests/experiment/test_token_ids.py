@@ -1,0 +1,106 @@
+"""Texts as token ids, by the preprocessor of a KerasHub model."""
+
+import dataclasses
+
+import hub
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import config, errors
+from lit_tf.experiment import run_data, saved_models
+from lit_tf.interop import hub_texts
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A folder with texts and a classifier, the classifier, and the texts."""
+    folder = tmp_path_factory.mktemp("texts")
+    model = hub.bert()
+    model.save(folder / "bert.keras")
+    # A student has the preprocessor next to it.
+    keras.Model(model.input, model.output).save(folder / "student.keras")
+    hub_texts.save(model.preprocessor, folder / "preprocessor")
+    return folder, model, hub.write_tables(folder)
+
+
+def session(folder):
+    return config.Session(data_dir=str(folder), cache_dir=str(folder / "cache"))
+
+
+CSV = config.Data(dataset="csv", validation_fraction=0)
+
+
+def test_texts_are_the_token_ids_of_the_model(own):
+    folder, model, texts = own
+    found = {
+        name: run_data.complete(CSV, session(folder), str(folder / name))
+        for name in ("bert.keras", "")
+    }
+    assert found["bert.keras"].preprocessor == str(folder / "bert.keras")
+    assert found[""].preprocessor == str(folder / "preprocessor")
+    keys = {
+        hub_texts.encoder(one).key["preprocessor"] for one in found.values()
+    }
+    assert len(keys) == 1
+    loaded = run_data.load(found[""], session(folder))
+    expected = model.preprocessor(texts[:12])
+    assert loaded.form["input_shape"] == dict.fromkeys(expected, (8,))
+    for name, values in expected.items():
+        np.testing.assert_array_equal(loaded.train.inputs[name][:], values)
+    shorter = dataclasses.replace(found[""], sequence_length=5)
+    forms = hub_texts.encoder(shorter).forms
+    assert forms["token_ids"] == ((5,), np.int32)
+
+
+def test_a_model_of_token_ids_is_evaluated_and_takes_strings(own):
+    pytest.importorskip("tensorflow_text")
+    folder, model, texts = own
+    results = saved_models.evaluate(str(folder), CSV, session(folder))
+    expected = model.predict(texts[:6], verbose=0)
+    accuracy = np.mean(np.argmax(expected, axis=-1) == np.arange(6) % 2)
+    assert results["test_accuracy"] == pytest.approx(accuracy)
+
+    output = str(folder / "saved_model")
+    difference = saved_models.to_saved_model(
+        str(folder), output, CSV, session(folder), texts=True
+    )
+    assert difference < 1e-5
+    loaded = tf.saved_model.load(output)
+    ids = {
+        name: tf.cast(values, tf.int32)
+        for name, values in model.preprocessor(texts[:6]).items()
+    }
+    for answer in (
+        loaded.serve(tf.constant(texts[:6])),
+        loaded.serve_token_ids(ids),
+    ):
+        np.testing.assert_allclose(answer["logits"], expected, atol=1e-5)
+
+
+def test_texts_without_a_preprocessor_are_refused_with_the_flag(own, tmp_path):
+    folder, model, _ = own
+    path = tmp_path / "plain.keras"
+    keras.Model(model.input, model.output).save(path)
+    with pytest.raises(errors.SettingsError, match="tokenizer with --prepro"):
+        saved_models.evaluate(str(path), CSV, session(folder))
+    with pytest.raises(errors.SettingsError, match="name it with --prepro"):
+        saved_models.to_saved_model(
+            str(path), str(tmp_path / "s"), CSV, session(folder), texts=True
+        )
+
+
+def test_an_invalid_preprocessor_is_refused(own, tmp_path):
+    folder, _, _ = own
+    settings = config.Data(dataset="digits", preprocessor=str(tmp_path))
+    with pytest.raises(errors.SettingsError, match="a folder with preproces"):
+        hub_texts.read(settings)
+    (tmp_path / "preprocessor.json").write_text("{")
+    with pytest.raises(errors.DataError, match="preprocessor of KerasHub: it"):
+        hub_texts.read(settings)
+    settings = dataclasses.replace(
+        settings, preprocessor=str(folder / "preprocessor")
+    )
+    with pytest.raises(errors.SettingsError, match="needs a dataset of texts"):
+        run_data.load(settings, session(folder))
