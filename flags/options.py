@@ -119,13 +119,15 @@ class Import(Code):
     )
     model: str = setting(
         "",
-        "Architecture of a checkpoint, such as resnet56. A Keras model "
-        "contains its architecture.",
+        "Architecture of a checkpoint, such as resnet56; or bert, an encoder "
+        "with Hugging Face's names, which becomes one of KerasHub. A Keras "
+        "model contains its architecture.",
     )
     dataset: str = setting(
-        REQUIRED,
+        "",
         "Dataset with the model's input shape and classes: digits, cifar10, "
-        "cifar100, amazon_full, amazon_polarity. Its files are not needed.",
+        "cifar100, amazon_full, amazon_polarity. Its files are not needed. "
+        "An encoder (--model=bert) has none; other models must name one.",
     )
     normalization: str = setting(
         "",

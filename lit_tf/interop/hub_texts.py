@@ -8,6 +8,7 @@ import hashlib
 import json
 import pathlib
 import tempfile
+import types
 from typing import Any
 
 import keras
@@ -63,6 +64,22 @@ class Tokens:
         return self._preprocessor(texts)
 
 
+def keras_hub() -> types.ModuleType:
+    """Returns the module of KerasHub.
+
+    Raises:
+        SettingsError: if it is not installed.
+    """
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise errors.SettingsError(
+            "Models and tokenizers of KerasHub need it: pip install "
+            f"'lit_tf[hub]' ({errors.line(error)})."
+        ) from error
+    return keras_hub
+
+
 def encoder(settings: config.Data) -> Tokens | None:
     """Returns the encoder of texts that settings name; None for none.
 
@@ -87,7 +104,7 @@ def read(settings: config.Data) -> keras.layers.Layer:
         DataError: if the file is missing or damaged.
     """
     path = pathlib.Path(settings.preprocessor)
-    _check_installed()
+    keras_hub()
     if path.is_dir():
         found = _from_folder(path)
     else:
@@ -126,16 +143,6 @@ def near(path: str) -> str:
     return ""
 
 
-def _check_installed():
-    try:
-        import keras_hub as _  # noqa: F401
-    except ImportError as error:
-        raise errors.SettingsError(
-            "`preprocessor` needs KerasHub: pip install 'lit_tf[hub]' "
-            f"({errors.line(error)})."
-        ) from error
-
-
 def _from_folder(folder):
     if not (folder / _CONFIG).is_file():
         return None
@@ -152,13 +159,20 @@ def _from_folder(folder):
         ) from error
 
 
-def _hash(preprocessor) -> str:
+def _hash(preprocessor):
     """Returns a hash of a preprocessor's configuration and vocabulary."""
     digest = hashlib.sha256()
-    serialized: Any = keras.saving.serialize_keras_object(preprocessor)
-    digest.update(json.dumps(serialized, sort_keys=True).encode())
+    serialized = keras.saving.serialize_keras_object(preprocessor)
+    digest.update(json.dumps(_unnamed(serialized), sort_keys=True).encode())
     with tempfile.TemporaryDirectory() as folder:
         preprocessor.tokenizer.save_assets(folder)
         for path in sorted(pathlib.Path(folder).iterdir()):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _unnamed(config: Any) -> Any:
+    """Returns a configuration without names, which Keras numbers."""
+    if isinstance(config, dict):
+        return {k: _unnamed(v) for k, v in config.items() if k != "name"}
+    return config
