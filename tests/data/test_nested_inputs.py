@@ -98,7 +98,8 @@ def test_the_fingerprint_depends_on_names_and_values():
 
     first = fingerprint(inputs)
     assert first == fingerprint(dict(reversed(inputs.items())))
-    assert first != fingerprint({"a": inputs["image"], "metadata": labels})
+    # The same bytes in the same order.
+    assert first != fingerprint({"a": inputs["image"], "b": inputs["metadata"]})
     assert first != fingerprint(inputs | {"metadata": inputs["metadata"] + 1})
     # As in version 0.1, which had one array.
     assert fingerprint(inputs["image"]) == "05c8e977cb904586"
