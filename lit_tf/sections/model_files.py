@@ -62,9 +62,18 @@ def load(path: str | os.PathLike) -> keras.Model:
         raise errors.DataError(
             f"{path} cannot be read as a Keras model: it is damaged, has "
             "another format, or contains code, which is never executed "
-            f"({errors.cause(error)}). To load classes of your own, name "
-            "the module that registers them with --custom_objects."
+            f"({errors.cause(error)}). {_remedy(error)}"
         ) from error
+
+
+def _remedy(error):
+    """Returns a sentence on what may be missing to load a model."""
+    if "parent module keras_hub" in str(error):
+        return "It needs KerasHub: pip install 'lit_tf[hub]'."
+    return (
+        "To load classes of your own, name the module that registers them with "
+        "--custom_objects."
+    )
 
 
 def save(model: keras.Model, path: pathlib.Path) -> None:
