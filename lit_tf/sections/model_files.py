@@ -16,6 +16,9 @@ from lit_tf.sections.plain_form import restored
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import atomic_files, json_files, memory
 
+# Warnings on the optimizer and the losses of a file.
+_COMPILED = "Skipping variable loading for optimizer|`compile.*was not called"
+
 
 def load(path: str | os.PathLike) -> keras.Model:
     """Loads a model from a `.keras` file, without compiling it.
@@ -54,7 +57,10 @@ def load(path: str | os.PathLike) -> keras.Model:
         )
     try:
         note = plain_files.read_note(_checked_config(path))
-        model = keras.models.load_model(path, compile=False)
+        with warnings.catch_warnings():
+            # A task model of KerasHub compiles itself. Nothing here uses that.
+            warnings.filterwarnings("ignore", _COMPILED)
+            model = keras.models.load_model(path, compile=False)
         return model if note is None else _as_noted(model, note)
     except errors.DataError:
         raise

@@ -32,7 +32,7 @@ def session(folder):
 CSV = config.Data(dataset="csv", validation_fraction=0)
 
 
-def test_texts_are_the_token_ids_of_the_model(own):
+def test_texts_are_the_token_ids_of_the_model(own, tmp_path):
     folder, model, texts = own
     found = {
         name: run_data.complete(CSV, session(folder), str(folder / name))
@@ -49,6 +49,11 @@ def test_texts_are_the_token_ids_of_the_model(own):
     assert loaded.form["input_shape"] == dict.fromkeys(expected, (8,))
     for name, values in expected.items():
         np.testing.assert_array_equal(loaded.train.inputs[name][:], values)
+    # A run keeps the preprocessor of its teacher.
+    kept = tmp_path / "preprocessor"
+    run_data.save_preprocessor(found["bert.keras"], kept)
+    again = hub_texts.encoder(dataclasses.replace(CSV, preprocessor=str(kept)))
+    assert again.key["preprocessor"] in keys
     shorter = dataclasses.replace(found[""], sequence_length=5)
     forms = hub_texts.encoder(shorter).forms
     assert forms["token_ids"] == ((5,), np.int32)
