@@ -4,7 +4,7 @@ from lit_tf import errors
 
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("default", "mirrored", "multi_worker")
-PENALTIES = ("l1", "l2", "smooth_l1")
+PENALTIES = ("l1", "l2", "l2_normalized", "smooth_l1")
 OPTIMIZERS = ("sgd", "adam")
 JIT_COMPILE = ("auto", "on", "off")
 TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")

@@ -20,7 +20,9 @@ class Loss(Group):
 
     penalty: str = setting(
         "l2",
-        "Distance between two representations, averaged over all elements.",
+        "Distance between two representations, averaged over all elements. "
+        "l2_normalized is l2 divided by the mean square of the teacher's "
+        "representation.",
         choices=choices.PENALTIES,
     )
     alpha: float = setting(

@@ -41,7 +41,9 @@ def attach(tensor: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     return tensor
 
 
-def of_each(tensors: Mapping[int, tf.Tensor]) -> dict[int, tf.Tensor | None]:
+def of_each(
+    tensors: Mapping[int, tf.Tensor], known: tf.Tensor | None = None
+) -> dict[int, tf.Tensor | None]:
     """Returns the mask of each representation of a model, in order.
 
     A representation without a mask has that of the one before, if it has the
@@ -49,14 +51,28 @@ def of_each(tensors: Mapping[int, tf.Tensor]) -> dict[int, tf.Tensor | None]:
 
     Args:
         tensors: representations `[batch, positions, ...]`, by number.
+        known: `[batch, positions]`, the padding mask of the model's context;
+            None to use only the masks that Keras keeps with the tensors.
     """
     masks, last = {}, None
     for k, tensor in sorted(tensors.items()):
         own = of(tensor)
+        if own is None and known is not None:
+            positions = tensor.shape[1:2]
+            own = (
+                known if known.shape[1:].is_compatible_with(positions) else None
+            )
         if own is not None or not _fits(last, tensor):
             last = own
         masks[k] = last
     return masks
+
+
+def _may_fit(mask, tensor):
+    """Returns whether a mask can be one of a tensor's positions."""
+    if mask is None:
+        return False
+    return mask.shape[1:].is_compatible_with(tensor.shape[1 : mask.shape.rank])
 
 
 def _fits(mask, tensor):
@@ -81,12 +97,21 @@ def weights(mask: tf.Tensor) -> tf.Tensor:
     """
     mask = tf.cast(mask, tf.float32)
     size = tf.cast(tf.size(mask), tf.float32)
-    counts = tf.stack([size, tf.reduce_sum(mask)])
-    context = tf.distribute.get_replica_context()
-    if context is not None and context.num_replicas_in_sync > 1:
-        counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
+    counts = over_replicas(tf.stack([size, tf.reduce_sum(mask)]))
     total, real = tf.unstack(counts)
     return mask * tf.math.divide_no_nan(total, real)
+
+
+def over_replicas(values: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of a tensor over all replicas.
+
+    Args:
+        values: a tensor of equal shape on each replica.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def mean(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:

@@ -57,7 +57,32 @@ def smooth_l1(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
     return masks.mean(values, masks.of(teacher, student))
 
 
-PENALTIES: dict[str, Penalty] = {"l1": l1, "l2": l2, "smooth_l1": smooth_l1}
+def l2_normalized(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
+    """Computes the mean squared difference in units of the teacher's own size.
+
+    It is mean‖T − S‖² / mean‖T‖², so that representations of any size weigh the
+    same. The second mean is over the batch of all replicas, and has no gradient
+    (Bercovich et al., 2024, "Puzzle", block-wise local distillation).
+
+    Arguments, result and errors are those of `l1`.
+    """
+    mask = masks.of(teacher, student)
+    squares = masks.mean(tf.square(tf.cast(teacher, tf.float32)), mask)
+    size = masks.over_replicas(
+        tf.stack(
+            [tf.reduce_sum(squares), tf.cast(tf.size(squares), tf.float32)]
+        )
+    )
+    mean = tf.stop_gradient(size[0] / size[1])
+    return tf.math.divide_no_nan(l2(teacher, student), mean)
+
+
+PENALTIES: dict[str, Penalty] = {
+    "l1": l1,
+    "l2": l2,
+    "l2_normalized": l2_normalized,
+    "smooth_l1": smooth_l1,
+}
 
 
 def get(
@@ -70,8 +95,9 @@ def get(
     of every example: sample weights then weigh the batch as a whole.
 
     Args:
-        penalty: "l2", "l1", "smooth_l1", a function of (teacher, student) that
-            returns `[batch]`, or a loss of `keras.distillation`.
+        penalty: "l2", "l1", "smooth_l1", "l2_normalized", a function of
+            (teacher, student) that returns `[batch]`, or a loss of
+            `keras.distillation`.
 
     Raises:
         ValueError: if there is no penalty of that name.

@@ -70,8 +70,8 @@ from lit_tf.config import flatten
         (
             config.Loss,
             {"penalty": "l3"},
-            "`penalty` must be one of l1, l2, smooth_l1. Received: "
-            "penalty='l3'.",
+            "`penalty` must be one of l1, l2, l2_normalized, smooth_l1. "
+            "Received: penalty='l3'.",
         ),
         (
             config.Loss,

@@ -58,7 +58,8 @@ def test_representations_of_a_thousand_have_finite_penalties(
     start = [section.get_weights()[0] for section in sections]
     x, y = vectors()
     report = trainer.evaluate(x, y, verbose=0, return_dict=True)
-    value = {"l1": 2000.0, "l2": 4e6, "smooth_l1": 1999.5}[penalty]
+    values = {"l1": 2000.0, "l2": 4e6, "l2_normalized": 4.0}
+    value = (values | {"smooth_l1": 1999.5})[penalty]
     close([report["ir"]], [2 * value], 1e-6, relative=True)
     for _ in range(30):  # The first steps only lower the loss scale.
         report = trainer.train_on_batch(x, y, return_dict=True)

@@ -19,6 +19,8 @@ STUDENT = [[1.5, 2.0], [0.0, 0.0], [2.0, 1.0]]  # d = −½, 0; 0, 0; 3, −4
     [
         ("l1", [0.25, 0.0, 3.5]),
         ("l2", [0.125, 0.0, 12.5]),
+        # mean T² = (5 + 0 + 34) / 6.
+        ("l2_normalized", [0.125 / 6.5, 0.0, 12.5 / 6.5]),
         ("smooth_l1", [0.0625, 0.0, 3.0]),
     ],
 )
@@ -32,6 +34,7 @@ def test_the_value_equals_the_one_by_hand(name, values):
     [
         ("l1", [[0.5, 0.0], [0.0, 0.0], [-0.5, 0.5]]),
         ("l2", [[0.5, 0.0], [0.0, 0.0], [-3.0, 4.0]]),
+        ("l2_normalized", np.array([[0.5, 0], [0, 0], [-3, 4]]) / 6.5),
         ("smooth_l1", [[0.25, 0.0], [0.0, 0.0], [-0.5, 0.5]]),
     ],
 )
@@ -39,7 +42,8 @@ def test_the_students_gradient_equals_the_one_by_hand(name, gradient):
     student = tf.Variable(STUDENT)
     with tf.GradientTape() as tape:
         value = penalties.get(name)(tf.constant(TEACHER), student)
-    np.testing.assert_allclose(tape.gradient(value, student), gradient)
+    slope = tape.gradient(value, student)
+    np.testing.assert_allclose(slope, gradient, rtol=1e-6)
 
 
 @EVERY
@@ -82,7 +86,7 @@ def test_half_precision_is_compared_in_float32(name):
     with tf.GradientTape() as tape:
         value = penalties.get(name)(teacher, student)
     assert value.dtype == tf.float32
-    expected = 4e6 if name == "l2" else 2e3
+    expected = {"l2": 4e6, "l2_normalized": 4.0}.get(name, 2e3)
     np.testing.assert_allclose(value, [expected] * 2, rtol=1e-3)
     assert np.isfinite(tape.gradient(value, student)).all()
 
@@ -103,6 +107,15 @@ def test_a_broadcast_is_refused_even_with_an_unknown_batch_size():
         tf.function(compare).get_concrete_function(*specs)
 
 
+def test_a_normalized_penalty_does_not_depend_on_the_size_of_a_layer():
+    teacher, student = tf.constant(TEACHER), tf.constant(STUDENT)
+    one = penalties.l2_normalized(teacher, student)
+    other = penalties.l2_normalized(1000 * teacher, 1000 * student)
+    np.testing.assert_allclose(one, other, rtol=1e-6)
+    zero = tf.zeros_like(teacher)
+    assert np.isfinite(penalties.l2_normalized(zero, student)).all()
+
+
 def test_every_penalty_in_the_settings_exists():
     assert set(config.PENALTIES) == set(penalties.PENALTIES)
 
@@ -112,7 +125,7 @@ def test_a_function_is_accepted_as_a_penalty():
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="l1, l2, smooth_l1.*'l3'"):
+    with pytest.raises(ValueError, match="l1, l2, l2_normalized, .*'l3'"):
         penalties.get("l3")
 
 
