@@ -76,7 +76,7 @@ class Distill(DistillationTrainer):
         super().__init__(
             teacher,
             student,
-            ("hard", "soft", "total"),
+            (*(name for name in outputs.names if name != "kd"), "total"),
             outputs=outputs,
             teacher_dtype=teacher_dtype,
             frozen=frozen,

@@ -168,7 +168,7 @@ class Trainer(StudentModel):
             self.optimizer.build(self.trained_variables)
 
     def train_step(self, data):
-        x, y, sample_weight = weighted_batch.unpack(data)
+        x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
         terms, outputs, additional = self._descend(x, y, sample_weight)
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
@@ -196,7 +196,7 @@ class Trainer(StudentModel):
         return terms, outputs, additional
 
     def test_step(self, data):
-        x, y, sample_weight = weighted_batch.unpack(data)
+        x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
         labels, weight = self.outputs.example_weights(y, sample_weight)
         terms, outputs = self._terms(x, labels, training=False)
         terms = weighted_batch.weigh(terms, weight)

@@ -6,19 +6,23 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.outputs import Terms
+from lit_tf.methods import replicas
+from lit_tf.outputs import Outputs, Terms
 
 
-def unpack(data: Any) -> tuple[Any, Any, Any]:
+def unpack(data: Any, outputs: Outputs) -> tuple[Any, Any, Any]:
     """Returns the inputs, the labels and the sample weights of a batch.
 
     Args:
         data: a batch as `train_step` receives it.
+        outputs: the kind of output. If it reads no labels, they are zeros.
 
     Raises:
         SettingsError: if the batch has no labels.
     """
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if not outputs.reads_labels:
+        y = tf.zeros([replicas.count(x)])
     if y is None:
         raise errors.SettingsError(
             "Training and evaluation need labels. Received: inputs without "

@@ -6,6 +6,7 @@ kind is a class like `Labels` and a line here.
 """
 
 from lit_tf.outputs.classes import Classes
+from lit_tf.outputs.embeddings import Embeddings
 from lit_tf.outputs.images import Images
 from lit_tf.outputs.kind import Outputs, Terms
 from lit_tf.outputs.labels import Labels
@@ -14,6 +15,7 @@ from lit_tf.outputs.values import Values
 
 __all__ = [
     "Classes",
+    "Embeddings",
     "Images",
     "Labels",
     "Outputs",

@@ -18,9 +18,11 @@ class Outputs(Protocol):
     Attributes:
         names: the names of the terms in dependency order, so that a report of a
             NaN names its cause; the last is "kd".
+        reads_labels: whether the losses read labels; default True.
     """
 
     names: tuple[str, ...]
+    reads_labels = True
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Checks that a model returns outputs of this kind.
