@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from lit_tf import config, layers
-from lit_tf.sections import copying
+from lit_tf.sections import context, copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -56,11 +56,16 @@ def _reachable(model, names, stock):
     # `FeatureDistillation` looks up names of the outermost layers only, and
     # would take the output of a nested model outside of this graph. So each
     # representation gets an Identity layer with its name.
-    part = _stock if stock else lambda part: part
-    x = part(model.stem)(model.input)
-    for name, section in zip(names, model.sections, strict=True):
-        x = keras.layers.Identity(name=name)(part(section)(x))
-    return keras.Model(model.input, part(model.head)(x), name=model.name)
+    parts = sectioned_model.parts_of(model)
+    if stock:
+        parts = [_stock(part) for part in parts]
+    # Representation 0, after the stem, is not compared.
+    identities = [keras.layers.Identity(name=name) for name in names]
+    passed = iter([lambda x: x, *identities])
+    *_, outputs = context.join(
+        parts, model.reads, model.input, passed=lambda x: next(passed)(x)
+    )
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def _stock(part):

@@ -19,6 +19,7 @@ from lit_tf.benchmark import peer
 from lit_tf.benchmark.bench import Bench
 from lit_tf.experiment import build
 from lit_tf.sections import copying, cost
+from lit_tf.sections.context import divide
 from lit_tf.teacher import cache
 from lit_tf.training import optimizers
 
@@ -102,8 +103,9 @@ def _sections(bench):
     *representations, _ = tf.function(lambda x: frozen(x, training=False))(
         bench.batch[0]
     )
-    sections = lit.student.sections[1:]
-    variables = [v for section in sections for v in section.trainable_variables]
+    _, context = divide(lit.student.stem(bench.batch[0], training=False))
+    _, *sections = lit.student.bind(context)[:-1]
+    variables = [v for s in sections for v in s.model.trainable_variables]
 
     def gradients(*representations):
         with tf.GradientTape() as tape:
@@ -111,12 +113,7 @@ def _sections(bench):
             for section, (inputs, target) in zip(
                 sections, itertools.pairwise(representations), strict=True
             ):
-                outputs, _ = section.stateless_call(
-                    section.trainable_variables,
-                    section.non_trainable_variables,
-                    inputs,
-                    training=True,
-                )
+                outputs = section.unrecorded(inputs, training=True)
                 total += tf.reduce_mean(penalty(target, outputs))
         slopes = tape.gradient(total, variables)
         return tf.add_n(

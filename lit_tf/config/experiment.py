@@ -187,6 +187,14 @@ class Compress(Group):
             student=self.student,
         )
         errors.require(
+            bool(self.teacher_weights)
+            or not (self.shrink.cuts or self.shrink.sections),
+            "`cuts` and `sections` divide the model in `teacher_weights`. Pass "
+            "its file.",
+            cuts=self.shrink.cuts,
+            sections=self.shrink.sections,
+        )
+        errors.require(
             not self.shrink.measured or self.compute.strategy != "multi_worker",
             "`compression_of` latency cannot be used with several machines, "
             "which would measure different latencies. Run lit-compress "

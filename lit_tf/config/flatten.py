@@ -22,6 +22,7 @@ ADDED = {
     "inputs": [],
     "preprocessor": "",
     "sequence_length": 0,
+    "sections": 0,
 }
 
 

@@ -46,6 +46,15 @@ class Shrink(Group):
         "the last layer of the stem, then of each section. Default: the "
         "layers that lit_tf.plan chooses.",
     )
+    sections: int = setting(
+        0,
+        "Number of sections into which the teacher is cut, instead of --cuts; "
+        "each keeps at least one block. Default: 0, one for each row of blocks "
+        "of one shape.",
+        check=Check(
+            "≥ 1, or 0 for one of each shape", lambda value: value >= 0
+        ),
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -55,6 +64,12 @@ class Shrink(Group):
             "the number of blocks.",
             keep=self.keep,
             compression=self.compression,
+        )
+        errors.require(
+            not (self.cuts and self.sections),
+            "Pass either `cuts` or `sections`, not both.",
+            cuts=self.cuts,
+            sections=self.sections,
         )
 
     @property

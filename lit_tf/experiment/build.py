@@ -106,6 +106,7 @@ def pair(
             name=settings.teacher,
             architecture=settings.architecture,
             cuts=settings.shrink.cuts,
+            sections=settings.shrink.sections,
         )
     else:
         teacher = _architecture(

@@ -149,6 +149,7 @@ def load_teacher(
     name: str,
     architecture: Architecture,
     cuts: Sequence[str] = (),
+    sections: int = 0,
 ) -> SectionedModel:
     """Loads a trained teacher, in float32 and cut into sections.
 
@@ -159,6 +160,8 @@ def load_teacher(
         name: the architecture of a `.weights.h5` file.
         architecture: its width and cardinality.
         cuts: the names of the tensors at which to cut; chosen when empty.
+        sections: the number of sections; 0 for the teacher's own, or those that
+            `plan` suggests.
 
     Raises:
         SettingsError: if the teacher has other inputs or classes, or cannot be
@@ -174,10 +177,10 @@ def load_teacher(
     teacher = _load(file, dataset)
     if sectioned_model.computes_in(teacher) != {"float32"}:
         teacher = copying.copy_model(teacher, policy="float32")
-    if cuts or not isinstance(teacher, SectionedModel):
+    if cuts or sections or not isinstance(teacher, SectionedModel):
         if dataset.task == "classes":
             teacher = compatibility.class_logits(teacher, "teacher")
-        teacher = shrink.with_sections(teacher, cuts)
+        teacher = shrink.with_sections(teacher, cuts, sections)
     return teacher
 
 

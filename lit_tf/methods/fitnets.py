@@ -6,13 +6,14 @@ import keras
 import tensorflow as tf
 
 from lit_tf import config
-from lit_tf.losses import penalties
+from lit_tf.losses import masks, penalties
 from lit_tf.methods.distillation_trainer import (
     DistillationTrainer,
     check_outputs,
 )
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import compatibility, initial_weights, shrink
+from lit_tf.sections.context import divide
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -88,11 +89,14 @@ class Hint(DistillationTrainer):
     def terms(self, x, y, *, training):
         x, T, _ = self.run_teacher(x, training=training)
         stem = self.reader(training=training)
-        S = stem(x, training=training and not self.copies_ends)
-        for k, section in enumerate(self.student.sections, 1):
+        outputs = stem(x, training=training and not self.copies_ends)
+        S, context = divide(outputs)
+        *sections, head = self.student.bind(context)
+        real = masks.of_each(T, self.student.mask(context))
+        for k, section in enumerate(sections, 1):
             S = section(S, training=training and k <= self.guided)
             if k == self.guided:
-                hint = self.penalty(T[k], S)
+                hint = self.penalty(masks.attach(T[k], real[k]), S)
                 S = tf.stop_gradient(S)
-        z_s = self.student.head(S, training=False)
+        z_s = head(S, training=False)
         return {"hint": hint, "total": hint}, z_s

@@ -15,6 +15,7 @@ from lit_tf.methods.distillation_trainer import (
 from lit_tf.methods.streams import at_step
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import compatibility, initial_weights, shrink
+from lit_tf.sections.context import divide
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -64,8 +65,9 @@ class LIT(DistillationTrainer):
             default 0.75. A function of the step, such as
             `keras.optimizers.schedules.PolynomialDecay`, is also accepted.
         penalty: l, the distance of two representations: "l2" (default), "l1",
-            "smooth_l1", a function of (teacher, student) that returns `[batch]`
-            (see `losses.penalties`), or a loss of `keras.distillation`.
+            "smooth_l1", "l2_normalized", a function of (teacher, student) that
+            returns `[batch]` (see `losses.penalties`), or a loss of
+            `keras.distillation`.
         section_input: what a section reads when its penalty is computed:
             "teacher" (default), the teacher's representation, as in LIT;
             "student", the student's own, so that a penalty reaches all earlier
@@ -166,14 +168,16 @@ class LIT(DistillationTrainer):
     def terms(self, x, y, *, training):
         # The teacher runs once: T_0 … T_K and z_t, without a gradient.
         x, T, z_t = self.run_teacher(x, training=training)
-        S_0 = self._S_0(x, T, training)
+        S_0, context = self._stem(x, T, training)
+        *sections, head = self.student.bind(context)
+        T = _with_masks(T, S_0, sections)
         # Before an attention reads the tensors and removes their masks.
-        real = masks.of_each({0: S_0} | T)
+        real = masks.of_each({0: S_0} | T, self.student.mask(context))
 
         # Two streams: S_k(T_{k−1}), whose penalties are minimised, and the
         # student's own S_k, which ends in z_s.
         S = self.streams(
-            self.student.sections,
+            sections,
             S_0,
             {
                 k: masks.keep(self.connectors[k].down(T_k), T_k)
@@ -184,7 +188,7 @@ class LIT(DistillationTrainer):
         )
         *_, own = S.values()
         ends_train = training and not self.copies_ends
-        z_s = self.student.head(own[-1], training=ends_train)
+        z_s = head(own[-1], training=ends_train)
 
         # l(T_k, S_k(T_{k−1})) (the paper's section 3.1), and l(T_k, S_k), which
         # is only logged and therefore has no gradient.
@@ -233,17 +237,19 @@ class LIT(DistillationTrainer):
             return super().state
         return super().state | {"connectors": variables}
 
-    def _S_0(self, x, T, training):
-        """Returns the output of the student's stem, computed where needed."""
-        stem = self.reader(training=training)
-        if not self.copies_ends:
-            return stem(x, training=training)
+    def _stem(self, x, T, training):
+        """Returns S_0 and the context, as far as they must be computed."""
         # The stem is a frozen copy, so that S_0 = T_0, unless the teacher
         # computes in a narrower dtype or T_0 is not in the cache.
         own_dtype = self.student.representations[0].dtype
-        if 0 in T and _bytes(T[0].dtype) >= _bytes(own_dtype):
-            return T[0]
-        return stem(x, training=False)
+        copied = self.copies_ends and 0 in T
+        copied = copied and _bytes(T[0].dtype) >= _bytes(own_dtype)
+        if copied and not any(self.student.reads):
+            return T[0], ()
+        stem = self.reader(training=training)
+        outputs = stem(x, training=training and not self.copies_ends)
+        S_0, context = divide(outputs)
+        return T[0] if copied else S_0, context
 
     def _step(self):
         return self.optimizer.iterations
@@ -258,6 +264,21 @@ def penalty_name(k: int, stream: str = "teacher_fed") -> str:
     """
     part = f"section_{k}" if k else "stem"
     return f"{part}/penalty_{stream}"
+
+
+def _with_masks(T, S_0, sections):
+    """Returns the teacher's representations with the masks of Keras.
+
+    A cache does not hold them. They are those of the student's own stream,
+    which is computed here for its masks alone.
+    """
+    if 0 in T or masks.of(S_0) is None:
+        return T
+    # An attention removes the mask of the very tensor that it reads.
+    S = [masks.keep(tf.identity(S_0), S_0)]
+    for section in sections:
+        S.append(section(S[-1], training=False))
+    return {k: masks.keep(T_k, S[k]) for k, T_k in T.items()}
 
 
 def _bytes(dtype):

@@ -245,6 +245,7 @@ def prune(
         copy.stem,
         copy.sections,
         copy.head,
+        context=copy.reads,
         name=f"{model.name}_slim",
         depth=model.depth,
     )

@@ -12,11 +12,11 @@ of `section_input` computes the streams of one step:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import keras
 import tensorflow as tf
 
 from lit_tf.losses import masks
 from lit_tf.methods import replicas
+from lit_tf.sections.context import BoundPart
 
 # A function of the optimizer's step, an integer scalar counted from 0.
 StepFunction = Callable[[tf.Tensor], tf.Tensor]
@@ -35,7 +35,7 @@ class Streams(Protocol):
 
     def __call__(
         self,
-        sections: Sequence[keras.Model],
+        sections: Sequence[BoundPart],
         S_0: tf.Tensor,
         T: Mapping[int, tf.Tensor],
         *,
@@ -45,7 +45,7 @@ class Streams(Protocol):
         """Computes every stream.
 
         Args:
-            sections: the student's K sections.
+            sections: the student's K sections, with the batch's context.
             S_0: `[batch, ...]`, the output of the student's stem.
             T: the teacher's T_0 … T_{K−1}, each `[batch, ...]`, with the
                 student's number of channels.
@@ -69,8 +69,11 @@ class TeacherFed:
         copied = int(stem_copied)
         # This stream runs first, because the losses that a layer adds are those
         # of its latest pass.
+        # BatchNorm's moving statistics record the student's own stream alone,
+        # which is what the student sees in use. The published code updates them
+        # on both streams.
         teacher_fed = [
-            unrecorded(section, T[k - 1], training=training)
+            section.unrecorded(T[k - 1], training=training)
             for k, section in enumerate(sections, 1)
             if k > copied
         ]
@@ -176,32 +179,6 @@ def at_step(
         step: returns the current step; called for a schedule only.
     """
     return value(step()) if callable(value) else value
-
-
-def unrecorded(
-    section: keras.Model, inputs: tf.Tensor, *, training: bool
-) -> tf.Tensor:
-    """Runs a section without updating its non-trainable variables.
-
-    BatchNorm normalizes with the batch's statistics but keeps its moving ones:
-    those record the student's own stream, which is what the student sees in
-    use. The published code updates them on both streams.
-
-    Args:
-        section: a section of the student.
-        inputs: `[batch, ...]`.
-        training: whether the section runs in training mode.
-
-    Returns:
-        `[batch, ...]`, the section's output.
-    """
-    outputs, _ = section.stateless_call(
-        section.trainable_variables,
-        section.non_trainable_variables,
-        inputs,
-        training=training,
-    )
-    return outputs
 
 
 def _student_fed(sections, S_0, training):

@@ -1,6 +1,6 @@
 """The blocks that a network repeats, found in its graph.
 
-The cuts of a graph (`Graph.cuts`) divide it into segments. A segment between
+The cuts of a trunk (`Trunk.cuts`) divide it into segments. A segment between
 two tensors of one shape can be left out. Such a segment and the normalizations
 and activations that belong to it are a block.
 """
@@ -15,6 +15,7 @@ import keras
 
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Call, Graph
+from lit_tf.sections.trunk import Trunk, find_trunks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Block:
         start: number of the tensor that it reads.
         end: number of the tensor that it computes. If the block can be left
             out, both have the same shape.
-        calls: calls between the two.
+        calls: calls between the two, without those that compute context.
     """
 
     start: int
@@ -56,10 +57,14 @@ class Block:
 
     @property
     def kernels(self) -> int:
-        """The number of its layers with a kernel: at least a matrix."""
+        """The number of its layers with a kernel: at least a matrix.
+
+        The table of an embedding is not a kernel.
+        """
         return sum(
             any(len(v.shape) > 1 for v in layer.weights)
             for layer in self.layers
+            if "Embedding" not in type(layer).__name__
         )
 
     @property
@@ -86,18 +91,22 @@ class BlockRow:
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """A whole graph: rows of blocks, and what follows the last row.
+    """A whole trunk: rows of blocks, and what follows the last row.
 
     Args:
-        graph: a graph whose first cut is its input and whose last cut is its
-            output.
+        trunk: the trunk of a graph.
         rows: rows of blocks, in order; none if nothing can be left out.
         tail: what follows the last row.
     """
 
-    graph: Graph
+    trunk: Trunk
     rows: tuple[BlockRow, ...]
     tail: tuple[Block, ...]
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the trunk."""
+        return self.trunk.graph
 
     @property
     def blocks(self) -> list[Block]:
@@ -133,16 +142,46 @@ class Chain:
 
 
 def find_blocks(model: keras.Model) -> Chain:
-    """Finds the blocks of a section, or of any model with one input.
+    """Finds the blocks of a part of a model, such as a section.
 
     Args:
-        model: functional or sequential.
+        model: functional or sequential. Its first input is a representation;
+            any others are context.
     """
-    return find_blocks_in_graph(read_graph(model))
+    graph = read_graph(model)
+    return _best(find_trunks(graph, graph.inputs[:1]))
 
 
 def find_blocks_in_graph(graph: Graph) -> Chain:
-    """Finds the blocks of a graph.
+    """Finds the blocks of the graph of a whole model.
+
+    Args:
+        graph: a graph with any number of inputs.
+    """
+    return _best(find_trunks(graph))
+
+
+def _best(trunks):
+    """Returns the chain with the most cuts in rows of several blocks.
+
+    The first one, without context, is preferred to others with few cuts more.
+    """
+    first, *others = map(find_blocks_in_trunk, trunks)
+    best = max(others, key=_cuts_in_rows, default=first)
+    return best if _cuts_in_rows(best) > 2 * _cuts_in_rows(first) else first
+
+
+def _cuts_in_rows(chain):
+    cuts = chain.trunk.cuts
+    return sum(
+        cuts.index(row.blocks[-1].end) - cuts.index(row.blocks[0].start)
+        for row in chain.rows
+        if len(row.blocks) > 1
+    )
+
+
+def find_blocks_in_trunk(trunk: Trunk) -> Chain:
+    """Finds the blocks of a trunk.
 
     A block has one segment with kernels. This segment is residual, or another
     segment in the row has the same kinds of layers; a gate or a lone depthwise
@@ -152,15 +191,15 @@ def find_blocks_in_graph(graph: Graph) -> Chain:
     first, to the earlier one if they come last. If different blocks alternate
     (attention, MLP, attention, …), one whole period is a block.
     """
-    segments = _segments(graph)
+    segments = _segments(trunk)
     rows, done = [], 0
-    for heavy, first, past in _repeated(graph, segments):
+    for heavy, first, past in _repeated(trunk, segments):
         bounds = _bounds(segments, heavy, first, past)
         lead = tuple(segments[done : bounds[0][0]])
         blocks = tuple(_joined(segments[a:b]) for a, b in bounds)
         rows.append(BlockRow(lead, blocks))
         done = bounds[-1][1]
-    return Chain(graph, tuple(rows), tuple(segments[done:]))
+    return Chain(trunk, tuple(rows), tuple(segments[done:]))
 
 
 def evenly_spaced(count: int, total: int) -> list[int]:
@@ -176,22 +215,22 @@ def evenly_spaced(count: int, total: int) -> list[int]:
     return [round(j * (total - 1) / max(1, count - 1)) for j in range(count)]
 
 
-def _segments(graph) -> list[Block]:
+def _segments(trunk) -> list[Block]:
     """Returns the calls between each two neighbouring cuts."""
     return [
-        Block(start, end, graph.between((start,), (end,)))
-        for start, end in itertools.pairwise(graph.cuts)
+        Block(start, end, trunk.between(start, end))
+        for start, end in itertools.pairwise(trunk.cuts)
     ]
 
 
-def _repeated(graph, segments) -> Iterator[tuple[list[int], int, int]]:
+def _repeated(trunk, segments) -> Iterator[tuple[list[int], int, int]]:
     """Yields rows of repeated segments with kernels.
 
     Each item is (the numbers of these segments; the first segment that may
     belong to the row, behind the last other one with kernels; the end of the
     row, which is the next other segment with kernels or one of another shape).
     """
-    for first, past in _same_shape(graph, segments):
+    for first, past in _same_shape(trunk):
         heavy = [k for k in range(first, past) if segments[k].kernels]
         led = [k for k in [first - 1] if k >= 0 and segments[k].kernels]
         kinds = collections.Counter(segments[k].kinds for k in led + heavy)
@@ -207,12 +246,10 @@ def _repeated(graph, segments) -> Iterator[tuple[list[int], int, int]]:
             row, first = [], k + 1
 
 
-def _same_shape(graph, segments) -> Iterator[tuple[int, int]]:
+def _same_shape(trunk) -> Iterator[tuple[int, int]]:
     """Yields (first, past) of segments between cuts of one shape."""
-    form = [
-        (graph.tensors[number].shape, graph.tensors[number].dtype)
-        for number in graph.cuts
-    ]
+    tensors = [trunk.graph.tensors[number] for number in trunk.cuts]
+    form = [(tensor.shape, tensor.dtype) for tensor in tensors]
     first = 0
     for place in range(1, len(form) + 1):
         if place == len(form) or form[place] != form[first]:

@@ -1,7 +1,7 @@
 """Functional models to graphs and back: `read_graph`, `build_part`.
 
-Nested models are opened. A model that is built from a graph shares the layers
-of the original.
+Nested models are opened, and layers that run a list of layers. A model that is
+built from a graph shares the layers of the original.
 """
 
 import collections
@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from lit_tf import errors
+from lit_tf.sections import composite
 from lit_tf.sections.graph import Call, Graph
 
 
@@ -99,8 +100,8 @@ def build_part(
 
     Args:
         graph: graph of the model.
-        starts: numbers of the tensors that the part reads: one, or several,
-            which it takes as a list.
+        starts: numbers of the tensors that the part reads: a representation,
+            or a list of it and of further tensors.
         ends: numbers of the tensors that it computes, in any structure.
         name: name of the part.
         always_inference: whether layers that the model calls with
@@ -115,10 +116,9 @@ def build_part(
     elif len(starts) == 1:
         inputs = _input(graph.tensors[starts[0]], "representation")
     else:
-        inputs = [
-            _input(graph.tensors[start], f"representation_{k}")
-            for k, start in enumerate(starts)
-        ]
+        first, *others = (graph.tensors[start] for start in starts)
+        inputs = [_input(first, "representation")]
+        inputs += [_input(t, f"context_{k}") for k, t in enumerate(others)]
     tensors = dict(zip(starts, keras.tree.flatten(inputs), strict=True))
     dropped_modes = (None,) if always_inference else (None, False)
     caller = _Caller(tensor.name for tensor in keras.tree.flatten(inputs))
@@ -280,7 +280,7 @@ def _nested_model(node):
     """
     inner = as_functional(node.operation)
     if inner is None:
-        return None, None
+        return composite.opened(node), node.arguments.kwargs.get("training")
     inputs, *more = node.arguments.args or (None,)
     kwargs = dict(node.arguments.kwargs)
     training = kwargs.pop("training", None)

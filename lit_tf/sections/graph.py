@@ -70,25 +70,34 @@ class Graph:
     outputs: Any
     structure: Any
 
-    @functools.cached_property
-    def cuts(self) -> tuple[int, ...]:
-        """The tensors at which the model can be cut, in order.
+    def place(self, number: int) -> int:
+        """Returns the place of the call that computes a tensor.
 
-        All that flows from the inputs to the outputs passes through such a
-        tensor. No mask may pass next to it, as Keras passes masks on as
-        tensors. An input and an output can be cuts.
+        Args:
+            number: number of the tensor; an input has place −1.
         """
-        cuts = []
-        if len(self.inputs) == 1:
-            cuts += self.inputs
-        last = self._last_reads
-        alive = set(self.inputs)
-        for place, call in enumerate(self.calls):
-            alive |= set(call.outputs)
-            alive = {number for number in alive if last[number] > place}
-            if len(alive) == 1 and alive <= set(call.outputs):
-                cuts += alive
-        return tuple(cuts)
+        return self._places.get(number, -1)
+
+    def label(self, number: int) -> str:
+        """Returns how a message names a tensor: by the layer that computes it.
+
+        Args:
+            number: number of the tensor.
+        """
+        name = repr(self.names[number])
+        history = getattr(self.tensors[number], "_keras_history", None)
+        if number in self.inputs and history is not None:
+            return f"the input {history.operation.name!r}"
+        if self._is_mask(number):
+            (maker,) = [c for c in self.calls if number in c.outputs]
+            # Keras computes a mask of what the layer reads.
+            layers = [
+                call.path
+                for call in self.calls
+                if call.inputs == maker.inputs and call.weights
+            ]
+            return f"the mask made by {[*layers, maker.path][0]!r}"
+        return name
 
     def crossing(self, number: int) -> tuple[int, ...]:
         """Returns the tensors that a cut at a tensor would separate.
@@ -97,7 +106,7 @@ class Graph:
             number: number of the tensor, which is among the result.
 
         Returns:
-            Their numbers, sorted; only `number` if the tensor is a cut.
+            Their numbers, sorted.
         """
         before = {number}
         for call in reversed(self.calls):
@@ -147,8 +156,29 @@ class Graph:
         return dataclasses.replace(self, calls=calls, outputs=outputs)
 
     @functools.cached_property
-    def _last_reads(self):
-        """The place of the last call that reads a tensor, by tensor."""
+    def _places(self):
+        return {
+            number: place
+            for place, call in enumerate(self.calls)
+            for number in call.outputs
+        }
+
+    def _is_mask(self, number):
+        """Returns whether a layer takes a tensor as a mask."""
+        tensor = self.tensors[number]
+        return any(
+            "mask" in name and value is tensor
+            for call in self.calls
+            for name, value in call.node.arguments.kwargs.items()
+        )
+
+    @functools.cached_property
+    def last_reads(self) -> dict[int, int]:
+        """The place of the last call that reads a tensor, by tensor.
+
+        It is −1 for a tensor that is not read, and the number of calls for an
+        output.
+        """
         last = dict.fromkeys(range(len(self.tensors)), -1)
         for place, call in enumerate(self.calls):
             last |= dict.fromkeys(call.inputs, place)

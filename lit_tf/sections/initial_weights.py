@@ -1,9 +1,12 @@
 """Copies of the teacher's weights with which a student starts."""
 
+import itertools
+
 import keras
 
 from lit_tf import errors
 from lit_tf.sections import blocks, copying
+from lit_tf.sections.kept_blocks import find_blocks_of_sections, without
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -35,11 +38,15 @@ def check_blocks(
     Raises:
         SettingsError: if the weights of two blocks differ in shape.
     """
-    match = _by_name if "blocks" in student.facts else _by_place
+    if "blocks" in student.facts:
+        sections = _kept(teacher, student)
+    else:
+        sections = itertools.starmap(
+            _by_place, zip(teacher.sections, student.sections, strict=True)
+        )
     matches = []
-    sections = zip(teacher.sections, student.sections, strict=True)
-    for k, pair in enumerate(sections, 1):
-        for j, (sources, targets) in enumerate(match(*pair), 1):
+    for k, pairs in enumerate(sections, 1):
+        for j, (sources, targets) in enumerate(pairs, 1):
             shapes = [
                 [tuple(v.shape) for layer in layers for v in layer.weights]
                 for layers in (sources, targets)
@@ -55,11 +62,22 @@ def check_blocks(
     return matches
 
 
-def _by_name(teacher_section, student_section):
-    """Yields layers of one name, the teacher's before the student's."""
-    for layer in student_section.layers:
-        if layer.weights:
-            yield [teacher_section.get_layer(layer.name)], [layer]
+def _kept(teacher, student):
+    """Returns pairs for each section of a student from `shrink`."""
+    chains = find_blocks_of_sections(teacher)
+    shared = without(teacher, chains, student.facts["blocks"])
+    return [
+        [([source], [target]) for source, target in zip(*pair, strict=True)]
+        for pair in zip(
+            map(_weighted, shared.sections),
+            map(_weighted, student.sections),
+            strict=True,
+        )
+    ]
+
+
+def _weighted(section):
+    return [layer for layer in section.layers if layer.weights]
 
 
 def _by_place(teacher_section, student_section):

@@ -56,12 +56,15 @@ def _fits(open_shape, shape):
 
 
 def _fixed(model, shapes):
-    parts = []
-    for part in sectioned_model.parts_of(model):
-        parts.append(_rebuilt(part, shapes))
-        shapes = [parts[-1].output_shape[1:]]
+    stem, *others = sectioned_model.parts_of(model)
+    parts = [_rebuilt(stem, shapes)]
     if not isinstance(model, SectionedModel):
         return parts[0]
+    shape, *context = (tensor.shape[1:] for tensor in parts[0].outputs)
+    for part, numbers in zip(others, model.reads, strict=True):
+        own = [context[number] for number in numbers]
+        parts.append(_rebuilt(part, [shape, *own]))
+        shape = parts[-1].outputs[0].shape[1:]
     return sectioned_model.with_parts(model, parts)
 
 

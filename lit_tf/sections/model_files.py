@@ -14,6 +14,7 @@ from lit_tf import errors
 from lit_tf.sections import plain_files
 from lit_tf.sections.plain_form import restored
 from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.sections.split import split
 from lit_tf.utils import atomic_files, json_files, memory
 
 # Warnings on the optimizer and the losses of a file.
@@ -191,7 +192,11 @@ def _as_noted(model: keras.Model, note: Mapping[str, Any]) -> keras.Model:
     """
     if note["layers"]:
         model = restored(model, note["layers"])
-    if note["parts"] is None:
+    if note.get("cuts"):
+        sectioned = split(model, note["cuts"])
+        sectioned.facts = dict(note["facts"] or {})
+        return sectioned
+    if note.get("parts") is None:
         return model
     parts = plain_files.parts_of(model)
     if note["parts"] != parts:
@@ -202,6 +207,7 @@ def _as_noted(model: keras.Model, note: Mapping[str, Any]) -> keras.Model:
         stem,
         sections,
         head,
+        context=[[n - 1 for n in part["context"]] for part in parts[1:]],
         name=model.name,
         depth=note["depth"],
         facts=note["facts"],

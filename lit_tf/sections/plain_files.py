@@ -11,11 +11,13 @@ reads only of models that are not built by their configuration:
 
 `parts`, `depth` and `facts` are those of a `SectionedModel`; `parts` is null
 for any other model. `context` has the numbers of the tensors that a part reads
-from the stem in addition to the representation before it.
+from the stem in addition to the representation before it. A model of a class of
+its own, such as a backbone of KerasHub, is saved whole, with the names at which
+it is cut as `cuts` instead of `parts`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -28,6 +30,7 @@ _FORMAT = 1
 _NOTE = {
     "layers": dict,
     "parts": list | None,
+    "cuts": list | None,
     "depth": int | None,
     "facts": dict | None,
 }
@@ -78,6 +81,34 @@ def save(
         plain.optimizer = model.optimizer
         plain._compile_config = model._compile_config
     plain.save(filepath, overwrite, **kwargs)
+
+
+def save_with_cuts(
+    model: keras.Model,
+    filepath: str | os.PathLike,
+    overwrite: bool = True,
+    *,
+    cuts: Sequence[str],
+    facts: Mapping[str, Any],
+    **kwargs: Any,
+) -> None:
+    """Saves a model of a class of its own, with the names at which it is cut.
+
+    Args:
+        model: the model.
+        filepath: path of the file, which ends in ".keras".
+        overwrite: see `keras.Model.save`.
+        cuts: the names, as `split` takes them.
+        facts: `facts` of the model with sections.
+        **kwargs: other arguments of `keras.Model.save`.
+    """
+    note = {"format": _FORMAT, "layers": {}, "facts": facts, "cuts": [*cuts]}
+    shapes = model.get_build_config() or {}
+    model.get_build_config = lambda: shapes | {_KEY: note}
+    try:
+        keras.Model.save(model, filepath, overwrite, **kwargs)
+    finally:
+        del model.get_build_config
 
 
 def read_note(config: Any) -> Mapping[str, Any] | None:

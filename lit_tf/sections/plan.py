@@ -3,11 +3,14 @@
 import dataclasses
 import functools
 import itertools
+from fractions import Fraction
 
 import keras
 
+from lit_tf import errors
 from lit_tf.sections import blocks, cost, split
 from lit_tf.sections.functional import read_graph
+from lit_tf.sections.kept_blocks import find_blocks_of_sections
 from lit_tf.utils import text_format
 
 
@@ -22,6 +25,8 @@ class Part:
         blocks: number of blocks.
         spare: number of blocks that can be left out.
         model: the part as a model.
+        block_ends: names of the layers that compute the outputs of its blocks,
+            at which the model can be cut by hand.
     """
 
     name: str
@@ -30,6 +35,7 @@ class Part:
     blocks: int
     spare: int
     model: keras.Model = dataclasses.field(repr=False)
+    block_ends: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -77,13 +83,14 @@ class Plan:
     __repr__ = __str__
 
 
-def plan(model: keras.Model) -> Plan:
+def plan(model: keras.Model, sections: int | None = None) -> Plan:
     """Finds where to cut a model, and how many blocks each section has.
 
-    A model can be cut where a single tensor passes. Between cuts of one shape
-    there are blocks that can be left out. A section is a row of such blocks,
-    with the layers that lead to it from the row before. The stem leads to the
-    first row; the head follows the last row.
+    A model can be cut where a single tensor passes, apart from context: tensors
+    that no block changes, such as a padding mask (see `split`). Between cuts of
+    one shape there are blocks that can be left out. A section is a row of such
+    blocks, with the layers that lead to it from the row before. The stem leads
+    to the first row; the head follows the last row.
 
     Example:
     ```python
@@ -100,37 +107,77 @@ def plan(model: keras.Model) -> Plan:
     Args:
         model: functional or sequential. Sections that the model already has are
             ignored.
+        sections: number of sections, over which the blocks of each row are
+            spread evenly; by default one for each row. At least the number of
+            rows, at most the number of blocks that can be left out.
 
     Returns:
         A `Plan` with the names of the layers to cut at and a table of the
         parts.
 
     Raises:
-        SettingsError: if the model is subclassed, so that its graph is unknown.
+        SettingsError: if the model is subclassed, so that its graph is unknown,
+            or cannot have that number of sections.
     """
     graph = read_graph(model)
     chain = blocks.find_blocks_in_graph(graph)
     rows = _worthwhile(graph, chain.rows)
     if not rows:
-        return Plan(model.name, (), (_part("model", model),), _why(graph))
-    numbers = [_first(rows[0]), *(row.blocks[-1].end for row in rows)]
+        return Plan(model.name, (), (_part("model", model),), _why(chain.trunk))
+    groups = [
+        row.blocks[first:past]
+        for row, count in zip(rows, _counts(rows, sections), strict=True)
+        for first, past in _shares(len(row.blocks), count)
+    ]
+    numbers = [_first(rows[0]), *(group[-1].end for group in groups)]
     cuts = tuple(graph.names[number] for number in numbers)
     cut = split.split(model, cuts)
-    sections = [
-        _part(f"section {k}", section)
-        for k, section in enumerate(cut.sections, 1)
-    ]
-    ends = _part("stem", cut.stem), _part("head", cut.head)
-    return Plan(model.name, cuts, (ends[0], *sections, ends[1]))
+    parts = [_part("stem", cut.stem)]
+    chains = find_blocks_of_sections(cut)
+    for k, (section, chain, group) in enumerate(
+        zip(cut.sections, chains, groups, strict=True), 1
+    ):
+        ends = tuple(graph.names[block.end] for block in group)
+        part = _part(f"section {k}", section, chain)
+        parts.append(dataclasses.replace(part, block_ends=ends))
+    return Plan(model.name, cuts, (*parts, _part("head", cut.head)))
 
 
-def _part(name, model):
-    chain = blocks.find_blocks(model)
-    *_, last = keras.tree.flatten(chain.graph.outputs)
+def _counts(rows, sections):
+    """Returns the number of sections of each row."""
+    blocks = [len(row.blocks) for row in rows]
+    counts = [1] * len(rows)
+    errors.require(
+        sections is None or len(rows) <= sections <= sum(blocks),
+        f"`sections` must be at least {len(rows)}, the number of rows of "
+        f"blocks, and at most {sum(blocks)}, the number of blocks that can be "
+        "left out.",
+        sections=sections,
+    )
+    for _ in range((sections or 0) - len(rows)):
+        # The row whose sections have the most blocks, the first of equal ones.
+        longest = max(
+            range(len(rows)), key=lambda r: Fraction(blocks[r], counts[r])
+        )
+        counts[longest] += 1
+    return counts
+
+
+def _shares(blocks, count):
+    """Returns (first, past) of the blocks of each of `count` sections."""
+    return itertools.pairwise(
+        round(blocks * k / count) for k in range(count + 1)
+    )
+
+
+def _part(name, model, chain=None):
+    chain = chain or blocks.find_blocks(model)
+    # The first output of a stem is the representation.
+    end, *_ = keras.tree.flatten(chain.graph.outputs)
     return Part(
         name=name,
-        ends=chain.graph.names[last],
-        shape=tuple(chain.graph.tensors[last].shape[1:]),
+        ends=chain.graph.names[end],
+        shape=tuple(chain.graph.tensors[end].shape[1:]),
         blocks=chain.count,
         spare=max(0, chain.count - 1),
         model=model,
@@ -180,23 +227,20 @@ def _first(row):
     return last
 
 
-def _why(graph):
+def _why(trunk):
     """Returns a sentence that says why no block can be left out."""
-    widest = max(
-        itertools.pairwise(graph.cuts),
-        key=lambda pair: len(graph.between(pair[:1], pair[1:])),
-        default=None,
-    )
-    if widest is None:
-        return "The model has no place where a single tensor passes."
-    start, end = widest
-    inside = graph.between((start,), (end,))
-    names = [graph.names[number] for number in (start, end)]
-    if len(graph.calls) / 2 < len(inside) > 1:
+    graph = trunk.graph
+    if 2 * trunk.longest_part > len(graph.calls) > 2:
+        passing = " and ".join(map(graph.label, trunk.passing()[:3]))
         return (
-            f"From {names[0]!r} to {names[1]!r}, in {len(inside)} of "
-            f"{len(graph.calls)} layers, at least two tensors pass everywhere."
+            f"In {trunk.longest_part} of its {len(graph.calls)} layers at "
+            f"least two tensors pass everywhere, such as {passing}."
         )
+    start, end = max(
+        itertools.pairwise(trunk.cuts),
+        key=lambda pair: len(trunk.between(*pair)),
+    )
+    names = [graph.names[number] for number in (start, end)]
     shapes = [tuple(graph.tensors[n].shape[1:]) for n in (start, end)]
     return (
         "A block can be left out only between two single tensors of one shape "
@@ -229,6 +273,10 @@ def _table(plan):
         )
     lines = [f"{plan.model}, cut at {', '.join(plan.cuts) or 'no place'}"]
     lines += ["", text_format.table(rows)]
+    for part in plan.parts:
+        if len(part.block_ends) > 1:
+            ends = ", ".join(part.block_ends)
+            lines += ["", f"The blocks of {part.name} end in {ends}."]
     uncounted = cost.note({x for part in plan.parts for x in part.uncounted})
     for sentence in (uncounted, plan.note):
         lines += ["", sentence] if sentence else []

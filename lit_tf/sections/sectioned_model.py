@@ -7,9 +7,23 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.sections import functional, plain_files, structure
+from lit_tf.sections import (
+    functional,
+    model_class,
+    plain_files,
+    structure,
+)
+from lit_tf.sections.context import (
+    BoundPart,
+    as_padding_mask,
+    bind,
+    find_padding_mask,
+    join,
+    reads_of,
+)
 
 
 @keras.saving.register_keras_serializable("lit_tf")
@@ -42,9 +56,15 @@ class SectionedModel(keras.Model):
     ```
 
     Args:
-        stem: functional or sequential model, inputs → representation 0.
-        sections: models, representation k−1 → representation k.
-        head: model, representation K → outputs.
+        stem: functional or sequential model, inputs → representation 0, or →
+            [representation 0, *context]. Context is what sections and head read
+            apart from a representation, such as a padding mask.
+        sections: models, representation k−1 → representation k. A section that
+            reads context takes [representation, *its context].
+        head: model, representation K → outputs, or with context as a section.
+        context: for each section and the head, which context tensors of the
+            stem it reads, counted from 0; by default all, if it has several
+            inputs.
         name: name of the model.
         depth: depth that the architecture states; None for the longest chain of
             layers with kernels.
@@ -56,7 +76,15 @@ class SectionedModel(keras.Model):
         sections: list of the sections.
         head: the head.
         representations: symbolic tensors 0 … K between the parts.
+        reads: for each section and the head, which context tensors it reads.
+        padding_mask: which context tensor is the padding mask; None if none.
+        source: the model that `split` cut, which shares all layers; None if the
+            parts were built by themselves.
+        cuts: the names at which `split` cut it; () without `source`.
     """
+
+    source: keras.Model | None = None
+    cuts: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -64,10 +92,12 @@ class SectionedModel(keras.Model):
         sections: Sequence[keras.Model],
         head: keras.Model,
         *,
+        context: Sequence[Sequence[int]] | None = None,
         name: str | None = None,
         depth: int | None = None,
         facts: Mapping[str, Any] | None = None,
     ):
+        reads = reads_of(stem, [*sections, head], context)
         # Keras refuses an input with the name of a part.
         names = {part.name for part in (stem, *sections, head)}
         # The inputs are nested as those of the stem: one, a list or a dict.
@@ -79,21 +109,42 @@ class SectionedModel(keras.Model):
             ),
             structure.inputs_of(stem),
         )
-        representations = [stem(inputs)]
-        for section in sections:
-            representations.append(section(representations[-1]))
-        super().__init__(inputs, head(representations[-1]), name=name)
+        *representations, outputs = join([stem, *sections, head], reads, inputs)
+        super().__init__(inputs, outputs, name=name)
         self.stem = stem
         self.sections = list(sections)
         self.head = head
         self.depth = depth
         self.facts = dict(facts or {})
+        self.reads = reads
+        self.padding_mask = find_padding_mask(sections, reads)
         self._representations = tuple(representations)
 
     @property
     def representations(self) -> tuple[keras.KerasTensor, ...]:
         """Representations 0 … K: symbolic tensors of this model."""
         return self._representations
+
+    def bind(self, context: Sequence[Any]) -> list[BoundPart]:
+        """Returns the sections and the head with the context of one batch.
+
+        Args:
+            context: the context that the stem computed (see `divide`).
+        """
+        return bind([*self.sections, self.head], self.reads, context)
+
+    def mask(self, context: Sequence[tf.Tensor]) -> tf.Tensor | None:
+        """Returns the padding mask in the context of one batch.
+
+        Args:
+            context: the context that the stem computed.
+
+        Returns:
+            `[batch, positions]`, True at real positions; None if there is none.
+        """
+        if self.padding_mask is None:
+            return None
+        return as_padding_mask(context[self.padding_mask])
 
     def save(
         self,
@@ -114,6 +165,17 @@ class SectionedModel(keras.Model):
             zipped: whether to write a file; a folder if False.
             **kwargs: other arguments of `keras.Model.save`.
         """
+        in_one_file = str(filepath).endswith(".keras") and zipped is not False
+        if in_one_file and model_class.layers_of(self.source):
+            plain_files.save_with_cuts(
+                self.source,
+                filepath,
+                overwrite,
+                cuts=self.cuts,
+                facts=self.facts,
+                **kwargs,
+            )
+            return
         sections = {"depth": self.depth, "facts": self.facts}
         plain_files.save(
             self, filepath, overwrite, zipped, sections=sections, **kwargs
@@ -138,6 +200,7 @@ class SectionedModel(keras.Model):
             "stem": serialize(self.stem),
             "sections": [serialize(section) for section in self.sections],
             "head": serialize(self.head),
+            "context": [list(numbers) for numbers in self.reads],
             "depth": self.depth,
             "facts": dict(self.facts),
         }
@@ -184,6 +247,7 @@ def with_parts(
         stem,
         sections,
         head,
+        context=model.reads,
         name=model.name,
         depth=model.depth,
         facts=model.facts,

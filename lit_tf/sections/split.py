@@ -1,16 +1,20 @@
 """`split`: cuts a functional or sequential model into sections."""
 
+import dataclasses
 import difflib
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.sections.functional import build_part, read_graph
-from lit_tf.sections.graph import shared_layers
+from lit_tf.sections.graph import Call, shared_layers
 from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.sections.structure import pack_inputs
+from lit_tf.sections.trunk import Trunk, with_side
 
 
 def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
@@ -18,6 +22,10 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
 
     The result computes exactly the same outputs as the model and shares its
     weights: training one changes the other.
+
+    A section computes one tensor, its representation, from the one before. It
+    may also read context: tensors that do not depend on the first cut, such as
+    a padding mask, position tensors or a second input. The stem computes them.
 
     Example:
     ```python
@@ -45,10 +53,11 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
 
     Raises:
         SettingsError: if the model is subclassed, so that its graph is unknown;
-            a layer does not exist; another tensor passes next to a cut, in
-            which case the message lists these tensors and the nearest possible
-            cuts; the cuts are out of order or fewer than two; a layer is called
-            on both sides of a cut, or keeps a state between batches.
+            a layer does not exist; another tensor that depends on the first
+            cut passes next to a later one, in which case the message lists
+            these tensors and the nearest possible cuts; the cuts are out of
+            order or fewer than two; a layer is called in a section and in
+            another part, or keeps a state between batches.
     """
     graph = read_graph(model)
     note = getattr(cuts, "note", "")
@@ -61,41 +70,104 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
         "the last one before the head.",
         cuts=tuple(cuts),
     )
-    for number in numbers:
-        _check(graph, number)
-    for one, other in itertools.pairwise(numbers):
-        errors.require(
-            graph.cuts.index(one) < graph.cuts.index(other),
-            "`cuts` must be in the order in which the model computes them, "
-            f"each once, but {graph.names[one]} is not before "
-            f"{graph.names[other]}.",
-            cuts=tuple(cuts),
+    trunk = _trunk(graph, numbers)
+    names = [*(f"section_{k}" for k in range(1, len(cuts))), "head"]
+    pieces = [
+        _piece(trunk, name, start, end)
+        for name, start, end in zip(
+            names, numbers, [*numbers[1:], graph.outputs], strict=True
         )
-    ends = [*((number,) for number in numbers), graph.outputs]
-    starts = [graph.inputs, *ends]
-    calls = [
-        graph.between(start, keras.tree.flatten(end))
-        for start, end in zip(starts, ends, strict=False)
     ]
-    _check_parts(calls)
-    names = ["stem", *(f"section_{k}" for k in range(1, len(cuts))), "head"]
-    stem, *sections, head = (
-        build_part(
-            graph,
-            start,
-            end[0] if isinstance(end, tuple) else end,
-            name=name,
-        )
-        for start, end, name in zip(starts, ends, names, strict=False)
+    context = list(dict.fromkeys(n for piece in pieces for n in piece.context))
+    stem_ends = [numbers[0], *context]
+    _check_parts(graph.between(graph.inputs, stem_ends), pieces)
+    stem = build_part(
+        graph,
+        graph.inputs,
+        stem_ends if context else numbers[0],
+        name="stem",
     )
-    return SectionedModel(
+    graph = _with_true_shapes(graph, stem, context)
+    *sections, head = (
+        build_part(graph, (p.start, *p.context), p.ends, name=p.name)
+        for p in pieces
+    )
+    sectioned = SectionedModel(
         stem,
         sections,
         head,
+        context=[[context.index(n) for n in p.context] for p in pieces],
         name=model.name,
         depth=getattr(model, "depth", None),
         facts=getattr(model, "facts", None),
     )
+    # Keras would track, and save, a model that is an attribute.
+    object.__setattr__(sectioned, "source", model)
+    sectioned.cuts = tuple(cuts)
+    return sectioned
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+    """A section or head: the numbers of its tensors, and its calls."""
+
+    name: str
+    start: int
+    context: tuple[int, ...]
+    ends: Any
+    calls: tuple[Call, ...]
+
+
+def _trunk(graph, numbers):
+    """Returns the trunk that the cuts divide.
+
+    Raises:
+        SettingsError: if the model cannot be cut there.
+    """
+    whole = Trunk(graph, numbers[0])
+    # What passes next to cuts and does not depend on the first section.
+    after = Trunk(graph, numbers[1]).tensors
+    passing = {n for number in numbers[1:] for n in graph.crossing(number)}
+    trunk = with_side(whole, passing - after)
+    for number in numbers:
+        if number not in trunk.cuts:
+            _refuse(whole, number)
+    places = [trunk.cuts.index(number) for number in numbers]
+    for k, (one, other) in enumerate(itertools.pairwise(places)):
+        if one >= other:
+            _refuse_order(graph, *numbers[k : k + 2])
+    return trunk
+
+
+def _piece(trunk, name, start, ends):
+    outputs = keras.tree.flatten(ends)
+    calls = trunk.only(trunk.graph.between((start,), outputs))
+    # An output of the model may be context itself.
+    passed = tuple(n for n in outputs if n not in trunk.tensors)
+    context = tuple(dict.fromkeys(trunk.context(start, calls) + passed))
+    return _Piece(name, start, context, ends, calls)
+
+
+def _with_true_shapes(graph, stem, context):
+    """Returns a graph in which the shapes of context are not too narrow.
+
+    A layer may declare a size of 1 that it does not compute.
+    """
+    if not any(1 in graph.tensors[n].shape[1:] for n in context):
+        return graph
+    specs = [tf.TensorSpec(t.shape, t.dtype) for t in stem.inputs]
+    traced = tf.function(lambda *x: stem(pack_inputs(stem, x)))
+    _, *outputs = traced.get_concrete_function(*specs).structured_outputs
+    tensors = list(graph.tensors)
+    for number, output in zip(context, outputs, strict=True):
+        declared, shape = tensors[number], output.shape
+        if len(declared.shape) == len(shape):
+            pairs = zip(declared.shape, shape, strict=True)
+            shape = [true if size == 1 else size for size, true in pairs]
+        tensors[number] = keras.KerasTensor(
+            shape, declared.dtype, name=declared.name
+        )
+    return dataclasses.replace(graph, tensors=tuple(tensors))
 
 
 def _number(graph, name):
@@ -114,27 +186,37 @@ def _number(graph, name):
     )
 
 
-def _check(graph, number):
-    """Raises `SettingsError` if a model cannot be cut at a tensor."""
-    if number in graph.cuts:
-        return
-    name = graph.names[number]
+def _refuse(trunk, number):
+    graph = trunk.graph
+    if number not in trunk.tensors:
+        _refuse_order(graph, trunk.root, number)
     crossing = ", ".join(
-        f"{graph.names[n]!r} {tuple(graph.tensors[n].shape[1:])}"
+        f"{graph.label(n)} {tuple(graph.tensors[n].shape[1:])}"
         for n in graph.crossing(number)
+        if n in trunk.tensors
     )
-    before = [n for n in graph.cuts if n < number]
-    after = [n for n in graph.cuts if n > number]
+    before = [n for n in trunk.cuts if n < number]
+    after = [n for n in trunk.cuts if n > number]
     near = [f"{graph.names[n]!r}" for n in (*before[-1:], *after[:1])]
     hint = f" The nearest possible cuts are {' and '.join(near)}."
     raise errors.SettingsError(
-        f"{graph.name} cannot be cut at {name!r}: a cut must be a single "
-        f"tensor, but these pass there: {crossing}.{hint if near else ''}"
+        f"{graph.name} cannot be cut at {graph.names[number]!r}: a cut must be "
+        "a single tensor, apart from what the stem can compute, but these pass "
+        f"there: {crossing}.{hint if near else ''}"
     )
 
 
-def _check_parts(calls):
-    shared = shared_layers(calls)
+def _refuse_order(graph, one, other):
+    raise errors.SettingsError(
+        "`cuts` must be in the order in which the model computes them, each "
+        f"once. Received: {graph.names[one]!r} before {graph.names[other]!r}."
+    )
+
+
+def _check_parts(stem_calls, pieces):
+    *sections, head = [piece.calls for piece in pieces]
+    # Stem and head may share weights: they are copied, or trained, together.
+    shared = shared_layers([*sections, stem_calls + head])
     if shared:
         names = " and ".join(repr(layer.name) for layer in shared)
         raise errors.SettingsError(
@@ -142,7 +224,7 @@ def _check_parts(calls):
             "cannot be trained for one section alone. Choose other cuts, or "
             "use a separate layer for each call."
         )
-    for call in itertools.chain(*calls):
+    for call in itertools.chain(stem_calls, *sections, head):
         if getattr(call.operation, "stateful", False) is True:
             raise errors.SettingsError(
                 f"The layer {call.path!r} keeps a state from batch to batch "

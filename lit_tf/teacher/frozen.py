@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.losses import masks
-from lit_tf.sections import copying, layer_config, sectioned_model
+from lit_tf.sections import context, copying, layer_config, sectioned_model
 from lit_tf.sections.functional import as_functional, require_functional
 
 # The layers that a BatchNorm can be folded into, with the kernel axes that hold
@@ -120,12 +120,14 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
         lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
         require_functional(teacher).input,
     )
-    outputs, x = [], inputs
-    for part in sectioned_model.parts_of(teacher):
-        x = _folded(part, dtype)(x)
-        outputs.append(x)
-        # An attention removes the mask of the very tensor that it reads.
-        x = keras.tree.map_structure(_MaskKept(), x)
+    parts = [_folded(part, dtype) for part in sectioned_model.parts_of(teacher)]
+    # An attention removes the mask of the very tensor that it reads.
+    outputs = context.join(
+        parts,
+        getattr(teacher, "reads", ()),
+        inputs,
+        passed=lambda x: keras.tree.map_structure(_MaskKept(), x),
+    )
     frozen = keras.Model(inputs, outputs, name=f"{teacher.name}_frozen")
     copying.check_copy(teacher, frozen)
     return frozen

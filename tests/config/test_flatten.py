@@ -46,14 +46,15 @@ def another(name, value):
 
 
 # Settings that `all_changed` leaves at their defaults: the method, the settings
-# of other methods, those that replace `student`, and the connector, which
-# excludes the cache.
+# of other methods, those that replace `student` or `cuts`, and the connector,
+# which excludes the cache.
 UNCHANGED = (
     "method",
     "connector",
     *(f.name for f in dataclasses.fields(config.Baselines)),
     "compression",
     "keep",
+    "sections",
 )
 
 

@@ -247,11 +247,32 @@ def test_weights_that_layers_share_stay_shared():
     np.testing.assert_array_equal(tied.table, embedding.embeddings)
 
 
-def test_a_model_is_not_cut_between_layers_that_share_weights():
+def test_weights_that_stem_and_head_share_stay_shared(tmp_path):
     model = _tied()
-    words = "weights of 'embedding.*' and 'tied' are used on both sides"
+    cut = lit_tf.split(model, lit_tf.plan(model).cuts)
+    assert len(cut.variables) == len(model.variables)
+    x = np.arange(10).reshape(2, 5)
+    lit_tf.sections.model_files.save(cut, tmp_path / "cut.keras")
+    for copy in (copying.copy_model(cut), lit_tf.load(tmp_path / "cut.keras")):
+        assert len(copy.variables) == len(model.variables)
+        np.testing.assert_array_equal(copy(x), model(x))
+        (table,) = [v for v in copy.variables if v.shape == (10, 6)]
+        assert any(v is table for v in copy.stem.variables)
+        assert any(v is table for v in copy.head.variables)
+
+
+def test_a_model_is_not_cut_between_layers_that_share_weights():
+    x = inputs = keras.Input((6,))
+    layer = keras.layers.Dense(6, name="shared")
+    x = layer(x)
+    for name in ("one", "two"):
+        x = keras.layers.Dense(6, name=name)(x)
+    outputs = keras.layers.Dense(2, name="dense")(layer(x))
+    model = keras.Model(inputs, outputs)
+    words = "weights of 'shared' are used on both sides"
     with pytest.raises(errors.SettingsError, match=words):
-        lit_tf.split(model, lit_tf.plan(model).cuts)
+        lit_tf.split(model, ["shared:1", "shared:2"])
+    lit_tf.split(model, ["shared:1", "two"])
 
 
 class Hidden(keras.layers.Layer):

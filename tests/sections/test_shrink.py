@@ -10,6 +10,7 @@ from home_made import recurrent, residual_rows
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import (
+    block_costs,
     blocks,
     compatibility,
     cost,
@@ -61,9 +62,9 @@ def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
     chains = [blocks.find_blocks(section) for section in teacher.sections]
-    estimated = shrink._COSTS[of](teacher, chains)
+    estimated = block_costs._COSTS[of](teacher, chains)
     reached = {}
-    for keep in shrink._falling([4, 4]):
+    for keep in block_costs._falling([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # The cost is known without building the student.
         assert estimated(keep) == cost_of(student)

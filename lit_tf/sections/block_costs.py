@@ -1,0 +1,183 @@
+"""`cheapest_enough`: how many blocks a student keeps for its cost."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.sections import cost, sectioned_model, structure
+from lit_tf.sections.blocks import Chain
+from lit_tf.sections.functional import build_part
+from lit_tf.sections.kept_blocks import without
+from lit_tf.sections.sectioned_model import SectionedModel
+
+_RUNS = 50  # Timed calls of each student whose latency is measured.
+
+
+def cheapest_enough(
+    teacher: SectionedModel,
+    chains: Sequence[Chain],
+    compression: float,
+    of: str,
+) -> tuple[int, ...]:
+    """Returns how many blocks each section keeps to reach a compression.
+
+    Args:
+        teacher: a model with sections.
+        chains: the blocks of each section.
+        compression: cost of the teacher divided by the highest allowed cost of
+            the student, > 1.
+        of: the cost: "flops", "parameters" or "latency".
+
+    Raises:
+        SettingsError: if it cannot be reached.
+    """
+    errors.require(
+        compression > 1, "`compression` must be > 1.", compression=compression
+    )
+    counts = [chain.count for chain in chains]
+    cost_of = _COSTS[of](teacher, chains)
+    most, choices = cost_of(counts), _falling(counts)
+    if not most:
+        raise errors.SettingsError(
+            f"The {of} of {teacher.name} cannot be counted. Choose another "
+            "cost: parameters or latency."
+        )
+    # Fewer blocks cost less, so a binary search finds the first choice that is
+    # cheap enough. That saves time if each cost is measured.
+    low, high = 0, len(choices)
+    while low < high:
+        middle = (low + high) // 2
+        if cost_of(choices[middle]) <= most / compression:
+            high = middle
+        else:
+            low = middle + 1
+    if low == len(choices):
+        reached = most / cost_of(choices[-1]) if choices else 1.0
+        raise errors.SettingsError(
+            f"`compression` of {of} can be {reached:.2f} at most for "
+            f"{teacher.name}, because each section must keep one block. "
+            f"Received: compression={compression}."
+        )
+    return choices[low]
+
+
+def _falling(counts):
+    """Returns choices of `keep`, each with one block less than the one before.
+
+    The share of blocks that all sections keep decreases: a section goes from n
+    to n − 1 of its N blocks when the share passes (n − ½)/N. If several
+    sections do so at once, the last one is first.
+    """
+    steps = sorted(
+        ((n - 0.5) / count, k)
+        for k, count in enumerate(counts)
+        for n in range(2, count + 1)
+    )
+    keep, choices = list(counts), []
+    for _, k in reversed(steps):
+        keep[k] -= 1
+        choices.append(tuple(keep))
+    return choices
+
+
+def _additive(
+    value: Callable[[keras.Model], int],
+) -> Callable[..., Callable[[Sequence[int]], int]]:
+    """Returns a cost function that adds the costs of the parts of a model."""
+
+    def additive_cost(teacher, chains):
+        fixed = sum(value(part) for part in sectioned_model.parts_of(teacher))
+        known, by_section = {}, []
+        for chain in chains:
+            costs = []
+            for block in chain.blocks:
+                key = chain.graph.tensors[block.start].shape, block.form
+                if key not in known:
+                    context = chain.trunk.context(block.start, block.calls)
+                    known[key] = value(
+                        build_part(
+                            chain.graph,
+                            (block.start, *context),
+                            block.end,
+                            name="block",
+                        )
+                    )
+                costs.append(known[key])
+            fixed -= sum(costs)
+            by_section.append(costs)
+
+        def cost_of(keep):
+            return fixed + sum(
+                costs[number]
+                for chain, costs, n in zip(
+                    chains, by_section, keep, strict=True
+                )
+                for number in chain.kept(n)
+            )
+
+        return cost_of
+
+    return additive_cost
+
+
+def _measured(teacher, chains):
+    """Returns a cost function that measures the latency, teacher = 1."""
+    shapes = [tensor.shape[1:] for tensor in teacher.inputs]
+    _require_known(teacher)
+    batch = [
+        tf.zeros([1, *shape], tensor.dtype)
+        for shape, tensor in zip(shapes, teacher.inputs, strict=True)
+    ]
+
+    def function(model):
+        return tf.function(
+            lambda *x: model(structure.pack_inputs(model, x), training=False)
+        )
+
+    teacher_function = function(teacher)
+
+    def cost_of(keep):
+        functions = {
+            "teacher": teacher_function,
+            "student": function(without(teacher, chains, keep)),
+        }
+        times = cost.medians_ms(functions, batch, runs=_RUNS)
+        return times["student"] / times["teacher"]
+
+    return cost_of
+
+
+def _flops_cost(teacher, chains):
+    """Returns a cost function of FLOPs; warns of what it cannot count."""
+    uncounted = set()
+
+    def flops(part):
+        _require_known(part)
+        counted = cost.count_flops(part)
+        uncounted.update(counted.uncounted)
+        return counted.flops
+
+    function = _additive(flops)(teacher, chains)
+    if uncounted:
+        warnings.warn(cost.note(uncounted), stacklevel=4)
+    return function
+
+
+def _require_known(model):
+    for tensor in model.inputs:
+        errors.require(
+            None not in tensor.shape[1:],
+            "FLOPs and latency need a model whose input shape is known. Build "
+            "it with a fixed shape, or compress its `parameters`.",
+            input_shape=tuple(tensor.shape[1:]),
+        )
+
+
+_COSTS = {
+    "flops": _flops_cost,
+    "parameters": _additive(cost.parameters),
+    "latency": _measured,
+}

@@ -1,0 +1,268 @@
+"""Models whose sections read context: masks, positions, further inputs."""
+
+import keras
+import numpy as np
+import pytest
+
+import lit_tf
+from lit_tf import errors
+from lit_tf.sections import blocks, copying, model_files
+from lit_tf.sections.functional import read_graph
+from lit_tf.teacher import frozen
+
+_LENGTH, _WIDTH = 6, 4
+
+
+def _attend(x, name, **kwargs):
+    """Adds a block of attention and a dense layer."""
+    attention = keras.layers.MultiHeadAttention(2, 2, name=f"{name}_attention")
+    x = keras.layers.Add(name=f"{name}_add")([x, attention(x, x, **kwargs)])
+    x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
+    y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"{name}_dense")(x)
+    return keras.layers.Add(name=f"{name}_out")([x, y])
+
+
+def _pooled(x, inputs, **kwargs):
+    x = keras.layers.GlobalAveragePooling1D(name="pool")(x, **kwargs)
+    return keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
+
+
+def _ids():
+    return keras.Input((_LENGTH,), dtype="int32", name="ids")
+
+
+def explicit_mask():
+    ids = _ids()
+    mask = keras.Input((_LENGTH,), dtype="int32", name="padding")
+    x = keras.layers.Embedding(9, _WIDTH, name="table")(ids)
+    for j in range(3):
+        x = _attend(x, f"block_{j}", attention_mask=mask[:, None])
+    return _pooled(x, {"ids": ids, "padding": mask}, mask=mask)
+
+
+def implicit_mask():
+    x = ids = _ids()
+    x = keras.layers.Embedding(9, _WIDTH, mask_zero=True, name="table")(x)
+    for j in range(3):
+        x = _attend(x, f"block_{j}")
+    return _pooled(x, ids)
+
+
+def recorded_mask():
+    x = ids = _ids()
+    x = keras.layers.Embedding(9, _WIDTH, mask_zero=True, name="table")(x)
+    for j in range(3):
+        y = keras.layers.LSTM(_WIDTH, return_sequences=True, name=f"lstm_{j}")
+        x = keras.layers.Add(name=f"add_{j}")([x, y(x)])
+    return _pooled(x, ids)
+
+
+def condition():
+    """Each block is scaled by a vector, as in diffusion models."""
+    x = inputs = keras.Input((_LENGTH, 3), name="steps")
+    vector = keras.Input((2,), name="vector")
+    x = keras.layers.Dense(_WIDTH, name="first")(x)
+    for j in range(3):
+        scale = keras.layers.Dense(_WIDTH, name=f"scale_{j}")(vector)
+        y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"dense_{j}")(x)
+        x = x + y * scale[:, None]
+    return _pooled(x, [inputs, vector])
+
+
+def second_tower():
+    x = image = keras.Input((8, 8, 3), name="image")
+    facts = keras.Input((4,), name="facts")
+    x = keras.layers.Conv2D(_WIDTH, 3, padding="same", name="conv")(x)
+    for j in range(3):
+        y = keras.layers.Conv2D(_WIDTH, 3, padding="same", name=f"conv_{j}")(x)
+        x = keras.layers.Add(name=f"add_{j}")([x, y])
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    tower = keras.layers.Dense(4, activation="relu", name="tower_1")(facts)
+    tower = keras.layers.Dense(4, activation="relu", name="tower_2")(tower)
+    x = keras.layers.Concatenate(name="join")([x, tower])
+    outputs = keras.layers.Dense(3, name="logits")(x)
+    return keras.Model({"image": image, "facts": facts}, outputs)
+
+
+def derived_positions():
+    """All blocks read a tensor that the first representation determines."""
+    x = inputs = keras.Input((_LENGTH, 3), name="steps")
+    x = keras.layers.Dense(_WIDTH, name="first")(x)
+    shared = keras.layers.Dense(_WIDTH, name="relative")(x)
+    for j in range(3):
+        y = keras.layers.Dense(_WIDTH, name=f"dense_{j}")(x)
+        x = keras.layers.LayerNormalization(name=f"norm_{j}")(y + shared)
+    return _pooled(x, inputs)
+
+
+class Encoder(keras.layers.Layer):
+    """Runs a list of blocks."""
+
+    def __init__(self, blocks=3, extra=False, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = [
+            keras.layers.Dense(_WIDTH, activation="tanh", name=f"block_{j}")
+            for j in range(blocks)
+        ]
+        self.extra = keras.layers.Dense(_WIDTH) if extra else None
+
+    def build(self, shape):
+        for layer in [*self.blocks, *([self.extra] if self.extra else [])]:
+            layer.build(shape)
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def composite(**kwargs):
+    x = inputs = keras.Input((_LENGTH, 3), name="steps")
+    x = keras.layers.Dense(_WIDTH, activation="relu", name="first")(x)
+    return _pooled(Encoder(name="encoder", **kwargs)(x), inputs)
+
+
+MODELS = [
+    explicit_mask,
+    implicit_mask,
+    recorded_mask,
+    condition,
+    second_tower,
+    derived_positions,
+    composite,
+]
+
+
+def examples(model, count=4, seed=0):
+    """Returns inputs of a model; ids and masks end in padding."""
+    random = np.random.default_rng(seed)
+    padding = np.arange(_LENGTH) < random.integers(2, _LENGTH, (count, 1))
+
+    def values(tensor):
+        if tensor.name == "padding":
+            return padding.astype("int32")
+        if tensor.dtype == "int32":
+            ids = random.integers(1, 9, padding.shape) * padding
+            return ids.astype("int32")
+        shape = (count, *tensor.shape[1:])
+        return random.normal(size=shape).astype("float32")
+
+    return keras.tree.map_structure(values, model.input)
+
+
+def _outputs(model):
+    return np.asarray(model(examples(model), training=False))
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_model_with_context_is_cut_shrunk_and_saved(make, tmp_path):
+    model = make()
+    plan = lit_tf.plan(model)
+    assert [part.blocks for part in plan.parts[1:-1]] == [3]
+    cut = lit_tf.split(model, plan)
+    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+    assert {id(v) for v in cut.variables} == {id(v) for v in model.variables}
+    # All blocks of the teacher are the teacher.
+    whole = lit_tf.shrink(cut, keep=3, init="teacher_blocks")
+    np.testing.assert_allclose(_outputs(whole), _outputs(model), atol=1e-6)
+    half = lit_tf.shrink(cut, keep=1, init="teacher_blocks")
+    assert half.count_params() < cut.count_params()
+    assert _outputs(half).shape == _outputs(model).shape
+    model_files.save(half, tmp_path / "half.keras")
+    again = lit_tf.load(tmp_path / "half.keras")
+    assert len(again.sections) == 1 and again.reads == half.reads
+    np.testing.assert_array_equal(_outputs(again), _outputs(half))
+    copy = copying.copy_model(cut)
+    np.testing.assert_allclose(_outputs(copy), _outputs(model), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_model_with_context_is_cut_by_hand(make):
+    model = make()
+    graph = read_graph(model)
+    (row,) = blocks.find_blocks_in_graph(graph).rows
+    ends = [row.blocks[0].start, *(block.end for block in row.blocks)]
+    cut = lit_tf.split(model, [graph.names[number] for number in ends])
+    assert len(cut.sections) == 3
+    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+
+
+@pytest.mark.parametrize("make", [explicit_mask, implicit_mask, recorded_mask])
+def test_a_penalty_is_the_mean_over_real_positions(make):
+    model = make()
+    x = examples(model)
+    keras.utils.set_random_seed(1)
+    teacher = lit_tf.split(model, lit_tf.plan(model))
+    student = lit_tf.shrink(teacher, keep=1)
+    trainer = lit_tf.LIT(teacher, student)
+    trainer.compile("sgd")
+    y = np.arange(4) % 3
+    report = trainer.evaluate(x, y, verbose=0, return_dict=True)
+
+    ids = x["ids"] if isinstance(x, dict) else x
+    real = (ids > 0)[..., np.newaxis]
+    ends = []
+    for one in (teacher, student):
+        *ends_of_one, _ = frozen.freeze(one)(x, training=False)
+        ends.append(np.asarray(ends_of_one[1]))
+    squares = np.mean(np.square(ends[0] - ends[1]), -1, keepdims=True)
+    by_example = (squares * real).sum((1, 2)) / real.sum((1, 2))
+    name = "section_1/penalty_teacher_fed"
+    np.testing.assert_allclose(report[name], by_example.mean(), rtol=1e-4)
+    assert trainer.fit(x, y, verbose=0).history["ir"][0] > 0
+
+
+def test_a_cached_teacher_gives_the_same_terms_with_a_mask():
+    model = implicit_mask()
+    x = examples(model)
+    teacher = lit_tf.split(model, lit_tf.plan(model))
+    trainer = lit_tf.LIT(teacher, lit_tf.shrink(teacher, keep=1))
+    live = frozen.teacher_outputs(trainer.frozen, x)
+    plain = {k: np.asarray(T) for k, T in live.representations.items() if k}
+    cached = frozen.TeacherBatch(
+        x,
+        {k: keras.ops.convert_to_tensor(T) for k, T in plain.items()},
+        keras.ops.convert_to_tensor(np.asarray(live.output)),
+    )
+    y = keras.ops.convert_to_tensor(np.arange(4) % 3)
+    expected, _ = trainer.terms(x, y, training=False)
+    terms, _ = trainer.terms(cached, y, training=False)
+    for name, values in expected.items():
+        np.testing.assert_allclose(terms[name], values, rtol=1e-5, err_msg=name)
+
+
+def test_a_layer_with_weights_that_its_blocks_lack_stays_closed():
+    plan = lit_tf.plan(composite(extra=True))
+    assert not plan.cuts
+
+
+def test_sections_share_out_the_blocks_of_a_teacher():
+    model = implicit_mask()
+    plan = lit_tf.plan(model, sections=2)
+    assert [part.blocks for part in plan.parts[1:-1]] == [2, 1]
+    assert "end in block_0_out, block_1_out" in str(plan)
+    student = lit_tf.shrink(model, compression=1.4, of="parameters", sections=2)
+    assert student.facts["blocks"] == [1, 1]
+    with pytest.raises(errors.SettingsError, match="at least 1, .* at most 3"):
+        lit_tf.plan(model, sections=4)
+
+
+def test_embeddings_need_no_labels():
+    model = implicit_mask()
+    teacher = lit_tf.split(model, lit_tf.plan(model))
+    student = lit_tf.shrink(teacher, keep=1)
+    x = examples(model, count=32)
+    y = model(x)
+    for trainer_class in (lit_tf.LIT, lit_tf.Distill):
+        kind = lit_tf.outputs.Embeddings()
+        trainer = trainer_class(teacher, student, outputs=kind)
+        trainer.compile("adam")
+        trainer.fit(x, epochs=2, verbose=0)
+        report = trainer.evaluate(x, verbose=0, return_dict=True)
+    cosine = keras.losses.cosine_similarity(y, student(x))
+    np.testing.assert_allclose(
+        report["soft"], 1 + np.mean(cosine), rtol=1e-4, atol=1e-6
+    )
+    assert "hard" not in report and "accuracy" not in report
+    with pytest.raises(errors.SettingsError, match="cosine, l2"):
+        lit_tf.outputs.Embeddings(distance="angle")
