@@ -10,7 +10,7 @@ from lit_tf import errors, layers
 from lit_tf.methods import replicas, weighted_batch
 from lit_tf.methods.student_model import StudentModel
 from lit_tf.outputs import Outputs, Terms
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import sectioned_model, structure
 
 
 class Trainer(StudentModel):
@@ -166,6 +166,16 @@ class Trainer(StudentModel):
         # created under another strategy.
         with self.distribute_strategy.scope():
             self.optimizer.build(self.trained_variables)
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any):
+        """Trains the student, as `keras.Model.fit` does.
+
+        Raises:
+            SettingsError: if `x` is a dictionary, and one of its keys is
+                missing or is no input of the student.
+        """
+        structure.check_names(self.student, x)
+        return super().fit(x, *args, **kwargs)
 
     def train_step(self, data):
         x, y, sample_weight = weighted_batch.unpack(data, self.outputs)

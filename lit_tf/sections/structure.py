@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from lit_tf import errors
+
 
 def inputs_of(model: keras.Model) -> Any:
     """Returns the symbolic inputs of a model, nested as it takes them.
@@ -71,6 +73,34 @@ def flat_inputs(model: keras.Model, values: Any) -> list[Any]:
     """
     named = by_name(model, values)
     return [named[name] for name in names_of(model)]
+
+
+def check_names(model: keras.Model, values: Any) -> None:
+    """Checks the keys of a dictionary of inputs; other values are not checked.
+
+    Args:
+        model: any model; one without a known graph is not checked.
+        values: what `fit` receives as its inputs.
+
+    Raises:
+        SettingsError: if a key is missing, or the model takes a dictionary
+            without one of the keys, which Keras would take for another input.
+    """
+    if not _is_flat_dictionary(values) or not getattr(model, "inputs", None):
+        return
+    names, keys = set(names_of(model)), set(values)
+    unknown = keys - names if isinstance(inputs_of(model), Mapping) else set()
+    faults = {"without": names - keys, "with": unknown}
+    received = " and ".join(
+        f"{word} {', '.join(map(repr, sorted(found)))}"
+        for word, found in faults.items()
+        if found
+    )
+    if received:
+        raise errors.SettingsError(
+            f"{model.name} takes inputs {', '.join(map(repr, sorted(names)))}. "
+            f"Received: a dictionary {received}."
+        )
 
 
 def _is_flat_dictionary(values):

@@ -34,6 +34,14 @@ def inputs(names):
     return dict(zip(names, (X, X[:, :2]), strict=True))
 
 
+def test_unknown_and_missing_keys_of_a_dictionary_are_named():
+    trainer = lit_tf.Teach(network(1, ("a", "z")))
+    trainer.compile("sgd")
+    message = "two takes inputs 'a', 'z'. .* without 'z' and with 'y'"
+    with pytest.raises(lit_tf.errors.SettingsError, match=message):
+        trainer.fit({"a": X, "y": X}, Y)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("method", [lit_tf.LIT, lit_tf.Distill])
 def test_teacher_and_student_read_the_right_inputs(method, order):
