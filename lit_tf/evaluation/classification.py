@@ -30,6 +30,8 @@ def predictions(
             distillation.of_classes(model(x, training=False)), axis=-1
         ),
         input_signature=[split.spec],
+        # Keras does not convert its own functions either; it takes a second.
+        autograph=False,
     )
     parts = [
         predict(split.read(i, i + batch_size)).numpy()

@@ -196,4 +196,5 @@ def _compiled(model):
     return tf.function(
         lambda images, target: model((images, target), training=False),
         reduce_retracing=True,
+        autograph=False,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from lit_tf.experiment import export_report
 from lit_tf.experiment.context import Run
@@ -45,11 +46,14 @@ def student_results(
 
     The student is chosen on validation; only then is the test split read.
     """
-    students = {
-        which: float32_copy(run, stage.trainer.student, student)
-        for which, student in (("last", outcome.last), ("best", outcome.best))
-        if student
-    }
+    trained, last, best = stage.trainer.student, outcome.last, outcome.best
+    students = {"last": float32_copy(run, trained, last)}
+    if best is not None:
+        # Often the last epoch was the best one. Then one copy is evaluated.
+        same = all(map(np.array_equal, best.variables, last.variables))
+        students["best"] = (
+            students["last"] if same else float32_copy(run, trained, best)
+        )
     exported = run.settings.export
     exported = exported if exported in students else "last"
     student = students[exported]
@@ -73,8 +77,8 @@ def student_results(
     results["student"] |= tested[exported] | {
         "exported": exported,
         "last_phase": stage.name,
-        "last": _moment(outcome.last, tested.get("last")),
-        "best": _moment(outcome.best, tested.get("best")),
+        "last": _moment(last, tested.get("last")),
+        "best": _moment(best, tested.get("best")),
     }
     return results | evaluated
 

@@ -12,6 +12,12 @@ from lit_tf.teacher import cached_outputs
 
 # A batched dataset, distributed to the replicas of a strategy.
 Batches = tf.data.Dataset | tf.distribute.DistributedDataset
+# The functions of the pipelines have no Python branches on tensors. AutoGraph
+# would take more than a second to find none.
+_TRAINING, _EVALUATION = map(
+    tf.autograph.experimental.do_not_convert,
+    (batches.training, batches.evaluation),
+)
 
 
 class Schedule:
@@ -105,7 +111,7 @@ class Schedule:
         if self.dataset.validation is None:
             return None
         make = functools.partial(
-            batches.evaluation,
+            _EVALUATION,
             self.dataset.validation,
             batch_size=self.phase.batch_size,
             task=self.dataset.task,
@@ -115,7 +121,7 @@ class Schedule:
 
     def _training(self, **which):
         return functools.partial(
-            batches.training,
+            _TRAINING,
             self.dataset.train,
             batch_size=self.batch_size,
             crop=self.dataset.crop,

@@ -1,5 +1,7 @@
 """Classification: trainers, callbacks, evaluation and report."""
 
+import functools
+
 import numpy as np
 
 from lit_tf import outputs
@@ -58,10 +60,11 @@ class Classification(Task):
             `classification.paired_difference`).
         """
         labels = dataset.test.labels
-        predicted = {
-            role: classification.predictions(model, dataset.test)
-            for role, model in models.items()
-        }
+        # A model that has two roles is evaluated once.
+        predict = functools.cache(
+            lambda model: classification.predictions(model, dataset.test)
+        )
+        predicted = {role: predict(model) for role, model in models.items()}
         results = {
             "roles": {
                 role: {
