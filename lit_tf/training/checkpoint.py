@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.methods import trainer
@@ -62,6 +63,7 @@ class Checkpoint:
         self.model = model
         self.best: list[np.ndarray] | None = None
         self._paths = variable_paths.of(model)
+        self._values = _reader(model)
 
     def save(self, position: Position) -> bool:
         """Writes the checkpoint, unless a variable is not finite.
@@ -70,14 +72,13 @@ class Checkpoint:
             Whether it was written. A student with infinite or NaN variables
             must not replace a good one.
         """
-        groups = {
-            name: [variable.numpy() for variable in variables]
-            for name, variables in self.model.state.items()
-        }
+        groups = self._values()
         models = [self.model.student, *self.model.auxiliary_models.values()]
-        values = (v.numpy() for model in models for v in model.variables)
-        if not all(np.isfinite(value).all() for value in values):
-            return False
+        checked = {id(v) for model in models for v in model.variables}
+        for name, variables in self.model.state.items():
+            for variable, value in zip(variables, groups[name], strict=True):
+                if id(variable) in checked and not np.isfinite(value).all():
+                    return False
         if self.best is not None:
             groups["best"] = self.best
         arrays = {
@@ -166,6 +167,26 @@ class Checkpoint:
                     f"has {here} (variable {index} of its {name} variables); "
                     "start again with --overwrite."
                 )
+
+
+def _reader(model):
+    """Returns a function that reads the values of a trainer's state by group.
+
+    With several workers it reads all variables at once: some are sums over the
+    workers, and each would be a step of all workers together.
+    """
+
+    def read(convert):
+        return {k: [convert(v) for v in vs] for k, vs in model.state.items()}
+
+    several = tf.distribute.MultiWorkerMirroredStrategy
+    if not isinstance(model.distribute_strategy, several):
+        return lambda: read(lambda variable: variable.numpy())
+    at_once = tf.function(
+        lambda: read(lambda variable: tf.convert_to_tensor(variable.value)),
+        autograph=False,
+    )
+    return lambda: tf.nest.map_structure(lambda t: t.numpy(), at_once())
 
 
 def _paths(arrays):

@@ -8,7 +8,7 @@ import pytest
 from workers import free_ports, tf_config
 
 from lit_tf import errors
-from lit_tf.training import multi_worker
+from lit_tf.training import cluster
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_bad_tf_config_is_refused(monkeypatch, text, message):
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(errors.SettingsError, match=message):
-        multi_worker.read_cluster()
+        cluster.read()
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,26 @@ def test_the_chief_comes_before_the_workers(monkeypatch, kind, index, place):
     jobs = {"worker": ["b:2", "c:3"], "chief": ["a:1"]}
     text = {"cluster": jobs, "task": {"type": kind, "index": index}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(text))
-    cluster = multi_worker.read_cluster()
-    assert cluster == multi_worker.Cluster(("a:1", "b:2", "c:3"), place)
-    assert cluster.chief == (kind == "chief")
+    workers = cluster.read()
+    assert workers == cluster.Cluster(("a:1", "b:2", "c:3"), place)
+    assert workers.chief == (kind == "chief")
 
 
 def test_without_a_chief_the_first_worker_is_the_chief(monkeypatch):
     for index in (0, 1):
         monkeypatch.setenv("TF_CONFIG", tf_config(index, 1, 2))
-        assert multi_worker.read_cluster().chief == (index == 0)
+        assert cluster.read().chief == (index == 0)
 
 
 def pair_of(*ports):
-    return multi_worker.Cluster(tuple(f"127.0.0.1:{port}" for port in ports), 0)
+    return cluster.Cluster(tuple(f"127.0.0.1:{port}" for port in ports), 0)
 
 
 def test_a_worker_that_cannot_be_reached_is_named():
     ports = free_ports(2)
     began = time.monotonic()
     with pytest.raises(errors.DataError) as caught:
-        multi_worker.wait_for(pair_of(*ports), 0.5)
+        cluster.wait_for(pair_of(*ports), 0.5)
     assert 0.5 < time.monotonic() - began < 5
     named = f"Worker 1 in TF_CONFIG, 127.0.0.1:{ports[1]}, could not be reached"
     assert str(caught.value).startswith(named)
@@ -103,10 +103,10 @@ def test_a_port_that_is_taken_is_named():
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(errors.DataError, match=f"this worker port {port}"):
-            multi_worker.wait_for(pair_of(port, *free_ports(1)), 0.5)
+            cluster.wait_for(pair_of(port, *free_ports(1)), 0.5)
 
 
 def test_a_worker_that_listens_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as peer:
-        cluster = pair_of(*free_ports(1), peer.getsockname()[1])
-        multi_worker.wait_for(cluster, 0)
+        workers = pair_of(*free_ports(1), peer.getsockname()[1])
+        cluster.wait_for(workers, 0)

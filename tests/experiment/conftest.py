@@ -1,0 +1,90 @@
+"""Fixtures of several files of tests of whole runs."""
+
+import keras
+import pytest
+
+from lit_tf import config
+from lit_tf.experiment import dry_run
+
+# A phase that ends before its epoch does.
+SHORT = config.Phase(
+    epochs=0,
+    steps=5,
+    batch_size=4,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    momentum=0.5,
+    optimizer="adam",
+    linear_decay=0.5,
+)
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Replaces the steps that a dry run measures with constants."""
+    results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
+    results |= {"batch_size": 1, "seconds": 1.0}
+    monkeypatch.setattr(dry_run, "_measure", lambda *args: results)
+
+
+@pytest.fixture
+def uncomputed(monkeypatch):
+    """Lets `fit` and `evaluate` call their callbacks and compute nothing."""
+
+    def fit(self, x, y, *, steps_per_epoch, callbacks, **how):
+        for step in range(steps_per_epoch):
+            for callback in callbacks:
+                callback.on_train_batch_begin(step)
+                callback.on_train_batch_end(step)
+
+    def evaluate(self, x, y, *, steps, callbacks, **how):
+        for step in range(steps):
+            for callback in callbacks:
+                callback.on_test_batch_begin(step)
+                callback.on_test_batch_end(step)
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    monkeypatch.setattr(keras.Model, "evaluate", evaluate)
+
+
+@pytest.fixture(scope="session")
+def generators(image_folder):
+    """A function: run folder → settings of a compression of tiny generators.
+
+    Keyword arguments replace settings. `session` is a dictionary, which
+    replaces only the session settings that it names.
+    """
+
+    def make(workdir, kind=config.Compress, **changed):
+        session = {
+            "workdir": str(workdir),
+            "data_dir": str(image_folder),
+            "log_steps": 1,
+            "sample_steps": 3,
+        }
+        settings = {
+            "teacher": "stargan10",
+            "teach": SHORT,
+            "architecture": config.Architecture(width=4),
+            "adversarial": config.Adversarial(
+                discriminator_width=4,
+                discriminator_depth=2,
+                discriminator_steps=2,
+            ),
+            "data": config.Data(
+                dataset="image_folder",
+                image_size=8,
+                exclusive=("Male+Young",),
+            ),
+        }
+        if kind is config.Compress:
+            settings |= {
+                "student": "stargan8",
+                "loss": config.Loss(beta=0.0),
+                "lit": SHORT,
+                "fine_tune": SHORT,
+            }
+        session = config.Session(**session | changed.pop("session", {}))
+        return kind(**settings | {"session": session} | changed)
+
+    return make
