@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from multiprocessing import connection
 
 # Reads lines of JSON: what to start, or the process whose exit code is asked
 # for. Writes its process id, or the exit code; null while it runs. It may run
@@ -74,6 +76,18 @@ name = "on_train_batch_end" if step else "save"
 saver = callbacks.SaveCheckpoints
 setattr(saver, name, kills(getattr(saver, name)))
 """
+# Asks the process of the tests to run a command, and ends like the command.
+_CLIENT = """
+import os, sys
+from multiprocessing import connection
+
+client = connection.Client(sys.argv[1])
+client.send((sys.argv[2:], os.getcwd(), dict(os.environ)))
+code, out, err = client.recv()
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(code)
+"""
 _PAUSE = 0.01  # Seconds between two questions whether a process has ended.
 
 
@@ -90,6 +104,7 @@ class Server:
 
     def __init__(self):
         self._process = None
+        self._lock = threading.Lock()
 
     def start(self, *argv, cwd, env=None, before=""):
         """Starts a command.
@@ -120,6 +135,32 @@ class Server:
         """Runs a command and returns it after it has ended; see `start`."""
         return self.start(*argv, **how).end()
 
+    def program(self, name, *, before=""):
+        """Returns a command line that runs a command in a fork of this server.
+
+        Processes that are not started by the tests use it, such as `lit-tune`.
+        A signal ends the command line alone and not the fork.
+
+        Args:
+            name: the name of the command, such as "lit-compress".
+            before: Python code that the fork runs first.
+        """
+        listener = connection.Listener(family="AF_UNIX")
+
+        def answer(client):
+            argv, cwd, env = client.recv()
+            ended = self.run(name, *argv, cwd=cwd, env=env, before=before)
+            client.send((ended.code, ended.out, ended.err))
+            client.close()
+
+        def listen():
+            while True:
+                client = listener.accept()
+                threading.Thread(target=answer, args=[client]).start()
+
+        threading.Thread(target=listen, daemon=True).start()
+        return sys.executable, "-c", _CLIENT, listener.address
+
     def stop(self):
         """Ends the server."""
         if self._process is not None:
@@ -127,16 +168,17 @@ class Server:
             self._process.wait()
 
     def _ask(self, request):
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVER, str(_HELPERS)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._lock:
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", _SERVER, str(_HELPERS)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
 
 class Process:

@@ -246,7 +246,7 @@ def test_a_text_classifier_is_read_as_a_function_of_codes(text_classifier):
 
 
 def test_a_text_classifier_loads_where_this_package_cannot_be_imported(
-    text_classifier,
+    text_classifier, server, tmp_path
 ):
     model, folder, codes = text_classifier
     program = (
@@ -255,12 +255,9 @@ def test_a_text_classifier_loads_where_this_package_cannot_be_imported(
         "model = tf.saved_model.load(sys.argv[1])\n"
         "outputs = model.serve(tf.constant(sys.argv[2:]))\n"
         "print(outputs['logits'].numpy().tolist())\n"
+        "sys.exit()\n"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program, folder, *TEXTS],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    ended = server.run("", str(folder), *TEXTS, cwd=tmp_path, before=program)
+    assert ended.code == 0, ended.err
     expected = model(codes, training=False)
-    np.testing.assert_allclose(json.loads(printed), expected, atol=1e-5)
+    np.testing.assert_allclose(json.loads(ended.out), expected, atol=1e-5)

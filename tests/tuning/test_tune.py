@@ -4,18 +4,22 @@ import json
 import subprocess
 import sys
 
+import keras
 import pytest
+import small
 from tensorboard.backend.event_processing import event_multiplexer
 from tensorboard.plugins.hparams import metadata
 
-from lit_tf import data, models
+from lit_tf import data
+from lit_tf.tuning import trials
 
 FLAGS = (
     "--recipe=quickstart",
-    "--teacher=resnet8",
+    "--teacher=small6",
+    "--student=small6",
     "--teacher_weights=teacher.keras",
     "--min_teacher_accuracy=0",  # The teacher is not trained.
-    "--small_student=resnet8",
+    "--small_student=small6",
     "--lit_epochs=1",
     "--lit_milestones=",
     "--lit_milestones=",
@@ -41,6 +45,17 @@ command.run(show, "lit-compress")
 """
 
 
+# `lit-tune` whose trials are forks of a process that has imported TensorFlow.
+_FORKING = """
+from lit_tf.launch import tune
+from lit_tf.tuning import trials
+
+trials.PROGRAM = {}
+tune.main()
+"""
+_SMALL = "import small; small.register(); small.skip_costs()"
+
+
 def run(*arguments, cwd):
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
@@ -48,12 +63,24 @@ def run(*arguments, cwd):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def tune(server):
+    """A function: flags, folder → the ended search."""
+    program = server.program("lit-compress", before=_SMALL)
+
+    def start(*flags, cwd):
+        return run("-c", _FORKING.format(program), *FLAGS, *flags, cwd=cwd)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def place(tune, tmp_path_factory):
     """A folder in which a search has run, and the output of the search."""
     found = tmp_path_factory.mktemp("place")
-    teacher = models.get("resnet8")(**data.DATASETS["digits"].form())
+    keras.utils.set_random_seed(0)
+    teacher = small.build(6, **data.DATASETS["digits"].form())
     teacher.save(found / "teacher.keras")
-    done = run("-m", "lit_tf.launch.tune", *FLAGS, cwd=found)
+    done = tune(cwd=found)
     assert (done.returncode, done.stderr) == (0, "")
     return found, done.stdout
 
@@ -149,10 +176,13 @@ def test_a_search_does_not_import_tensorflow(tmp_path):
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
 
 
-def test_an_unknown_student_is_named(place):
-    folder = place[0]
-    line = ("-m", "lit_tf.launch.tune", *FLAGS, "--student=resnet21")
-    done = run(*line, "--workdir=other", cwd=folder)
+def test_a_trial_is_a_run_of_lit_compress(tmp_path):
+    done = run(*trials.PROGRAM[1:], "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "lit-compress --recipe" in done.stdout
+
+
+def test_an_unknown_student_is_named(place, tune):
+    done = tune("--student=resnet21", "--workdir=other", cwd=place[0])
     assert done.returncode == 2 and done.stdout == "dry run of resnet21\n"
     assert "6n + 2 (8, 14, 20, …). Received: res" in done.stderr
     assert done.stderr.count("\n") == 1
