@@ -1,7 +1,6 @@
 """Shared fixtures: two logical CPUs, quiet TensorFlow, tiny models."""
 
 import gc
-import json
 import os
 import pathlib
 import re
@@ -19,6 +18,8 @@ from PIL import Image
 from lit_tf import config, models
 from lit_tf.data import characters
 from lit_tf.sections.sectioned_model import SectionedModel
+
+pytest_plugins = ["differences"]
 
 # Before TensorFlow starts: a second replica on any machine.
 tf.config.set_logical_device_configuration(
@@ -171,19 +172,6 @@ def without_costs(monkeypatch):
     small.skip_costs(monkeypatch.setattr)
 
 
-# A phase that ends before its epoch does.
-SHORT = config.Phase(
-    epochs=0,
-    steps=5,
-    batch_size=4,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    momentum=0.5,
-    optimizer="adam",
-    linear_decay=0.5,
-)
-
-
 @pytest.fixture(scope="session")
 def one_epoch():
     """A function: batch size → a phase of one epoch."""
@@ -217,59 +205,18 @@ def image_folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def generators(image_folder):
-    """A function: run folder → settings of a compression of tiny generators.
-
-    Keyword arguments replace settings. `session` is a dictionary, which
-    replaces only the session settings that it names.
-    """
-
-    def make(workdir, kind=config.Compress, **changed):
-        session = {
-            "workdir": str(workdir),
-            "data_dir": str(image_folder),
-            "log_steps": 1,
-            "sample_steps": 3,
-        }
-        settings = {
-            "teacher": "stargan10",
-            "teach": SHORT,
-            "architecture": config.Architecture(width=4),
-            "adversarial": config.Adversarial(
-                discriminator_width=4,
-                discriminator_depth=2,
-                discriminator_steps=2,
-            ),
-            "data": config.Data(
-                dataset="image_folder",
-                image_size=8,
-                exclusive=("Male+Young",),
-            ),
-        }
-        if kind is config.Compress:
-            settings |= {
-                "student": "stargan8",
-                "loss": config.Loss(beta=0.0),
-                "lit": SHORT,
-                "fine_tune": SHORT,
-            }
-        session = config.Session(**session | changed.pop("session", {}))
-        return kind(**settings | {"session": session} | changed)
-
-    return make
-
-
 # The files that take the longest. They run before the others, so that a long
 # file does not start last.
 LONG_FILES = (
     "training/test_multi_worker.py",
+    "training/test_replicas.py",
+    "experiment/test_run.py",
     "compatibility/test_v0_1.py",
-    "experiment/test_images_trained.py",
     "methods/test_method_runs.py",
-    "training/test_resume.py",
+    "experiment/test_images_run.py",
     "benchmark/test_benchmark.py",
-    "tuning/test_tune.py",
+    "experiment/test_images_trained.py",
+    "training/test_resume.py",
     "commands/test_commands.py",
 )
 
@@ -285,9 +232,6 @@ def pytest_collection_modifyitems(items):
     items.sort(key=position)
 
 
-DIFFERENCES = pytest.StashKey[dict]()
-
-
 def pytest_collection_finish(session):
     """Keeps the garbage collector from searching all objects of TensorFlow.
 
@@ -296,64 +240,3 @@ def pytest_collection_finish(session):
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--differences",
-        metavar="FILE",
-        help="write the largest difference of each exact test to FILE, as JSON",
-    )
-
-
-def pytest_configure(config):
-    config.stash[DIFFERENCES] = {}
-
-
-def pytest_sessionfinish(session):
-    differences = session.config.stash[DIFFERENCES]
-    file = session.config.getoption("differences")
-    if hasattr(session.config, "workeroutput"):  # One of several processes.
-        session.config.workeroutput["differences"] = differences
-    elif file:
-        text = json.dumps(dict(sorted(differences.items())), indent=2)
-        pathlib.Path(file).write_text(text + "\n")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
-    differences = getattr(node, "workeroutput", {}).get("differences", {})
-    node.config.stash[DIFFERENCES].update(differences)
-
-
-@pytest.fixture
-def close(request):
-    """A function: asserts that arrays agree and records their difference.
-
-    The difference is the largest absolute difference of two elements. If
-    `relative`, it is the largest ratio, over the arrays, of the norm of the
-    difference to the norm of the desired array.
-    """
-    differences = request.config.stash[DIFFERENCES]
-    name = request.node.nodeid.partition("[")[0]
-
-    def check(actual, desired, bound, *, relative=False):
-        if not isinstance(desired, list | tuple):
-            actual, desired = [actual], [desired]
-        difference = 0.0
-        for one, other in zip(actual, desired, strict=True):
-            one, other = np.asarray(one, float), np.asarray(other, float)
-            assert one.shape == other.shape
-            gap = one - other
-            if relative:
-                size = np.linalg.norm(gap) / (np.linalg.norm(other) or 1.0)
-            else:
-                size = np.max(np.abs(gap), initial=0.0)
-            assert np.isfinite(size)
-            difference = max(difference, float(size))
-        largest = differences.get(name, {"difference": 0.0})
-        if difference >= largest["difference"]:
-            differences[name] = {"difference": difference, "bound": bound}
-        assert difference <= bound
-
-    return check

@@ -54,6 +54,7 @@ def test_a_dry_run_measures_every_phase_and_writes_nothing(
         assert word in printed
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_dry_run_evaluates_the_teacher_and_does_not_change_its_file(
     settings, saved, capsys
 ):
@@ -95,14 +96,6 @@ def test_a_teacher_with_weights_that_are_not_finite_is_refused(
         dry_run.dry_run(broken)
 
 
-@pytest.fixture
-def unmeasured(monkeypatch):
-    """Replaces the steps that a dry run measures with constants."""
-    results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
-    results |= {"batch_size": 1, "seconds": 1.0}
-    monkeypatch.setattr(dry_run, "_measure", lambda *args: results)
-
-
 @pytest.mark.usefixtures("unmeasured")
 def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
     dry_run.dry_run(settings)
@@ -115,6 +108,7 @@ def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
     ) in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("uncomputed")
 def test_the_time_includes_every_step_and_compiling_once(settings, monkeypatch):
     class FixedTimes(dry_run._Clock):
         def on_train_batch_end(self, batch, logs=None):

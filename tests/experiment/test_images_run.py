@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import keras_alone
 import numpy as np
@@ -154,7 +152,7 @@ def test_the_learning_rate_falls_within_an_epoch(fixed):
 
 
 def test_a_saved_model_returns_the_students_images_without_lit_tf(
-    fixed, generators, image_folder, tmp_path
+    fixed, generators, image_folder, tmp_path, server
 ):
     workdir, *_ = fixed
     images = data.load(
@@ -165,15 +163,17 @@ def test_a_saved_model_returns_the_students_images_without_lit_tf(
     program = (
         "import sys; sys.modules['lit_tf'] = sys.modules['keras'] = None\n"
         "import numpy as np, tensorflow as tf\n"
-        "folder, inputs, outputs = sys.argv[1:]\n"
+        "_, folder = sys.argv\n"
         "serve = tf.saved_model.load(folder).signatures['serving_default']\n"
-        "batch = {k: tf.constant(v) for k, v in np.load(inputs).items()}\n"
-        "(images,) = serve(**batch).values()\n"
-        "np.save(outputs, images.numpy())\n"
+        "batch = np.load('inputs.npz').items()\n"
+        "(images,) = serve(**{k: tf.constant(v) for k, v in batch}).values()\n"
+        "np.save('outputs.npy', images.numpy())\n"
+        "sys.exit()\n"
     )
-    files = (str(tmp_path / name) for name in ("inputs.npz", "outputs.npy"))
-    arguments = [program, str(workdir / "saved_model"), *files]
-    subprocess.run([sys.executable, "-c", *arguments], check=True, cwd=tmp_path)
+    ended = server.run(
+        "", str(workdir / "saved_model"), cwd=tmp_path, before=program
+    )
+    assert ended.code == 0, ended.err
     served = np.load(tmp_path / "outputs.npy")
     student = lit_tf.load(workdir / "student.keras")
     expected = augment.to_bytes(
@@ -195,26 +195,3 @@ def test_a_phase_of_steps_ends_at_its_last_step(fixed):
         assert position(fixed[0], phase)["step"] == steps
         results = [row["step"] for row in rows(fixed[0], phase)]
         assert sorted(set(results)) == [*range(1, steps + 1)]
-
-
-@pytest.mark.usefixtures("without_costs")
-def test_a_phase_of_steps_ends_at_its_last_step_with_steps_per_execution(
-    fixed, teacher_run, generators, tmp_path
-):
-    run.compress(
-        generators(
-            tmp_path,
-            teacher_weights=str(teacher_run[0]),
-            fine_tune=dataclasses.replace(
-                generators(tmp_path).fine_tune, steps=11
-            ),
-            compute=config.Compute(steps_per_execution=2),
-        )
-    )
-    for phase, steps in (("lit", 5), ("fine_tune", 11)):
-        assert position(tmp_path, phase)["step"] == steps
-        assert rows(tmp_path, phase)[-1]["step"] == steps
-        assert (tmp_path / "samples" / f"{phase}_{steps:06}.png").is_file()
-    with np.load(tmp_path / "checkpoints" / "fine_tune.npz") as archive:
-        counts = [int(v) for v in archive.values() if v.dtype == np.int64]
-    assert counts == [11]  # The optimizer's own count.

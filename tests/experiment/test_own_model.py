@@ -99,7 +99,7 @@ def test_a_resumed_run_keeps_the_blocks_that_latency_determined(
     own, tmp_path, monkeypatch
 ):
     shrink = config.Shrink(compression=1.05, compression_of="latency")
-    settings = own(home_made(), shrink=shrink)
+    settings = own(home_made(), shrink=shrink, with_fine_tune=False)
     folder = tmp_path / "run"
 
     def interrupted(*_, **__):
@@ -307,6 +307,7 @@ def test_a_users_classes_are_imported(own, tmp_path, server):
         "--nofine_tune",
         "--custom_objects=my_layers",
         cwd=tmp_path,
+        before="import small; small.skip_costs()",
     )
     assert process.code == 0, process.err
     report = json.loads((tmp_path / "runs/compress/report.json").read_text())

@@ -241,25 +241,6 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
-@pytest.mark.usefixtures("without_costs")
-def test_a_batch_smaller_than_the_replicas_leaves_finite_weights(run, tmp_path):
-    workdir, _ = run
-    settings = _config(
-        tmp_path,
-        teacher_weights=str(workdir / "teacher"),
-        # 1,293 training images: the last batch of an epoch is one image.
-        lit=dataclasses.replace(SHORT, batch_size=323),
-        fine_tune=dataclasses.replace(SHORT, epochs=0),
-        compute=config.Compute(strategy="mirrored"),
-    )
-    results = compress(settings)
-    assert np.isfinite(results["student"]["last"]["test_accuracy"])
-    with np.load(tmp_path / "checkpoints" / "lit.npz") as archive:
-        for name in archive.files:
-            if name not in ("position", "paths"):
-                assert np.isfinite(archive[name]).all(), name
-
-
 def test_sections_that_differ_are_refused_before_training(tmp_path):
     narrow = small.build(
         6, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=4

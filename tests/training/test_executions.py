@@ -1,6 +1,7 @@
 """A phase is traced once, and an execution may consist of several steps."""
 
 import collections
+import dataclasses
 import json
 
 import keras
@@ -30,7 +31,7 @@ def digits():
     )
 
 
-def run(trainer, digits, folder, **how):
+def run(trainer, digits, folder, phase=SHORT, **how):
     """Runs a phase in a folder; returns its outcome and the rows of its log."""
     with run_folder.opened(
         config.Teach(session=config.Session(workdir=str(folder)))
@@ -38,7 +39,7 @@ def run(trainer, digits, folder, **how):
         outcome = fit.run_phase(
             "teach",
             trainer,
-            Schedule(trainer, digits, SHORT),
+            Schedule(trainer, digits, phase),
             opened,
             compute=config.Compute(**how),
             session=config.Session(log_steps=LOG_STEPS),
@@ -91,6 +92,19 @@ def test_logs_have_at_most_a_row_per_execution(digits, tmp_path):
     _, rows = teach(digits, tmp_path, steps_per_execution=3)
     within = [r["step"] for r in rows if "validation/accuracy" not in r]
     assert within == [3, 6, 10, 13, 14, 17, 20]
+
+
+@pytest.mark.parametrize("steps", [5, 11])
+def test_a_phase_of_steps_ends_within_an_epoch_and_an_execution(
+    digits, tmp_path, steps
+):
+    phase = dataclasses.replace(SHORT, epochs=0, steps=steps)
+    _, rows = teach(digits, tmp_path, phase=phase, steps_per_execution=2)
+    assert rows[-1]["step"] == steps
+    with np.load(tmp_path / "checkpoints" / "teach.npz") as archive:
+        assert json.loads(str(archive["position"]))["step"] == steps
+        counts = [int(v) for v in archive.values() if v.dtype == np.int64]
+    assert counts == [steps]  # The optimizer's own count.
 
 
 @pytest.mark.parametrize("steps", [1, 4])
