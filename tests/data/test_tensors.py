@@ -42,6 +42,7 @@ def test_invalid_tf_data_datasets_are_refused(train, message):
         data.collected(train, test)
 
 
+@pytest.mark.usefixtures("small_family", "without_costs")
 def test_a_student_is_trained_on_a_collected_dataset(tmp_path, one_epoch):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
@@ -51,12 +52,12 @@ def test_a_student_is_trained_on_a_collected_dataset(tmp_path, one_epoch):
         stream(x[20:30], y[20:30]),
         validation=stream(x[30:], y[30:]),
     )
-    models.get("resnet14")(**loaded.form).save(tmp_path / "teacher.keras")
+    models.get("small6")(**loaded.form).save(tmp_path / "teacher.keras")
     phase = one_epoch(20)
     results = run.compress(
         config.Compress(
             teacher_weights=str(tmp_path / "teacher.keras"),
-            student="resnet8",
+            student="small6",
             with_fine_tune=False,
             lit=phase,
             fine_tune=phase,

@@ -1,5 +1,6 @@
 """Connectors: training a student that has fewer channels than its teacher."""
 
+import dataclasses
 import re
 
 import keras
@@ -189,7 +190,8 @@ def compress(teacher_file, folder, *, connector="none", **changed):
             architecture=config.Architecture(width=4),
             loss=config.Loss(connector=connector),
             lit=short,
-            fine_tune=short,
+            # Phase fine_tune trains as `kd` does in phase lit.
+            fine_tune=dataclasses.replace(short, epochs=0),
             session=config.Session(workdir=str(folder)),
             **changed,
         )
