@@ -8,7 +8,7 @@ import tensorflow as tf
 from lit_tf import data, errors, models
 from lit_tf.benchmark.settings import Settings, compress_settings
 from lit_tf.data import batches
-from lit_tf.experiment import build
+from lit_tf.experiment import build, student_training
 from lit_tf.methods import trainer
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import devices
@@ -62,8 +62,10 @@ class Bench:
         A step of one trainer changes the variables of the other, so use only
         one of them.
         """
-        pair = build.freeze_pair(self.config, *self.pair(), self.dataset)
-        stages = build.training_stages(pair, self.dataset, {})
+        pair = student_training.freeze_pair(
+            self.config, *self.pair(), self.dataset
+        )
+        stages = student_training.training_stages(pair, self.dataset, {})
         return {stage.name: stage.trainer for stage in stages}
 
     @functools.cached_property

@@ -1,21 +1,19 @@
-"""Data, models and stages, built from their own groups of settings."""
+"""Data and models, built from their own groups of settings."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from lit_tf import config, data, errors, layers, models
-from lit_tf.config import Architecture, Compress, Teach, method_table
-from lit_tf.data import batches
+from lit_tf.config import Architecture, Compress, Teach
 from lit_tf.experiment import report, run_data, saved_models
 from lit_tf.experiment.tasks import TASKS
-from lit_tf.methods import method_checks, stages, trainer
+from lit_tf.methods import method_checks, trainer
 from lit_tf.sections import copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
-from lit_tf.teacher import cache, cached_outputs, frozen
 from lit_tf.training import devices, multi_worker
 
 
@@ -112,7 +110,7 @@ def pair(
         teacher = _architecture(
             settings.teacher, dataset.form, settings.architecture
         )
-    student = _new_student(settings, dataset, teacher, blocks)
+    student = new_student(settings, dataset, teacher, blocks)
     TASKS[dataset.task].check(settings, dataset)
     try:
         method_checks.check(
@@ -129,6 +127,41 @@ def pair(
             "the teacher's own blocks."
         ) from error
     return teacher, student
+
+
+def new_student(
+    settings: Compress,
+    dataset: data.Dataset,
+    teacher: SectionedModel,
+    blocks: Sequence[int] | None = None,
+) -> SectionedModel:
+    """Returns a new student: an architecture by name, or a shrunk teacher.
+
+    Args:
+        settings: the settings of the compression.
+        dataset: the dataset.
+        teacher: the teacher, float32.
+        blocks: number of blocks that the student keeps in each section; None
+            to choose them.
+    """
+    compute, shrinking = settings.compute, settings.shrink
+    if not shrinking.requested:
+        # A teacher from elsewhere may normalize differently from the dataset.
+        # The student normalizes like its teacher.
+        form = dataset.form | sectioned_model.normalization(teacher)
+        return new_model(settings.student, form, settings.architecture, compute)
+    keep, compression = shrinking.keep, shrinking.compression
+    if blocks and compression:
+        keep, compression = tuple(blocks), 0.0
+    with devices.strategy(compute.strategy).scope():
+        keras.utils.set_random_seed(compute.seed)
+        student = shrink(
+            teacher,
+            keep=keep,
+            compression=compression,
+            of=shrinking.compression_of,
+        )
+        return _under_policy(student, compute)
 
 
 def teacher_trainer(
@@ -194,106 +227,6 @@ def describe(
     """Returns a table of the parts of both models and their training."""
     ends, sections = method_checks.describe_training(settings)
     return report.sections(teacher, student, ends=ends, sections=sections)
-
-
-def freeze_pair(
-    settings: Compress,
-    teacher: SectionedModel,
-    student: SectionedModel,
-    dataset: data.Dataset,
-) -> stages.Pair:
-    """Freezes a trained teacher and returns the pair that a method trains."""
-    compute = settings.compute
-    with devices.strategy(compute.strategy).scope():
-        dtype = frozen.dtype_for(student, settings.frozen.teacher_dtype)
-        frozen_teacher = frozen.freeze(teacher, dtype)
-    steps = batches.steps_per_epoch(dataset.train, settings.lit.batch_size)
-    return stages.Pair(
-        settings=settings,
-        teacher=teacher,
-        student=student,
-        frozen=frozen_teacher,
-        copy=lambda model: copying.copy_model(
-            model,
-            policy=compute.dtype,
-            sync_batch_norm=compute.sync_batch_norm,
-            thaw=True,
-        ),
-        new_student=lambda: _new_student(settings, dataset, teacher),
-        steps=settings.lit.total(steps),
-    )
-
-
-def training_stages(
-    pair: stages.Pair,
-    dataset: data.Dataset,
-    auxiliary_models: Mapping[str, keras.Model],
-) -> Iterator[stages.Stage]:
-    """Yields the stages that train the student, under the run's strategy.
-
-    Train each stage before the next is requested.
-    """
-    strategy = devices.strategy(pair.settings.compute.strategy)
-    with strategy.scope():
-        remaining = TASKS[dataset.task].stages(pair, auxiliary_models)
-    while True:
-        with strategy.scope():
-            stage = next(remaining, None)
-        if stage is None:
-            return
-        yield stage
-
-
-def teacher_cache(
-    pair: stages.Pair, dataset: data.Dataset
-) -> cache.TeacherCache:
-    """Returns the cache of the outputs of a pair's teacher, not yet filled."""
-    settings = pair.settings
-    return cache.TeacherCache(
-        pair.teacher,
-        pair.frozen,
-        dataset,
-        settings.frozen,
-        seed=settings.compute.seed,
-        folder=settings.session.teacher_cache_folder,
-        epochs=settings.lit.epochs + settings.fine_tune.epochs,
-        representations=method_table.get(settings.method).compares,
-    )
-
-
-def cached(
-    pair: stages.Pair, dataset: data.Dataset
-) -> cached_outputs.CachedSplits | None:
-    """Returns the teacher's cached outputs; None without a cache.
-
-    Raises:
-        DataError: if there is not enough space for them.
-    """
-    if pair.settings.frozen.teacher_cache == "off":
-        return None
-    return teacher_cache(pair, dataset).open()
-
-
-def _new_student(settings, dataset, teacher, blocks=None):
-    """Returns a new student: an architecture by name, or a shrunk teacher."""
-    compute, shrinking = settings.compute, settings.shrink
-    if not shrinking.requested:
-        # A teacher from elsewhere may normalize differently from the dataset.
-        # The student normalizes like its teacher.
-        form = dataset.form | sectioned_model.normalization(teacher)
-        return new_model(settings.student, form, settings.architecture, compute)
-    keep, compression = shrinking.keep, shrinking.compression
-    if blocks and compression:
-        keep, compression = tuple(blocks), 0.0
-    with devices.strategy(compute.strategy).scope():
-        keras.utils.set_random_seed(compute.seed)
-        student = shrink(
-            teacher,
-            keep=keep,
-            compression=compression,
-            of=shrinking.compression_of,
-        )
-        return _under_policy(student, compute)
 
 
 def _architecture(name, form, architecture):

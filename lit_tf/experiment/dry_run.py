@@ -11,7 +11,7 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.config import Compress
-from lit_tf.experiment import build
+from lit_tf.experiment import build, student_training
 from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
 from lit_tf.sections import cost
@@ -57,8 +57,10 @@ def _dry_run(settings):
         flush=True,
     )
     auxiliary_models = _auxiliary_models(settings, dataset)
-    pair = build.freeze_pair(settings, teacher, student, dataset)
-    remaining = build.training_stages(pair, dataset, auxiliary_models)
+    pair = student_training.freeze_pair(settings, teacher, student, dataset)
+    remaining = student_training.training_stages(
+        pair, dataset, auxiliary_models
+    )
     results = {"teacher_accuracy": None, "cache_seconds": 0.0, "phases": {}}
     if settings.teacher_weights:
         results["teacher_accuracy"] = _validate_teacher(
@@ -68,7 +70,7 @@ def _dry_run(settings):
         remaining = itertools.chain([_teach(settings, dataset)], remaining)
     cached = None
     if settings.frozen.teacher_cache != "off":
-        cache = build.teacher_cache(pair, dataset)
+        cache = student_training.teacher_cache(pair, dataset)
         cached, results["cache_seconds"] = cache.preview()
     for stage in remaining:
         schedule = Schedule(

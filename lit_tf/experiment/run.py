@@ -5,7 +5,14 @@ from typing import Any
 
 from lit_tf import data, models
 from lit_tf.config import Compress, Teach, flatten, teacher_settings
-from lit_tf.experiment import budget, build, curves, report, run_data
+from lit_tf.experiment import (
+    budget,
+    build,
+    curves,
+    report,
+    run_data,
+    student_training,
+)
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
     float32_copy,
@@ -120,7 +127,9 @@ def _compress(settings, command, dataset):
         if settings.shrink.requested:
             folder.pin(blocks=student.facts["blocks"])
         auxiliary_models = run.load_auxiliary_models()
-        pair = build.freeze_pair(settings, teacher, student, run.dataset)
+        pair = student_training.freeze_pair(
+            settings, teacher, student, run.dataset
+        )
         accuracy, note = check_teacher(run, pair, auxiliary_models)
 
         stage, outcome, spent = _train_student(
@@ -183,8 +192,10 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
         The last stage, its outcome, and the budget of each stage by name.
     """
     spent = {}
-    cached = build.cached(pair, run.dataset)
-    for stage in build.training_stages(pair, run.dataset, auxiliary_models):
+    cached = student_training.cached(pair, run.dataset)
+    for stage in student_training.training_stages(
+        pair, run.dataset, auxiliary_models
+    ):
         schedule = Schedule(
             stage.trainer,
             run.dataset,

@@ -12,7 +12,7 @@ from PIL import Image
 import lit_tf
 from lit_tf import config, data
 from lit_tf.data import augment
-from lit_tf.experiment import build, run
+from lit_tf.experiment import run, student_training
 
 ATTRIBUTES = {"Black_Hair", "Male", "Young"}
 
@@ -34,7 +34,7 @@ def fixed(generators, teacher_run, tmp_path_factory):
         teacher_weights=str(teacher_run[0]),
         fine_tune=dataclasses.replace(generators(workdir).fine_tune, steps=11),
     )
-    training_stages, trainers = build.training_stages, {}
+    training_stages, trainers = student_training.training_stages, {}
 
     def recording_stages(*args):
         for stage in training_stages(*args):
@@ -42,7 +42,7 @@ def fixed(generators, teacher_run, tmp_path_factory):
             yield stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "training_stages", recording_stages)
+        patch.setattr(student_training, "training_stages", recording_stages)
         report = run.compress(chosen, command="lit-compress --x")
     return workdir, report, trainers
 

@@ -7,7 +7,7 @@ import pytest
 
 from lit_tf import config, data, errors, models
 from lit_tf.config import method_table
-from lit_tf.experiment import build
+from lit_tf.experiment import build, student_training
 from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
 from lit_tf.methods.method_checks import check, describe_training
 from lit_tf.outputs import Classes
@@ -61,8 +61,10 @@ def settings(small_family, tmp_path_factory):
 def stages(chosen):
     """Returns a pair and its stages, none of which has been trained."""
     dataset = build.load_dataset(chosen.data, chosen.session)
-    pair = build.freeze_pair(chosen, *build.pair(chosen, dataset), dataset)
-    return pair, list(build.training_stages(pair, dataset, {}))
+    pair = student_training.freeze_pair(
+        chosen, *build.pair(chosen, dataset), dataset
+    )
+    return pair, list(student_training.training_stages(pair, dataset, {}))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lit_tf import config, data, errors, models
 from lit_tf.data import augment, batches
-from lit_tf.experiment import build, dry_run, run
+from lit_tf.experiment import dry_run, run, student_training
 from lit_tf.methods import lit, stages
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import array_store, cache, cached_outputs
@@ -67,7 +67,7 @@ def opened(model, digits, folder, **changes):
         new_student=None,
         steps=0,
     )
-    return build.cached(pair, digits)
+    return student_training.cached(pair, digits)
 
 
 def read(digits, views, *, epochs=2 * VIEWS, seed=3):
