@@ -4,11 +4,10 @@ import dataclasses
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
-import small
 import tensorflow as tf
+from small_runs import SHORT, settings_of
 from tensorboard.backend.event_processing import event_accumulator
 
 import lit_tf
@@ -18,29 +17,13 @@ from lit_tf.experiment.run import compress
 from lit_tf.training import fit
 
 pytestmark = pytest.mark.usefixtures("small_family")
-SHORT = config.Phase(
-    epochs=1, batch_size=128, learning_rate=0.05, weight_decay=1e-4
-)
-
-
-def _config(workdir, **changes):
-    session = config.Session(workdir=str(workdir))
-    settings = {
-        "teacher": "small10",
-        "student": "small6",
-        "teach": dataclasses.replace(SHORT, epochs=3),
-        "lit": dataclasses.replace(SHORT, epochs=2),
-        "fine_tune": SHORT,
-        "session": session,
-    }
-    return config.Compress(**settings | changes)
 
 
 @pytest.fixture(scope="module")
 def run(small_family, tmp_path_factory):
     """The folder and the report of a finished run."""
     workdir = tmp_path_factory.mktemp("run")
-    results = compress(_config(workdir), command="lit-compress --x")
+    results = compress(settings_of(workdir), command="lit-compress --x")
     return workdir, results
 
 
@@ -161,7 +144,7 @@ def test_tensorboard_shows_the_teachers_accuracy_as_a_line(run):
 @pytest.mark.usefixtures("without_costs")
 def test_a_run_can_use_the_teacher_of_another_run(run, tmp_path, capsys):
     workdir, first = run
-    settings = _config(tmp_path, teacher_weights=str(workdir / "teacher"))
+    settings = settings_of(tmp_path, teacher_weights=str(workdir / "teacher"))
     results = compress(settings)
     assert "was not trained on the validation" in capsys.readouterr().out
     assert "teach" not in results["wall_seconds"]
@@ -171,7 +154,7 @@ def test_a_run_can_use_the_teacher_of_another_run(run, tmp_path, capsys):
 
 def test_a_run_warns_if_the_teacher_had_another_split(run, tmp_path, capsys):
     workdir, _ = run
-    settings = _config(
+    settings = settings_of(
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
         data=config.Data(split_seed=1),
@@ -189,7 +172,7 @@ def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
     # The same classes in another order.
     last.set_weights([np.roll(w, 1, axis=-1) for w in last.get_weights()])
     teacher.save(tmp_path / "teacher.keras")
-    settings = _config(
+    settings = settings_of(
         tmp_path / "run", teacher_weights=str(tmp_path / "teacher.keras")
     )
     message = "accuracy of .*%, where chance gives .*%.* order 0, 1, 2, 3"
@@ -207,7 +190,7 @@ def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("without_costs")
 def test_without_validation_the_last_student_is_exported(run, tmp_path):
     workdir, _ = run
-    settings = _config(
+    settings = settings_of(
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
         data=config.Data(validation_fraction=0),
@@ -224,7 +207,7 @@ def test_without_validation_the_last_student_is_exported(run, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
     workdir, _ = run
-    settings = _config(
+    settings = settings_of(
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
         lit=dataclasses.replace(SHORT, learning_rate=1e30),
@@ -239,53 +222,6 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
         for name in archive.files:
             if name not in ("position", "paths"):
                 assert np.isfinite(archive[name]).all(), name
-
-
-def test_sections_that_differ_are_refused_before_training(tmp_path):
-    narrow = small.build(
-        6, input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,), width=4
-    )
-    narrow.save(tmp_path / "narrow.keras")
-    settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "narrow.keras")
-    )
-    with pytest.raises(errors.SettingsError, match="the stem") as caught:
-        compress(settings)
-    assert "teacher (4, 4, 4), student (4, 4, 8)" in str(caught.value)
-
-
-def test_a_teacher_without_repeated_blocks_is_refused(tmp_path):
-    keras.Sequential(
-        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    ).save(tmp_path / "plain.keras")
-    settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "plain.keras")
-    )
-    with pytest.raises(
-        errors.SettingsError, match="Only a model that repeats blocks"
-    ):
-        compress(settings)
-
-
-def test_a_teacher_for_other_images_is_refused(tmp_path, build):
-    build().save(tmp_path / "other.keras")
-    settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "other.keras")
-    )
-    with pytest.raises(errors.SettingsError, match="data are digits, with inp"):
-        compress(settings)
-
-
-def test_weights_of_another_depth_are_refused(tmp_path):
-    shallow = models.get("small6")(
-        input_shape=(8, 8, 1), classes=10, mean=(5,), std=(6,)
-    )
-    shallow.save_weights(tmp_path / "shallow.weights.h5")
-    settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "shallow.weights.h5")
-    )
-    with pytest.raises(errors.DataError, match="weights of small10"):
-        compress(settings)
 
 
 def test_a_saved_model_is_replaced_only_with_overwrite(run, tmp_path):
@@ -313,7 +249,7 @@ def test_only_a_saved_model_is_replaced(run, tmp_path, monkeypatch, output):
 
 def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
     workdir, _ = run
-    settings = _config(tmp_path, teacher_weights=str(workdir))
+    settings = settings_of(tmp_path, teacher_weights=str(workdir))
     dataset = data.load(settings.data)
     teacher = saved_models.load_teacher(
         settings.teacher_weights,
@@ -323,15 +259,6 @@ def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
     )
     assert teacher.name == "small10"
     assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
-
-
-def test_a_folder_without_a_teacher_is_refused(tmp_path):
-    (tmp_path / "empty").mkdir()
-    settings = _config(
-        tmp_path / "run", teacher_weights=str(tmp_path / "empty")
-    )
-    with pytest.raises(errors.DataError, match="holds neither"):
-        compress(settings)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 garbage", None])
@@ -345,7 +272,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
         whole[: len(whole) // 2] if damage is None else damage
     )
     with pytest.raises(errors.DataError, match="fine_tune.npz is damaged"):
-        compress(_config(copy))
+        compress(settings_of(copy))
 
 
 @pytest.mark.usefixtures("without_costs")
@@ -357,7 +284,7 @@ def test_missing_files_of_a_finished_run_are_written_again(run, tmp_path):
     (copy / "teacher" / "teacher.keras").unlink()
     with (copy / "metrics.jsonl").open("a") as file:
         file.write("{ cut off")
-    again = compress(_config(copy))
+    again = compress(settings_of(copy))
     assert again["student"]["last"] == results["student"]["last"]
     assert (copy / "teacher" / "teacher.keras").is_file()
 
@@ -367,4 +294,4 @@ def test_a_damaged_report_is_refused(run, tmp_path):
     shutil.copytree(run[0], copy)
     (copy / "report.json").write_text("{")
     with pytest.raises(errors.DataError, match="Remove report.json"):
-        compress(_config(copy))
+        compress(settings_of(copy))
