@@ -108,7 +108,8 @@ def with_sections(
     Args:
         model: functional or sequential.
         cuts: names of layers, as in `split`; where `plan` suggests by default.
-        sections: number of sections, instead of `cuts`.
+        sections: number of sections, instead of `cuts`; 0 or None as `plan`
+            suggests.
 
     Raises:
         SettingsError: if the model cannot be cut at `cuts`, or `plan` finds no
@@ -117,7 +118,7 @@ def with_sections(
     if not cuts:
         if isinstance(model, SectionedModel) and not sections:
             return model
-        suggestion = plan(model, sections)
+        suggestion = plan(model, sections or None)
         cuts = suggestion.cuts
         errors.require(
             bool(cuts),
