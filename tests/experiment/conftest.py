@@ -4,7 +4,6 @@ import keras
 import pytest
 
 from lit_tf import config
-from lit_tf.experiment import dry_run
 
 # A phase that ends before its epoch does.
 SHORT = config.Phase(
@@ -17,14 +16,6 @@ SHORT = config.Phase(
     optimizer="adam",
     linear_decay=0.5,
 )
-
-
-@pytest.fixture
-def unmeasured(monkeypatch):
-    """Replaces the steps that a dry run measures with constants."""
-    results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
-    results |= {"batch_size": 1, "seconds": 1.0}
-    monkeypatch.setattr(dry_run, "_measure", lambda *args: results)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def settings(folder, workdir, **changed):
         epochs=2, batch_size=16, learning_rate=0.05, weight_decay=1e-4
     )
     defaults = {
-        "teacher": "vdcnn17_deep",
+        "teacher": "vdcnn9_tiny",
         "student": "vdcnn9_tiny",
         "teach": phase,
         "lit": phase,

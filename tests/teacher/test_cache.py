@@ -16,6 +16,7 @@ from lit_tf.teacher import array_store, cache, cached_outputs
 from lit_tf.teacher.frozen import TeacherBatch, freeze, teacher_outputs
 from lit_tf.training import devices
 
+pytestmark = pytest.mark.usefixtures("small_family")
 SHORT = config.Phase(
     epochs=3, batch_size=100, learning_rate=0.05, weight_decay=0.0
 )
@@ -25,8 +26,8 @@ VIEWS = 2
 def settings(folder, **frozen):
     frozen = {"teacher_cache": "disk", "teacher_cache_views": VIEWS} | frozen
     return config.Compress(
-        teacher="resnet14",
-        student="resnet8",
+        teacher="small10",
+        student="small6",
         frozen=config.Frozen(**frozen),
         teach=SHORT,
         lit=SHORT,
@@ -47,12 +48,12 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def model(digits):
+def model(digits, small_family):
     """A trainer whose teacher has moving statistics of the data."""
-    teacher = models.get("resnet14")(**digits.form)
+    teacher = models.get("small10")(**digits.form)
     for _ in range(3):
         teacher(digits.train.inputs, training=True)
-    return lit.LIT(teacher, models.get("resnet8")(**digits.form))
+    return lit.LIT(teacher, models.get("small6")(**digits.form))
 
 
 def opened(model, digits, folder, **changes):
@@ -92,7 +93,7 @@ def test_cached_outputs_are_those_of_a_live_teacher(
     model, digits, tmp_path, kind, dtype, bound
 ):
     trainer = lit.LIT(
-        model.teacher, models.get("resnet8")(**digits.form), teacher_dtype=dtype
+        model.teacher, models.get("small6")(**digits.form), teacher_dtype=dtype
     )
     frozen = config.Frozen(teacher_cache=kind, teacher_cache_views=VIEWS)
     cached = opened(trainer, digits, tmp_path, frozen=frozen)
@@ -101,7 +102,7 @@ def test_cached_outputs_are_those_of_a_live_teacher(
     for batch, _ in seen:
         assert isinstance(batch, TeacherBatch)
         live = teacher_outputs(trainer.frozen, batch.inputs)
-        assert batch.representations.keys() == {1, 2, 3}
+        assert batch.representations.keys() == {1, 2}
         for k, values in batch.representations.items():
             assert values.dtype in (tf.float16, tf.bfloat16)
             exact = np.float32(live.representations[k])
@@ -122,7 +123,7 @@ def test_for_kd_only_the_logits_are_cached(model, digits, tmp_path, capsys):
     # A method that reads representations needs another cache.
     cached = opened(model, digits, tmp_path)
     (batch, _), *_ = read(digits, cached.train)
-    assert batch.representations.keys() == {1, 2, 3}
+    assert batch.representations.keys() == {1, 2}
 
 
 def test_validation_outputs_are_cached_too(model, digits, tmp_path):
@@ -187,16 +188,16 @@ def test_a_second_run_does_not_run_the_teacher(
 
 
 def _other_weights(model, digits):
-    other = models.get("resnet14")(**digits.form)
-    student = models.get("resnet8")(**digits.form)
+    other = models.get("small10")(**digits.form)
+    student = models.get("small6")(**digits.form)
     return lit.LIT(other, student), digits, {}
 
 
 def _other_normalization(model, digits):
     form = digits.form | {"mean": (1.0,)}
-    other = models.get("resnet14")(**form)
+    other = models.get("small10")(**form)
     other.set_weights(model.teacher.get_weights())
-    return lit.LIT(other, models.get("resnet8")(**form)), digits, {}
+    return lit.LIT(other, models.get("small6")(**form)), digits, {}
 
 
 def _other_data(model, digits):
@@ -212,7 +213,7 @@ def _other_variation(model, digits):
 
 
 def _other_dtype(model, digits):
-    student = models.get("resnet8")(**digits.form)
+    student = models.get("small6")(**digits.form)
     return lit.LIT(model.teacher, student, teacher_dtype="bfloat16"), digits, {}
 
 
@@ -264,12 +265,12 @@ def test_other_sections_of_the_same_teacher_have_another_key(
         return store._parts["train"].key
 
     whole = model.teacher
-    first, *others = whole.sections
+    first, second = whole.sections
     moved = SectionedModel(
         whole.stem,
-        [first, others[0]],
+        [first],
         whole.head.__class__(
-            others[1].input, whole.head(others[1].output), name="head"
+            second.input, whole.head(second.output), name="head"
         ),
     )
     assert keys(whole) != keys(moved)
@@ -290,11 +291,11 @@ def test_too_little_room_is_reported_before_anything_is_written(
 
 
 def test_outputs_too_large_for_float16_are_refused(digits, tmp_path):
-    large = models.get("resnet14")(**digits.form)
-    norm = large.sections[1].get_layer("block_2_norm_2")
+    large = models.get("small10")(**digits.form)
+    norm = large.sections[1].get_layer("block_2_norm")
     norm.gamma.assign(1e6 * np.ones(norm.gamma.shape))
     norm.beta.assign(1e6 * np.ones(norm.beta.shape))
-    trainer = lit.LIT(large, models.get("resnet8")(**digits.form))
+    trainer = lit.LIT(large, models.get("small6")(**digits.form))
     with pytest.raises(
         errors.DataError, match="representation 2 must be finite"
     ):
@@ -330,13 +331,13 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
         for both in read(digits, cached.train, epochs=1)
         for t in tf.nest.flatten(both)
     ]
-    assert len(pieces) == len(expected) == 3 * 6
+    assert len(pieces) == len(expected) == 3 * 5
     for piece, whole in zip(pieces, expected, strict=True):
         assert len(piece) == 2
         np.testing.assert_array_equal(np.concatenate(piece), whole)
 
 
-@pytest.mark.usefixtures("small_family", "without_costs")
+@pytest.mark.usefixtures("without_costs")
 def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
     # With a view per epoch both see the same images in phase `lit`. The cache
     # rounds the representations.
@@ -344,8 +345,6 @@ def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
         chosen = settings(tmp_path, teacher_cache=kind, teacher_cache_views=3)
         chosen = dataclasses.replace(
             chosen,
-            teacher="small10",
-            student="small6",
             session=config.Session(workdir=str(tmp_path / name)),
             teacher_weights=str(tmp_path / "teacher.keras"),
             min_teacher_accuracy=0.0,  # It is not trained.
@@ -361,10 +360,9 @@ def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
     assert 0.3 < cached["test_accuracy"]
 
 
-@pytest.mark.usefixtures("small_family")
+@pytest.mark.usefixtures("unmeasured")
 def test_a_dry_run_describes_the_cache_and_writes_nothing(tmp_path, capsys):
-    pair = {"teacher": "small10", "student": "small6"}
-    results = dry_run.dry_run(dataclasses.replace(settings(tmp_path), **pair))
+    results = dry_run.dry_run(settings(tmp_path))
     printed = capsys.readouterr().out
     assert "1 view of 1,293 training examples and 1 view of 144" in printed
     assert results["cache_seconds"] > 0
