@@ -1,9 +1,9 @@
 """Models of KerasHub: cut, shrunk to their own class, trained by LIT."""
 
+import families
 import keras
 import numpy as np
 import pytest
-from hub import families
 
 import lit_tf
 from lit_tf import errors
