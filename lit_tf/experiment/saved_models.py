@@ -180,7 +180,7 @@ def load_teacher(
     if cuts or sections or not isinstance(teacher, SectionedModel):
         if dataset.task == "classes":
             teacher = compatibility.class_logits(teacher, "teacher")
-        teacher = shrink.with_sections(teacher, cuts, sections)
+        teacher = shrink.with_sections(teacher, cuts, sections or None)
     return teacher
 
 

@@ -6,7 +6,13 @@ import keras
 import numpy as np
 
 from lit_tf import errors
-from lit_tf.sections import layer_config, samples, sectioned_model
+from lit_tf.sections import (
+    layer_config,
+    model_class,
+    same_class,
+    samples,
+    sectioned_model,
+)
 from lit_tf.sections.copier import Replace, copy_models, copy_state
 from lit_tf.sections.functional import is_known
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -63,6 +69,10 @@ def copy_model(
             config, policy, sync_batch_norm=sync_batch_norm
         )
 
+    if replace is None:
+        copy = _copy_of_the_same_class(model, configured, thaw, weights)
+        if copy is not None:
+            return copy
     copies = copy_models(
         sectioned_model.parts_of(model),
         configured=configured,
@@ -77,6 +87,27 @@ def copy_model(
         (copy,) = copies
     if weights and replace is None:
         check_copy(model, copy)
+    return copy
+
+
+def _copy_of_the_same_class(model, configured, thaw, weights):
+    """Returns a copy of a model that `split` cut from one of its own class."""
+    source = getattr(model, "source", None)
+    layers = model_class.layers_of(source)
+    copy = same_class.build(source, model, layers, configured)
+    if copy is None:
+        return None
+    for part, twin in zip(
+        sectioned_model.parts_of(model),
+        sectioned_model.parts_of(copy),
+        strict=True,
+    ):
+        copy_state(part, twin, trained=weights)
+        for layer, new in zip(
+            part._flatten_layers(), twin._flatten_layers(), strict=True
+        ):
+            if new.trainable != (thaw or layer.trainable):
+                new.trainable = thaw or layer.trainable
     return copy
 
 

@@ -4,9 +4,13 @@ A class such as a backbone of KerasHub states its number of blocks in its
 configuration, as `num_layers`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+
+# A configuration → one that is used instead.
+Configured = Callable[[dict[str, Any]], dict[str, Any]]
 
 _LAYERS = "num_layers"
 
@@ -27,7 +31,9 @@ def layers_of(model: keras.Model | None) -> int | None:
     return (_backbone(config) or config).get(_LAYERS)
 
 
-def rebuilt(model: keras.Model, layers: int) -> keras.Model | None:
+def rebuilt(
+    model: keras.Model, layers: int | None, configured: Configured = dict
+) -> keras.Model | None:
     """Returns a new model of the same class with another number of layers.
 
     The new model has new initial weights. It shares the preprocessor, such as a
@@ -36,6 +42,7 @@ def rebuilt(model: keras.Model, layers: int) -> keras.Model | None:
     Args:
         model: a model whose class states a number of layers.
         layers: the number of layers.
+        configured: a function that changes the configuration of the new model.
 
     Returns:
         The model; None if the class does not state a number of layers, or
@@ -54,7 +61,7 @@ def rebuilt(model: keras.Model, layers: int) -> keras.Model | None:
     if preprocessor is not None:
         config = config | {"preprocessor": None}
     try:
-        new = type(model).from_config(config)
+        new = type(model).from_config(configured(config))
     except Exception:  # A class of any kind may raise anything.
         return None
     if preprocessor is not None:

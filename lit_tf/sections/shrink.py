@@ -6,9 +6,9 @@ import keras
 
 from lit_tf import config, errors
 from lit_tf.sections import (
-    class_student,
     copying,
     initial_weights,
+    same_class,
     split,
 )
 from lit_tf.sections.block_costs import cheapest_enough
@@ -87,7 +87,7 @@ def shrink(
     else:
         keep = cheapest_enough(teacher, chains, compression, of)
     shared = without(teacher, chains, keep)
-    student = class_student.build(teacher, shared, keep)
+    student = same_class.build(teacher.source, shared, sum(keep))
     if student is None:
         # All layers of a new student are trained, also those that are frozen in
         # the teacher.

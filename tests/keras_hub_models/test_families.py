@@ -7,7 +7,7 @@ import pytest
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.sections import model_class
+from lit_tf.sections import copying, model_class
 
 pytestmark = pytest.mark.hub
 
@@ -40,9 +40,15 @@ def test_a_family_is_cut_shrunk_and_trained(models, name):
     for one, other in zip(_outputs(model), _outputs(whole), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
+    half = copying.copy_model(teacher, policy="mixed_bfloat16")
+    for one, other in zip(_outputs(model), _outputs(half), strict=True):
+        scale = max(1.0, np.abs(one).max())
+        np.testing.assert_allclose(one, other, atol=0.1 * scale)
+
     student = lit_tf.shrink(teacher, keep=[2] * len(blocks))
     if name not in families.FUNCTIONAL:
         assert type(student.source) is type(model)
+        assert type(half.source) is type(model)
         assert model_class.layers_of(student.source) == 2
     kinds = keras.tree.map_structure(
         lambda _: lit_tf.outputs.Values(), model.output

@@ -1,4 +1,4 @@
-"""`build`: a student of the class of the model that was cut."""
+"""`build`: a model of the class of another one, cut in the same way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,35 +12,37 @@ from lit_tf.sections.sectioned_model import SectionedModel
 
 
 def build(
-    teacher: SectionedModel, shared: SectionedModel, keep: Sequence[int]
+    source: keras.Model | None,
+    alike: SectionedModel,
+    layers: int | None,
+    configured: model_class.Configured = dict,
 ) -> SectionedModel | None:
-    """Returns a student of the class of a model of, for example, KerasHub.
+    """Returns a model of the class of, for example, a backbone of KerasHub.
 
     Args:
-        teacher: a model with sections.
-        shared: the student as a functional model that shares the teacher's
-            layers.
-        keep: number of blocks that each section keeps.
+        source: a model of the class; None if there is none.
+        alike: a functional model with the layers and the cuts of the new one.
+        layers: the number of layers of the new model.
+        configured: a function that changes the configuration of the model.
 
     Returns:
-        The student, with new weights, whose `source` is a model of the class of
-        the teacher's `source`; None if this class does not state a number of
-        layers, or the number changes more than the blocks.
+        A model with new weights, whose `source` is of the class; None if the
+        class does not state a number of layers, or the number changes more than
+        the blocks.
     """
-    source = teacher.source
-    new = source and model_class.rebuilt(source, sum(keep))
+    new = source and model_class.rebuilt(source, layers, configured)
     if not new:
         return None
     graph = read_graph(new)
     found = _forms(graph, [("input", i) for i in range(len(graph.inputs))])
     numbers = {form: number for number, form in reversed(found.items())}
-    *wanted, outputs = _forms_of_parts(shared)
+    *wanted, outputs = _forms_of_parts(alike)
     ends = keras.tree.flatten(graph.outputs)
     if [found[n] for n in ends] != outputs or not set(wanted) <= set(numbers):
         return None
-    student = split.split(new, [graph.names[numbers[form]] for form in wanted])
-    student.facts["blocks"] = list(keep)
-    return student
+    model = split.split(new, [graph.names[numbers[form]] for form in wanted])
+    model.facts = dict(alike.facts)
+    return model
 
 
 def _forms(graph: Graph, inputs: Sequence[Any]) -> dict[int, Any]:
