@@ -2,7 +2,7 @@
 
 import dataclasses
 
-import hub
+import hub_model
 import keras
 import numpy as np
 import pytest
@@ -12,17 +12,19 @@ from lit_tf import config, errors
 from lit_tf.experiment import run_data, saved_models
 from lit_tf.interop import hub_texts
 
+pytestmark = pytest.mark.hub
+
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """A folder with texts and a classifier, the classifier, and the texts."""
     folder = tmp_path_factory.mktemp("texts")
-    model = hub.bert()
+    model = hub_model.bert()
     model.save(folder / "bert.keras")
     # A student has the preprocessor next to it.
     keras.Model(model.input, model.output).save(folder / "student.keras")
     hub_texts.save(model.preprocessor, folder / "preprocessor")
-    return folder, model, hub.write_tables(folder)
+    return folder, model, hub_model.write_tables(folder)
 
 
 def session(folder):

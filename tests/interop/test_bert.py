@@ -2,7 +2,6 @@
 
 import json
 
-import hub  # noqa: F401
 import keras
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from lit_tf.interop import bert, hub_texts
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 safetensors = pytest.importorskip("safetensors.torch")
 pytest.importorskip("keras_hub", reason="KerasHub is not installed")
+
+pytestmark = pytest.mark.hub
 
 CONFIG = {
     "model_type": "bert",
