@@ -20,7 +20,7 @@ def trainer(student, dtype="float32"):
     optimizer = optimizers.Adam(0.1, momentum=0.5)
     if dtype == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer)
+    model.compile(optimizer, run_eagerly=True)  # Two steps: no graph pays off.
     random = np.random.default_rng(0)
     inputs = random.normal(size=(8, 4)).astype("float32")
     model.fit(inputs, np.arange(8) % 4, batch_size=4, verbose=0)
