@@ -59,7 +59,7 @@ def test_one_hot_labels_and_class_numbers_give_the_same_results(dense, vectors):
     results = []
     for labels in (y, np.eye(3, dtype=np.float32)[np.reshape(y, -1)]):
         trainer = lit_tf.Distill(dense(1), dense(2))
-        trainer.compile(lit_tf.SGD(0.1))
+        trainer.compile(lit_tf.SGD(0.1), run_eagerly=True)
         results.append(trainer.evaluate(x, labels, return_dict=True, verbose=0))
     assert results[0] == pytest.approx(results[1], rel=1e-5)
 
@@ -82,7 +82,7 @@ def test_a_users_loss_replaces_the_hard_loss(dense, vectors, own):
         trainer = lit_tf.LIT(
             dense(1), dense(2), outputs=outputs.Values(alpha=0.5)
         )
-        trainer.compile(lit_tf.SGD(0.1), **settings)
+        trainer.compile(lit_tf.SGD(0.1), run_eagerly=True, **settings)
         reports.append(trainer.evaluate(x, y, return_dict=True, verbose=0))
     assert reports[0] == pytest.approx(reports[1], rel=1e-5)
 
@@ -130,7 +130,7 @@ def test_class_weights_equal_sample_weights(dense, vectors):
         },
     ):
         trainer = lit_tf.Distill(dense(1), dense(2))
-        trainer.compile(lit_tf.SGD(0.1))
+        trainer.compile(lit_tf.SGD(0.1), run_eagerly=True)
         trainer.fit(x, y, shuffle=False, verbose=0, **settings)
         states.append(trainer.student.get_weights())
     for one, other in zip(*states, strict=True):

@@ -126,6 +126,7 @@ def test_losses_and_their_weights_are_compiled_as_in_keras(nested):
         loss=nested(None, "mae"),
         loss_weights=nested(1.0, 10.0),
         metrics=nested(["sparse_categorical_crossentropy"], ["mse"]),
+        run_eagerly=True,
     )
     reported = trainer.evaluate(x, y, verbose=0, return_dict=True)
     plain = network(2, nested)
@@ -135,6 +136,7 @@ def test_losses_and_their_weights_are_compiled_as_in_keras(nested):
             keras.losses.SparseCategoricalCrossentropy(from_logits=True), "mae"
         ),
         loss_weights=nested(1.0, 10.0),
+        run_eagerly=True,
     )
     expected = plain.evaluate(x, y, verbose=0, return_dict=True)
     assert reported["hard"] == pytest.approx(expected["loss"], rel=1e-5)
@@ -185,6 +187,7 @@ def test_sample_weights_apply_to_examples_or_outputs(nested):
     assert reported["ir"] == pytest.approx(float(ir), rel=1e-5)
 
 
+@pytest.mark.parametrize("nested", [NESTINGS["by name"]])
 def test_replicas_share_an_uneven_batch(nested):
     results = []
     for strategy in ("default", "mirrored"):
