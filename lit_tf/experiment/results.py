@@ -10,7 +10,7 @@ from lit_tf.experiment import export_report
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
 from lit_tf.methods import stages
-from lit_tf.sections import copying, model_files
+from lit_tf.sections import copying, model_files, same_class
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -94,8 +94,12 @@ def _moment(student, tested):
 
 
 def save(run: Run, trained: Mapping[str, keras.Model]) -> None:
-    """Saves models in the run folder, by role."""
+    """Saves models in the run folder, by role.
+
+    A student of a teacher of KerasHub is saved as a model of the same class.
+    """
     for name, model in trained.items():
+        model = same_class.restored(model)
         model_files.save(model, run.folder.model(name))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras.src.trainers.compile_utils import MetricsList
 
+from lit_tf import errors
 from lit_tf.methods import label_checks
 from lit_tf.outputs import Outputs
 from lit_tf.sections import functional, model_files
@@ -77,6 +78,7 @@ class StudentModel(keras.Model):
         Raises:
             SettingsError: if labels do not fit the kind of output.
         """
+        self._check_weights(**kwargs)
         x, y = label_checks.checked(self, x, y)
         validation = kwargs.get("validation_data")
         if validation is not None:
@@ -101,11 +103,23 @@ class StudentModel(keras.Model):
         Raises:
             SettingsError: if labels do not fit the kind of output.
         """
+        self._check_weights(**kwargs)
         # Keras evaluates within `fit` on data that `fit` has checked.
         if not kwargs.get("_use_cached_eval_dataset"):
             x, y = label_checks.checked(self, x, y)
         with label_checks.in_one_sentence():
             return super().evaluate(x, y, *args, **kwargs)
+
+    def _check_weights(self, sample_weight=None, class_weight=None, **_):
+        """Refuses weights that Keras drops if there are no labels."""
+        errors.require(
+            self.outputs.reads_labels
+            or (sample_weight is None and class_weight is None),
+            "Examples without labels have no weights. Repeat the examples that "
+            "should count more.",
+            sample_weight=sample_weight is not None,
+            class_weight=class_weight,
+        )
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any):
         """Trains on one batch, as `keras.Model.train_on_batch` does."""

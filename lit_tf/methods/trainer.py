@@ -137,6 +137,12 @@ class Trainer(StudentModel):
             for metric in self.output_metrics:
                 metric.kind = self.outputs
         for name in ("metrics", "weighted_metrics"):
+            errors.require(
+                self.outputs.reads_labels or not kwargs.get(name),
+                f"{type(self.outputs).__name__} has no labels, which metrics "
+                f"compare outputs with. Compile it without `{name}`.",
+                **{name: kwargs.get(name)},
+            )
             if kwargs.get(name):
                 kwargs[name] = self.outputs.compiled_metrics(
                     kwargs[name], self.student.output

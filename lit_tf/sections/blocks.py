@@ -15,7 +15,7 @@ import keras
 
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Call, Graph
-from lit_tf.sections.trunk import Trunk, find_trunks
+from lit_tf.sections.trunk import Trunk, find_trunks, shortened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +149,9 @@ def find_blocks(model: keras.Model) -> Chain:
             any others are context.
     """
     graph = read_graph(model)
-    return _best(find_trunks(graph, graph.inputs[:1]))
+    if len(graph.inputs) == 1:
+        return _best(find_trunks(graph, graph.inputs))
+    return find_blocks_in_trunk(shortened(Trunk(graph, graph.inputs[0])))
 
 
 def find_blocks_in_graph(graph: Graph) -> Chain:
@@ -162,22 +164,30 @@ def find_blocks_in_graph(graph: Graph) -> Chain:
 
 
 def _best(trunks):
-    """Returns the chain with the most cuts in rows of several blocks.
+    """Returns the chain with the most calls in rows of several blocks.
 
-    The first one, without context, is preferred to others with few cuts more.
+    The first one, without context, is preferred to others with few calls more,
+    and to those whose rows are a small part of the graph.
     """
     first, *others = map(find_blocks_in_trunk, trunks)
-    best = max(others, key=_cuts_in_rows, default=first)
-    return best if _cuts_in_rows(best) > 2 * _cuts_in_rows(first) else first
+    best = max(others, key=_calls_in_rows, default=first)
+    least = max(2 * _calls_in_rows(first), len(first.graph.calls) / 8)
+    return best if _calls_in_rows(best) > least else first
 
 
-def _cuts_in_rows(chain):
-    cuts = chain.trunk.cuts
-    return sum(
-        cuts.index(row.blocks[-1].end) - cuts.index(row.blocks[0].start)
-        for row in chain.rows
-        if len(row.blocks) > 1
-    )
+def _calls_in_rows(chain):
+    rows = [row.blocks for row in chain.rows if len(row.blocks) > 1]
+    return sum(map(_calls_behind_start, itertools.chain(*rows)))
+
+
+def _calls_behind_start(block):
+    """Returns the number of calls that depend on what a block reads."""
+    reached, count = {block.start}, 0
+    for call in block.calls:
+        if not reached.isdisjoint(call.inputs):
+            reached.update(call.outputs)
+            count += 1
+    return count
 
 
 def find_blocks_in_trunk(trunk: Trunk) -> Chain:

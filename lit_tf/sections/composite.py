@@ -5,6 +5,8 @@ its blocks from the graph of a model. Its `call` is run on symbolic tensors to
 find them.
 """
 
+import collections
+import re
 import weakref
 from typing import Any
 
@@ -15,9 +17,9 @@ _EXAMPLES = 2
 _SIZE = 8  # Of dimensions that are unknown.
 _TOLERANCE, _HALF_TOLERANCE = 1e-5, 3e-2
 
-# Layer → shapes and dtypes of its inputs → the functional model in it.
+# Layer → number of Keras's record of a call → the functional model in it.
 _known: weakref.WeakKeyDictionary[
-    keras.layers.Layer, dict[Any, keras.Model | None]
+    keras.layers.Layer, dict[int, keras.Model | None]
 ] = weakref.WeakKeyDictionary()
 
 
@@ -30,23 +32,19 @@ def opened(node: Any) -> keras.Model | None:
     Returns:
         A model that takes the list of the call's tensors and calls the layers
         in the composite layer; None if the layer runs no list of layers, its
-        `call` cannot be run on symbolic tensors, or the model has other weights
-        or computes something else.
+        `call` cannot be run on symbolic tensors or differs in training, the
+        model has other weights, or its answers to a random batch differ.
     """
     layer = node.operation
     if not isinstance(layer, keras.layers.Layer) or not _runs_a_list(layer):
         return None
-    key = tuple(
-        (tuple(t.shape), t.dtype, id(t) == id(node.input_tensors[0]))
-        for t in node.input_tensors
-    )
     models = _known.setdefault(layer, {})
-    if key not in models:
+    if id(node) not in models:
         try:
-            models[key] = _open(node)
+            models[id(node)] = _open(node)
         except Exception:  # A layer of any kind may raise anything.
-            models[key] = None
-    return models[key]
+            models[id(node)] = None
+    return models[id(node)]
 
 
 def _runs_a_list(layer):
@@ -64,21 +62,64 @@ def _runs_a_list(layer):
 def _open(node):
     """Returns the functional model in a layer; None if it is not the same."""
     layer = node.operation
+    model = _traced(node)
+    if {id(v) for v in model.variables} != {id(v) for v in layer.variables}:
+        return None
+    if layer.activity_regularizer is not None:
+        return None
+    if layer._call_has_training_arg:
+        modes = [_traced(node, training=mode) for mode in (True, False)]
+        if any(_structure(mode) != _structure(model) for mode in modes):
+            return None
+    values = [_random(tensor) for tensor in node.input_tensors]
+    args, kwargs = _filled(node, values)
+    kwargs.pop("training", None)
+    expected = layer(*args, **kwargs, training=False)
+    if not _agree(expected, model(values, training=False)):
+        return None
+    _rename_operations(model)
+    return model
+
+
+def _traced(node, **mode):
+    """Returns a model of what a call computes, by its symbolic tensors."""
     inputs = [
         keras.Input(batch_shape=t.shape, dtype=t.dtype)
         for t in node.input_tensors
     ]
-    tensors = dict(zip(map(id, node.input_tensors), inputs, strict=True))
-    args, kwargs = node.arguments.fill_in(tensors)
-    model = keras.Model(inputs, layer.call(*args, **kwargs), name=layer.name)
-    if {id(v) for v in model.variables} != {id(v) for v in layer.variables}:
-        return None
-    values = [_random(tensor) for tensor in node.input_tensors]
-    tensors = dict(zip(map(id, node.input_tensors), values, strict=True))
-    args, kwargs = node.arguments.fill_in(tensors)
-    kwargs.pop("training", None)
-    expected = layer(*args, **kwargs, training=False)
-    return model if _agree(expected, model(values, training=False)) else None
+    args, kwargs = _filled(node, inputs)
+    layer = node.operation
+    outputs = layer.call(*args, **kwargs | mode)
+    return keras.Model(inputs, outputs, name=layer.name)
+
+
+def _filled(node, tensors):
+    """Returns the arguments of a call with other tensors."""
+    ids = map(id, node.input_tensors)
+    return node.arguments.fill_in(dict(zip(ids, tensors, strict=True)))
+
+
+def _structure(model):
+    """Returns the operations of a model; layers are themselves."""
+    return [
+        operation
+        if isinstance(operation, keras.layers.Layer)
+        else type(operation).__name__
+        for operation in model.operations
+        if not isinstance(operation, keras.layers.InputLayer)
+    ]
+
+
+def _rename_operations(model):
+    """Numbers the operations anew, which Keras numbers in each process."""
+    counts = collections.Counter()
+    for operation in model.operations:
+        if not isinstance(operation, keras.layers.Layer):
+            kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(operation).__name__)
+            kind = kind.lower()
+            counts[kind] += 1
+            number = counts[kind] - 1
+            operation.name = f"{kind}_{number}" if number else kind
 
 
 def _random(tensor):

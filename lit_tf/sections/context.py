@@ -25,7 +25,7 @@ warnings.filterwarnings(
 )
 
 # Arguments of layers that are 0 or False where a position is padding.
-_ARGUMENTS = ("mask", "attention_mask")
+_MASKS = ("mask", "padding_mask", "decoder_padding_mask")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +147,11 @@ def reads_of(
     everything = tuple(range(count))
     if reads is None:
         reads = [everything if len(p.inputs) > 1 else () for p in parts]
+    errors.require(
+        all(isinstance(numbers, list | tuple) for numbers in reads),
+        "`context` must be a list of lists of numbers.",
+        context=reads,
+    )
     reads = tuple(map(tuple, reads))
     errors.require(
         len(reads) == len(parts),
@@ -154,39 +159,37 @@ def reads_of(
         context=reads,
     )
     for part, numbers in zip(parts, reads, strict=True):
-        if len(part.inputs) != 1 + len(numbers) or not {*numbers} <= {
-            *everything
-        }:
+        known = all(number in everything for number in numbers)
+        if len(part.inputs) != 1 + len(numbers) or not known:
             raise errors.SettingsError(
                 f"The part {part.name!r} must read a representation and "
-                f"{len(numbers)} of the stem's {count} context tensors. "
+                f"{len(numbers)} of the stem's {count} context tensors, which "
+                "are counted from 0. "
                 f"Received: a part with {len(part.inputs)} inputs, which reads "
                 f"the context {list(numbers)}."
             )
     return reads
 
 
-def find_padding_mask(
-    sections: Sequence[keras.Model], reads: Reads
-) -> int | None:
-    """Returns which context tensor is the padding mask.
+def find_padding_mask(parts: Sequence[keras.Model], reads: Reads) -> int | None:
+    """Returns which context tensor is the padding mask of the representation.
 
-    That is the tensor that a layer of a section takes as an argument named
-    `mask`, `attention_mask` or `…padding_mask`, and that has one value for each
-    position of the representation: `[batch, positions]` or `[batch, 1,
-    positions]`.
+    That is a tensor of integers or booleans that a layer takes as an argument
+    named `mask`, `padding_mask` or `decoder_padding_mask`, or as the
+    `attention_mask` of an attention to the representation itself. It has one
+    value for each position: `[batch, positions]` or `[batch, 1, positions]`.
 
     Args:
-        sections: the sections.
+        parts: the sections and the head.
         reads: what each part reads.
 
     Returns:
         The number of the context tensor; None if there is none.
     """
-    for section, numbers in zip(sections, reads, strict=False):
+    for part, numbers in zip(parts, reads, strict=True):
         if not numbers:
             continue
-        graph = read_graph(section)
+        graph = read_graph(part)
         representation, *context = graph.inputs
         number_of = dict(zip(context, numbers, strict=True))
         shape = graph.tensors[representation].shape
@@ -194,12 +197,21 @@ def find_padding_mask(
             for name, value in call.node.arguments.kwargs.items():
                 place = _place(call, value)
                 if (
-                    (name in _ARGUMENTS or name.endswith("padding_mask"))
-                    and place in number_of
-                    and _is_of_positions(value.shape, shape)
+                    place in number_of
+                    and (name in _MASKS or _attends_itself(name, call, graph))
+                    and _is_of_positions(value, shape)
                 ):
                     return number_of[place]
     return None
+
+
+def _attends_itself(name, call, graph):
+    """Returns whether an argument is the mask of a self-attention."""
+    return name == "attention_mask" and not any(
+        number in graph.inputs[1:] and len(graph.tensors[number].shape) > 2
+        for number in call.inputs
+        if number != _place(call, call.node.arguments.kwargs[name])
+    )
 
 
 def as_padding_mask(tensor: tf.Tensor) -> tf.Tensor:
@@ -222,9 +234,12 @@ def _place(call, value):
     return None
 
 
-def _is_of_positions(mask, representation):
+def _is_of_positions(tensor, representation):
+    mask = tensor.shape
     return (
-        len(representation) > 2
+        # Numbers with a fraction are added to scores, and 0 at real positions.
+        not keras.backend.is_float_dtype(tensor.dtype)
+        and len(representation) > 2
         and len(mask) > 1
         and mask[-1] == representation[1]
         and all(size == 1 for size in mask[1:-1])

@@ -40,7 +40,9 @@ def fixed(model: keras.Model, inputs: Any) -> keras.Model:
     ):
         return model
     try:
-        return _fixed(model, shapes)
+        new = _fixed(model, shapes)
+        sectioned_model.set_origin(new, model)
+        return new
     except Exception as error:  # Layers raise many kinds of errors.
         raise errors.SettingsError(
             f"{model.name} cannot compute inputs of the shape "

@@ -10,7 +10,7 @@ from lit_tf.sections.blocks import (
     find_blocks_in_graph,
 )
 from lit_tf.sections.functional import build_part, read_graph
-from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.sections.sectioned_model import SectionedModel, set_origin
 
 
 def find_blocks_of_sections(model: SectionedModel) -> list[Chain]:
@@ -75,7 +75,7 @@ def without(
                 always_inference=False,
             )
         )
-    return SectionedModel(
+    student = SectionedModel(
         teacher.stem,
         sections,
         teacher.head,
@@ -83,3 +83,5 @@ def without(
         name=f"{teacher.name}_{'_'.join(map(str, keep))}",
         facts={"blocks": list(keep)},
     )
+    set_origin(student, teacher)
+    return student

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from lit_tf.sections.functional import is_known
+
 # A configuration → one that is used instead.
 Configured = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -25,7 +27,7 @@ def layers_of(model: keras.Model | None) -> int | None:
         `num_layers` in the configuration of the model, or of its backbone; None
         if there is none.
     """
-    if model is None:
+    if model is None or is_known(model):
         return None
     config = _config(model)
     return (_backbone(config) or config).get(_LAYERS)

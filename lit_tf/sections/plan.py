@@ -147,8 +147,10 @@ def _counts(rows, sections):
     """Returns the number of sections of each row."""
     blocks = [len(row.blocks) for row in rows]
     counts = [1] * len(rows)
+    is_number = isinstance(sections, int) and not isinstance(sections, bool)
     errors.require(
-        sections is None or len(rows) <= sections <= sum(blocks),
+        sections is None
+        or (is_number and len(rows) <= sections <= sum(blocks)),
         f"`sections` must be at least {len(rows)}, the number of rows of "
         f"blocks, and at most {sum(blocks)}, the number of blocks that can be "
         "left out.",

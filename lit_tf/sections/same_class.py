@@ -5,9 +5,16 @@ from typing import Any
 
 import keras
 
-from lit_tf.sections import model_class, split
+from lit_tf.sections import (
+    compatibility,
+    model_class,
+    sectioned_model,
+    split,
+)
+from lit_tf.sections.copier import copy_state
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Graph
+from lit_tf.sections.kept_blocks import find_blocks_of_sections
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -42,7 +49,52 @@ def build(
         return None
     model = split.split(new, [graph.names[numbers[form]] for form in wanted])
     model.facts = dict(alike.facts)
-    return model
+    return None if _differ(alike, model) else model
+
+
+def _differ(one, other):
+    """Returns whether layers of two models have other settings.
+
+    A class may give each layer settings of its own, such as a dilation.
+    """
+    try:
+        return any(
+            compatibility.differing(*parts)
+            for parts in zip(
+                sectioned_model.parts_of(one),
+                sectioned_model.parts_of(other),
+                strict=True,
+            )
+        )
+    except (AttributeError, NotImplementedError):
+        return False  # Some layers of KerasHub do not describe themselves.
+
+
+def restored(model: keras.Model) -> keras.Model:
+    """Returns a model of the class that a model was made from.
+
+    Args:
+        model: a model, with or without sections and origin.
+
+    Returns:
+        A model of the class of `origin`, with the weights of the model; the
+        model itself if it has no origin, or is of the class already.
+    """
+    origin = getattr(model, "origin", None)
+    if origin is None or model_class.layers_of(model.source) is not None:
+        return model
+    layers = sum(chain.count for chain in find_blocks_of_sections(model))
+    new = build(origin, model, layers)
+    if new is None:
+        return model
+    pairs = zip(
+        sectioned_model.parts_of(model),
+        sectioned_model.parts_of(new),
+        strict=True,
+    )
+    for part, twin in pairs:
+        copy_state(part, twin)
+    return new
 
 
 def _forms(graph: Graph, inputs: Sequence[Any]) -> dict[int, Any]:

@@ -81,10 +81,14 @@ class SectionedModel(keras.Model):
         source: the model that `split` cut, which shares all layers; None if the
             parts were built by themselves.
         cuts: the names at which `split` cut it; () without `source`.
+        origin: the model of a class of its own, such as a backbone of KerasHub,
+            that this model was made from by changing shapes, dtypes or blocks;
+            None if there is none.
     """
 
     source: keras.Model | None = None
     cuts: tuple[str, ...] = ()
+    origin: keras.Model | None = None
 
     def __init__(
         self,
@@ -117,7 +121,7 @@ class SectionedModel(keras.Model):
         self.depth = depth
         self.facts = dict(facts or {})
         self.reads = reads
-        self.padding_mask = find_padding_mask(sections, reads)
+        self.padding_mask = find_padding_mask([*sections, head], reads)
         self._representations = tuple(representations)
 
     @property
@@ -243,7 +247,7 @@ def with_parts(
         parts: stem, sections and head.
     """
     stem, *sections, head = parts
-    return SectionedModel(
+    new = SectionedModel(
         stem,
         sections,
         head,
@@ -252,6 +256,26 @@ def with_parts(
         depth=model.depth,
         facts=model.facts,
     )
+    set_origin(new, model)
+    return new
+
+
+def set_origin(model: keras.Model, other: keras.Model) -> None:
+    """Notes the model of a class of its own that a model was made from.
+
+    Args:
+        model: the model that was made.
+        other: the model that it was made from directly.
+    """
+    candidates = (
+        other,
+        *(getattr(other, x, None) for x in ("source", "origin")),
+    )
+    for origin in candidates:
+        if model_class.layers_of(origin) is not None:
+            # Keras would track, and save, a model that is an attribute.
+            object.__setattr__(model, "origin", origin)
+            return
 
 
 def opening(

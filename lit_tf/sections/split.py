@@ -12,7 +12,7 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.sections.functional import build_part, read_graph
 from lit_tf.sections.graph import Call, shared_layers
-from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.sections.sectioned_model import SectionedModel, set_origin
 from lit_tf.sections.structure import pack_inputs
 from lit_tf.sections.trunk import Trunk, with_side
 
@@ -24,8 +24,8 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
     weights: training one changes the other.
 
     A section computes one tensor, its representation, from the one before. It
-    may also read context: tensors that do not depend on the first cut, such as
-    a padding mask, position tensors or a second input. The stem computes them.
+    may also read context: tensors that depend on no section, such as a padding
+    mask, position tensors or a second input. The stem computes them.
 
     Example:
     ```python
@@ -104,6 +104,7 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
     # Keras would track, and save, a model that is an attribute.
     object.__setattr__(sectioned, "source", model)
     sectioned.cuts = tuple(cuts)
+    set_origin(sectioned, model)
     return sectioned
 
 
@@ -156,7 +157,7 @@ def _with_true_shapes(graph, stem, context):
     if not any(1 in graph.tensors[n].shape[1:] for n in context):
         return graph
     specs = [tf.TensorSpec(t.shape, t.dtype) for t in stem.inputs]
-    traced = tf.function(lambda *x: stem(pack_inputs(stem, x)))
+    traced = tf.function(lambda *x: stem(pack_inputs(stem, x)), autograph=False)
     _, *outputs = traced.get_concrete_function(*specs).structured_outputs
     tensors = list(graph.tensors)
     for number, output in zip(context, outputs, strict=True):

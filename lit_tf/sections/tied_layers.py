@@ -54,7 +54,7 @@ def tied_config(model: keras.Model) -> dict[str, Any] | None:
 def _layer_configs(model, config):
     """Returns the layers of a model, each with its place in a configuration."""
     by_name = {
-        place.get("name", place["config"]["name"]): place
+        place.get("name") or place["config"]["name"]: place
         for place in config["layers"]
     }
     return [

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from lit_tf.sections.graph import Call, Graph
 
 # How many roots are tried, and how many of the trunks found are returned.
-_ROOTS, _TRUNKS = 64, 4
+_ROOTS, _TRUNKS = 64, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,23 @@ class Trunk:
         start = [] if self.root is not None else [0]
         return itertools.pairwise([*start, *places, len(self.graph.calls)])
 
+    @property
+    def _first_block_ends(self):
+        """The place of the last call that reads the root within its block.
+
+        A root that is context too, as in a long skip connection, is read once
+        more behind all blocks.
+        """
+        if self.root not in self.side:
+            return -1
+        reads = [
+            place
+            for place, call in enumerate(self.graph.calls)
+            if self.root in call.inputs
+            and not self.tensors.isdisjoint(call.outputs)
+        ]
+        return reads[-2] if len(reads) > 1 else -1
+
     @functools.cached_property
     def _places(self):
         """The cuts and the places of their calls; −1 for an input."""
@@ -121,6 +138,8 @@ class Trunk:
         for place, call in enumerate(self.graph.calls):
             alive |= self.tensors.intersection(call.outputs)
             alive = {number for number in alive if last[number] > place}
+            if place < self._first_block_ends:
+                continue
             if len(alive) == 1 and alive <= {*call.outputs} - {self.root}:
                 places += [(number, place) for number in alive]
         return tuple(places)

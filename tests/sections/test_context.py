@@ -116,13 +116,62 @@ class Encoder(keras.layers.Layer):
         return x
 
 
-def composite(**kwargs):
+def composite(kind=Encoder, **kwargs):
     x = inputs = keras.Input((_LENGTH, 3), name="steps")
     x = keras.layers.Dense(_WIDTH, activation="relu", name="first")(x)
-    return _pooled(Encoder(name="encoder", **kwargs)(x), inputs)
+    return _pooled(kind(name="encoder", **kwargs)(x), inputs)
+
+
+class Noisy(Encoder):
+    """Computes something else in training."""
+
+    def call(self, x, training=None):
+        x = super().call(x)
+        return x + 1.0 if training else x
+
+
+class Either(Encoder):
+    """Runs its blocks forwards or backwards."""
+
+    def call(self, x, reverse=False):
+        for block in reversed(self.blocks) if reverse else self.blocks:
+            x = x + block(x)
+        return x
+
+
+def long_skip():
+    """The first representation is added again behind all blocks."""
+    x = inputs = keras.Input((8, 8, 3), name="image")
+    x = first = keras.layers.Conv2D(4, 3, padding="same", name="first")(x)
+    for j in range(3):
+        y = keras.layers.Conv2D(4, 3, padding="same", name=f"one_{j}")(x)
+        y = keras.layers.ReLU(name=f"relu_{j}")(y)
+        y = keras.layers.Conv2D(4, 3, padding="same", name=f"two_{j}")(y)
+        x = keras.layers.Add(name=f"add_{j}")([x, y])
+    x = keras.layers.Add(name="long")([x, first])
+    x = keras.layers.Conv2D(3, 3, padding="same", name="last")(x)
+    return keras.Model(inputs, x)
+
+
+def rotary():
+    """All blocks read two tables of positions."""
+    x = inputs = keras.Input((_LENGTH, 3), name="steps")
+    angles = keras.Input((_LENGTH, _WIDTH), name="angles")
+    sine, cosine = keras.ops.sin(angles), keras.ops.cos(angles)
+    x = keras.layers.Dense(_WIDTH, name="first")(x)
+    for j in range(3):
+        turned = x * cosine + keras.ops.flip(x, -1) * sine
+        y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"one_{j}")(
+            turned
+        )
+        y = keras.layers.Dense(_WIDTH, name=f"two_{j}")(y)
+        x = keras.layers.Add(name=f"out_{j}")([x, y])
+    return _pooled(x, [inputs, angles])
 
 
 MODELS = [
+    long_skip,
+    rotary,
     explicit_mask,
     implicit_mask,
     recorded_mask,
@@ -236,6 +285,47 @@ def test_a_layer_with_weights_that_its_blocks_lack_stays_closed():
     assert not plan.cuts
 
 
+def test_a_layer_that_differs_in_training_stays_closed():
+    assert not lit_tf.plan(composite(Noisy)).cuts
+    assert not lit_tf.plan(composite(activity_regularizer="l2")).cuts
+
+
+def test_each_call_of_a_composite_layer_is_opened_by_itself():
+    def make():
+        x = inputs = keras.Input((_LENGTH, 3), name="steps")
+        x = keras.layers.Dense(_WIDTH, activation="relu", name="first")(x)
+        encoder = Either(name="encoder")
+        return _pooled(encoder(encoder(x), reverse=True), inputs)
+
+    model, other = make(), make()
+    plan = lit_tf.plan(model)
+    cut = lit_tf.split(model, plan)
+    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+    # Keras numbers operations in each process; names of cuts do not change.
+    assert lit_tf.plan(other).cuts == plan.cuts
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_sections_have_the_blocks_of_the_whole(make):
+    model = make()
+    for count in (2, 3):
+        parts = lit_tf.plan(model, sections=count).parts[1:-1]
+        assert sum(part.blocks for part in parts) == 3
+
+
+def test_a_mask_that_is_added_to_scores_is_no_padding_mask():
+    def make(dtype):
+        ids, mask = _ids(), keras.Input((_LENGTH,), dtype=dtype, name="padding")
+        x = keras.layers.Embedding(9, _WIDTH, name="table")(ids)
+        for j in range(2):
+            x = _attend(x, f"block_{j}", attention_mask=mask[:, None])
+        model = _pooled(x, {"ids": ids, "padding": mask})
+        return lit_tf.split(model, lit_tf.plan(model))
+
+    assert make("bool").padding_mask is not None
+    assert make("float32").padding_mask is None
+
+
 def test_sections_share_out_the_blocks_of_a_teacher():
     model = implicit_mask()
     plan = lit_tf.plan(model, sections=2)
@@ -266,3 +356,46 @@ def test_embeddings_need_no_labels():
     assert "hard" not in report and "accuracy" not in report
     with pytest.raises(errors.SettingsError, match="cosine, l2"):
         lit_tf.outputs.Embeddings(distance="angle")
+    with pytest.raises(errors.SettingsError, match="without `metrics`"):
+        trainer.compile("adam", metrics=["accuracy"])
+    with pytest.raises(errors.SettingsError, match="no weights"):
+        trainer.fit(x, sample_weight=np.ones(32))
+
+
+class Dilated(keras.Model):
+    """A class with a number of layers, each with a dilation of its own."""
+
+    def __init__(self, num_layers, dilated=True, **kwargs):
+        x = inputs = keras.Input((_LENGTH, _WIDTH), name="steps")
+        for j in range(num_layers):
+            y = keras.layers.Conv1D(
+                _WIDTH,
+                3,
+                padding="same",
+                dilation_rate=2**j if dilated else 1,
+                name=f"conv_{j}",
+            )(x)
+            x = keras.layers.Add(name=f"add_{j}")([x, y])
+        super().__init__(inputs, x, **kwargs)
+        self.settings = {"num_layers": num_layers, "dilated": dilated}
+
+    def get_config(self):
+        return {"name": self.name} | self.settings
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@pytest.mark.parametrize("dilated", [True, False])
+def test_a_student_is_of_its_teachers_class_if_its_blocks_are(dilated):
+    model = Dilated(4, dilated)
+    student = lit_tf.shrink(model, keep=2, init="teacher_blocks")
+    assert isinstance(student.source, Dilated) != dilated
+    assert isinstance(student.origin, Dilated)
+    kept = [model.get_layer(f"conv_{j}") for j in (0, 3)]
+    x = examples(model)
+    expected = x
+    for layer in kept:
+        expected = expected + layer(expected)
+    np.testing.assert_allclose(student(x), expected, atol=1e-5)
