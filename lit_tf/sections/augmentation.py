@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import compatibility
+from lit_tf.sections import differences
 from lit_tf.sections.functional import build_part, read_graph
 from lit_tf.sections.graph import Graph
 
@@ -82,7 +82,7 @@ def shared_view(
             own.rest if own else student,
         )
         return SharedView(view.view, *rests)
-    difference = compatibility.differing(theirs.view, own.view)
+    difference = differences.differing(theirs.view, own.view)
     if difference:
         raise errors.SettingsError(
             "Teacher and student must augment their inputs in the same way, "

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from lit_tf.sections import (
-    compatibility,
+    differences,
     model_class,
     sectioned_model,
     split,
@@ -59,7 +59,7 @@ def _differ(one, other):
     """
     try:
         return any(
-            compatibility.differing(*parts)
+            differences.differing(*parts)
             for parts in zip(
                 sectioned_model.parts_of(one),
                 sectioned_model.parts_of(other),
