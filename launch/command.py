@@ -74,7 +74,11 @@ def run(main: Callable[..., object], name: str) -> None:
         line = shlex.join([name, *sys.argv[1:]])
         try:
             _import_custom_objects()
-            main(line, *([rest[1:]] if command.arguments else []))
+            try:
+                main(line, *([rest[1:]] if command.arguments else []))
+            except Exception as error:
+                interruption.repeat(error)
+                raise
             sys.stdout.flush()
         except errors.ALL as error:
             _leave(name, error, error.exit_code)

@@ -13,6 +13,8 @@ SECONDS = 10
 _RETRY_SECONDS = 0.05
 # Set once the program has noticed a signal and is about to end.
 _noticed = threading.Event()
+# The exceptions that signals have raised in this process.
+_raised: list["Interrupted"] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -81,9 +83,26 @@ def restore_handlers() -> None:
             signal.signal(number, handler)
 
 
+def repeat(error: Exception) -> None:
+    """Raises `Interrupted` again if another library made an error of it.
+
+    TensorFlow does so if a signal arrives within a Python function that it
+    calls, for example while it reads data.
+
+    Args:
+        error: the exception that arrived instead.
+
+    Raises:
+        Interrupted: if a signal has raised one before.
+    """
+    if _raised:
+        raise _raised[-1] from error
+
+
 def _interrupt(number, frame):
     _noticed.set()
-    raise Interrupted(number)
+    _raised.append(Interrupted(number))
+    raise _raised[-1]
 
 
 def _end_late(received, leave):

@@ -44,6 +44,16 @@ WORK = {
             time.sleep(60)
     Slow()
     time.sleep(60)""",
+    # TensorFlow makes an error of its own of what a function raises.
+    "a function that a library calls": """
+    try:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt as error:
+            raise RuntimeError("the library failed") from None
+    except Exception as error:
+        interruption.repeat(error)
+        raise""",
     # It raises `Interrupted` only after longer than a signal may go unnoticed.
     "a slow save": """
     with interruption.Postponed() as signals:
