@@ -33,7 +33,7 @@ def differing(teacher_part: keras.Model, student_part: keras.Model) -> str:
         first, second = (
             {
                 key: value
-                for key, value in layer.get_config().items()
+                for key, value in _config(layer).items()
                 if not any(word in key for word in free)
             }
             for layer in pair
@@ -48,6 +48,14 @@ def differing(teacher_part: keras.Model, student_part: keras.Model) -> str:
                     f"{second[key]!r} in the student"
                 )
     return ""
+
+
+def _config(layer):
+    """Returns the configuration of a layer; none of one that has none."""
+    try:
+        return layer.get_config()
+    except (AttributeError, NotImplementedError):
+        return {}
 
 
 def _code(function):

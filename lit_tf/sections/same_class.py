@@ -1,5 +1,6 @@
 """`build`: a model of the class of another one, cut in the same way."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,25 +50,18 @@ def build(
         return None
     model = split.split(new, [graph.names[numbers[form]] for form in wanted])
     model.facts = dict(alike.facts)
-    return None if _differ(alike, model) else model
+    if layers != model_class.layers_of(source) and _differ(alike, model):
+        return None
+    return model
 
 
 def _differ(one, other):
-    """Returns whether layers of two models have other settings.
+    """Returns whether layers of sections have other settings.
 
     A class may give each layer settings of its own, such as a dilation.
     """
-    try:
-        return any(
-            differences.differing(*parts)
-            for parts in zip(
-                sectioned_model.parts_of(one),
-                sectioned_model.parts_of(other),
-                strict=True,
-            )
-        )
-    except (AttributeError, NotImplementedError):
-        return False  # Some layers of KerasHub do not describe themselves.
+    pairs = zip(one.sections, other.sections, strict=True)
+    return any(itertools.starmap(differences.differing, pairs))
 
 
 def restored(model: keras.Model) -> keras.Model:
