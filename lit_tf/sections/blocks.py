@@ -170,14 +170,21 @@ def _best(trunks):
     and to those whose rows are a small part of the graph.
     """
     first, *others = map(find_blocks_in_trunk, trunks)
-    best = max(others, key=_calls_in_rows, default=first)
-    least = max(2 * _calls_in_rows(first), len(first.graph.calls) / 8)
-    return best if _calls_in_rows(best) > least else first
+    best = max(others, key=_calls_in_equal_rows, default=first)
+    least = max(2 * _calls_in_rows(first.rows), len(first.graph.calls) / 8)
+    return best if _calls_in_equal_rows(best) > least else first
 
 
-def _calls_in_rows(chain):
-    rows = [row.blocks for row in chain.rows if len(row.blocks) > 1]
-    return sum(map(_calls_behind_start, itertools.chain(*rows)))
+def _calls_in_equal_rows(chain):
+    """Returns the calls in rows of equal blocks, not of parts of one block."""
+    return _calls_in_rows(
+        [row for row in chain.rows if len({b.form for b in row.blocks}) == 1]
+    )
+
+
+def _calls_in_rows(rows):
+    repeated = [row.blocks for row in rows if len(row.blocks) > 1]
+    return sum(map(_calls_behind_start, itertools.chain(*repeated)))
 
 
 def _calls_behind_start(block):

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from lit_tf.data import characters
 from lit_tf.losses import penalties
-from lit_tf.methods import lit, streams
+from lit_tf.methods import lit
 from lit_tf.models import resnet, torch_weights, vdcnn
+from lit_tf.sections.context import BoundPart
 from lit_tf.teacher import frozen
 
 FOLDER = pathlib.Path(
@@ -146,7 +147,7 @@ def test_reference_representations_and_logits(recorded, close):
     close(z_t, file["teacher_logits"], BOUND)
     for k, section in enumerate(trainer.student.sections, 1):
         expected = _channels_last(file[f"student_section_{k}_on_teacher"])
-        fed = streams.unrecorded(section, T[k - 1], training=True)
+        fed = BoundPart(section).unrecorded(T[k - 1], training=True)
         close(fed, expected, BOUND)
 
 

@@ -53,7 +53,17 @@ def real_mean(values):
     return np.mean([values[i, :n].mean() for i, n in enumerate(REAL)])
 
 
-@pytest.mark.parametrize("name", penalties.PENALTIES)
+def test_a_normalized_penalty_is_in_units_of_real_positions():
+    random = np.random.default_rng(0)
+    T, S = random.normal(size=(2, 4, LENGTH, 5)).astype("float32")
+    teacher, student = map(tf.constant, (T, S))
+    student._keras_mask = tf.constant(MASK)
+    normalized = penalties.l2_normalized(teacher, student)
+    expected = penalties.l2(teacher, student) / real_mean(np.square(T))
+    np.testing.assert_allclose(normalized, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "smooth_l1"])
 def test_a_penalty_is_a_mean_over_real_positions(name):
     random = np.random.default_rng(0)
     T, S = random.normal(size=(2, 4, LENGTH, 5)).astype("float32")

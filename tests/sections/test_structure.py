@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lit_tf
-from lit_tf.sections import cost, shrink
+from lit_tf.sections import block_costs, cost
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 3, 32)
@@ -62,7 +62,7 @@ def test_teacher_and_student_read_the_right_inputs(method, order):
 @pytest.mark.parametrize("of", ["flops", "latency"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_student_is_shrunk_by_a_cost(order, of, monkeypatch):
-    monkeypatch.setattr(shrink, "_RUNS", 1)
+    monkeypatch.setattr(block_costs, "_RUNS", 1)
     teacher = network(1, ORDERS[order], blocks=4)
     assert cost.flops(teacher) == 2 * (6 * 6 + 4 * 36 + 18)
     calls = []
