@@ -133,7 +133,7 @@ FAMILIES: dict[str, tuple[Callable[[Any], keras.Model], tuple[int, ...]]] = {
     ),
     "ResNet": (_resnet, (3, 3)),
     "BART, decoder": (lambda m: m.BartBackbone(**_POSITIONS), (4,)),
-    "Whisper, encoder": (lambda m: m.WhisperBackbone(**_HEADS), (5,)),
+    "Whisper, encoder": (lambda m: m.WhisperBackbone(**_HEADS), (4,)),
 }
 # Those whose students are functional models, not of the same class.
 FUNCTIONAL = ("ResNet", "BART, decoder", "Whisper, encoder")
