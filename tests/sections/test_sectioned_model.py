@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from dense_parts import assert_same_outputs, dense
 
 from lit_tf import errors, layers
 from lit_tf.sections import (
@@ -11,25 +12,6 @@ from lit_tf.sections import (
     initial_weights,
 )
 from lit_tf.sections.sectioned_model import SectionedModel
-
-
-def part(name, inputs, outputs):
-    x = keras.Input((inputs,), name="x")
-    return keras.Model(x, keras.layers.Dense(outputs)(x), name=name)
-
-
-def dense(*, inputs=4, stem=6, sections=((6, 6), (6, 6)), classes=3):
-    return SectionedModel(
-        part("stem", inputs, stem),
-        [part(f"section_{k}", *io) for k, io in enumerate(sections, 1)],
-        part("head", sections[-1][1], classes),
-    )
-
-
-def assert_same_outputs(model, other, x):
-    np.testing.assert_array_equal(
-        model(x, training=False), other(x, training=False)
-    )
 
 
 def test_models_of_one_width_and_any_depth_are_compatible(build):
