@@ -16,6 +16,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     "Export": (options.Export,),
     "Import": (options.Import,),
     "Report": (options.Report,),
+    "Plan": (options.Plan,),
     "Benchmark": (Settings, options.Benchmark),
     "Search": (Tune, options.Tune),
     "Start": (options.Recipe, options.Compress, "workdir", "overwrite"),
@@ -74,6 +75,38 @@ _ALL = tuple(TOPICS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Path:
+    """An argument without a flag's name: the path that is a flag's value.
+
+    Args:
+        flag: the name of the flag.
+        shown: the name of the argument in the help text.
+        about: what it is the path of, for messages.
+        hint: what else the user may have meant, a sentence for messages.
+    """
+
+    flag: str
+    shown: str
+    about: str
+    hint: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Need:
+    """Flags one of which must be set if a command gets paths as arguments.
+
+    Args:
+        flags: the names of the flags.
+        missing: the sentence that says what is missing.
+        example: what to add to the command line.
+    """
+
+    flags: tuple[str, ...]
+    missing: str
+    example: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Command:
     """What a command does and takes.
 
@@ -84,7 +117,9 @@ class Command:
         settings: the dataclass of the settings that are flags.
         topics: the topics of `settings` that the command takes.
         aliases: other names of flags, by alias.
-        arguments: the name of the arguments that are not flags; "" when the
+        paths: the arguments that are values of flags, in order.
+        needs: what must be set too if such arguments are given.
+        arguments: the name of any number of further arguments; "" when the
             command takes none.
     """
 
@@ -94,18 +129,56 @@ class Command:
     settings: type = config.Compress
     topics: tuple[str, ...] = _ALL
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    paths: tuple[Path, ...] = ()
+    needs: tuple[Need, ...] = ()
     arguments: str = ""
 
+
+_MODEL = "a trained model: a .keras file or a run folder"
+_DATA = Path(
+    flag="data_dir",
+    shown="DATA",
+    about="your data, such as a folder with a folder of images "
+    "for each class, or an .npz file",
+    hint=" A dataset of lit_tf is named by a flag, such as --dataset=cifar10.",
+)
 
 COMMANDS: Mapping[str, Command] = {
     "lit-compress": Command(
         about="trains a shallow student from a deep teacher and compares them.",
         examples=(
             "lit-compress --recipe=quickstart",
-            "lit-compress --teacher_weights=my_model.keras --compression=2 "
-            "--dataset=npz --data_dir=data.npz --dry_run",
+            "lit-compress my_model.keras my_images/ --compression=2.5",
+            "lit-compress --teacher_weights=my_model.keras --keep=2,3,2 "
+            "--data_dir=data.npz --dry_run",
         ),
         options=options.Compress,
+        paths=(
+            Path(flag="teacher_weights", shown="MODEL", about=_MODEL),
+            _DATA,
+        ),
+        needs=(
+            Need(
+                flags=("data_dir", "dataset", "recipe"),
+                missing="DATA is missing, the path of your data.",
+                example=("my_images/", "--compression=2"),
+            ),
+            Need(
+                flags=("compression", "keep", "student", "recipe"),
+                missing="The size of the student is missing: --compression, "
+                "how many times fewer FLOPs it has, or --keep, the number of "
+                "blocks of each section.",
+                example=("--compression=2",),
+            ),
+        ),
+    ),
+    "lit-plan": Command(
+        about="shows where a model can be cut, and what each compression "
+        "would leave of it.",
+        examples=("lit-plan my_model.keras",),
+        options=options.Plan,
+        topics=(),
+        paths=(Path(flag="model", shown="MODEL", about=_MODEL),),
     ),
     "lit-teach": Command(
         about="trains a teacher for lit-compress --teacher_weights.",
@@ -130,10 +203,19 @@ COMMANDS: Mapping[str, Command] = {
     "lit-evaluate": Command(
         about="evaluates a saved model on the test split.",
         examples=(
+            "lit-evaluate student.keras my_images/",
             "lit-evaluate --model=student.keras --dataset=cifar10 "
             "--data_dir=DIR",
         ),
         options=options.Evaluate,
+        paths=(
+            Path(
+                flag="model",
+                shown="MODEL",
+                about=f"{_MODEL}, or a SavedModel folder",
+            ),
+            _DATA,
+        ),
         # FID compares with the images that a run with the same flags trains
         # on, which the validation split determines.
         topics=(

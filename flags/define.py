@@ -42,12 +42,11 @@ def define(command: commands.Command) -> None:
 
 
 def _define(one):
-    required = one.default is REQUIRED
-    default = None if required else one.default
-    how = {"required": required}
+    # `arguments.assign` checks what is required: an argument may set it.
+    default = None if one.default is REQUIRED else one.default
     if one.choices:
-        flags.DEFINE_enum(one.name, default, one.choices, one.help, **how)
+        flags.DEFINE_enum(one.name, default, one.choices, one.help)
     elif one.type in _DEFINE:
-        _DEFINE[one.type](one.name, default, one.help, **how)
+        _DEFINE[one.type](one.name, default, one.help)
     else:
-        flags.DEFINE_list(one.name, [*map(str, default)], one.help, **how)
+        flags.DEFINE_list(one.name, [*map(str, default)], one.help)

@@ -35,11 +35,10 @@ def text(name: str, *, full: bool, recipes: Iterable[str] = ()) -> str:
     topics = commands.flags_by_topic(command)
     count = sum(map(len, topics.values()))
     full = full or count <= _FEW
-    arguments = command.arguments and f" {command.arguments} ..."
     lines = [
         *textwrap.wrap(f"{name}: {command.about}", _WIDTH),
         "",
-        f"usage: {name} [--flag=value ...]{arguments}",
+        f"usage: {name} {_arguments(command)}[--flag=value ...]",
         "",
         "Examples:",
         *(line for one in command.examples for line in _example(one)),
@@ -54,6 +53,7 @@ def text(name: str, *, full: bool, recipes: Iterable[str] = ()) -> str:
     if "recipe" in {one.name for listed in topics.values() for one in listed}:
         lines += ["", "Recipes:", *grouped(recipes)]
     lines += ["", "--flagfile=FILE reads flags from a file, one per line."]
+    lines.append("--version prints the version of lit_tf.")
     if not full:
         lines.append(f"--helpfull lists all {count} flags.")
     return "\n".join(lines)
@@ -68,6 +68,23 @@ def grouped(names: Iterable[str]) -> Iterator[str]:
     for family, numbers in families.items():
         first, *others = sorted(numbers, key=lambda n: int(n or 0))
         yield ", ".join([f"  {family}{first}", *(f"…{n}" for n in others)])
+
+
+def _arguments(command):
+    """Returns the arguments of a command in its usage line."""
+    topics = commands.flags_by_topic(command).values()
+    required = {
+        one.name
+        for listed in topics
+        for one in listed
+        if one.default is REQUIRED
+    }
+    shown = [
+        f"{path.shown} " if path.flag in required else f"[{path.shown}] "
+        for path in command.paths
+    ]
+    shown += [f"{command.arguments} ... "] if command.arguments else []
+    return "".join(shown)
 
 
 def _example(line):

@@ -43,6 +43,20 @@ class Compress(Recipe, Code):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan(Code):
+    """Flags of lit-plan."""
+
+    model: str = setting(
+        REQUIRED, "Model to plan for: a .keras file or a run folder."
+    )
+    sections: int = setting(
+        0,
+        "Number of sections into which the model is cut. Default: 0, one for "
+        "each row of blocks of one shape.",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tune(Compress):
     """Flags of lit-tune."""
 

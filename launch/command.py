@@ -13,8 +13,10 @@ from types import ModuleType
 
 from absl import app, flags, logging
 
+import lit_tf
 from lit_tf import errors
 from lit_tf.flags import (
+    arguments,
     commands,
     define,
     flag_files,
@@ -51,6 +53,9 @@ def run(main: Callable[..., object], name: str) -> None:
             full = kind == "helpfull"
             print(help_text.text(name, full=full, recipes=recipes()))
             sys.exit(0)
+        if {"--version", "-version"} & set(argv[1:]):
+            print(f"lit_tf {lit_tf.__version__}")
+            sys.exit(0)
         if "workdir" in flags.FLAGS and not argv[1:]:
             _leave(
                 name,
@@ -60,15 +65,14 @@ def run(main: Callable[..., object], name: str) -> None:
             )
         try:
             flag_files.check(argv[1:])
-            rest = flags.FLAGS([name, *_recipe(argv[1:]), *argv[1:]])
-            if len(rest) > 1 and not command.arguments:
-                raise errors.SettingsError(
-                    "Pass flags only, each as --name=value. Received: "
-                    f"{rest[1]!r}."
-                )
+            recipe = _recipe(argv[1:])
+            _, *given = flags.FLAGS([name, *recipe, *argv[1:]])
+            rest = arguments.assign(
+                name, given, recipe=recipe, recipes=recipes()
+            )
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
-        return rest
+        return [name, *rest]
 
     def guarded(rest):
         line = shlex.join([name, *sys.argv[1:]])

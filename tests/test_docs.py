@@ -104,6 +104,8 @@ def run(name, arguments):
             path = pathlib.Path(argument.partition("=")[2])
             path.parent.mkdir(parents=True)
             path.touch()
+        elif not argument.startswith("-"):
+            pathlib.Path(argument).touch()
     module = importlib.import_module("lit_tf.launch." + name)
     sys.argv = ["lit-" + name.rstrip("_"), *arguments]
     module.main()
@@ -178,10 +180,11 @@ def test_every_flag_that_the_text_names_exists(tmp_path):
         "lit-evaluate --model=m",
         "lit-import --source=s --dataset=digits --output=o",
         "lit-benchmark --seed=0",
+        "lit-plan my_model.keras",
         "lit-report runs",
         "lit-export --model=m --output=o",
     )
-    known = {"help", "helpfull", "flagfile"}
+    known = {"help", "helpfull", "flagfile", "version"}
     for (code, said), line in zip(_parsed(lines, tmp_path), lines, strict=True):
         assert code == 0, f"{line}: {said[:500]}"
         known.update(said.split())

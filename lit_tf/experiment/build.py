@@ -123,8 +123,8 @@ def pair(
         if named or not settings.teacher_weights:
             raise
         raise errors.SettingsError(
-            f"{error} Pass --compression or --keep to make the student from "
-            "the teacher's own blocks."
+            f"{error} Make the student from the teacher's own blocks, for "
+            "example with --compression=2; lit-plan lists what is possible."
         ) from error
     return teacher, student
 

@@ -26,8 +26,23 @@ def load_any(path: str) -> keras.Model | saved_model.Classifier | None:
     if is_saved_model(path):
         return saved_model.read(path)
     file = find(path, *ANY)
-    if is_weights(file):
-        return None
+    return None if is_weights(file) else _load(file)
+
+
+def load_model(path: str) -> keras.Model:
+    """Returns a saved model whose graph is known.
+
+    Args:
+        path: a `.keras` file or a run folder.
+
+    Raises:
+        SettingsError: if the graph of the model is unknown.
+        DataError: if it is missing or damaged.
+    """
+    return _load(find(path, *ANY))
+
+
+def _load(file):
     model = model_files.load(file)
     functional.require_functional(model)
     return model

@@ -118,7 +118,8 @@ def _check_default(settings, path):
             "--data_dir was not given. Without it and without --dataset the "
             f"data are {settings.dataset}, with inputs "
             f"{text_format.shape(expected)}, and {path} takes {shapes}. Name "
-            "your data with --data_dir, or the dataset with --dataset."
+            "your data, for example with --data_dir=my_images/, or the dataset "
+            "with --dataset."
         )
 
 

@@ -39,7 +39,7 @@ def cheapest_enough(
     )
     counts = [chain.count for chain in chains]
     cost_of = _COSTS[of](teacher, chains)
-    most, choices = cost_of(counts), _falling(counts)
+    most, choices = cost_of(counts), falling_choices(counts)
     if not most:
         raise errors.SettingsError(
             f"The {of} of {teacher.name} cannot be counted. Choose another "
@@ -64,12 +64,15 @@ def cheapest_enough(
     return choices[low]
 
 
-def _falling(counts):
+def falling_choices(counts: Sequence[int]) -> list[tuple[int, ...]]:
     """Returns choices of `keep`, each with one block less than the one before.
 
     The share of blocks that all sections keep decreases: a section goes from n
     to n − 1 of its N blocks when the share passes (n − ½)/N. If several
     sections do so at once, the last one is first.
+
+    Args:
+        counts: the number of blocks of each section.
     """
     steps = sorted(
         ((n - 0.5) / count, k)
@@ -83,12 +86,21 @@ def _falling(counts):
     return choices
 
 
-def _additive(
+def additive_cost(
     value: Callable[[keras.Model], int],
 ) -> Callable[..., Callable[[Sequence[int]], int]]:
-    """Returns a cost function that adds the costs of the parts of a model."""
+    """Returns a cost function that adds the costs of the parts of a model.
 
-    def additive_cost(teacher, chains):
+    Args:
+        value: the cost of a part.
+
+    Returns:
+        A function of a model with sections and of the blocks of each section.
+        It returns a function of the number of blocks that each section keeps,
+        whose value is the cost of that student.
+    """
+
+    def of_model(teacher, chains):
         fixed = sum(value(part) for part in sectioned_model.parts_of(teacher))
         known, by_section = {}, []
         for chain in chains:
@@ -120,7 +132,7 @@ def _additive(
 
         return cost_of
 
-    return additive_cost
+    return of_model
 
 
 def _measured(teacher, chains):
@@ -160,7 +172,7 @@ def _flops_cost(teacher, chains):
         uncounted.update(counted.uncounted)
         return counted.flops
 
-    function = _additive(flops)(teacher, chains)
+    function = additive_cost(flops)(teacher, chains)
     if uncounted:
         warnings.warn(cost.note(uncounted), stacklevel=4)
     return function
@@ -178,6 +190,6 @@ def _require_known(model):
 
 _COSTS = {
     "flops": _flops_cost,
-    "parameters": _additive(cost.parameters),
+    "parameters": additive_cost(cost.parameters),
     "latency": _measured,
 }

@@ -11,6 +11,8 @@ from lit_tf import errors
 from lit_tf.sections import blocks, cost, split
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.kept_blocks import find_blocks_of_sections
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.sections.students import Students, students_of
 from lit_tf.utils import text_format
 
 
@@ -70,12 +72,31 @@ class Plan:
             out.
         parts: stem, sections and head, or the whole model if there are no cuts.
         note: reason why no block can be left out; "" if some can.
+        sectioned: the model, cut at `cuts`; None if there are no cuts.
     """
 
     model: str
     cuts: tuple[str, ...]
     parts: tuple[Part, ...]
     note: str = ""
+    sectioned: SectionedModel | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
+
+    def students(self) -> Students:
+        """Returns all students that a compression can choose.
+
+        `print` shows a table of their blocks, FLOPs and parameters.
+
+        Raises:
+            SettingsError: if no block can be left out.
+        """
+        errors.require(
+            self.sectioned is not None,
+            f"Only a model that repeats blocks has students. {self.note}",
+            model=self.model,
+        )
+        return students_of(self.sectioned)
 
     def __str__(self) -> str:
         return _table(self)
@@ -140,7 +161,8 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
         ends = tuple(graph.names[block.end] for block in group)
         part = _part(f"section {k}", section, chain)
         parts.append(dataclasses.replace(part, block_ends=ends))
-    return Plan(model.name, cuts, (*parts, _part("head", cut.head)))
+    parts.append(_part("head", cut.head))
+    return Plan(model.name, cuts, tuple(parts), sectioned=cut)
 
 
 def _counts(rows, sections):

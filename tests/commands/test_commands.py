@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import small
 from python_process import run
 
 from lit_tf import data, models
@@ -27,7 +28,16 @@ INVALID_SETTINGS = {
     "--dtype=half": "<float32|mixed_float16|mixed_bfloat16>",
     "--nodownload=3": "--nodownload=3",
     "--flagfile=nowhere": "nowhere must be a text file with one flag per ",
-    "quickstart": "Pass flags only, each as --name=value. Received: 'quic",
+    "quickstart": "a flag: lit-compress --recipe=quickstart",
+    "gone.keras": "argument must be the path of a trained model: a .keras f",
+    ". cifar10": "The second argument must be the path of your data, such",
+    ".": "DATA is missing, the path of your data. Type, for example: lit-"
+    "compress . my_images/ --compression=2\n",
+    ". --dataset=digits": "The size of the student is missing: --compression,",
+    ". .": "Type, for example: lit-compress . . --compression=2\n",
+    ". . .": "no other arguments than MODEL and DATA; flags are written as",
+    ". --teacher_weights=x": "Pass MODEL either as an argument or as --teach",
+    ". . --keep=2 --data_dir=y": "not both. Received: . and --data_dir=y.",
 }
 
 # Commands that load TensorFlow. They run in this order in the folder `folder`,
@@ -71,6 +81,10 @@ OUTCOMES = {
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/results": (1, "file/results"),
     "evaluate --model=t.keras --json=results.json": (0, "test_accuracy 0."),
+    "plan deep.keras --sections=9": (2, "`sections` must be at least "),
+    "plan cut.keras": (1, "cut.keras is not a complete"),
+    "plan broken": (1, "broken is a SavedModel, which has no layers"),
+    "plan deep.keras": (0, "--keep=1"),
     "report": (2, "folders of finished runs, for example: lit-report runs/"),
     "report gone": (1, "There is no folder gone."),
     "report empty": (1, "There is no finished run of lit-compress in"),
@@ -119,6 +133,7 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("commands")
     model = models.get("resnet8")(**data.DATASETS["digits"].form())
     model.save(root / "t.keras")
+    small.build(10, **data.DATASETS["digits"].form()).save(root / "deep.keras")
     variables = models.torch_variables(model).items()
     np.savez(
         root / "w.npz", **{k: torch_weights.to_torch(v) for k, v in variables}
@@ -178,7 +193,12 @@ def test_without_flags_nothing_is_trained(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "flag"),
-    [("evaluate", "model"), ("export", "model"), ("import_", "source")],
+    [
+        ("evaluate", "model"),
+        ("export", "model"),
+        ("import_", "source"),
+        ("plan", "model"),
+    ],
 )
 def test_the_message_names_a_missing_required_flag(name, flag, tmp_path):
     code, _, err = run("-m", f"lit_tf.launch.{name}", cwd=tmp_path)
@@ -213,6 +233,14 @@ def test_an_import_prints_what_it_wrote_and_the_next_command(outcomes, folder):
     )
     assert second.startswith("Next: lit-evaluate --model=new.keras --dataset=")
     assert (folder / "new.keras").is_file()
+
+
+def test_a_plan_is_printed_with_its_students_and_the_next_command(outcomes):
+    code, out, err = outcomes["plan deep.keras"]
+    assert (code, err) == (0, "")
+    assert out.startswith("small10, cut at ")
+    assert "\n| --keep=1 " in out
+    assert out.splitlines()[-1].startswith("Next: lit-compress deep.keras DATA")
 
 
 INTERRUPTIONS = {

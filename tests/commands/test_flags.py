@@ -254,6 +254,27 @@ def test_the_command_line_overrides_a_recipe():
     assert recipe["lit_epochs"] not in (99, config.LIT.epochs)
 
 
+def test_arguments_are_the_model_and_the_data(tmp_path):
+    (tmp_path / "my model.keras").touch()
+    (tmp_path / "my_images").mkdir()
+    script = _SHOW.format(name="lit-compress", kind="Compress")
+    paths = ["my model.keras", "my_images"]
+    flags = ["--teacher_weights=my model.keras", "--data_dir=my_images"]
+    by_name = answer(script, *flags, "--compression=2", cwd=tmp_path)
+    for line in (
+        [*paths, "--compression=2"],
+        ["--compression=2", *paths],
+        [paths[0], flags[1], "--compression=2"],
+        [flags[0], flags[1], "--compression", "2"],
+    ):
+        assert answer(script, *line, cwd=tmp_path) == by_name
+    # Arguments take precedence over a recipe, which names a teacher here.
+    chain = answer(
+        script, "--recipe=amazon_full_chain_to_vdcnn9", *paths, cwd=tmp_path
+    )
+    assert chain["teacher_weights"] == paths[0]
+
+
 def test_the_later_of_two_flags_wins():
     assert parsed("--alpha=0.1", "--alpha=0.2")["alpha"] == 0.2
 

@@ -8,9 +8,11 @@ import sysconfig
 import pytest
 from python_process import run
 
+import lit_tf
 from lit_tf import config
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
+from lit_tf.flags import help_text
 from lit_tf.tuning.settings import Tune
 
 FLAGS = {
@@ -19,6 +21,7 @@ FLAGS = {
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
     "lit-export": ["model", "output", "overwrite", "dataset"],
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
+    "lit-plan": ["model", "sections", "custom_objects"],
     "lit-report": ["output", "reference", "mixed", "overwrite"],
     "lit-teach": ["recipe", *flatten.flatten(config.Teach())],
     "lit-tune": ["print_commands", "parallel", *flatten.flatten(Tune())],
@@ -71,9 +74,28 @@ def test_the_help_of_a_command_with_many_flags_is_short(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["evaluate", "export", "import_", "report", "benchmark"]
+    "name", ["evaluate", "export", "import_", "plan", "report", "benchmark"]
 )
 def test_the_help_of_a_command_with_few_flags_lists_all_flags(name, tmp_path):
     _, out, _ = run("-m", f"lit_tf.launch.{name}", "--help", cwd=tmp_path)
     assert set(FLAGS[f"lit-{name.rstrip('_')}"]) <= set(listed(out))
     assert "--helpfull" not in out
+
+
+@pytest.mark.parametrize("name", ["compress", "plan"])
+def test_the_version_is_printed_without_tensorflow(name, tmp_path):
+    script = f"-m lit_tf.launch.{name} --version"
+    code, out, err = run("-X", "importtime", *script.split(), cwd=tmp_path)
+    assert (code, out) == (0, f"lit_tf {lit_tf.__version__}\n")
+    assert not set(re.findall(r"\| +(\w+)", err)) & {"tensorflow", "keras"}
+
+
+def test_the_help_names_the_arguments():
+    for name, arguments in (
+        ("compress", "[MODEL] [DATA] "),
+        ("plan", "MODEL "),
+        ("report", "DIR ... "),
+        ("teach", ""),
+    ):
+        text = help_text.text(f"lit-{name}", full=False)
+        assert f"usage: lit-{name} {arguments}[--flag=value ...]\n" in text

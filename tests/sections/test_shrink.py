@@ -64,7 +64,7 @@ def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     chains = [blocks.find_blocks(section) for section in teacher.sections]
     estimated = block_costs._COSTS[of](teacher, chains)
     reached = {}
-    for keep in block_costs._falling([4, 4]):
+    for keep in block_costs.falling_choices([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # The cost is known without building the student.
         assert estimated(keep) == cost_of(student)

@@ -1,0 +1,57 @@
+"""The list of students that a plan offers, and the flags that make them."""
+
+import keras
+import pytest
+from home_made import residual_rows
+
+import lit_tf
+from lit_tf import errors
+from lit_tf.sections import block_costs, cost, kept_blocks
+
+
+def _model(size):
+    x = image = keras.Input((size, size, 3))
+    x = residual_rows(x, blocks=4)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(3)(x), name="home_made")
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return lit_tf.plan(_model(8))
+
+
+def test_the_flags_in_a_row_make_its_student(plan):
+    found = plan.students()
+    chains = kept_blocks.find_blocks_of_sections(plan.sectioned)
+    assert found.teacher.keep == (4, 4)
+    assert [student.keep for student in found][-1] == (1, 1)
+    assert len(found) == 6
+    for student in found:
+        chosen = block_costs.cheapest_enough(
+            plan.sectioned, chains, student.compression, "flops"
+        )
+        assert chosen == student.keep
+
+
+def test_a_student_costs_what_its_row_says(plan):
+    row = list(plan.students())[2]
+    student = lit_tf.shrink(plan.sectioned, keep=row.keep)
+    assert row.flops == cost.flops(student)
+    assert row.parameters == cost.parameters(student)
+    line = f"{','.join(map(str, row.keep))} | --compression="
+    (shown,) = [one for one in str(plan.students()).split("\n") if line in one]
+    assert f"{row.flops:,}" in shown and f"{row.parameters:,}" in shown
+
+
+def test_students_of_a_model_of_open_size_have_no_flops():
+    found = lit_tf.plan(_model(None)).students()
+    assert {student.flops for student in found} == {None}
+    assert "--compression=" not in str(found)
+    assert "which the model leaves open" in str(found)
+
+
+def test_a_model_without_repeated_blocks_has_no_students():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(errors.SettingsError, match="repeats blocks"):
+        lit_tf.plan(model).students()
