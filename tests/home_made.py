@@ -43,3 +43,19 @@ def recurrent():
         y = keras.layers.Dense(4, name=f"{name}_dense")(y)
         x = keras.layers.Add(name=f"{name}_add")([x, y])
     return keras.Model(inputs, x, name="recurrent")
+
+
+def home_made(classes=3, softmax=True, extra=()):
+    """Returns rows of residual blocks in a nested model, and a softmax."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = residual_rows(inputs, blocks=3)
+    backbone = keras.Model(inputs, x, name="backbone")
+    x = image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
+    for layer in extra:
+        x = layer(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(backbone(x))
+    activation = "softmax" if softmax else None
+    x = keras.layers.Dense(classes, activation=activation, name="answer")(x)
+    return keras.Model(image, x, name="mine")

@@ -6,36 +6,13 @@ that resumes at step n therefore reads what an uninterrupted run reads, and each
 replica can compute its own part of a batch.
 """
 
-import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import tensorflow as tf
 
-from lit_tf.data import augment, keyed_random, rows
+from lit_tf.data import augment, keyed_random, rows, shares
 from lit_tf.data.dataset import Split
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Share:
-    """The replicas that one pipeline feeds, in turn, at every step.
-
-    A batch of n examples is cut into R = `replicas` consecutive parts of ⌊n/R⌋
-    or ⌈n/R⌉ examples. If n < R, some parts are empty.
-
-    Args:
-        first: number of the first replica that the pipeline feeds.
-        count: number of replicas that the pipeline feeds.
-        replicas: number of all replicas, on all machines.
-    """
-
-    first: int = 0
-    count: int = 1
-    replicas: int = 1
-
-
-_ALL = Share()
 
 
 class Views(Protocol):
@@ -91,7 +68,7 @@ def training(
     whole: bool = False,
     task: str = "classes",
     views: Views | None = None,
-    share: Share = _ALL,
+    share: shares.Share = shares.ALL,
 ) -> tf.data.Dataset:
     """Returns shuffled, augmented batches from one step to another.
 
@@ -143,7 +120,7 @@ def training(
     end = steps * epochs
     if last_step is not None:
         end = min(last_step, end)
-    return _parts(
+    return shares.parts(
         part, examples, batch_size, steps, range(first_step, end), share
     )
 
@@ -168,7 +145,9 @@ def view(
         return keyed_random.augmented(batch, crop, places, seed, view)
 
     steps = steps_per_epoch(split, batch_size)
-    return _parts(part, len(split), batch_size, steps, range(steps), _ALL)
+    return shares.parts(
+        part, len(split), batch_size, steps, range(steps), shares.ALL
+    )
 
 
 def evaluation(
@@ -177,7 +156,7 @@ def evaluation(
     batch_size: int,
     task: str = "classes",
     views: Views | None = None,
-    share: Share = _ALL,
+    share: shares.Share = shares.ALL,
 ) -> tf.data.Dataset:
     """Returns the batches of a split once, in its own order, not augmented.
 
@@ -204,69 +183,13 @@ def evaluation(
 
         return _PRESENTATIONS[task](batch, target), truth
 
-    return _parts(part, len(split), batch_size, steps, range(steps), share)
-
-
-def distribute(
-    make: Callable[..., tf.data.Dataset], strategy: tf.distribute.Strategy
-) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Returns a pipeline that feeds each replica its part of every batch.
-
-    Args:
-        make: function of `share` that returns a pipeline, such as `training`
-            with all other arguments bound.
-        strategy: the strategy whose replicas are fed.
-    """
-
-    def pipeline(context):
-        count = context.num_replicas_in_sync // context.num_input_pipelines
-        share = Share(
-            first=context.input_pipeline_id * count,
-            count=count,
-            replicas=context.num_replicas_in_sync,
-        )
-        return make(share=share)
-
-    return strategy.distribute_datasets_from_function(pipeline)
-
-
-def _parts(part, examples, batch_size, epoch_steps, steps, share):
-    """Maps `part` over the parts of batches that belong to a share.
-
-    Args:
-        part: function of a step and of places `[examples]` in its epoch.
-        examples: number of examples of an epoch.
-        batch_size: number of examples of a step.
-        epoch_steps: number of steps of an epoch.
-        steps: the steps, as a range.
-        share: the replicas to feed.
-    """
-
-    def at(index):
-        step = index // share.count
-        replica = share.first + tf.cast(index % share.count, tf.int32)
-        start, size = _batch(step, epoch_steps, batch_size, examples)
-        begin, end = (
-            start + size * (replica + i) // share.replicas for i in (0, 1)
-        )
-        return part(step, tf.range(begin, end))
-
-    first, last = (s * share.count for s in (steps.start, steps.stop))
-    return (
-        tf.data.Dataset.range(first, last)
-        .map(at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+    return shares.parts(
+        part, len(split), batch_size, steps, range(steps), share
     )
 
 
-def _batch(step, epoch_steps, batch_size, examples):
-    """Returns a batch's first place in its epoch, and its size."""
-    start = tf.cast(step % epoch_steps, tf.int32) * batch_size
-    return start, tf.minimum(batch_size, examples - start)
-
-
 def _target_places(places, step, epoch_steps, batch_size, examples, seed):
-    start, size = _batch(step, epoch_steps, batch_size, examples)
+    start, size = shares.span(step, epoch_steps, batch_size, examples)
     return keyed_random.target_places(places, seed, step, start, size)
 
 

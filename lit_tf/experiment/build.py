@@ -11,7 +11,7 @@ from lit_tf.config import Architecture, Compress, Teach
 from lit_tf.experiment import report, run_data, saved_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import method_checks, trainer
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, inspection
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
 from lit_tf.training import devices, multi_worker
@@ -148,7 +148,7 @@ def new_student(
     if not shrinking.requested:
         # A teacher from elsewhere may normalize differently from the dataset.
         # The student normalizes like its teacher.
-        form = dataset.form | sectioned_model.normalization(teacher)
+        form = dataset.form | inspection.normalization(teacher)
         return new_model(settings.student, form, settings.architecture, compute)
     keep, compression = shrinking.keep, shrinking.compression
     if blocks and compression:

@@ -8,7 +8,7 @@ from lit_tf import data, errors, layers
 from lit_tf.config import Data, Session
 from lit_tf.experiment import model_paths
 from lit_tf.interop import hub_texts
-from lit_tf.sections import sectioned_model, structure
+from lit_tf.sections import inspection, structure
 from lit_tf.utils import text_format
 
 
@@ -124,4 +124,4 @@ def _check_default(settings, path):
 
 
 def _reads_characters(model):
-    return sectioned_model.opening(model, layers.Characters) is not None
+    return inspection.opening(model, layers.Characters) is not None

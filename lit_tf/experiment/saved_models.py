@@ -17,8 +17,8 @@ from lit_tf.sections import (
     data_form,
     functional,
     input_shapes,
+    inspection,
     model_files,
-    sectioned_model,
     shrink,
 )
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -175,7 +175,7 @@ def load_teacher(
         model_files.load_weights(teacher, file)
         return teacher
     teacher = _load(file, dataset)
-    if sectioned_model.computes_in(teacher) != {"float32"}:
+    if inspection.computes_in(teacher) != {"float32"}:
         teacher = copying.copy_model(teacher, policy="float32")
     if cuts or sections or not isinstance(teacher, SectionedModel):
         if dataset.task == "classes":

@@ -16,7 +16,7 @@ import tensorflow as tf
 from lit_tf import layers
 from lit_tf.data import augment
 from lit_tf.losses import distillation
-from lit_tf.sections import sectioned_model, structure
+from lit_tf.sections import inspection, structure
 
 Endpoints = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
 CODES = "serve_codes"
@@ -214,8 +214,8 @@ def signature_of(
     """
     if preprocessor is not None:
         return TokenSignature(model, preprocessor)
-    characters = sectioned_model.opening(model, layers.Characters)
-    attributes = sectioned_model.opening(model, layers.Attributes)
+    characters = inspection.opening(model, layers.Characters)
+    attributes = inspection.opening(model, layers.Attributes)
     if characters is not None:
         return TextSignature(model, characters)
     if attributes is not None:

@@ -2,7 +2,7 @@
 
 from lit_tf import errors
 from lit_tf.config import Compress, method_table
-from lit_tf.methods import distillation_trainer, network_slimming
+from lit_tf.methods import channel_pruning, distillation_trainer
 from lit_tf.outputs import Outputs
 from lit_tf.sections import augmentation, compatibility, initial_weights
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -48,7 +48,7 @@ def check(
     if settings.frozen.teacher_cache != "off" and any(augments):
         raise errors.SettingsError(distillation_trainer.NO_CACHE)
     if settings.method == "network_slimming":
-        network_slimming.fraction_to_prune(
+        channel_pruning.fraction_to_prune(
             teacher, student, settings.baselines.pruned_channels
         )
 

@@ -1,5 +1,6 @@
 """Helpers for a training step under a `tf.distribute` strategy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,6 +44,48 @@ def first(tensor: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """
     mask = masks.of(tensor)
     return masks.attach(tensor[:size], None if mask is None else mask[:size])
+
+
+def count_examples(labels: Any, replicas: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the examples on this replica and on all, float32 scalars.
+
+    Args:
+        labels: this replica's labels, `[batch, ...]`.
+        replicas: number of replicas.
+    """
+    local = tf.cast(count(labels), tf.float32)
+    if replicas == 1:
+        return local, local
+    context = tf.distribute.get_replica_context()
+    return local, context.all_reduce(tf.distribute.ReduceOp.SUM, local)
+
+
+def computed(
+    terms: Callable[..., tuple[dict[str, tf.Tensor], Any]],
+    x: Any,
+    y: Any,
+    *,
+    training: bool,
+) -> tuple[dict[str, tf.Tensor], Any]:
+    """Computes terms and outputs on a replica that may have no example.
+
+    A batch with fewer examples than there are replicas leaves some of them
+    empty, and TensorFlow's fused convolutions fail on an empty batch. An empty
+    replica computes one example of zeros, which is then dropped: it counts in
+    no term, no gradient and no statistics of BatchNorm.
+
+    Args:
+        terms: `Trainer.terms`.
+        x: inputs `[batch, ...]`, nested.
+        y: labels `[batch, ...]`, nested.
+        training: whether layers run in training mode.
+    """
+    results, outputs = terms(
+        at_least_one(x), at_least_one(y), training=training
+    )
+    size = count(y)
+    results = {name: values[:size] for name, values in results.items()}
+    return results, keras.tree.map_structure(lambda z: first(z, size), outputs)
 
 
 def replica_id() -> int | tf.Tensor:

@@ -12,6 +12,7 @@ import keras
 
 from lit_tf.config import Compress, method_table
 from lit_tf.methods import (
+    channel_pruning,
     distill,
     fitnets,
     lit,
@@ -248,13 +249,13 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
         pair.copy(pair.teacher), sparsity=baselines.sparsity
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
-    fraction = network_slimming.fraction_to_prune(
+    fraction = channel_pruning.fraction_to_prune(
         slim.student, pair.student, baselines.pruned_channels
     )
-    selected = network_slimming.select_channels(
-        network_slimming.prunable_norms(slim.student), fraction
+    selected = channel_pruning.select_channels(
+        channel_pruning.prunable_norms(slim.student), fraction
     )
-    pruned = network_slimming.prune(slim.student, selected)
+    pruned = channel_pruning.prune(slim.student, selected)
     yield Stage(
         name="fine_tune", phase="fine_tune", trainer=supervised.Teach(pruned)
     )

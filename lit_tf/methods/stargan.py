@@ -187,7 +187,7 @@ class Adversarial(Trainer):
 
     def _descend_discriminator(self, x, y, i):
         """Takes the i-th step of the discriminator and returns its terms."""
-        local, across_replicas = self._count_examples(y)
+        local, across_replicas = replicas.count_examples(y, self._replicas)
         x, y = replicas.at_least_one((x, y))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:

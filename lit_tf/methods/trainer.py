@@ -10,7 +10,7 @@ from lit_tf import errors, layers
 from lit_tf.methods import replicas, weighted_batch
 from lit_tf.methods.student_model import StudentModel
 from lit_tf.outputs import Outputs, Terms
-from lit_tf.sections import sectioned_model, structure
+from lit_tf.sections import inspection, structure
 
 
 class Trainer(StudentModel):
@@ -155,10 +155,7 @@ class Trainer(StudentModel):
         )
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if (
-            "float16" in sectioned_model.computes_in(self.student)
-            and not scaled
-        ):
+        if "float16" in inspection.computes_in(self.student) and not scaled:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         if jit_compile is None:
             jit_compile = len(tf.config.list_logical_devices("GPU")) == 1
@@ -194,7 +191,7 @@ class Trainer(StudentModel):
         Returns:
             The terms, the student's output and the sum of its layers' losses.
         """
-        local, across_replicas = self._count_examples(y)
+        local, across_replicas = replicas.count_examples(y, self._replicas)
         y, weight = self.outputs.example_weights(y, sample_weight)
         with tf.GradientTape() as tape:
             with layers.weighed(self._replicas * local / across_replicas):
@@ -256,29 +253,7 @@ class Trainer(StudentModel):
     def _terms(self, x, y, *, training):
         if self._replicas == 1:
             return self.terms(x, y, training=training)
-        # A batch with fewer examples than there are replicas leaves some of
-        # them empty, and TensorFlow's fused convolutions fail on an empty
-        # batch. An empty replica computes one example of zeros, which is then
-        # dropped: it counts in no term, no gradient and no statistics of
-        # BatchNorm.
-        terms, outputs = self.terms(
-            replicas.at_least_one(x),
-            replicas.at_least_one(y),
-            training=training,
-        )
-        count = replicas.count(y)
-        terms = {name: values[:count] for name, values in terms.items()}
-        return terms, keras.tree.map_structure(
-            lambda z: replicas.first(z, count), outputs
-        )
-
-    def _count_examples(self, labels):
-        """Returns the examples on this replica and on all, float32 scalars."""
-        local = tf.cast(replicas.count(labels), tf.float32)
-        if self._replicas == 1:
-            return local, local
-        context = tf.distribute.get_replica_context()
-        return local, context.all_reduce(tf.distribute.ReduceOp.SUM, local)
+        return replicas.computed(self.terms, x, y, training=training)
 
     def _additional_losses(self):
         """Returns the sum of regularisers and `add_loss`, a float32 scalar."""

@@ -12,8 +12,9 @@ import keras
 
 from lit_tf import errors
 from lit_tf.sections import differences
-from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Graph
+from lit_tf.sections.parts import build_part
 
 
 @dataclasses.dataclass(frozen=True)

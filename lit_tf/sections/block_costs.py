@@ -9,8 +9,8 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.sections import cost, sectioned_model, structure
 from lit_tf.sections.blocks import Chain
-from lit_tf.sections.functional import build_part
 from lit_tf.sections.kept_blocks import without
+from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _RUNS = 50  # Timed calls of each student whose latency is measured.

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import keras
 
-from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Call, Graph
-from lit_tf.sections.trunk import Trunk, find_trunks, shortened
+from lit_tf.sections.trunk import Trunk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,62 +138,6 @@ class Chain:
         fixed = self.count - len(self.blocks)
         numbers = evenly_spaced(count, self.count)
         return [number - 1 for number in numbers[1:]] if fixed else numbers
-
-
-def find_blocks(model: keras.Model) -> Chain:
-    """Finds the blocks of a part of a model, such as a section.
-
-    Args:
-        model: functional or sequential. Its first input is a representation;
-            any others are context.
-    """
-    graph = read_graph(model)
-    if len(graph.inputs) == 1:
-        return _best(find_trunks(graph, graph.inputs))
-    return find_blocks_in_trunk(shortened(Trunk(graph, graph.inputs[0])))
-
-
-def find_blocks_in_graph(graph: Graph) -> Chain:
-    """Finds the blocks of the graph of a whole model.
-
-    Args:
-        graph: a graph with any number of inputs.
-    """
-    return _best(find_trunks(graph))
-
-
-def _best(trunks):
-    """Returns the chain with the most calls in rows of several blocks.
-
-    The first one, without context, is preferred to others with few calls more,
-    and to those whose rows are a small part of the graph.
-    """
-    first, *others = map(find_blocks_in_trunk, trunks)
-    best = max(others, key=_calls_in_equal_rows, default=first)
-    least = max(2 * _calls_in_rows(first.rows), len(first.graph.calls) / 8)
-    return best if _calls_in_equal_rows(best) > least else first
-
-
-def _calls_in_equal_rows(chain):
-    """Returns the calls in rows of equal blocks, not of parts of one block."""
-    return _calls_in_rows(
-        [row for row in chain.rows if len({b.form for b in row.blocks}) == 1]
-    )
-
-
-def _calls_in_rows(rows):
-    repeated = [row.blocks for row in rows if len(row.blocks) > 1]
-    return sum(map(_calls_behind_start, itertools.chain(*repeated)))
-
-
-def _calls_behind_start(block):
-    """Returns the number of calls that depend on what a block reads."""
-    reached, count = {block.start}, 0
-    for call in block.calls:
-        if not reached.isdisjoint(call.inputs):
-            reached.update(call.outputs)
-            count += 1
-    return count
 
 
 def find_blocks_in_trunk(trunk: Trunk) -> Chain:

@@ -5,7 +5,7 @@ import itertools
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import blocks, copying
+from lit_tf.sections import block_search, copying
 from lit_tf.sections.kept_blocks import find_blocks_of_sections, without
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -83,7 +83,7 @@ def _weighted(section):
 def _by_place(teacher_section, student_section):
     """Yields what always stays, then each block with one of the teacher's."""
     teacher, student = map(
-        blocks.find_blocks, (teacher_section, student_section)
+        block_search.find_blocks, (teacher_section, student_section)
     )
     fixed = [
         [layer for block in chain.fixed for layer in block.layers]

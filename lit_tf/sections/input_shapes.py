@@ -7,7 +7,8 @@ import keras
 
 from lit_tf import errors
 from lit_tf.sections import sectioned_model, structure
-from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.functional import read_graph
+from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel
 
 

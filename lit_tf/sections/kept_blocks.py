@@ -3,13 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from lit_tf.sections.blocks import (
-    Block,
-    Chain,
-    find_blocks,
-    find_blocks_in_graph,
-)
-from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.block_search import find_blocks, find_blocks_in_graph
+from lit_tf.sections.blocks import Block, Chain
+from lit_tf.sections.functional import read_graph
+from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel, set_origin
 
 

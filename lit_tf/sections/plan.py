@@ -8,7 +8,7 @@ from fractions import Fraction
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import blocks, cost, split
+from lit_tf.sections import block_search, blocks, cost, split
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.kept_blocks import find_blocks_of_sections
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -141,7 +141,7 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
             or cannot have that number of sections.
     """
     graph = read_graph(model)
-    chain = blocks.find_blocks_in_graph(graph)
+    chain = block_search.find_blocks_in_graph(graph)
     rows = _worthwhile(graph, chain.rows)
     if not rows:
         return Plan(model.name, (), (_part("model", model),), _why(chain.trunk))
@@ -195,7 +195,7 @@ def _shares(blocks, count):
 
 
 def _part(name, model, chain=None):
-    chain = chain or blocks.find_blocks(model)
+    chain = chain or block_search.find_blocks(model)
     # The first output of a stem is the representation.
     end, *_ = keras.tree.flatten(chain.graph.outputs)
     return Part(

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import layers
 from lit_tf.sections import (
     functional,
     model_class,
@@ -106,10 +105,8 @@ class SectionedModel(keras.Model):
         names = {part.name for part in (stem, *sections, head)}
         # The inputs are nested as those of the stem: one, a list or a dict.
         inputs = keras.tree.map_structure(
-            lambda t: keras.Input(
-                batch_shape=t.shape,
-                dtype=t.dtype,
-                name=f"{t.name}_input" if t.name in names else t.name,
+            lambda t: structure.input_like(
+                t, f"{t.name}_input" if t.name in names else t.name
             ),
             structure.inputs_of(stem),
         )
@@ -278,44 +275,9 @@ def set_origin(model: keras.Model, other: keras.Model) -> None:
             return
 
 
-def opening(
-    model: keras.Model, kind: type[keras.layers.Layer]
-) -> keras.layers.Layer | None:
-    """Returns the layer of a class in the stem of a model, None if none.
-
-    Such a layer shows what the model reads: `layers.Normalize` images,
-    `layers.Characters` texts, `layers.Attributes` images and target attributes.
-
-    Args:
-        model: any model.
-        kind: class of the layer.
-    """
-    for layer in model.stem.layers if hasattr(model, "stem") else ():
-        if isinstance(layer, kind):
-            return layer
-    return None
-
-
-def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
-    """Returns the `mean` and `std` with which the stem of a model normalizes.
-
-    The dictionary is empty if it does not normalize.
-    """
-    layer = opening(model, layers.Normalize)
-    return {"mean": layer.mean, "std": layer.std} if layer else {}
-
-
 def fingerprint(model: keras.Model) -> str:
     """Returns a hash of the weights of a model, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for value in model.get_weights():
         digest.update(np.ascontiguousarray(value))
     return digest.hexdigest()[:16]
-
-
-def computes_in(model: keras.Model) -> set[str]:
-    """Returns the dtypes in which the layers of a model compute."""
-    return {
-        layer.compute_dtype
-        for layer in model._flatten_layers(include_self=False)
-    }

@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Call, shared_layers
+from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel, set_origin
 from lit_tf.sections.structure import pack_inputs
 from lit_tf.sections.trunk import Trunk, with_side

@@ -18,6 +18,18 @@ def inputs_of(model: keras.Model) -> Any:
     return getattr(model, "_functional", model).input
 
 
+def input_like(tensor: Any, name: str | None = None) -> keras.KerasTensor:
+    """Creates an input with the shape and the dtype of a tensor.
+
+    Args:
+        tensor: a tensor, symbolic or not.
+        name: name of the input; None for the tensor's.
+    """
+    return keras.Input(
+        batch_shape=tensor.shape, dtype=tensor.dtype, name=name or tensor.name
+    )
+
+
 def pack_inputs(model: keras.Model, flat: Iterable[Any]) -> Any:
     """Returns inputs nested as a model takes them.
 

@@ -11,10 +11,7 @@ it at little cost.
 
 import dataclasses
 import functools
-import hashlib
-import json
 import time
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,16 +19,11 @@ import tensorflow as tf
 
 from lit_tf import config, data, errors
 from lit_tf.data import augment, batches
-from lit_tf.sections import sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher import array_store
+from lit_tf.teacher import array_store, cache_key
 from lit_tf.teacher.cached_outputs import CachedOutputs, CachedSplits
 from lit_tf.utils import keyed_folder, text_format
 
-_FORMAT = 1  # Raise it when the stored arrays change their meaning.
-# Keras describes a layer by its module, among others. Moved modules keep their
-# earlier names in the hash, so that caches made by version 0.1 are found.
-_MODULES_IN_0_1 = {"lit_tf.layers.model_io": "lit_tf.layers.ends"}
 _BATCH = 128
 _TIMED_BATCHES = 3
 _OUTPUT = "output"
@@ -101,19 +93,9 @@ class TeacherCache:
         self._run_teacher = _teacher_function(
             frozen, dataset.train, self._forms
         )
-        # The key of version 0.1: another key would not find its caches.
-        key = {
-            "format": _FORMAT,
-            "teacher": sectioned_model.fingerprint(teacher),
-            "graph": _graph(teacher),
-            "computed_in": computed_in,
-            "kept": {
-                name: [*shape, np.dtype(dtype).name]
-                for name, (shape, dtype) in self._forms.items()
-            },
-            "data": dataset.fingerprint,
-            "seed": seed,
-        }
+        key = cache_key.key(
+            teacher, dataset, self._forms, computed_in=computed_in, seed=seed
+        )
         # Without augmentation all views are the same.
         augmented = dataset.crop != augment.Crop()
         views = settings.teacher_cache_views if augmented else 1
@@ -305,13 +287,3 @@ def _not_finite(name, dtype):
         "cache. Received: nan or inf. Use --teacher_dtype=bfloat16, which has "
         "a wider range, or --teacher_cache=off."
     )
-
-
-def _graph(teacher: SectionedModel) -> str:
-    """Returns a hash of the teacher's graph, its weights excluded."""
-    parts = sectioned_model.parts_of(teacher)
-    configs: list[Any] = [keras.saving.serialize_keras_object(p) for p in parts]
-    text = json.dumps(configs, sort_keys=True, default=str)
-    for name, name_in_0_1 in _MODULES_IN_0_1.items():
-        text = text.replace(f'"{name}"', f'"{name_in_0_1}"')
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,7 +11,13 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.losses import masks
-from lit_tf.sections import context, copying, layer_config, sectioned_model
+from lit_tf.sections import (
+    context,
+    copying,
+    inspection,
+    layer_config,
+    sectioned_model,
+)
 from lit_tf.sections.functional import as_functional, require_functional
 
 # The layers that a BatchNorm can be folded into, with the kernel axes that hold
@@ -85,7 +91,7 @@ def dtype_for(student: keras.Model, choice: str = "auto") -> str:
     """
     if choice != "auto":
         return choice
-    halves = sectioned_model.computes_in(student) & {"float16", "bfloat16"}
+    halves = inspection.computes_in(student) & {"float16", "bfloat16"}
     if not halves:
         return "float32"
     if tf.config.list_logical_devices("GPU"):

@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 
 from lit_tf.config import Phase
-from lit_tf.data import Dataset, batches
+from lit_tf.data import Dataset, batches, shares
 from lit_tf.methods import trainer
 from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.teacher import cached_outputs
@@ -104,7 +104,7 @@ class Schedule:
             first_step=first_step,
             last_step=last_step,
         )
-        return batches.distribute(make, self.strategy)
+        return shares.distribute(make, self.strategy)
 
     def validation(self) -> Batches | None:
         """Returns the validation batches, distributed; None without a split."""
@@ -117,7 +117,7 @@ class Schedule:
             task=self.dataset.task,
             views=self._cached.validation,
         )
-        return batches.distribute(make, self.strategy)
+        return shares.distribute(make, self.strategy)
 
     def _training(self, **which):
         return functools.partial(

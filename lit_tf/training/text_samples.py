@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from lit_tf import data, layers
 from lit_tf.losses import distillation
-from lit_tf.sections import sectioned_model
+from lit_tf.sections import inspection
 from lit_tf.training import checkpoint, metric_logs
 
 _TEXTS = 8
@@ -39,7 +39,7 @@ class TextSamples(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         student, teacher = self.model.student, self.model.teacher
-        characters = sectioned_model.opening(student, layers.Characters)
+        characters = inspection.opening(student, layers.Characters)
         validation = self._dataset.validation
         if characters is None or validation is None:
             return

@@ -3,32 +3,16 @@
 Flags are global to a process, so each test that parses them starts its own.
 """
 
-import json
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from parsed_flags import SHOW, answer, flattened, parsed, teach_settings
 
-from lit_tf import config, data, models
-from lit_tf.config import flatten
-from lit_tf.flags import commands
-from lit_tf.launch import command
-from lit_tf.training import run_folder
-
-_SHOW = """
-import json
-from lit_tf.flags import parse
-from lit_tf.launch import command
 from lit_tf import config
 from lit_tf.config import flatten
+from lit_tf.flags import commands
 
-def show(_):
-    settings = parse.from_flags(config.{kind})
-    print(json.dumps(flatten.flatten(settings)))
-
-command.run(show, "{name}")
-"""
 _SHOW_DATA = """
 import json
 from lit_tf.flags import parse
@@ -42,59 +26,6 @@ def show(_):
 
 command.run(show, "lit-evaluate")
 """
-_RECIPES = """
-import json
-from absl import flags
-from absl.testing import flagsaver
-from lit_tf.flags import commands, define, parse
-from lit_tf.launch import command
-from lit_tf import config
-from lit_tf.config import flatten
-
-define.define(commands.COMMANDS["lit-compress"])
-settings = {}
-for name in command.recipes():
-    line = f"--recipe={name}"
-    with flagsaver.flagsaver():
-        flags.FLAGS(["lit-compress", *command._recipe([line]), line])
-        settings[name] = flatten.flatten(parse.from_flags(config.Compress))
-print(json.dumps(settings))
-"""
-
-
-def answer(script, *arguments, cwd=None):
-    """Runs a script in its own process and returns the JSON it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def parsed(*arguments):
-    """Returns the flat settings of `lit-compress` with these arguments."""
-    return answer(
-        _SHOW.format(name="lit-compress", kind="Compress"), *arguments
-    )
-
-
-@pytest.fixture(scope="module")
-def experiments():
-    """The flat settings of every recipe, by name."""
-    return answer(_RECIPES)
-
-
-def teach_settings(*arguments):
-    """Returns the flat settings of `lit-teach` with these arguments."""
-    return answer(_SHOW.format(name="lit-teach", kind="Teach"), *arguments)
-
-
-def flattened(settings):
-    """Returns the flat settings of a config, as JSON brings them back."""
-    return json.loads(json.dumps(flatten.flatten(settings)))
 
 
 def flags_of(name):
@@ -197,7 +128,7 @@ def test_a_module_of_your_own_may_register_a_method(tmp_path):
         "    stages='my_method:stages', ends='new, trained'))\n"
     )
     settings = answer(
-        _SHOW.format(name="lit-compress", kind="Compress"),
+        SHOW.format(name="lit-compress", kind="Compress"),
         "--custom_objects=my_method",
         "--method=mine",
         cwd=tmp_path,
@@ -246,18 +177,10 @@ def test_the_stages_of_a_method_may_be_in_another_module_of_the_folder(
     assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
 
 
-def test_the_command_line_overrides_a_recipe():
-    recipe = parsed("--recipe=quickstart")
-    for order in (1, -1):
-        arguments = ["--recipe=quickstart", "--lit_epochs=99"][::order]
-        assert parsed(*arguments) == recipe | {"lit_epochs": 99}
-    assert recipe["lit_epochs"] not in (99, config.LIT.epochs)
-
-
 def test_arguments_are_the_model_and_the_data(tmp_path):
     (tmp_path / "my model.keras").touch()
     (tmp_path / "my_images").mkdir()
-    script = _SHOW.format(name="lit-compress", kind="Compress")
+    script = SHOW.format(name="lit-compress", kind="Compress")
     paths = ["my model.keras", "my_images"]
     flags = ["--teacher_weights=my model.keras", "--data_dir=my_images"]
     by_name = answer(script, *flags, "--compression=2", cwd=tmp_path)
@@ -277,44 +200,6 @@ def test_arguments_are_the_model_and_the_data(tmp_path):
 
 def test_the_later_of_two_flags_wins():
     assert parsed("--alpha=0.1", "--alpha=0.2")["alpha"] == 0.2
-
-
-def test_lit_teach_takes_its_own_flags_from_a_recipe():
-    whole = parsed("--recipe=quickstart")
-    assert teach_settings("--recipe=quickstart").items() <= whole.items()
-    assert teach_settings("--recipe=quickstart", "--model=resnet14") == (
-        teach_settings("--recipe=quickstart", "--teacher=resnet14")
-    )
-
-
-@pytest.mark.parametrize("recipe", command.recipes())
-def test_a_recipe_names_a_known_dataset_and_known_models(recipe, experiments):
-    settings = experiments[recipe]
-    flatten.build(config.Compress, settings)
-    assert settings["workdir"] == str(pathlib.Path("runs", recipe))
-    models.get(settings["teacher"])
-    models.get(settings["student"])
-    data.source(settings["dataset"])
-
-
-@pytest.mark.parametrize("recipe", command.recipes())
-def test_a_recipe_contains_only_settings_and_comments(recipe):
-    # A command skips flags that it does not know, including misspelt ones.
-    lines = filter(None, map(str.strip, command.recipes()[recipe].split("\n")))
-    flags = [line for line in lines if not line.startswith("#")]
-    names = {flag.removeprefix("--").partition("=")[0] for flag in flags}
-    assert names <= flatten.identity(config.Compress()).keys()
-    assert len(names) == len(flags)
-
-
-def test_the_recipe_in_a_run_folder_restores_its_settings(tmp_path):
-    unlike = {"lit_milestones": (), "workdir": str(tmp_path), "beta": 0.25}
-    settings = flatten.build(
-        config.Compress, flatten.flatten(config.Compress()) | unlike
-    )
-    with run_folder.opened(settings):
-        again = parsed(f"--flagfile={tmp_path / 'recipe.flags'}")
-    assert again == flattened(settings) | {"workdir": "runs/compress"}
 
 
 _FIGURES = """

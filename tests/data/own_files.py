@@ -15,6 +15,11 @@ def images(folder, count, *, size=(6, 8), seed=0):
         Image.fromarray(pixels).save(folder / f"{i}.png")
 
 
+def classes(folder, *names, count=4):
+    for i, name in enumerate(names):
+        images(folder / name, count, seed=i)
+
+
 def load(folder, *, cache_dir="", **settings):
     settings = {"image_size": 8, "validation_fraction": 0} | settings
     return data.load(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf.data import augment, batches
+from lit_tf.data import augment, batches, shares
 from lit_tf.data.dataset import Split
 
 CROP = augment.Crop(pad=2, flip=True)
@@ -105,7 +105,7 @@ def test_the_parts_of_all_replicas_together_are_the_batch(replicas):
     parts = [
         read(
             split,
-            share=batches.Share(first=first, replicas=replicas),
+            share=shares.Share(first=first, replicas=replicas),
         )
         for first in range(replicas)
     ]

@@ -1,6 +1,7 @@
 """Fixtures of several files of tests of whole runs."""
 
 import keras
+import numpy as np
 import pytest
 
 from lit_tf import config
@@ -77,5 +78,34 @@ def generators(image_folder):
             }
         session = config.Session(**session | changed.pop("session", {}))
         return kind(**settings | {"session": session} | changed)
+
+    return make
+
+
+@pytest.fixture
+def own(tmp_path, one_epoch):
+    """A function: model, settings → settings of a run on arrays."""
+    random = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "mine.npz",
+        x_train=random.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8),
+        y_train=np.arange(60) % 3,
+    )
+
+    def make(model, *, suffix=".keras", **settings):
+        path = tmp_path / f"mine{suffix}"
+        model.save(path)
+        phase = one_epoch(32)
+        settings = {"shrink": config.Shrink(compression=1.8)} | settings
+        return config.Compress(
+            teacher_weights=str(path),
+            lit=phase,
+            fine_tune=phase,
+            session=config.Session(
+                workdir=str(tmp_path / "run"),
+                data_dir=str(tmp_path / "mine.npz"),
+            ),
+            **settings,
+        )
 
     return make

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, data, layers, models
-from lit_tf.data import batches, characters
+from lit_tf.data import batches, characters, shares
 from lit_tf.experiment import dry_run, saved_models
 from lit_tf.experiment.run import compress
 from lit_tf.interop import import_model
 from lit_tf.models import torch_weights, vdcnn
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, inspection
 from lit_tf.training import devices
 
 LENGTH = 64
@@ -84,7 +84,7 @@ def test_the_saved_model_of_texts_has_the_students_outputs(run, close):
     workdir, _ = run
     student = lit_tf.load(workdir / "student.keras")
     texts = tf.constant(WORDS)
-    codes = sectioned_model.opening(student, layers.Characters).encode(texts)
+    codes = inspection.opening(student, layers.Characters).encode(texts)
     served = tf.saved_model.load(str(workdir / "saved_model"))
     close(served.serve(texts)["logits"], student(codes, training=False), 1e-5)
 
@@ -192,7 +192,7 @@ def test_each_replica_reads_its_part_of_a_file(folder):
     read = functools.partial(batches.evaluation, split, batch_size=16)
     pieces = [
         piece.numpy()
-        for inputs, _ in batches.distribute(read, strategy)
+        for inputs, _ in shares.distribute(read, strategy)
         for piece in strategy.experimental_local_results(inputs)
     ]
     assert [len(piece) for piece in pieces] == [8] * 6 + [3] * 2

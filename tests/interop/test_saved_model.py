@@ -14,7 +14,7 @@ from lit_tf.data import characters
 from lit_tf.interop import saved_model, signatures
 from lit_tf.methods import lit
 from lit_tf.models import vdcnn
-from lit_tf.sections import copying, sectioned_model
+from lit_tf.sections import copying, inspection
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def text_classifier(tmp_path_factory):
         hidden=12,
     )
     codes = (
-        sectioned_model.opening(model, layers.Characters)
+        inspection.opening(model, layers.Characters)
         .encode(tf.constant(TEXTS))
         .numpy()
     )

@@ -15,7 +15,7 @@ import lit_tf
 from lit_tf import config
 from lit_tf.config import method_table
 from lit_tf.experiment.run import compress, teach
-from lit_tf.sections import cost, sectioned_model
+from lit_tf.sections import cost, inspection
 from lit_tf.training import fit
 
 SHORT = config.Phase(
@@ -98,7 +98,7 @@ def test_a_method_runs_to_its_report(ran, method):
     student = lit_tf.load(folder / "student.keras")
     if method in COUNTED:
         assert cost.flops(student) == results["student"]["flops"]
-    assert sectioned_model.computes_in(student) == {"float32"}
+    assert inspection.computes_in(student) == {"float32"}
     assert f"Method {method}." in (folder / "report.md").read_text()
 
 

@@ -8,7 +8,14 @@ import pytest
 from lit_tf import config, data, errors, models
 from lit_tf.config import method_table
 from lit_tf.experiment import build, student_training
-from lit_tf.methods import distill, fitnets, lit, network_slimming, supervised
+from lit_tf.methods import (
+    channel_pruning,
+    distill,
+    fitnets,
+    lit,
+    network_slimming,
+    supervised,
+)
 from lit_tf.methods.method_checks import check, describe_training
 from lit_tf.outputs import Classes
 from lit_tf.sections import cost
@@ -35,7 +42,7 @@ def settings(small_family, tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     teacher = models.get("small10")(**data.source("digits").form())
     random = np.random.default_rng(0)
-    for prunable in network_slimming.prunable_norms(teacher):
+    for prunable in channel_pruning.prunable_norms(teacher):
         gamma = prunable.norm.gamma
         gamma.assign(random.uniform(0.5, 1.5, gamma.shape))
     teacher.save(path)
@@ -156,7 +163,7 @@ def test_a_slimmed_teacher_starts_as_the_teacher(settings, staged, tmp_path):
     _, (_, second) = stages(chosen)
     channels = sum(
         prunable.norm.gamma.shape[0]
-        for prunable in network_slimming.prunable_norms(second.trainer.student)
+        for prunable in channel_pruning.prunable_norms(second.trainer.student)
     )
     # No two scales of the teacher are the same.
     assert channels == 4 * 8 / 2

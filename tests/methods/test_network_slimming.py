@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lit_tf import errors
-from lit_tf.methods import network_slimming
+from lit_tf.methods import channel_pruning, network_slimming
 from lit_tf.sections import copying, cost, model_files
 
 FAMILIES = ("resnet14", "resnext14", "vdcnn17")
@@ -14,7 +14,7 @@ FAMILIES = ("resnet14", "resnext14", "vdcnn17")
 def randomized(model, seed=0):
     """Gives every prunable BatchNorm random weights and statistics."""
     random = np.random.default_rng(seed)
-    for prunable in network_slimming.prunable_norms(model):
+    for prunable in channel_pruning.prunable_norms(model):
         gamma, beta, mean, variance = prunable.norm.get_weights()
         size = gamma.shape
         prunable.norm.set_weights(
@@ -38,19 +38,19 @@ def silence(prunable, channels):
 def counts(model):
     return [
         prunable.norm.gamma.shape[0]
-        for prunable in network_slimming.prunable_norms(model)
+        for prunable in channel_pruning.prunable_norms(model)
     ]
 
 
 def test_only_the_inner_channels_of_a_block_are_prunable(build):
     names = [
         prunable.norm.name
-        for prunable in network_slimming.prunable_norms(build("resnet14"))
+        for prunable in channel_pruning.prunable_norms(build("resnet14"))
     ]
     assert names == ["block_1_norm_1", "block_2_norm_1"] * 3
     names = [
         prunable.norm.name
-        for prunable in network_slimming.prunable_norms(build("resnext14"))
+        for prunable in channel_pruning.prunable_norms(build("resnext14"))
     ]
     assert set(names) == {
         f"block_{j}_{norm}" for j in (1, 2) for norm in ("norm", "reduce_norm")
@@ -58,12 +58,12 @@ def test_only_the_inner_channels_of_a_block_are_prunable(build):
     # Without shortcuts a block's output is read by the next block alone.
     names = {
         prunable.norm.name
-        for prunable in network_slimming.prunable_norms(build("vdcnn17"))
+        for prunable in channel_pruning.prunable_norms(build("vdcnn17"))
     }
     assert names == {"block_1_norm_1", "block_1_norm_2", "block_2_norm_1"}
     names = {
         prunable.norm.name
-        for prunable in network_slimming.prunable_norms(
+        for prunable in channel_pruning.prunable_norms(
             build("vdcnn17_shortcut")
         )
     }
@@ -73,15 +73,15 @@ def test_only_the_inner_channels_of_a_block_are_prunable(build):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_pruning_channels_that_are_zero_keeps_the_outputs(build, batch, name):
     model = randomized(build(name, seed=1))
-    selected = network_slimming.select_channels(
-        network_slimming.prunable_norms(model), 0.4
+    selected = channel_pruning.select_channels(
+        channel_pruning.prunable_norms(model), 0.4
     )
     for prunable, channels in selected.items():
         dropped = np.setdiff1d(
             np.arange(prunable.norm.gamma.shape[0]), channels
         )
         silence(prunable, dropped)
-    pruned = network_slimming.prune(model, selected)
+    pruned = channel_pruning.prune(model, selected)
     assert counts(pruned) == [len(channels) for channels in selected.values()]
     assert sum(counts(pruned)) < 0.8 * sum(counts(model))
     x, _ = batch(4, name=name)
@@ -97,10 +97,10 @@ def test_pruning_channels_that_are_zero_keeps_the_outputs(build, batch, name):
 
 def test_a_pruned_model_can_be_saved_and_loaded(build, batch, tmp_path):
     model = randomized(build("resnext14", seed=1))
-    selected = network_slimming.select_channels(
-        network_slimming.prunable_norms(model), 0.5
+    selected = channel_pruning.select_channels(
+        channel_pruning.prunable_norms(model), 0.5
     )
-    pruned = network_slimming.prune(model, selected)
+    pruned = channel_pruning.prune(model, selected)
     model_files.save(pruned, tmp_path / "slim.keras")
     read = model_files.load(tmp_path / "slim.keras")
     x, _ = batch(2)
@@ -111,10 +111,10 @@ def test_a_pruned_model_can_be_saved_and_loaded(build, batch, tmp_path):
 def test_pruning_does_not_change_the_original_model(build, batch):
     model = randomized(build("resnet14", seed=1))
     before = model.get_weights()
-    selected = network_slimming.select_channels(
-        network_slimming.prunable_norms(model), 0.5
+    selected = channel_pruning.select_channels(
+        channel_pruning.prunable_norms(model), 0.5
     )
-    pruned = network_slimming.prune(model, selected)
+    pruned = channel_pruning.prune(model, selected)
     for variable in pruned.variables:
         variable.assign(variable + 1)
     for old, new in zip(before, model.get_weights(), strict=True):
@@ -123,7 +123,7 @@ def test_pruning_does_not_change_the_original_model(build, batch):
 
 def test_one_threshold_holds_for_all_norms(build):
     model = build("resnet14")
-    norms = network_slimming.prunable_norms(model)
+    norms = channel_pruning.prunable_norms(model)
     random = np.random.default_rng(0)
     scales = []
     for i, prunable in enumerate(norms):
@@ -132,7 +132,7 @@ def test_one_threshold_holds_for_all_norms(build):
         gamma = random.normal(size=gamma.shape) * (i + 1)
         prunable.norm.set_weights([gamma, *rest])
         scales.append(np.abs(gamma))
-    selected = network_slimming.select_channels(norms, 0.3)
+    selected = channel_pruning.select_channels(norms, 0.3)
     count = int(0.3 * sum(map(len, scales)))
     threshold = np.sort(np.concatenate(scales))[count - 1]
     for prunable, scale in zip(norms, scales, strict=True):
@@ -143,8 +143,8 @@ def test_one_threshold_holds_for_all_norms(build):
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_a_norm_keeps_at_least_one_channel(build, fraction):
-    norms = network_slimming.prunable_norms(randomized(build("resnet14")))
-    for prunable, channels in network_slimming.select_channels(
+    norms = channel_pruning.prunable_norms(randomized(build("resnet14")))
+    for prunable, channels in channel_pruning.select_channels(
         norms, fraction
     ).items():
         size = prunable.norm.gamma.shape[0]
@@ -152,10 +152,10 @@ def test_a_norm_keeps_at_least_one_channel(build, fraction):
 
 
 def test_all_groups_keep_the_same_number_of_channels(build):
-    norms = network_slimming.prunable_norms(randomized(build("resnext14")))
+    norms = channel_pruning.prunable_norms(randomized(build("resnext14")))
     groups = {prunable.groups for prunable in norms}
     assert groups == {8}
-    for prunable, channels in network_slimming.select_channels(
+    for prunable, channels in channel_pruning.select_channels(
         norms, 0.6
     ).items():
         size = prunable.norm.gamma.shape[0] // 8
@@ -167,16 +167,16 @@ def test_all_groups_keep_the_same_number_of_channels(build):
 def test_the_fraction_for_flops_is_the_smallest_that_suffices(build, name):
     model = randomized(build(name))
     target = round(0.6 * cost.flops(model))
-    fraction = network_slimming.fraction_for_flops(model, target)
-    norms = network_slimming.prunable_norms(model)
-    pruned = network_slimming.prune(
-        model, network_slimming.select_channels(norms, fraction)
+    fraction = channel_pruning.fraction_for_flops(model, target)
+    norms = channel_pruning.prunable_norms(model)
+    pruned = channel_pruning.prune(
+        model, channel_pruning.select_channels(norms, fraction)
     )
     assert 0.9 * target < cost.flops(pruned) <= target
     # Pruning one channel less leaves too many FLOPs.
     less = fraction - 1 / sum(counts(model))
-    more = network_slimming.prune(
-        model, network_slimming.select_channels(norms, less)
+    more = channel_pruning.prune(
+        model, channel_pruning.select_channels(norms, less)
     )
     assert cost.flops(more) > target
 
@@ -188,27 +188,27 @@ def test_a_fraction_by_incomplete_flops_gives_a_warning(build, monkeypatch):
         cost, "count_flops", lambda _: cost.FlopCount(flops, ("FFT",))
     )
     with pytest.warns(UserWarning, match="resnet14: FLOPs leave out .*FFT"):
-        network_slimming.fraction_for_flops(model, flops)
+        channel_pruning.fraction_for_flops(model, flops)
 
 
 def test_flops_that_no_pruning_reaches_are_refused(build):
     with pytest.raises(errors.SettingsError) as refusal:
-        network_slimming.fraction_for_flops(build("resnet14"), 1000)
+        channel_pruning.fraction_for_flops(build("resnet14"), 1000)
     assert "can reduce resnet14 to" in str(refusal.value)
 
 
 def test_a_model_without_prunable_channels_is_refused(dense):
     with pytest.raises(errors.SettingsError, match="has no such BatchNorm"):
-        network_slimming.prunable_norms(dense(1))
+        channel_pruning.prunable_norms(dense(1))
 
 
 def test_the_sparsity_penalty_is_the_sum_of_absolute_scales(build, batch):
     model = randomized(build("resnet14", seed=1))
-    norm = network_slimming.prunable_norms(model)[0].norm
+    norm = channel_pruning.prunable_norms(model)[0].norm
     gamma = norm.get_weights()[0]
     sum_of_all = sum(
         np.abs(prunable.norm.get_weights()[0]).sum()
-        for prunable in network_slimming.prunable_norms(model)
+        for prunable in channel_pruning.prunable_norms(model)
     )
 
     def step(sparsity):
@@ -216,7 +216,7 @@ def test_the_sparsity_penalty_is_the_sum_of_absolute_scales(build, batch):
         trainer = network_slimming.Slim(copy, sparsity=sparsity)
         trainer.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         results = trainer.train_on_batch(*batch(8), return_dict=True)
-        return results, network_slimming.prunable_norms(copy)[
+        return results, channel_pruning.prunable_norms(copy)[
             0
         ].norm.get_weights()[0]
 

@@ -10,7 +10,7 @@ from lit_tf.losses import wgan_gp
 from lit_tf.methods.stargan import Adversarial, _slice
 from lit_tf.models.stargan import build
 from lit_tf.models.stargan import discriminator as new_discriminator
-from lit_tf.sections import copying, model_files, sectioned_model
+from lit_tf.sections import copying, inspection, model_files
 from lit_tf.training import devices, optimizers
 
 RATE = 1e-3
@@ -206,7 +206,7 @@ def test_half_precision_applies_to_the_generator_alone(pair, images, policy):
     before = values(generator)
     history = fit(trainer, *images(10), batch_size=10)
     assert all(np.isfinite(series).all() for series in history.values())
-    assert sectioned_model.computes_in(discriminator) == {"float32"}
+    assert inspection.computes_in(discriminator) == {"float32"}
     scaled = isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (policy == "mixed_float16")
     assert not hasattr(trainer.optimizers[1], "inner_optimizer")

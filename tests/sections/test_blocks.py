@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lit_tf import errors
-from lit_tf.sections import blocks, initial_weights
+from lit_tf.sections import block_search, blocks, initial_weights
 
 
 def assert_same_weights(one, other):
@@ -76,7 +76,7 @@ def test_in_a_network_without_shortcuts_each_convolution_is_a_block(build):
 def test_every_weight_of_a_section_is_in_a_block(build):
     for name in ("resnet14", "resnext14", "vdcnn17", "stargan10"):
         for section in build(name).sections:
-            chain = blocks.find_blocks(section)
+            chain = block_search.find_blocks(section)
             layers = [
                 layer
                 for block in (*chain.fixed, *chain.blocks)
@@ -126,7 +126,7 @@ def _gated(x, name):
 
 def _block_ends(model):
     """Returns the last layers of the blocks that can be left out."""
-    chain = blocks.find_blocks(model)
+    chain = block_search.find_blocks(model)
     return [chain.graph.names[block.end] for block in chain.blocks]
 
 
@@ -174,11 +174,11 @@ def test_repeated_layers_are_a_block(shape, layers, ends):
 
 
 def test_the_first_and_the_last_block_of_a_row_are_kept(build):
-    chain = blocks.find_blocks(build("resnet26").sections[0])
+    chain = block_search.find_blocks(build("resnet26").sections[0])
     assert (chain.count, len(chain.blocks)) == (4, 4)
     assert chain.kept(2) == [0, 3]
     # A block of another width that leads to the row is its first block.
-    chain = blocks.find_blocks(build("resnet26").sections[1])
+    chain = block_search.find_blocks(build("resnet26").sections[1])
     assert (chain.count, len(chain.blocks)) == (4, 3)
     assert chain.kept(2) == [2]
     assert chain.kept(1) == []

@@ -3,204 +3,28 @@
 import keras
 import numpy as np
 import pytest
+from contextual import (
+    LENGTH,
+    MODELS,
+    WIDTH,
+    Either,
+    Noisy,
+    attend,
+    composite,
+    examples,
+    explicit_mask,
+    ids_input,
+    implicit_mask,
+    outputs_of,
+    pooled,
+    recorded_mask,
+)
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.sections import blocks, copying, model_files
+from lit_tf.sections import block_search, copying, model_files
 from lit_tf.sections.functional import read_graph
 from lit_tf.teacher import frozen
-
-_LENGTH, _WIDTH = 6, 4
-
-
-def _attend(x, name, **kwargs):
-    """Adds a block of attention and a dense layer."""
-    attention = keras.layers.MultiHeadAttention(2, 2, name=f"{name}_attention")
-    x = keras.layers.Add(name=f"{name}_add")([x, attention(x, x, **kwargs)])
-    x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
-    y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"{name}_dense")(x)
-    return keras.layers.Add(name=f"{name}_out")([x, y])
-
-
-def _pooled(x, inputs, **kwargs):
-    x = keras.layers.GlobalAveragePooling1D(name="pool")(x, **kwargs)
-    return keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
-
-
-def _ids():
-    return keras.Input((_LENGTH,), dtype="int32", name="ids")
-
-
-def explicit_mask():
-    ids = _ids()
-    mask = keras.Input((_LENGTH,), dtype="int32", name="padding")
-    x = keras.layers.Embedding(9, _WIDTH, name="table")(ids)
-    for j in range(3):
-        x = _attend(x, f"block_{j}", attention_mask=mask[:, None])
-    return _pooled(x, {"ids": ids, "padding": mask}, mask=mask)
-
-
-def implicit_mask():
-    x = ids = _ids()
-    x = keras.layers.Embedding(9, _WIDTH, mask_zero=True, name="table")(x)
-    for j in range(3):
-        x = _attend(x, f"block_{j}")
-    return _pooled(x, ids)
-
-
-def recorded_mask():
-    x = ids = _ids()
-    x = keras.layers.Embedding(9, _WIDTH, mask_zero=True, name="table")(x)
-    for j in range(3):
-        y = keras.layers.LSTM(_WIDTH, return_sequences=True, name=f"lstm_{j}")
-        x = keras.layers.Add(name=f"add_{j}")([x, y(x)])
-    return _pooled(x, ids)
-
-
-def condition():
-    """Each block is scaled by a vector, as in diffusion models."""
-    x = inputs = keras.Input((_LENGTH, 3), name="steps")
-    vector = keras.Input((2,), name="vector")
-    x = keras.layers.Dense(_WIDTH, name="first")(x)
-    for j in range(3):
-        scale = keras.layers.Dense(_WIDTH, name=f"scale_{j}")(vector)
-        y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"dense_{j}")(x)
-        x = x + y * scale[:, None]
-    return _pooled(x, [inputs, vector])
-
-
-def second_tower():
-    x = image = keras.Input((8, 8, 3), name="image")
-    facts = keras.Input((4,), name="facts")
-    x = keras.layers.Conv2D(_WIDTH, 3, padding="same", name="conv")(x)
-    for j in range(3):
-        y = keras.layers.Conv2D(_WIDTH, 3, padding="same", name=f"conv_{j}")(x)
-        x = keras.layers.Add(name=f"add_{j}")([x, y])
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    tower = keras.layers.Dense(4, activation="relu", name="tower_1")(facts)
-    tower = keras.layers.Dense(4, activation="relu", name="tower_2")(tower)
-    x = keras.layers.Concatenate(name="join")([x, tower])
-    outputs = keras.layers.Dense(3, name="logits")(x)
-    return keras.Model({"image": image, "facts": facts}, outputs)
-
-
-def derived_positions():
-    """All blocks read a tensor that the first representation determines."""
-    x = inputs = keras.Input((_LENGTH, 3), name="steps")
-    x = keras.layers.Dense(_WIDTH, name="first")(x)
-    shared = keras.layers.Dense(_WIDTH, name="relative")(x)
-    for j in range(3):
-        y = keras.layers.Dense(_WIDTH, name=f"dense_{j}")(x)
-        x = keras.layers.LayerNormalization(name=f"norm_{j}")(y + shared)
-    return _pooled(x, inputs)
-
-
-class Encoder(keras.layers.Layer):
-    """Runs a list of blocks."""
-
-    def __init__(self, blocks=3, extra=False, **kwargs):
-        super().__init__(**kwargs)
-        self.blocks = [
-            keras.layers.Dense(_WIDTH, activation="tanh", name=f"block_{j}")
-            for j in range(blocks)
-        ]
-        self.extra = keras.layers.Dense(_WIDTH) if extra else None
-
-    def build(self, shape):
-        for layer in [*self.blocks, *([self.extra] if self.extra else [])]:
-            layer.build(shape)
-
-    def call(self, x):
-        for block in self.blocks:
-            x = block(x)
-        return x
-
-
-def composite(kind=Encoder, **kwargs):
-    x = inputs = keras.Input((_LENGTH, 3), name="steps")
-    x = keras.layers.Dense(_WIDTH, activation="relu", name="first")(x)
-    return _pooled(kind(name="encoder", **kwargs)(x), inputs)
-
-
-class Noisy(Encoder):
-    """Computes something else in training."""
-
-    def call(self, x, training=None):
-        x = super().call(x)
-        return x + 1.0 if training else x
-
-
-class Either(Encoder):
-    """Runs its blocks forwards or backwards."""
-
-    def call(self, x, reverse=False):
-        for block in reversed(self.blocks) if reverse else self.blocks:
-            x = x + block(x)
-        return x
-
-
-def long_skip():
-    """The first representation is added again behind all blocks."""
-    x = inputs = keras.Input((8, 8, 3), name="image")
-    x = first = keras.layers.Conv2D(4, 3, padding="same", name="first")(x)
-    for j in range(3):
-        y = keras.layers.Conv2D(4, 3, padding="same", name=f"one_{j}")(x)
-        y = keras.layers.ReLU(name=f"relu_{j}")(y)
-        y = keras.layers.Conv2D(4, 3, padding="same", name=f"two_{j}")(y)
-        x = keras.layers.Add(name=f"add_{j}")([x, y])
-    x = keras.layers.Add(name="long")([x, first])
-    x = keras.layers.Conv2D(3, 3, padding="same", name="last")(x)
-    return keras.Model(inputs, x)
-
-
-def rotary():
-    """All blocks read two tables of positions."""
-    x = inputs = keras.Input((_LENGTH, 3), name="steps")
-    angles = keras.Input((_LENGTH, _WIDTH), name="angles")
-    sine, cosine = keras.ops.sin(angles), keras.ops.cos(angles)
-    x = keras.layers.Dense(_WIDTH, name="first")(x)
-    for j in range(3):
-        turned = x * cosine + keras.ops.flip(x, -1) * sine
-        y = keras.layers.Dense(_WIDTH, activation="tanh", name=f"one_{j}")(
-            turned
-        )
-        y = keras.layers.Dense(_WIDTH, name=f"two_{j}")(y)
-        x = keras.layers.Add(name=f"out_{j}")([x, y])
-    return _pooled(x, [inputs, angles])
-
-
-MODELS = [
-    long_skip,
-    rotary,
-    explicit_mask,
-    implicit_mask,
-    recorded_mask,
-    condition,
-    second_tower,
-    derived_positions,
-    composite,
-]
-
-
-def examples(model, count=4, seed=0):
-    """Returns inputs of a model; ids and masks end in padding."""
-    random = np.random.default_rng(seed)
-    padding = np.arange(_LENGTH) < random.integers(2, _LENGTH, (count, 1))
-
-    def values(tensor):
-        if tensor.name == "padding":
-            return padding.astype("int32")
-        if tensor.dtype == "int32":
-            ids = random.integers(1, 9, padding.shape) * padding
-            return ids.astype("int32")
-        shape = (count, *tensor.shape[1:])
-        return random.normal(size=shape).astype("float32")
-
-    return keras.tree.map_structure(values, model.input)
-
-
-def _outputs(model):
-    return np.asarray(model(examples(model), training=False))
 
 
 @pytest.mark.parametrize("make", MODELS)
@@ -209,31 +33,31 @@ def test_a_model_with_context_is_cut_shrunk_and_saved(make, tmp_path):
     plan = lit_tf.plan(model)
     assert [part.blocks for part in plan.parts[1:-1]] == [3]
     cut = lit_tf.split(model, plan)
-    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+    np.testing.assert_array_equal(outputs_of(cut), outputs_of(model))
     assert {id(v) for v in cut.variables} == {id(v) for v in model.variables}
     # All blocks of the teacher are the teacher.
     whole = lit_tf.shrink(cut, keep=3, init="teacher_blocks")
-    np.testing.assert_allclose(_outputs(whole), _outputs(model), atol=1e-6)
+    np.testing.assert_allclose(outputs_of(whole), outputs_of(model), atol=1e-6)
     half = lit_tf.shrink(cut, keep=1, init="teacher_blocks")
     assert half.count_params() < cut.count_params()
-    assert _outputs(half).shape == _outputs(model).shape
+    assert outputs_of(half).shape == outputs_of(model).shape
     model_files.save(half, tmp_path / "half.keras")
     again = lit_tf.load(tmp_path / "half.keras")
     assert len(again.sections) == 1 and again.reads == half.reads
-    np.testing.assert_array_equal(_outputs(again), _outputs(half))
+    np.testing.assert_array_equal(outputs_of(again), outputs_of(half))
     copy = copying.copy_model(cut)
-    np.testing.assert_allclose(_outputs(copy), _outputs(model), atol=1e-6)
+    np.testing.assert_allclose(outputs_of(copy), outputs_of(model), atol=1e-6)
 
 
 @pytest.mark.parametrize("make", MODELS)
 def test_a_model_with_context_is_cut_by_hand(make):
     model = make()
     graph = read_graph(model)
-    (row,) = blocks.find_blocks_in_graph(graph).rows
+    (row,) = block_search.find_blocks_in_graph(graph).rows
     ends = [row.blocks[0].start, *(block.end for block in row.blocks)]
     cut = lit_tf.split(model, [graph.names[number] for number in ends])
     assert len(cut.sections) == 3
-    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+    np.testing.assert_array_equal(outputs_of(cut), outputs_of(model))
 
 
 @pytest.mark.parametrize("make", [explicit_mask, implicit_mask, recorded_mask])
@@ -292,15 +116,15 @@ def test_a_layer_that_differs_in_training_stays_closed():
 
 def test_each_call_of_a_composite_layer_is_opened_by_itself():
     def make():
-        x = inputs = keras.Input((_LENGTH, 3), name="steps")
-        x = keras.layers.Dense(_WIDTH, activation="relu", name="first")(x)
+        x = inputs = keras.Input((LENGTH, 3), name="steps")
+        x = keras.layers.Dense(WIDTH, activation="relu", name="first")(x)
         encoder = Either(name="encoder")
-        return _pooled(encoder(encoder(x), reverse=True), inputs)
+        return pooled(encoder(encoder(x), reverse=True), inputs)
 
     model, other = make(), make()
     plan = lit_tf.plan(model)
     cut = lit_tf.split(model, plan)
-    np.testing.assert_array_equal(_outputs(cut), _outputs(model))
+    np.testing.assert_array_equal(outputs_of(cut), outputs_of(model))
     # Keras numbers operations in each process; names of cuts do not change.
     assert lit_tf.plan(other).cuts == plan.cuts
 
@@ -315,11 +139,14 @@ def test_sections_have_the_blocks_of_the_whole(make):
 
 def test_a_mask_that_is_added_to_scores_is_no_padding_mask():
     def make(dtype):
-        ids, mask = _ids(), keras.Input((_LENGTH,), dtype=dtype, name="padding")
-        x = keras.layers.Embedding(9, _WIDTH, name="table")(ids)
+        ids, mask = (
+            ids_input(),
+            keras.Input((LENGTH,), dtype=dtype, name="padding"),
+        )
+        x = keras.layers.Embedding(9, WIDTH, name="table")(ids)
         for j in range(2):
-            x = _attend(x, f"block_{j}", attention_mask=mask[:, None])
-        model = _pooled(x, {"ids": ids, "padding": mask})
+            x = attend(x, f"block_{j}", attention_mask=mask[:, None])
+        model = pooled(x, {"ids": ids, "padding": mask})
         return lit_tf.split(model, lit_tf.plan(model))
 
     assert make("bool").padding_mask is not None
@@ -366,10 +193,10 @@ class Dilated(keras.Model):
     """A class with a number of layers, each with a dilation of its own."""
 
     def __init__(self, num_layers, dilated=True, **kwargs):
-        x = inputs = keras.Input((_LENGTH, _WIDTH), name="steps")
+        x = inputs = keras.Input((LENGTH, WIDTH), name="steps")
         for j in range(num_layers):
             y = keras.layers.Conv1D(
-                _WIDTH,
+                WIDTH,
                 3,
                 padding="same",
                 dilation_rate=2**j if dilated else 1,

@@ -1,9 +1,10 @@
-"""Tests of `copy_model`: state, ties, functions, policies, trainability."""
+"""Tests of `copy_model`: state, functions, policies, trainability."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from dense_parts import residual
 
 import lit_tf
 from lit_tf import errors
@@ -55,14 +56,6 @@ PREPROCESSING = [
 ]
 
 
-def _residual(x, head=None):
-    """Adds three residual blocks and a head of three outputs."""
-    for k in range(3):
-        y = keras.layers.Dense(6, activation="relu", name=f"block_{k}")(x)
-        x = keras.layers.Add(name=f"add_{k}")([x, y])
-    return (head or keras.layers.Dense(3, name="out"))(x)
-
-
 def preprocessed(make):
     """Returns a model whose stem begins with an adapted layer."""
     keras.utils.set_random_seed(0)
@@ -73,7 +66,7 @@ def preprocessed(make):
     else:
         x = keras.layers.Embedding(20, 6)(x)
         x = keras.layers.GlobalAveragePooling1D()(x)
-    return keras.Model(inputs, _residual(x))
+    return keras.Model(inputs, residual(x))
 
 
 def check_equal(one, other):
@@ -150,7 +143,7 @@ def test_functions_in_layers_are_copied_without_unsafe_code():
     inputs = keras.Input((4,))
     x = keras.layers.Lambda(lambda t: tf.nn.relu(t) * 2)(inputs)
     x = keras.layers.Dense(6, activation=lambda t: tf.nn.relu(t) + 1)(x)
-    model = keras.Model(inputs, _residual(x))
+    model = keras.Model(inputs, residual(x))
     with pytest.warns(UserWarning, match="lambda"):
         check_equal(model, copying.copy_model(model))
     with pytest.warns(UserWarning, match="lambda"):
@@ -162,7 +155,7 @@ def test_functions_in_layers_are_copied_without_unsafe_code():
 def test_a_function_of_two_files_is_the_same_function(tmp_path):
     inputs = keras.Input((4,))
     x = keras.layers.Lambda(lambda t: t * 2, output_shape=(4,))(inputs)
-    model = keras.Model(inputs, _residual(keras.layers.Dense(6)(x)))
+    model = keras.Model(inputs, residual(keras.layers.Dense(6)(x)))
     model.save(tmp_path / "model.keras")
     teacher, student = (
         lit_tf.split(
@@ -184,7 +177,7 @@ def _normalized():
     norm = keras.layers.BatchNormalization()
     x = norm(x)
     norm.moving_mean.assign(np.arange(6))
-    return keras.Model(inputs, _residual(x))
+    return keras.Model(inputs, residual(x))
 
 
 def test_a_quantized_layer_before_batch_norm_is_not_folded():
@@ -203,76 +196,6 @@ def test_a_layer_with_lora_before_batch_norm_is_not_folded():
     dense.lora_kernel_b.assign(np.ones(dense.lora_kernel_b.shape))
     check_equal(model, frozen.freeze(model))
     check_equal(model, copying.copy_model(model))
-
-
-@keras.saving.register_keras_serializable("tests")
-class Tied(keras.layers.Layer):
-    """A head that reuses the table of an embedding."""
-
-    def __init__(self, embedding, **kwargs):
-        super().__init__(**kwargs)
-        self.embedding = embedding
-        self.built = True
-
-    def call(self, x):
-        return keras.ops.matmul(x, keras.ops.transpose(self.table))
-
-    @property
-    def table(self):
-        return self.embedding.embeddings
-
-    def get_config(self):
-        embedding = keras.saving.serialize_keras_object(self.embedding)
-        return super().get_config() | {"embedding": embedding}
-
-    @classmethod
-    def from_config(cls, config):
-        embedding = keras.saving.deserialize_keras_object(config["embedding"])
-        return cls(**config | {"embedding": embedding})
-
-
-def _tied():
-    embedding = keras.layers.Embedding(10, 6)
-    inputs = keras.Input((5,), dtype="int32")
-    x = keras.layers.GlobalAveragePooling1D()(embedding(inputs))
-    return keras.Model(inputs, _residual(x, Tied(embedding, name="tied")))
-
-
-def test_weights_that_layers_share_stay_shared():
-    model = _tied()
-    copy = copying.copy_model(model)
-    assert len(copy.variables) == len(model.variables)
-    embedding, tied = copy.layers[1], copy.get_layer("tied")
-    embedding.embeddings.assign(embedding.embeddings + 1)
-    np.testing.assert_array_equal(tied.table, embedding.embeddings)
-
-
-def test_weights_that_stem_and_head_share_stay_shared(tmp_path):
-    model = _tied()
-    cut = lit_tf.split(model, lit_tf.plan(model).cuts)
-    assert len(cut.variables) == len(model.variables)
-    x = np.arange(10).reshape(2, 5)
-    lit_tf.sections.model_files.save(cut, tmp_path / "cut.keras")
-    for copy in (copying.copy_model(cut), lit_tf.load(tmp_path / "cut.keras")):
-        assert len(copy.variables) == len(model.variables)
-        np.testing.assert_array_equal(copy(x), model(x))
-        (table,) = [v for v in copy.variables if v.shape == (10, 6)]
-        assert any(v is table for v in copy.stem.variables)
-        assert any(v is table for v in copy.head.variables)
-
-
-def test_a_model_is_not_cut_between_layers_that_share_weights():
-    x = inputs = keras.Input((6,))
-    layer = keras.layers.Dense(6, name="shared")
-    x = layer(x)
-    for name in ("one", "two"):
-        x = keras.layers.Dense(6, name=name)(x)
-    outputs = keras.layers.Dense(2, name="dense")(layer(x))
-    model = keras.Model(inputs, outputs)
-    words = "weights of 'shared' are used on both sides"
-    with pytest.raises(errors.SettingsError, match=words):
-        lit_tf.split(model, ["shared:1", "shared:2"])
-    lit_tf.split(model, ["shared:1", "two"])
 
 
 class Hidden(keras.layers.Layer):
@@ -295,7 +218,7 @@ def test_a_copy_that_answers_differently_is_refused():
     inputs, hidden = keras.Input((4,)), Hidden(name="own")
     x = hidden(inputs)
     hidden.factor = 3.0
-    model = keras.Model(inputs, _residual(keras.layers.Dense(6)(x)))
+    model = keras.Model(inputs, residual(keras.layers.Dense(6)(x)))
     for copy in (copying.copy_model, frozen.freeze):
         with pytest.raises(errors.SettingsError, match=r"'own' .Hidden."):
             copy(model)
@@ -327,7 +250,7 @@ class Closed(keras.layers.Layer):
 
 def test_a_layer_without_a_configuration_is_named():
     inputs = keras.Input((4,))
-    model = keras.Model(inputs, _residual(Closed(6, name="own")(inputs)))
+    model = keras.Model(inputs, residual(Closed(6, name="own")(inputs)))
     with pytest.raises(errors.SettingsError, match=r"'own' .Closed. cannot be"):
         copying.copy_model(model)
     check_equal(model, frozen.freeze(model))  # It shares the layer.

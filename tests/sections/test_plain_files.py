@@ -1,17 +1,16 @@
 """A saved model opens with Keras alone; `lit_tf.load` restores the rest."""
 
-import json
 import subprocess
 import sys
-import zipfile
 
 import keras
 import keras_alone
 import numpy as np
 import pytest
+from chains import chain, randomize, small
 
 import lit_tf
-from lit_tf import errors, layers, models
+from lit_tf import layers, models
 from lit_tf.sections import model_files, plain_files, plain_form
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -37,23 +36,6 @@ import lit_tf
 answer(folder / "imported")
 """
 FAMILIES = [family.names[0] for family in models.MODELS.values()]
-
-
-def randomize(model):
-    """Sets the weights to values that depend on nothing else."""
-    random = np.random.default_rng(0)
-    for variable in model.weights:
-        values = random.normal(0, 0.2, variable.shape)
-        # A moving variance is positive.
-        variable.assign(1 + values if "moving" in variable.path else values)
-
-
-def chain(input_, *chained, name=None):
-    """Returns a functional model of a chain of layers."""
-    x = input_
-    for layer in chained:
-        x = layer(x)
-    return keras.Model(input_, x, name=name)
 
 
 def users_model():
@@ -193,106 +175,6 @@ def test_a_model_of_keras_layers_is_not_copied(dense):
     assert plain.get_layer(model.stem.name) is model.stem
 
 
-def small(*, stem=(), head=()):
-    """A model with BatchNorm of `lit_tf`; layers at the ends may be shared."""
-    keras.utils.set_random_seed(0)
-    norm = layers.BatchNormalization(name="norm")
-    return SectionedModel(
-        chain(keras.Input((4,)), *stem, norm, name="stem"),
-        [
-            chain(
-                keras.Input((4,)),
-                keras.layers.Dense(4, name="dense"),
-                layers.BatchNormalization(name="norm"),
-                name="section_1",
-            )
-        ],
-        chain(keras.Input((4,)), *head, layers.Float32(), name="head"),
-        depth=3,
-        facts={"epochs": [1, 2]},
-    )
-
-
-@keras.saving.register_keras_serializable("test_plain_files")
-class Transposed(keras.layers.Layer):
-    """Multiplies by the kernel of another layer, as the head of a BERT does."""
-
-    def __init__(self, other, **kwargs):
-        super().__init__(**kwargs)
-        self.other = other
-
-    def call(self, inputs):
-        return keras.ops.matmul(inputs, keras.ops.transpose(self.other.kernel))
-
-    def get_config(self):
-        other = keras.saving.serialize_keras_object(self.other)
-        return super().get_config() | {"other": other}
-
-    @classmethod
-    def from_config(cls, config):
-        other = keras.saving.deserialize_keras_object(config["other"])
-        return cls(**config | {"other": other})
-
-
-def tied(kind):
-    """Returns layers for a stem and a head that have one in common."""
-    one = keras.layers.Dense(4, name="tied")
-    relu = keras.layers.ReLU(name="relu")
-    if kind == "a layer":
-        return [one, relu], [keras.layers.Dense(4, name="dense"), one, relu]
-    if kind == "a layer called twice":
-        return [one, relu, one], [one, relu, one]
-    if kind == "a layer of lit_tf":
-        one = layers.BatchNormalization(name="tied")
-        return [one], [relu, one]
-    if kind == "a nested model":
-        nested = chain(keras.Input((4,)), one, relu, name="nested")
-        return [nested], [one, nested]
-    if kind == "a layer with another one as its argument":
-        return [one], [Transposed(one, name="transposed")]
-    return [keras.Sequential([keras.Input((4,)), one, relu])], [one]
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "a layer",
-        "a layer called twice",
-        "a layer of lit_tf",
-        "a nested model",
-        "a layer with another one as its argument",
-        "a layer of a sequential model",
-    ],
-)
-def test_stem_and_head_still_share(kind, tmp_path):
-    stem, head = tied(kind)
-    model = small(stem=stem, head=head)
-    randomize(model)
-    model.save(tmp_path / "model.keras")
-    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
-    expected = np.asarray(model(x))
-    for load in (keras.models.load_model, lit_tf.load):
-        again = load(tmp_path / "model.keras")
-        assert len(again.variables) == len(model.variables)
-        np.testing.assert_allclose(again(x), expected, rtol=1e-5, atol=1e-6)
-        # A step that changes the shared variables changes both ends.
-        for variable in (again, model):
-            for one in variable.trainable_variables:
-                one.assign(one + 0.1)
-        np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
-        randomize(model)
-
-
-@pytest.mark.keras_faults
-def test_keras_itself_does_not_keep_a_layer_shared(tmp_path):
-    stem, head = tied("a layer")
-    model = small(stem=stem, head=head)
-    plain, _ = plain_form.plain_form(model)
-    plain.save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="'tied' expected 2 variables"):
-        keras.models.load_model(tmp_path / "model.keras")
-
-
 def test_a_compiled_model_trains_on(tmp_path):
     model = small()
     model.compile("adam", "mse", run_eagerly=True)
@@ -309,63 +191,6 @@ def test_a_compiled_model_trains_on(tmp_path):
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     assert not lit_tf.load(path).compiled
-
-
-def changed(note, key, value):
-    """Returns a note in which one item, named like "parts/0/name", differs."""
-    *keys, last = key.split("/")
-    inner = note
-    for name in keys:
-        inner = inner[int(name) if isinstance(inner, list) else name]
-    inner[int(last) if isinstance(inner, list) else last] = value
-    return note
-
-
-NORM = "layers/section_1:norm/"
-OTHER = {"registered_name": "lit_tf>Float32", "config": {"name": "norm"}}
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("format", 2, "has the format 2, which a later version may know"),
-        ("layers", ["stem"], r"has `layers` \['stem'\]"),
-        ("parts/0/name", "other", "other parts than stem, section_1, head"),
-        ("parts/1/context", [1], "other parts than stem, section_1, head"),
-        ("parts", 3, "has `parts` 3"),
-        ("depth", "deep", "has `depth` 'deep'"),
-        ("facts", [1], r"has `facts` \[1\]"),
-        ("layers/stem:other", {}, "it has no layer 'stem/other'"),
-        (NORM + "registered_name", "Dense", "unknown class 'Dense'"),
-        (NORM + "registered_name", "lit_tf>pinned", "unknown class"),
-        (NORM[:-1], OTHER, "is not what the Float32 'norm' is saved as"),
-        (NORM + "config/name", "n", "is not what"),
-        (NORM + "config/center", False, "is not what"),
-        (NORM + "config", 0, "argument"),
-    ],
-)
-def test_a_note_that_does_not_fit_is_refused(tmp_path, key, value, message):
-    path = tmp_path / "model.keras"
-    small().save(path)
-    config = keras_alone.config_of(path)
-    note = config["build_config"]["lit_tf"]
-    note["layers"] = {
-        name.replace("/", ":"): layer for name, layer in note["layers"].items()
-    }
-    changed(note, key, value)
-    if isinstance(note["layers"], dict):
-        note["layers"] = {
-            name.replace(":", "/"): layer
-            for name, layer in note["layers"].items()
-        }
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    members["config.json"] = json.dumps(config).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    with pytest.raises(errors.DataError, match=message):
-        lit_tf.load(path)
 
 
 def test_a_file_records_what_a_part_reads_from_the_stem():

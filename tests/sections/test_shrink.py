@@ -11,7 +11,7 @@ import lit_tf
 from lit_tf import errors
 from lit_tf.sections import (
     block_costs,
-    blocks,
+    block_search,
     compatibility,
     cost,
     initial_weights,
@@ -61,7 +61,7 @@ def test_a_student_with_all_blocks_and_weights_equals_the_teacher():
 def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
-    chains = [blocks.find_blocks(section) for section in teacher.sections]
+    chains = [block_search.find_blocks(section) for section in teacher.sections]
     estimated = block_costs._COSTS[of](teacher, chains)
     reached = {}
     for keep in block_costs.falling_choices([4, 4]):

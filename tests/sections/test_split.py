@@ -7,7 +7,8 @@ import pytest
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import model_files
-from lit_tf.sections.functional import build_part, read_graph
+from lit_tf.sections.functional import read_graph
+from lit_tf.sections.parts import build_part
 from lit_tf.sections.trunk import find_trunks
 
 

@@ -6,83 +6,17 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+from cached import VIEWS, opened, read, settings
 
 from lit_tf import config, data, errors, models
-from lit_tf.data import augment, batches
-from lit_tf.experiment import dry_run, run, student_training
-from lit_tf.methods import lit, stages
-from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher import array_store, cache, cached_outputs
-from lit_tf.teacher.frozen import TeacherBatch, freeze, teacher_outputs
+from lit_tf.data import augment, batches, shares
+from lit_tf.experiment import dry_run, run
+from lit_tf.methods import lit
+from lit_tf.teacher import array_store, cached_outputs
+from lit_tf.teacher.frozen import TeacherBatch, teacher_outputs
 from lit_tf.training import devices
 
 pytestmark = pytest.mark.usefixtures("small_family")
-SHORT = config.Phase(
-    epochs=3, batch_size=100, learning_rate=0.05, weight_decay=0.0
-)
-VIEWS = 2
-
-
-def settings(folder, **frozen):
-    frozen = {"teacher_cache": "disk", "teacher_cache_views": VIEWS} | frozen
-    return config.Compress(
-        teacher="small10",
-        student="small6",
-        frozen=config.Frozen(**frozen),
-        teach=SHORT,
-        lit=SHORT,
-        fine_tune=dataclasses.replace(SHORT, epochs=1),
-        session=config.Session(workdir=str(folder / "run")),
-    )
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """A part of digits, augmented."""
-    whole = data.load(config.Data())
-    return dataclasses.replace(
-        whole,
-        train=whole.train.take(np.arange(250)),
-        crop=augment.Crop(pad=1, flip=True),
-    )
-
-
-@pytest.fixture(scope="module")
-def model(digits, small_family):
-    """A trainer whose teacher has moving statistics of the data."""
-    teacher = models.get("small10")(**digits.form)
-    for _ in range(3):
-        teacher(digits.train.inputs, training=True)
-    return lit.LIT(teacher, models.get("small6")(**digits.form))
-
-
-def opened(model, digits, folder, **changes):
-    """Returns the cached outputs of a trainer's teacher."""
-    chosen = dataclasses.replace(settings(folder), **changes)
-    pair = stages.Pair(
-        settings=chosen,
-        teacher=model.teacher,
-        student=model.student,
-        frozen=model.frozen,
-        copy=None,
-        new_student=None,
-        steps=0,
-    )
-    return student_training.cached(pair, digits)
-
-
-def read(digits, views, *, epochs=2 * VIEWS, seed=3):
-    """Returns the training batches of some epochs."""
-    return list(
-        batches.training(
-            digits.train,
-            batch_size=100,
-            epochs=epochs,
-            seed=seed,
-            crop=digits.crop,
-            views=views,
-        )
-    )
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
@@ -173,109 +107,6 @@ def test_with_a_view_per_epoch_a_run_sees_the_images_of_a_run_without_a_cache(
         np.testing.assert_array_equal(labels, truth)
 
 
-def test_a_second_run_does_not_run_the_teacher(
-    model, digits, tmp_path, monkeypatch, capsys
-):
-    first = opened(model, digits, tmp_path)
-    assert "views of 250 training examples and 1 view of 144" in (
-        capsys.readouterr().out
-    )
-    monkeypatch.setattr(cache.TeacherCache, "_fill", pytest.fail)
-    second = opened(model, digits, tmp_path)
-    assert "found in" in capsys.readouterr().out
-    for k, array in first.train.representations.items():
-        np.testing.assert_array_equal(array, second.train.representations[k])
-
-
-def _other_weights(model, digits):
-    other = models.get("small10")(**digits.form)
-    student = models.get("small6")(**digits.form)
-    return lit.LIT(other, student), digits, {}
-
-
-def _other_normalization(model, digits):
-    form = digits.form | {"mean": (1.0,)}
-    other = models.get("small10")(**form)
-    other.set_weights(model.teacher.get_weights())
-    return lit.LIT(other, models.get("small6")(**form)), digits, {}
-
-
-def _other_data(model, digits):
-    inputs = digits.train.inputs.copy()
-    inputs[0, 0, 0] += 1
-    split = data.Split(inputs, digits.train.labels)
-    # A new object: a dataset remembers its fingerprint.
-    return model, dataclasses.replace(digits, train=split), {}
-
-
-def _other_variation(model, digits):
-    return model, dataclasses.replace(digits, crop=augment.Crop(pad=1)), {}
-
-
-def _other_dtype(model, digits):
-    student = models.get("small6")(**digits.form)
-    return lit.LIT(model.teacher, student, teacher_dtype="bfloat16"), digits, {}
-
-
-def _other_seed(model, digits):
-    return model, digits, {"compute": config.Compute(seed=1)}
-
-
-def _other_views(model, digits):
-    frozen = config.Frozen(teacher_cache="disk", teacher_cache_views=1)
-    return model, digits, {"frozen": frozen}
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        _other_weights,
-        _other_normalization,
-        _other_data,
-        _other_variation,
-        _other_dtype,
-        _other_seed,
-        _other_views,
-    ],
-)
-def test_a_cache_of_other_settings_is_not_used(
-    model, digits, tmp_path, other, capsys
-):
-    opened(model, digits, tmp_path)
-    one, split, changes = other(model, digits)
-    capsys.readouterr()
-    opened(one, split, tmp_path, **changes)
-    assert "Filling it takes about" in capsys.readouterr().out
-
-
-def test_other_sections_of_the_same_teacher_have_another_key(
-    model, digits, tmp_path
-):
-    # The same layers and weights, divided into other sections.
-    def keys(whole):
-        store = cache.TeacherCache(
-            whole,
-            freeze(whole),
-            digits,
-            settings(tmp_path).frozen,
-            seed=0,
-            folder=str(tmp_path),
-            epochs=4,
-        )
-        return store._parts["train"].key
-
-    whole = model.teacher
-    first, second = whole.sections
-    moved = SectionedModel(
-        whole.stem,
-        [first],
-        whole.head.__class__(
-            second.input, whole.head(second.output), name="head"
-        ),
-    )
-    assert keys(whole) != keys(moved)
-
-
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_too_little_room_is_reported_before_anything_is_written(
     model, digits, tmp_path, monkeypatch, kind
@@ -323,7 +154,7 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
     strategy = devices.strategy("mirrored")
     pieces = [
         strategy.experimental_local_results(tensor)
-        for both in batches.distribute(make, strategy)
+        for both in shares.distribute(make, strategy)
         for tensor in tf.nest.flatten(both)
     ]
     expected = [

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import data, layers
-from lit_tf.data import batches
+from lit_tf.data import batches, shares
 from lit_tf.methods import distill, lit
 from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -90,13 +90,13 @@ def fit_distributed(strategy, kind, make, arrays, batch_size):
         trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
     for _ in range(2):
         history = trainer.fit(
-            batches.distribute(read, strategy),
+            shares.distribute(read, strategy),
             steps_per_epoch=batches.steps_per_epoch(split, batch_size),
             shuffle=False,
             verbose=0,
         ).history
     history |= trainer.evaluate(
-        batches.distribute(read, strategy),
+        shares.distribute(read, strategy),
         steps=batches.steps_per_epoch(split, batch_size),
         verbose=0,
         return_dict=True,

@@ -1,0 +1,48 @@
+"""Settings that a command makes of its flags, in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+from lit_tf.config import flatten
+
+SHOW = """
+import json
+from lit_tf.flags import parse
+from lit_tf.launch import command
+from lit_tf import config
+from lit_tf.config import flatten
+
+def show(_):
+    settings = parse.from_flags(config.{kind})
+    print(json.dumps(flatten.flatten(settings)))
+
+command.run(show, "{name}")
+"""
+
+
+def answer(script, *arguments, cwd=None):
+    """Runs a script in its own process and returns the JSON it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def parsed(*arguments):
+    """Returns the flat settings of `lit-compress` with these arguments."""
+    return answer(SHOW.format(name="lit-compress", kind="Compress"), *arguments)
+
+
+def teach_settings(*arguments):
+    """Returns the flat settings of `lit-teach` with these arguments."""
+    return answer(SHOW.format(name="lit-teach", kind="Teach"), *arguments)
+
+
+def flattened(settings):
+    """Returns the flat settings of a config, as JSON brings them back."""
+    return json.loads(json.dumps(flatten.flatten(settings)))
