@@ -1,6 +1,7 @@
 """Figures of a report: accuracy against costs and settings, and penalties.
 
-Each row has its own colour; the teacher's accuracy is a dashed line.
+Each row has its own colour; the teacher's accuracy is a dashed line. Encoders
+are shown by their cosine to the teacher.
 """
 
 import pathlib
@@ -45,7 +46,8 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
         if sheet is not None:
             with atomic_files.whole(folder / name) as partial:
                 sheet.savefig(partial, dpi=110, format="png")
-            results[name] = about
+            word = rows[0].measure.name.capitalize()
+            results[name] = about.format(word)
     return results
 
 
@@ -71,7 +73,7 @@ def _against(rows, costs: Mapping[str, tuple[str, float]]):
     for axes, (cost, (label, unit)) in zip(panels, costs.items(), strict=True):
         for i, (name, line) in enumerate(lines.items()):
             line = sorted(line, key=lambda row: row.cost(cost))
-            means, spreads = zip(*map(_percent, line), strict=True)
+            means, spreads = zip(*map(_scaled, line), strict=True)
             axes.errorbar(
                 [row.cost(cost) / unit for row in line],
                 means,
@@ -100,7 +102,7 @@ def _sensitivity(rows):
     panels = sheet.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (tuned, lines) in zip(panels, found.items(), strict=True):
         for line in lines:
-            means, spreads = zip(*map(_percent, line), strict=True)
+            means, spreads = zip(*map(_scaled, line), strict=True)
             axes.errorbar(
                 [row.runs[0].settings[tuned] for row in line],
                 means,
@@ -197,23 +199,28 @@ def _legend(sheet, axes):
     )
 
 
-def _percent(row):
-    mean, deviation = spread(row.of(lambda run: run.accuracy))
-    return 100 * mean, 100 * deviation
+def _scaled(row):
+    scale = row.measure.scale
+    mean, deviation = spread(row.of(lambda run: run.score))
+    return scale * mean, scale * deviation
 
 
 def _teacher(axes, rows):
-    key = f"{_split(rows)}_accuracy"
+    measure = rows[0].measure
+    key = f"{_split(rows)}_{measure.name}"
     teachers = (row.runs[0].report["teacher"] for row in rows)
     known = dict.fromkeys((one["model"], one.get(key)) for one in teachers)
     for i, (name, value) in enumerate(known):
         if value is not None:
             style = {"ls": ("--", "-.", ":")[i % 3], "color": "grey"}
-            axes.axhline(100 * value, label=f"teacher {name}", **style)
+            axes.axhline(
+                measure.scale * value, label=f"teacher {name}", **style
+            )
 
 
 def _label(rows):
-    return f"{_split(rows)} accuracy, %"
+    measure = rows[0].measure
+    return measure.headed(f"{_split(rows)} {measure.name}", measure.unit)
 
 
 def _split(rows):
@@ -223,9 +230,9 @@ def _split(rows):
 
 _Make = Callable[[Sequence[Row]], figure.Figure | None]
 _FIGURES: dict[str, tuple[str, _Make]] = {
-    "costs.png": ("Accuracy against the costs of the student", _costs),
-    "budgets.png": ("Accuracy against the costs of training", _budgets),
-    "sensitivity.png": ("Accuracy against τ, α and β", _sensitivity),
+    "costs.png": ("{} against the costs of the student", _costs),
+    "budgets.png": ("{} against the costs of training", _budgets),
+    "sensitivity.png": ("{} against τ, α and β", _sensitivity),
     "penalties.png": (
         "Distance of each section's output from the teacher's, when the "
         "section is fed the teacher's representation (solid) and the "

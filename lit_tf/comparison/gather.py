@@ -116,10 +116,8 @@ def _numbers(group, references, differences):
                 "student": row.student,
                 "seeds": [run.seed for run in row.runs],
                 "folders": [str(run.folder) for run in row.runs],
-                "accuracies": {
-                    f"{split}_{which}": row.of(
-                        rows.figure(which, f"{split}_accuracy")
-                    )
+                row.measure.plural: {
+                    f"{split}_{which}": row.of(rows.figure(which, split))
                     for split in ("test", "validation")
                     for which in ("last", "best")
                 },

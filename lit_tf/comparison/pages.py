@@ -65,13 +65,11 @@ def section(
         f"{facts['note'] or facts['name']}. Split into {facts['train']:,} "
         f"training, {facts['validation']:,} validation and "
         f"{facts['test']:,} test examples.",
-        text_format.table(
-            [_ACCURACIES, *(_accuracies(r, marked) for r in rows)]
-        ),
+        text_format.table([_SCORES, *(_scores(row, marked) for row in rows)]),
         _teachers(rows),
         *_notes(rows, reference, marked),
         "### Differences",
-        _claims(differences),
+        _claims(differences, rows[0].measure),
         "### Costs of the student and of its training",
         text_format.table([_COSTS, *(_costs(row, marked) for row in rows)]),
         "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
@@ -114,7 +112,7 @@ def html(text: str, folder: pathlib.Path) -> str:
     )
 
 
-_ACCURACIES = (
+_SCORES = (
     "method",
     "student",
     "seeds",
@@ -124,20 +122,20 @@ _ACCURACIES = (
 )
 
 
-def _accuracies(row, marked):
+def _scores(row, marked):
     figures = (
-        row.of(figure(which, name))
-        for which, name in (
-            ("last", "test_accuracy"),
-            ("best", "test_accuracy"),
-            ("best", "validation_accuracy"),
+        row.of(figure(which, split))
+        for which, split in (
+            ("last", "test"),
+            ("best", "test"),
+            ("best", "validation"),
         )
     )
     return (
         _name(row, marked),
         row.student,
         str(len(row.runs)),
-        *map(_spread, figures),
+        *(_spread(values, row.measure) for values in figures),
     )
 
 
@@ -172,25 +170,26 @@ def _name(row, marked):
     return f"{row.name} {marked[row.examples]}".rstrip()
 
 
-def _spread(values):
+def _spread(values, measure):
     if not values:
         return "—"
     mean, deviation = spread(values)
     if len(values) == 1:
-        return f"{mean:.2%}"
-    return f"{100 * mean:.2f} ± {100 * deviation:.2f}%"
+        return measure.shown(mean)
+    number = measure.shown(mean).removesuffix(measure.unit)
+    return f"{number} ± {measure.shown(deviation)}"
 
 
 def _teachers(rows):
     lines = []
     for row in rows:
         teacher = row.runs[0].report["teacher"]
-        accuracies = [
-            f"{teacher[f'{split}_accuracy']:.2%} on {split}"
+        scores = [
+            f"{row.measure.shown(teacher[key])} on {split}"
             for split in ("test", "validation")
-            if teacher.get(f"{split}_accuracy") is not None
+            if teacher.get(key := f"{split}_{row.measure.name}") is not None
         ]
-        shown = ", ".join(accuracies) or "not evaluated"
+        shown = ", ".join(scores) or "not evaluated"
         lines.append(
             f"Teacher {teacher['model']}: {shown}; "
             f"{teacher['parameters']:,} parameters, "
@@ -201,9 +200,10 @@ def _teachers(rows):
 
 
 def _notes(rows, reference, marked):
+    measure = reference.measure
     yield (
-        "Accuracies of several seeds are mean ± standard deviation. An "
-        "accuracy without ± is of a single seed."
+        f"{measure.plural.capitalize()} of several seeds are mean ± standard "
+        f"deviation. {measure.one.capitalize()} without ± is of a single seed."
     )
     if not all(row.runs[0].settings["read_test"] for row in rows):
         yield (
@@ -226,7 +226,7 @@ def _notes(rows, reference, marked):
         )
 
 
-def _claims(differences):
+def _claims(differences, measure):
     if not differences:
         return (
             "There is nothing to compare: no row has the budget of its "
@@ -237,7 +237,7 @@ def _claims(differences):
         "against",
         "student",
         "shared seeds",
-        "difference, points",
+        measure.headed("difference", measure.gap),
         "95 % interval",
         "p",
         "claim",
@@ -246,7 +246,8 @@ def _claims(differences):
     for one in differences:
         interval = p = "—"
         if not math.isnan(one.low):
-            interval = f"[{100 * one.low:+.2f}, {100 * one.high:+.2f}]"
+            ends = map(measure.difference, (one.low, one.high))
+            interval = f"[{', '.join(ends)}]"
         if not math.isnan(one.p):
             p = f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001"
         table.append(
@@ -255,16 +256,16 @@ def _claims(differences):
                 one.reference.name,
                 one.row.student,
                 ", ".join(map(str, one.seeds)),
-                f"{100 * one.mean:+.2f}",
+                measure.difference(one.mean),
                 interval,
                 p,
                 _claim(one),
             )
         )
     return (
-        f"{text_format.table(table)}\n\nDifferences in the accuracy of the "
-        "exported student, paired over the shared seeds. p is that of a paired "
-        "t-test, corrected for the number of comparisons (Holm). "
+        f"{text_format.table(table)}\n\nDifferences in the {measure.name} of "
+        "the exported student, paired over the shared seeds. p is that of a "
+        "paired t-test, corrected for the number of comparisons (Holm). "
         f"Nothing is claimed with fewer than {significance.SEEDS} seeds."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lit_tf import config
+from lit_tf.comparison import measures
 from lit_tf.comparison.runs import FinishedRun
 from lit_tf.config import flatten, method_table
 
@@ -59,6 +60,11 @@ class Row:
         return self.runs[0].settings["method"]
 
     @property
+    def measure(self) -> measures.Measure:
+        """What the runs are compared by."""
+        return self.runs[0].measure
+
+    @property
     def examples(self) -> int:
         """The number of examples that each run was trained on."""
         return self.runs[0].report["budget"]["examples"]
@@ -85,14 +91,16 @@ class Row:
         return statistics.mean(self.of(lambda r: r.report["budget"][unit]))
 
 
-def figure(which: str, name: str) -> Callable[[FinishedRun], float | None]:
-    """Returns a function that reads an accuracy from the report of a run.
+def figure(which: str, split: str) -> Callable[[FinishedRun], float | None]:
+    """Returns a function that reads a score from the report of a run.
 
     Args:
         which: "last" or "best", the student of the last or the best epoch.
-        name: "test_accuracy" or "validation_accuracy".
+        split: "test" or "validation".
     """
-    return lambda run: (run.report["student"][which] or {}).get(name)
+    return lambda run: (run.report["student"][which] or {}).get(
+        f"{split}_{run.measure.name}"
+    )
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:

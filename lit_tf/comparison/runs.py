@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lit_tf import config, errors
+from lit_tf.comparison import measures
 from lit_tf.config import flatten
 from lit_tf.experiment import curves
 from lit_tf.utils import json_files
@@ -44,12 +45,17 @@ class FinishedRun:
         return self.settings["seed"]
 
     @property
-    def accuracy(self) -> float | None:
-        """The exported student's accuracy; on test if the run read it."""
-        student = self.report["student"]
-        if "test_accuracy" in student:
-            return student["test_accuracy"]
-        return student[student["exported"]]["validation_accuracy"]
+    def measure(self) -> measures.Measure:
+        """What the run is compared by."""
+        return measures.of(self.report["student"])
+
+    @property
+    def score(self) -> float | None:
+        """The exported student's accuracy or cosine; on test if it was read."""
+        student, name = self.report["student"], self.measure.name
+        if f"test_{name}" in student:
+            return student[f"test_{name}"]
+        return student[student["exported"]][f"validation_{name}"]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -169,8 +175,8 @@ def _read(folder):
         found = FinishedRun(folder, report)
         found.identity, report["settings"]["method"]
         report["budget"]["examples"]
-        if found.accuracy is None:
-            return "without test and validation accuracy"
+        if found.score is None:
+            return f"without test and validation {found.measure.name}"
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return "damaged"
     return report

@@ -1,4 +1,4 @@
-"""Significance of differences in accuracy, paired over the seeds."""
+"""Significance of differences in accuracy or cosine, paired over seeds."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ SEEDS = 3  # Nothing is claimed with fewer.
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Difference in accuracy between a row and its student's reference.
+    """Difference between a row and its student's reference.
 
     Args:
         row: the row.
@@ -56,7 +56,7 @@ def against(
         if reference is None or row is reference:
             continue
         base, compared = (
-            {run.seed: run.accuracy for run in one.runs}
+            {run.seed: run.score for run in one.runs}
             for one in (reference, row)
         )
         shared = tuple(sorted(compared.keys() & base.keys()))

@@ -29,7 +29,8 @@ class Data(Group):
         "test*.tfrecord with an encoded image and a label each; tfds:NAME, "
         "images and classes of TensorFlow Datasets; csv, train.csv and "
         "test.csv with a row per text: a label from 1, then the text in one "
-        "or more columns; image_folder, images in images/ or next to "
+        "or more columns, or the text alone for a teacher that returns "
+        "vectors; image_folder, images in images/ or next to "
         "attributes.csv, which has a header of attribute names and a row per "
         "image: a file name, then 0 or 1 per attribute. Default: auto, the "
         "kind found in --data_dir; digits without --data_dir.",

@@ -45,6 +45,8 @@ class Method:
         copies: whether stem and head may be copies of the teacher's.
         compares: whether the method compares representations, so that those
             of teacher and student must have equal shapes.
+        needs_labels: whether a phase trains on labels without a teacher, so
+            that the method cannot train on texts alone.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Method:
     sections: str = "trained"
     copies: bool = True
     compares: bool = False
+    needs_labels: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Imports and returns the function that yields the stages.
@@ -98,6 +101,7 @@ _BUILT_IN = (
         stages=f"{_STAGES}:scratch_stages",
         ends="new, trained",
         copies=False,
+        needs_labels=True,
     ),
     Method(
         name="scratch_copied",
@@ -105,6 +109,7 @@ _BUILT_IN = (
         stages=f"{_STAGES}:scratch_copied_stages",
         settings=("init",),
         ends="copied, trained",
+        needs_labels=True,
     ),
     Method(
         name="kd",
@@ -147,6 +152,7 @@ _BUILT_IN = (
         ends="the teacher's",
         sections="the teacher's, scales penalised",
         copies=False,
+        needs_labels=True,
     ),
 )
 # Settings that only some methods read.

@@ -83,7 +83,7 @@ def training(
         last_step: number of the step before which to end; None for the end of
             the last epoch.
         whole: whether to drop an incomplete last batch of an epoch.
-        task: "classes" or "images" (`Dataset.task`).
+        task: the task of the dataset (`Dataset.task`).
         views: a fixed set of augmentations; None for new ones in every epoch.
         share: the replicas to feed.
 
@@ -163,7 +163,7 @@ def evaluation(
     Args:
         split: the examples.
         batch_size: number of examples of a step; the last batch may be smaller.
-        task: "classes" or "images". Targets are the same at every evaluation.
+        task: as in `training`. Targets are the same at every evaluation.
         views: data that belong to the inputs; the inputs are their only view.
         share: the replicas to feed.
     """
@@ -197,6 +197,7 @@ def _target_places(places, step, epoch_steps, batch_size, examples, seed):
 # return the inputs of a model.
 _PRESENTATIONS = {
     "classes": lambda inputs, target: inputs,
+    "embeddings": lambda inputs, target: inputs,
     "images": lambda inputs, target: (augment.unit(inputs), target()),
 }
 

@@ -1,8 +1,9 @@
 """Datasets: `Source` before loading, `Dataset` and its splits afterwards.
 
-There are two tasks. "classes" is classification: a label is a class number from
-0. "images" is image-to-image translation of attributes: a label is 0 or 1 for
-each attribute, in float32.
+There are three tasks. "classes" is classification: a label is a class number
+from 0. "images" is image-to-image translation of attributes: a label is 0 or 1
+for each attribute, in float32. "embeddings" has no labels: a model returns a
+vector.
 """
 
 import dataclasses
@@ -34,7 +35,7 @@ class Split:
         inputs: `[examples, ...]`, as stored; or several such arrays in a
             tuple or a dictionary, as a model of several inputs takes them.
         labels: `[examples]` for task "classes", `[examples, attributes]` for
-            task "images".
+            task "images", `[examples, 0]` for task "embeddings".
 
     Raises:
         DataError: if an array has another number of examples.
@@ -144,14 +145,14 @@ class Dataset:
         validation: the dataset's own validation examples, or examples split
             off the training ones; None for none.
         classes: names of the classes by label; for task "images" names of the
-            attributes by column.
+            attributes by column; () for task "embeddings".
         stem: further arguments of a model's stem, by name: for classes of
             images `mean` and `std` of each channel in raw units; for texts
             `alphabet`; for task "images" `attributes`, their names.
         crop: the augmentation of training batches.
         note: information for the user, such as that the files are not the
             official ones; "" for none.
-        task: "classes" or "images".
+        task: "classes", "images" or "embeddings".
         exclusive: groups of attributes of which a target has exactly one.
     """
 

@@ -49,7 +49,7 @@ class Encoded:
 
     Args:
         arrays: `[rows, ...]`, by name.
-        labels: class numbers, `[rows]`, from 0.
+        labels: class numbers from 0, `[rows]`; `[rows, 0]` of texts alone.
         replaced: number of bytes that were not valid UTF-8.
         folder: the folder that holds the files.
     """
@@ -70,9 +70,10 @@ def encode(
     """Returns a table's codes; encodes the table unless an earlier call did.
 
     Args:
-        table: the table of labels and texts.
+        table: the table of texts, with or without labels.
         encoder: the function that encodes texts.
-        classes: the largest label allowed in the table; None for any.
+        classes: the largest label allowed in the table; 0 for texts alone, None
+            for either (see `tables.read`).
         cache_dir: the folder to store the codes in; "" for the user's cache.
 
     Raises:
@@ -88,7 +89,10 @@ def encode(
 
     def read(folder, facts):
         labels = npz_files.read_array(folder / "labels.npy")
-        if labels.ndim != 1 or labels.dtype != np.int32 or labels.min() < 0:
+        texts_alone = labels.shape[1:] == (0,)
+        if labels.dtype != np.int32 or not (
+            texts_alone or (labels.ndim == 1 and labels.min() >= 0)
+        ):
             raise ValueError("The stored labels have another form.")
         return Encoded(
             arrays={

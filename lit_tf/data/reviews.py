@@ -1,4 +1,4 @@
-"""Texts with classes: Amazon Reviews (Zhang et al., 2015), or own tables."""
+"""Texts: Amazon Reviews (Zhang et al., 2015), or own tables."""
 
 import dataclasses
 import functools
@@ -39,7 +39,8 @@ class _Layout:
         """Loads train.csv and test.csv; encodes them unless done before.
 
         A val.csv in their folder is the validation split. The inputs are
-        character codes, or a dictionary of the arrays of `encoder`.
+        character codes, or a dictionary of the arrays of `encoder`. Own tables
+        of texts alone have task "embeddings".
 
         Args:
             data_dir: the folder or the archive with the tables.
@@ -78,7 +79,8 @@ class _Layout:
             return Split(inputs, table.labels)
 
         train = encode(pair[0], classes=len(self.classes) or None)
-        classes = self.classes or _classes(train.labels)
+        texts_alone = train.labels.ndim > 1
+        classes = () if texts_alone else self.classes or _classes(train.labels)
         test = encode(pair[1], classes=len(classes))
         own = tables.find_validation(pair[0])
         if own:
@@ -91,6 +93,7 @@ class _Layout:
             classes=classes,
             stem=_STEM if characters_alone else {},
             crop=augment.Crop(),
+            task="embeddings" if texts_alone else "classes",
             note=self._note(train, test, own),
         )
 

@@ -1,7 +1,8 @@
 """Tables of texts: CSV files, plain, compressed or in an archive.
 
-A row is a label from 1 and one or more columns of text in quotes. A quote
-within a text is doubled. A line break is written as a backslash and an n.
+A row is a label from 1 and one or more columns of text in quotes. In a table of
+texts alone, a row is one column, the text. A quote within a text is doubled. A
+line break is written as a backslash and an n.
 """
 
 import codecs
@@ -92,13 +93,13 @@ class Rows:
     """A batch of rows.
 
     Args:
-        labels: class numbers from 0, `[rows]`.
+        labels: class numbers from 0, `[rows]`; `[rows, 0]` of texts alone.
         texts: the texts, `[rows]`.
         replaced: number of bytes that were not valid UTF-8, of those read from
             the file for this batch.
     """
 
-    labels: list[int] = dataclasses.field(default_factory=list)
+    labels: list[int | tuple[()]] = dataclasses.field(default_factory=list)
     texts: list[str] = dataclasses.field(default_factory=list)
     replaced: int = 0
 
@@ -166,7 +167,8 @@ def read(
 
     Args:
         table: the table.
-        classes: the largest label allowed; None for any.
+        classes: the largest label allowed; 0 for texts alone. None for labels
+            of any size if the first row has a label, else for texts alone.
         length: number of characters after which a text is cut; None for none.
 
     Raises:
@@ -199,10 +201,13 @@ def read(
 def _batches(table, file, classes, length):
     lines = text_lines.Lines(file, _LONGEST)
     reader = csv.reader(lines, strict=True)
-    rows, before = Rows(), 0
+    rows, before, first = Rows(), 0, True
     try:
         for row in reader:
             if row:
+                if classes is None and first and len(row) == 1:
+                    classes = 0
+                first = False
                 label, text = _checked(row, classes)
                 rows.labels.append(label)
                 rows.texts.append(text[:length])
@@ -230,6 +235,15 @@ class _RowError(ValueError):
 
 
 def _checked(row, classes):
+    """Returns the label of a row, () without one, and the text."""
+    if classes == 0:
+        if len(row) > 1:
+            raise _RowError(
+                "a row must have one column, its text, because the first row "
+                f"of train.csv has one. Received: {len(row)} columns. Write a "
+                "text with commas in quotes, or a label in every row."
+            )
+        return (), _plain(row[0])
     if len(row) < 2:
         raise _RowError(
             "a row must have at least a label and a text. Received: one column."
@@ -245,10 +259,11 @@ def _checked(row, classes):
             f"{row[0][:40]!r}. Number the classes from 1; for other kinds of "
             "labels use Python: lit_tf.LIT(…, outputs=…)."
         )
-    text = " ".join(row[1:])
-    if not text.strip(" "):
-        return label - 1, ""
-    return label - 1, text.replace("\\n", "\n")
+    return label - 1, _plain(" ".join(row[1:]))
+
+
+def _plain(text):
+    return text.replace("\\n", "\n") if text.strip(" ") else ""
 
 
 def _in_folder(folder, name):

@@ -106,12 +106,12 @@ def pair(
             cuts=settings.shrink.cuts,
             sections=settings.shrink.sections,
         )
-    else:
+    TASKS[dataset.task].check(settings, dataset)
+    if not settings.teacher_weights:
         teacher = _architecture(
             settings.teacher, dataset.form, settings.architecture
         )
     student = new_student(settings, dataset, teacher, blocks)
-    TASKS[dataset.task].check(settings, dataset)
     try:
         method_checks.check(
             settings, teacher, student, TASKS[dataset.task].outputs

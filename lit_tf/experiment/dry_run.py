@@ -12,6 +12,7 @@ import numpy as np
 from lit_tf import errors
 from lit_tf.config import Compress
 from lit_tf.experiment import build, student_training
+from lit_tf.experiment.tasks import TASKS
 from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
 from lit_tf.sections import cost
@@ -50,10 +51,11 @@ def _dry_run(settings):
     dataset = build.load_dataset(settings.data, settings.session)
     teacher, student = build.pair(settings, dataset)
     _check_weights(teacher)
+    output = TASKS[dataset.task].output
     print(
         f"{teacher.name} → {student.name} on {dataset.name}\n\n"
         f"{build.describe(settings, teacher, student)}\n\n"
-        f"{_costs(teacher)}\n{_costs(student)}\n{_dtypes(student)}",
+        f"{_costs(teacher)}\n{_costs(student)}\n{_dtypes(student, output)}",
         flush=True,
     )
     auxiliary_models = _auxiliary_models(settings, dataset)
@@ -135,7 +137,7 @@ def _costs(model):
     )
 
 
-def _dtypes(model):
+def _dtypes(model, output):
     layers = [
         layer
         for layer in model._flatten_layers(include_self=False)
@@ -147,7 +149,7 @@ def _dtypes(model):
     kernels, variables = (", ".join(sorted(x)) for x in (kernels, variables))
     return (
         f"{model.name} computes in {kernels}, with variables in {variables} "
-        f"and logits in {model.outputs[0].dtype}"
+        f"and {output} in {model.outputs[0].dtype}"
     )
 
 

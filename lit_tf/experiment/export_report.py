@@ -6,6 +6,7 @@ from typing import Any
 
 from lit_tf import data
 from lit_tf.experiment import report
+from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop.saved_model import served, write
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -25,7 +26,8 @@ def of_teacher(
         dataset: the dataset whose training examples check the export.
         saved_model: the folder to write.
     """
-    write(teacher, saved_model, dataset.train.read(0, CHECKED))
+    checked, output = dataset.train.read(0, CHECKED), TASKS[dataset.task].output
+    write(teacher, saved_model, checked, output=output)
     return report.costs(teacher, saved_model)
 
 
@@ -47,14 +49,14 @@ def of_student(
         Entries of the report: `teacher`, `student`, `compression`,
         `latency_threads`, `export_max_difference`.
     """
-    checked = dataset.train.read(0, CHECKED)
-    difference = write(student, saved_model, checked)
+    checked, output = dataset.train.read(0, CHECKED), TASKS[dataset.task].output
+    difference = write(student, saved_model, checked, output=output)
     with tempfile.TemporaryDirectory() as temporary:
         folders = {
             "teacher": pathlib.Path(temporary) / "teacher",
             "student": saved_model,
         }
-        write(teacher, folders["teacher"], checked)
+        write(teacher, folders["teacher"], checked, output=output)
         example = served(student, dataset.train.read(0, 1))
         latency = cost.latency_ms(folders, example)
         facts = {

@@ -13,7 +13,7 @@ MODELS = ("student.keras", "teacher.keras")
 ANY = (*MODELS, *TEACHERS)
 
 
-def load_any(path: str) -> keras.Model | saved_model.Classifier | None:
+def load_any(path: str) -> keras.Model | saved_model.ServedModel | None:
     """Returns a saved model; None for weights, which have no input shape.
 
     Args:

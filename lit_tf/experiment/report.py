@@ -16,6 +16,8 @@ from lit_tf.utils import atomic_files, json_files, text_format
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
+    ("cosine to the teacher", "test_cosine", "{:.4f}".format),
+    ("same nearest text", "same_nearest", "{:.2%}".format),
     ("successful changes", "attribute_accuracy", "{:.2%}".format),
     ("FID", "fid", "{:.2f}".format),
     ("Inception score", "inception_score", "{:.2f}".format),
@@ -94,7 +96,8 @@ def table(
         value = form(student[key])
         if key in _RATIOS:
             value += f" ({ratios[_RATIOS[key]]:.2f}× less)"
-        rows.append((label, form(teacher[key]), value))
+        of_teacher = form(teacher[key]) if key in teacher else "—"
+        rows.append((label, of_teacher, value))
     return text_format.table(rows)
 
 
@@ -156,7 +159,8 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "FLOPs are 2 × multiply-adds. Latency is a median; the SavedModels "
         f"take turns, with {report['latency_threads']} threads. The outputs of "
         "the SavedModel differ from those of the student by at most "
-        f"{report['export_max_difference']:.1e} (logits; bytes of an image).",
+        f"{report['export_max_difference']:.1e} (logits or vectors; bytes of "
+        "an image).",
         "",
         *_uncounted(
             report["teacher"],
@@ -175,8 +179,8 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "",
         f"Data: {report['data']['note'] or report['data']['name']}; "
         f"{report['data']['train']:,} examples to train on, "
-        f"{report['data']['validation']:,} to validate on. "
-        f"{report['teacher']['validation_note']}",
+        f"{report['data']['validation']:,} to validate on."
+        f" {report['teacher']['validation_note']}".rstrip(),
         "",
         "![Curves](curves.png)",
         "",

@@ -42,7 +42,7 @@ def teacher_results(
 def student_results(
     run: Run, pair: stages.Pair, stage: stages.Stage, outcome: fit.Outcome
 ) -> dict[str, Any]:
-    """Saves and exports the student; returns its costs and its accuracy.
+    """Saves and exports the student; returns its costs and its quality.
 
     The student is chosen on validation; only then is the test split read.
     """
@@ -77,18 +77,18 @@ def student_results(
     results["student"] |= tested[exported] | {
         "exported": exported,
         "last_phase": stage.name,
-        "last": _moment(last, tested.get("last")),
-        "best": _moment(best, tested.get("best")),
+        "last": _moment(last, run.task.validated, tested.get("last")),
+        "best": _moment(best, run.task.validated, tested.get("best")),
     }
     return results | evaluated
 
 
-def _moment(student, tested):
+def _moment(student, validated, tested):
     if student is None:
         return None
     return {
         "epoch": student.epoch,
-        "validation_accuracy": student.validation_accuracy,
+        validated: student.validation_accuracy,
         **tested,
     }
 

@@ -38,8 +38,8 @@ def evaluate(
     """Evaluates a saved model on the test split.
 
     Args:
-        path: a `.keras` file, a run folder or, for a classifier, a SavedModel
-            that `lit-export` wrote.
+        path: a `.keras` file, a run folder or, for a classifier or an encoder,
+            a SavedModel that `lit-export` wrote.
         settings: the settings of the data.
         session: the folder of the data, and the feature extractors.
         teacher_weights: the model to compare with; "" for none.
@@ -47,8 +47,9 @@ def evaluate(
             "" for the one in the folder of its teacher, or in its own.
 
     Returns:
-        The metrics of the dataset's task: `test_accuracy`, a fraction, or for
-        a generator `attribute_accuracy` and more; also the number of
+        The metrics of the dataset's task: `test_accuracy`, a fraction, for
+        an encoder `test_cosine` and more, for a generator
+        `attribute_accuracy` and more; also the number of
         `test_examples`, the `model` and the `dataset`.
 
     Raises:
@@ -66,12 +67,12 @@ def evaluate(
         _check(model, dataset)
     else:
         model = _load(file, dataset)
-    models = {"student": _with_one_logit(model, "model")}
+    models = {"student": _with_plain_output(model, "model")}
     if teacher_weights:
         teacher = _load(
             model_paths.find(teacher_weights, *model_paths.TEACHERS), dataset
         )
-        models = {"teacher": _with_one_logit(teacher, "teacher"), **models}
+        models = {"teacher": _with_plain_output(teacher, "teacher"), **models}
     task = TASKS[dataset.task]
     auxiliary_models = task.load_auxiliary_models(
         dataset, path=discriminator_weights, near=teacher_weights or path
@@ -134,11 +135,13 @@ def to_saved_model(
     model = _load(file, dataset)
     if dataset.task == "classes":
         model = compatibility.class_logits(model, "model")
+    model = compatibility.with_plain_output(model)
     return saved_model.write(
         model,
         target,
         dataset.train.read(0, export_report.CHECKED),
         preprocessor=hub_texts.read(settings) if texts else None,
+        output=TASKS[dataset.task].output,
     )
 
 
@@ -180,13 +183,20 @@ def load_teacher(
     if cuts or sections or not isinstance(teacher, SectionedModel):
         if dataset.task == "classes":
             teacher = compatibility.class_logits(teacher, "teacher")
+        teacher = compatibility.with_plain_output(teacher)
         teacher = shrink.with_sections(teacher, cuts, sections or None)
     return teacher
 
 
-def _with_one_logit(model, role):
-    """Returns a model of one output without its sigmoid, others unchanged."""
-    if model.output_shape[-1] != 1 or not isinstance(model, keras.Model):
+def _with_plain_output(model, role):
+    """Returns a model without list or dictionary around its one output.
+
+    A sigmoid of one logit is removed too.
+    """
+    if not isinstance(model, keras.Model):
+        return model
+    model = compatibility.with_plain_output(model)
+    if model.output_shape[-1] != 1:
         return model
     return compatibility.class_logits(model, role)
 

@@ -23,8 +23,10 @@ def measure_accuracy(
     *,
     where: str,
     note: str = "",
-) -> float:
+) -> float | None:
     """Returns a frozen teacher's accuracy on a split, and prints it.
+
+    It is None if the data have no labels.
 
     If `min_teacher_accuracy` is not set, a teacher from elsewhere must be
     better than chance.
@@ -44,6 +46,8 @@ def measure_accuracy(
     accuracy = task.teacher_accuracy(
         pair.frozen, split, dataset, auxiliary_models
     )
+    if accuracy is None:
+        return None
     value, chance = accuracy
     line = f"teacher   {value:.2%}{task.accuracy_of} on {where}"
     print(f"{line}. {note}" if note else line, flush=True)
@@ -69,8 +73,8 @@ def check_teacher(
     """Measures the frozen teacher's accuracy before the student is trained.
 
     Returns:
-        Its accuracy on validation, None without a split; and a note on whether
-        the teacher may have seen the validation examples.
+        Its accuracy on validation, None without a split or without labels; and
+        a note on whether the teacher may have seen the validation examples.
 
     Raises:
         SettingsError: if the accuracy is below `min_teacher_accuracy`, or
@@ -93,6 +97,8 @@ def check_teacher(
     accuracy = measure_accuracy(
         pair, split, dataset, auxiliary_models, where=where, note=note
     )
+    if accuracy is None:
+        return None, note if dataset.validation is None else ""
     least = run.settings.min_teacher_accuracy
     if accuracy < least:
         raise errors.SettingsError(

@@ -21,6 +21,7 @@ def write(
     examples: Any,
     *,
     preprocessor: keras.layers.Layer | None = None,
+    output: str = "logits",
 ) -> float:
     """Writes a float32 SavedModel and compares its outputs with the model's.
 
@@ -30,15 +31,16 @@ def write(
     variables alone, in float32 regardless of the policy in training. It loads
     where this package is not installed. Of a model of several inputs it takes
     a dictionary of them by name at endpoint `serve`, and the same as keyword
-    arguments at signature `serving_default`.
+    arguments at signature `serving_default`. Of an encoder it returns
+    `embedding`, `[batch, size]`, alone.
 
     A text classifier takes strings, `[batch]`. Its second endpoint and
     signature, `serve_codes`, takes encoded texts. A generator takes images in
     bytes and target attributes, and returns images in bytes.
 
     Args:
-        model: a model that takes inputs of a dataset and returns logits or
-            images.
+        model: a model that takes inputs of a dataset and returns logits,
+            vectors or images.
         path: the folder to write; an existing one is replaced.
         examples: inputs for the comparison, `[batch, ...]`, nested as in a
             dataset.
@@ -46,16 +48,18 @@ def write(
             model, which becomes a part of the SavedModel: `serve` takes
             strings, and `serve_token_ids` the inputs. It is loaded after
             `import tensorflow_text`. None for the inputs alone.
+        output: what a model other than a generator returns: "logits" (default)
+            or "embedding".
 
     Returns:
-        The largest difference between a logit of the SavedModel and of the
+        The largest difference between a number of the SavedModel and of the
         model, in float32; for a generator, between two bytes.
 
     Raises:
         DataError: if the difference exceeds the tolerance. Nothing is written.
     """
     float32 = copying.copy_model(model, policy="float32")
-    signature = signatures.signature_of(float32, preprocessor)
+    signature = signatures.signature_of(float32, preprocessor, output=output)
     path = pathlib.Path(path)
     with atomic_files.whole(path) as partial:
         _write(signature, partial)
@@ -80,8 +84,8 @@ def served(model: keras.Model, examples: Any) -> tuple[Any, ...]:
     return signatures.signature_of(model).serving_inputs(examples)
 
 
-class Classifier:
-    """A classifier's SavedModel, called like the model that it came from."""
+class ServedModel:
+    """A SavedModel of a classifier or an encoder, called like its model."""
 
     def __init__(self, path):
         self._loaded = tf.saved_model.load(str(path))
@@ -97,7 +101,10 @@ class Classifier:
         one, *others = self.inputs = tuple(self._specs.values())
         self.input = self._specs if others else one
         outputs = self._predict.structured_outputs
-        self.output_shape = tuple(outputs["logits"].shape)
+        self._output = next(
+            name for name in signatures.OUTPUTS if name in outputs
+        )
+        self.output_shape = tuple(outputs[self._output].shape)
 
     def __call__(self, inputs, training=False):
         del training  # A SavedModel runs in inference mode alone.
@@ -106,11 +113,11 @@ class Classifier:
             name: tf.cast(named[name], spec.dtype)
             for name, spec in self._specs.items()
         }
-        return self._predict(**cast)["logits"]
+        return self._predict(**cast)[self._output]
 
 
-def read(path: str | os.PathLike) -> Classifier:
-    """Reads a classifier's SavedModel as a function of inputs to logits.
+def read(path: str | os.PathLike) -> ServedModel:
+    """Reads a SavedModel as a function of inputs to logits or to vectors.
 
     Args:
         path: the folder that `write` wrote.
@@ -122,11 +129,11 @@ def read(path: str | os.PathLike) -> Classifier:
         # A SavedModel that takes strings may have operations of this package.
         with contextlib.suppress(ImportError):
             import tensorflow_text as _  # noqa: F401
-        return Classifier(path)
+        return ServedModel(path)
     except Exception as error:  # TensorFlow raises many kinds of errors.
         raise errors.DataError(
-            f"{path} is not a classifier's SavedModel that lit-export wrote "
-            f"({errors.line(error)})."
+            f"{path} is not a SavedModel that lit-export wrote of a classifier "
+            f"or an encoder ({errors.line(error)})."
         ) from error
 
 

@@ -1,7 +1,8 @@
 """Serving signatures: inputs and outputs of an exported model.
 
 A model's kind follows from the first layer of its stem: it reads texts, changes
-images, or reads pixels or other numbers. A signature has the endpoints of the
+images, or reads pixels or other numbers. What it returns, logits or an
+embedding, follows from the task. A signature has the endpoints of the
 SavedModel, converts examples of a dataset to serving inputs, and measures how
 far the SavedModel's outputs are from the model's.
 """
@@ -23,19 +24,34 @@ CODES = "serve_codes"
 TOKEN_IDS = "serve_token_ids"
 
 
-class ClassifierSignature:
-    """Signature of a classifier of pixels, other numbers or strings.
+def _class_outputs(logits):
+    # A single logit stands for two classes.
+    probabilities = tf.nn.softmax(distillation.of_classes(logits))
+    return {"logits": logits, "probabilities": probabilities}
+
+
+# What a SavedModel returns, by the name of the model's own output.
+OUTPUTS = {
+    "logits": _class_outputs,
+    "embedding": lambda vector: {"embedding": vector},
+}
+
+
+class VectorSignature:
+    """Signature of a model of pixels, other numbers or strings.
 
     Args:
-        model: the classifier, inputs → logits.
+        model: inputs → one vector for each example.
+        output: what the vector is: "logits" or "embedding".
     """
 
-    tolerance = 1e-3  # Relative to the largest logit, or absolute below 1.
+    tolerance = 1e-3  # Relative to the largest number, or absolute below 1.
     checked = "serve"  # The endpoint that takes examples of a dataset.
     preprocessor: keras.layers.Layer | None = None
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, output: str):
         self.model = model
+        self._output = output
 
     def endpoints(self) -> Endpoints:
         """Returns the functions of the SavedModel and their inputs, by name."""
@@ -59,7 +75,7 @@ class ClassifierSignature:
         )
 
     def difference(self, serve: Callable[..., Any], examples: Any) -> float:
-        """Returns the largest difference of a logit between both models.
+        """Returns the largest difference of a number between both models.
 
         Args:
             serve: endpoint `serve` of the SavedModel.
@@ -67,7 +83,7 @@ class ClassifierSignature:
         """
         tensors = tf.nest.map_structure(tf.constant, examples)
         expected = self.model(tensors, training=False).numpy()
-        actual = serve(*self.serving_inputs(examples))["logits"].numpy()
+        actual = serve(*self.serving_inputs(examples))[self._output].numpy()
         scale = max(1.0, np.abs(expected).max())
         self.tolerance = type(self).tolerance * scale
         return float(np.max(np.abs(expected - actual)))
@@ -91,10 +107,7 @@ class ClassifierSignature:
     def _predict(self, inputs):
         flat = structure.flat_inputs(self.model, inputs)
         inputs = structure.pack_inputs(self.model, flat)
-        logits = self.model(inputs, training=False)
-        # A single logit stands for two classes.
-        probabilities = tf.nn.softmax(distillation.of_classes(logits))
-        return {"logits": logits, "probabilities": probabilities}
+        return OUTPUTS[self._output](self.model(inputs, training=False))
 
 
 def _served_dtype(tensor):
@@ -103,16 +116,19 @@ def _served_dtype(tensor):
     return tf.float32 if dtype.is_floating else dtype
 
 
-class TextSignature(ClassifierSignature):
-    """Signature of a text classifier: strings, or codes at a second endpoint.
+class TextSignature(VectorSignature):
+    """Signature of a model of texts: strings, or codes at a second endpoint.
 
     Args:
-        model: the classifier, codes → logits.
+        model: codes → one vector for each text.
+        output: what the vector is: "logits" or "embedding".
         characters: the layer that encodes texts.
     """
 
-    def __init__(self, model: keras.Model, characters: layers.Characters):
-        super().__init__(model)
+    def __init__(
+        self, model: keras.Model, output: str, characters: layers.Characters
+    ):
+        super().__init__(model, output)
         self._characters = characters
 
     def endpoints(self) -> Endpoints:
@@ -131,18 +147,21 @@ class TextSignature(ClassifierSignature):
         return self._predict(self._characters.encode(texts))
 
 
-class TokenSignature(ClassifierSignature):
-    """Signature of a classifier of token ids, with its preprocessor of texts.
+class TokenSignature(VectorSignature):
+    """Signature of a model of token ids, with its preprocessor of texts.
 
     Args:
-        model: the classifier, token ids → logits.
+        model: token ids → one vector for each text.
+        output: what the vector is: "logits" or "embedding".
         preprocessor: a layer, strings → token ids.
     """
 
     checked = TOKEN_IDS
 
-    def __init__(self, model: keras.Model, preprocessor: keras.layers.Layer):
-        super().__init__(model)
+    def __init__(
+        self, model: keras.Model, output: str, preprocessor: keras.layers.Layer
+    ):
+        super().__init__(model, output)
         self.preprocessor = preprocessor
 
     def endpoints(self) -> Endpoints:
@@ -204,20 +223,25 @@ class GeneratorSignature:
 
 
 def signature_of(
-    model: keras.Model, preprocessor: keras.layers.Layer | None = None
-) -> ClassifierSignature | GeneratorSignature:
+    model: keras.Model,
+    preprocessor: keras.layers.Layer | None = None,
+    *,
+    output: str = "logits",
+) -> VectorSignature | GeneratorSignature:
     """Returns a model's signature, by the first layer of its stem.
 
     Args:
         model: the model to export.
         preprocessor: a layer that turns strings into inputs; None for none.
+        output: what a model other than a generator returns: "logits" (default)
+            or "embedding".
     """
     if preprocessor is not None:
-        return TokenSignature(model, preprocessor)
+        return TokenSignature(model, output, preprocessor)
     characters = inspection.opening(model, layers.Characters)
     attributes = inspection.opening(model, layers.Attributes)
     if characters is not None:
-        return TextSignature(model, characters)
+        return TextSignature(model, output, characters)
     if attributes is not None:
         return GeneratorSignature(model, attributes)
-    return ClassifierSignature(model)
+    return VectorSignature(model, output)

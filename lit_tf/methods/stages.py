@@ -54,6 +54,8 @@ class Pair:
         new_student: a function without arguments that builds one more student
             with the initial weights of `student`.
         steps: training steps of phase lit.
+        outputs: the kind of output of both; classes, with the losses of the
+            settings, when None.
     """
 
     settings: Compress
@@ -63,6 +65,7 @@ class Pair:
     copy: Callable[[SectionedModel], SectionedModel]
     new_student: Callable[[], SectionedModel]
     steps: int
+    outputs: Outputs | None = None
 
 
 def method_stages(pair: Pair) -> Iterator[Stage]:
@@ -77,14 +80,11 @@ def method_stages(pair: Pair) -> Iterator[Stage]:
     return method_table.get(pair.settings.method).load()(pair)
 
 
-def lit_trainer(
-    pair: Pair, *, outputs: Outputs | None = None, **changes
-) -> lit.LIT:
+def lit_trainer(pair: Pair, **changes) -> lit.LIT:
     """Returns the `LIT` trainer that the settings describe.
 
     Args:
         pair: teacher and student.
-        outputs: the kind of output; classes when None.
         **changes: arguments of `LIT` that replace those of the settings.
     """
     settings, loss = pair.settings, pair.settings.loss
@@ -97,7 +97,7 @@ def lit_trainer(
         "teacher_probability": _falling(1.0, pair.steps),
         "copy_ends": settings.copy_ends,
         "seed": settings.compute.seed,
-        "outputs": outputs,
+        "outputs": pair.outputs,
         "frozen": pair.frozen,
         **_kd_arguments(pair),
     }
@@ -187,6 +187,7 @@ def hint_stages(pair: Pair) -> Iterator[Stage]:
         pair.student,
         penalty=pair.settings.loss.penalty,
         copy_ends=pair.settings.copy_ends,
+        outputs=pair.outputs,
         frozen=pair.frozen,
     )
     yield Stage(name="lit", phase="lit", trainer=first)
@@ -271,6 +272,7 @@ def _distilled(pair, phase, suffix=""):
         pair.teacher,
         pair.student,
         teacher_dtype=pair.settings.frozen.teacher_dtype,
+        outputs=pair.outputs,
         frozen=pair.frozen,
         **_kd_arguments(pair),
     )

@@ -1,5 +1,6 @@
 """`Embeddings`: vectors without labels, such as those of a sentence encoder."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -74,6 +75,11 @@ class Embeddings(Outputs):
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns no metrics: those of Keras compare outputs with labels."""
         return []
+
+    def score(self, logs: Mapping[str, float]) -> float | None:
+        """Returns 1 − soft on validation: the mean cosine, for "cosine"."""
+        distance = logs.get("val_soft")
+        return None if distance is None else 1 - distance
 
     def terms(self, y: Any, z_t: Any, z_s: Any) -> Terms:
         """Computes soft and kd, which are equal, `[batch]` in float32.

@@ -1,6 +1,6 @@
 """`Outputs`: the interface between a trainer and a kind of model output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -100,6 +100,19 @@ class Outputs(Protocol):
         `compile` sets the attribute `kind` of each to the copy that
         `with_losses` returned.
         """
+
+    def score(self, logs: Mapping[str, float]) -> float | None:
+        """Returns the score on validation by which a run chooses a student.
+
+        The default is the accuracy.
+
+        Args:
+            logs: what `fit` reports at the end of an epoch.
+
+        Returns:
+            The score, higher is better; None without one.
+        """
+        return logs.get("val_accuracy")
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes the loss of outputs on their labels.

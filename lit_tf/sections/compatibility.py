@@ -169,7 +169,7 @@ def class_logits(model: keras.Model, role: str) -> keras.Model:
     if not (several and softmax.activation(model) == "sigmoid"):
         model = softmax.logits(model)
     check_logits(model, role)
-    return _with_plain_output(model)
+    return with_plain_output(model)
 
 
 def _has_several(tensor):
@@ -177,15 +177,20 @@ def _has_several(tensor):
     return len(tensor.shape) > 1 and tensor.shape[-1] != 1
 
 
-def _with_plain_output(model):
-    """Returns a model whose one output is in no list or dictionary."""
+def with_plain_output(model: keras.Model) -> keras.Model:
+    """Returns a model whose one output is in no list or dictionary.
+
+    Args:
+        model: functional or sequential; one of several outputs is returned
+            unchanged.
+    """
     graph = functional.as_functional(model) or model
     if len(model.outputs) > 1 or not keras.tree.is_nested(graph.output):
         return model
     if isinstance(model, SectionedModel):
         *others, head = sectioned_model.parts_of(model)
         return sectioned_model.with_parts(
-            model, [*others, _with_plain_output(head)]
+            model, [*others, with_plain_output(head)]
         )
     return keras.Model(graph.input, model.outputs[0], name=model.name)
 

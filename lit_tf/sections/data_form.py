@@ -9,8 +9,11 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data.rows import Rows
-from lit_tf.sections import functional, structure
+from lit_tf.sections import functional, softmax, structure
+from lit_tf.sections.sectioned_model import parts_of
 
+# Names of the last layer of classifiers: of this package, KerasHub and Keras.
+_OF_CLASSES = ("logits", "predictions")
 _CHECKED = 4096  # Examples whose numbers are compared with whole ones.
 _LOOKED_UP = 65_536  # Examples in a file whose numbers are looked up.
 
@@ -19,7 +22,7 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
     """Checks that a model fits the inputs and classes of a dataset.
 
     Args:
-        model: a model, raw inputs → logits or images.
+        model: a model, raw inputs → logits, vectors or images.
         name: name of the dataset, for the message.
         form: `Dataset.form` or `Source.form`.
 
@@ -28,9 +31,13 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
     """
     if isinstance(model, keras.Model):
         functional.require_functional(model)
-    count, output = form["classes"], tuple(model.output_shape[1:])
+    count, output = form["classes"], _output_shape(model)
     expected = (_shapes(structure.by_name(model, inputs_of(form))), (count,))
     data = f"inputs {_described(expected[0])} and {count} classes"
+    if not count:  # Texts alone.
+        _check_vector(model, name, output)
+        expected = (expected[0], output)
+        data = f"inputs {_described(expected[0])} and no classes"
     if "attributes" in form:  # The model translates images to images.
         shape = tuple(form["input_shape"])
         expected = (expected[0], shape)
@@ -44,9 +51,72 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
             f"{name} has {data}. Received: model {model.name} with inputs "
             f"{_described(inputs)} and outputs {output}."
             f"{_hint(expected[0], inputs, form)}"
+            f"{_hint_of_output(name, received, expected)}"
         )
     if isinstance(model, keras.Model):
         _check_positions(model, name)
+
+
+def _output_shape(model):
+    """Returns the shape of one output, or a list of those of several."""
+    if not isinstance(model, keras.Model):
+        return tuple(model.output_shape[1:])
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.outputs]
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def _check_vector(model, name, output):
+    """Refuses a model that does not return one vector for each example."""
+    if isinstance(output, list) or len(output) != 1:
+        raise errors.SettingsError(
+            f"{name} has texts without labels. They are for an encoder that "
+            "returns one vector for each text. Received: model "
+            f"{model.name}, which returns {_outputs_in_words(model)}. Choose "
+            "or pool one of them: keras.Model(model.inputs, vector)."
+        )
+    if isinstance(model, keras.Model) and (
+        output == (1,) or _returns_classes(model)
+    ):
+        raise errors.SettingsError(
+            f"{name} has texts without labels. They are for an encoder that "
+            f"returns a vector. Received: model {model.name}, which returns "
+            f"classes {output}. Write the label before each text, or pass a "
+            "model without the layer of the classes."
+        )
+
+
+def _returns_classes(model):
+    """Returns whether the last layer of a model looks like one of classes."""
+    tensor = parts_of(model)[-1].outputs[0]
+    names = {tensor._keras_history.operation.name, softmax.last(model).name}
+    return softmax.ends(model) or not names.isdisjoint(_OF_CLASSES)
+
+
+def _outputs_in_words(model):
+    shapes = [str(_output_shape(model))]
+    if isinstance(model, keras.Model):
+        shapes = [str(tuple(tensor.shape[1:])) for tensor in model.outputs]
+        nested = getattr(model, "_functional", model).output
+        if isinstance(nested, Mapping):
+            shapes = [f"{n} {tuple(t.shape[1:])}" for n, t in nested.items()]
+    return " and ".join(shapes)
+
+
+def _hint_of_output(name, received, expected):
+    """Returns a sentence on vectors in place of classes; "" for other faults.
+
+    Args:
+        name: name of the dataset.
+        received: the shapes of the model's inputs, and that of its output.
+        expected: the same of the data.
+    """
+    inputs, output = received
+    if name != "csv" or inputs != expected[0] or len(output) > 1:
+        return ""
+    return (
+        " If the model returns a vector and no classes, give it texts without "
+        "labels: write one column, the text, in each row."
+    )
 
 
 def _check_positions(model, name):

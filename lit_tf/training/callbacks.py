@@ -231,12 +231,12 @@ class SaveCheckpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         position = self._position
         position.epoch_logs = None
-        accuracy = logs.get(f"{progress.VALIDATION}accuracy")
-        if accuracy is not None:
-            position.accuracy = float(accuracy)
+        score = self.model.outputs.score(logs)
+        if score is not None:
+            position.accuracy = float(score)
             best = position.best_accuracy
-            # Of equally accurate students, keep the latest: it was trained
-            # longer and at a lower rate.
+            # Of equally good students, keep the latest: it was trained longer
+            # and at a lower rate.
             if best is None or position.accuracy >= best:
                 position.best_accuracy = position.accuracy
                 position.best_epoch = epoch + 1

@@ -35,7 +35,8 @@ class Student:
     Args:
         variables: the values of its variables, in the model's order.
         epoch: the epoch, counted from 1.
-        validation_accuracy: its accuracy on validation; None without a split.
+        validation_accuracy: its accuracy on validation, or the other score of
+            its kind of output (`Outputs.score`); None without a split.
     """
 
     variables: list[np.ndarray]
@@ -49,8 +50,8 @@ class Outcome:
 
     Args:
         last: the student after the last epoch.
-        best: the student with the best validation accuracy; None without a
-            validation split.
+        best: the student with the best score on validation; None without a
+            validation split or a score.
         seconds: training time, over all sessions, validation included.
     """
 

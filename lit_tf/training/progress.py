@@ -92,6 +92,8 @@ class ProgressLine(keras.callbacks.Callback):
             if self._reference is not None:
                 part += f" (teacher {self._reference:.2%})"
             parts.append(part)
+        elif f"{VALIDATION}soft" in logs:
+            parts.append(f"validation soft {logs[f'{VALIDATION}soft']:.4g}")
         parts.append(f"lr {number(self.model.optimizer.learning_rate):.3g}")
         parts.append(f"{self._throughput.rate():,.0f} examples/s")
         parts.append(f"{text_format.duration(left)} left")

@@ -76,7 +76,7 @@ OUTCOMES = {
     "compress --workdir=w --teacher_weights=cut.keras": (1, "cut.keras is"),
     "evaluate --model=gone.keras": (1, "There is no model file gone.keras."),
     "evaluate --model=cut.keras": (1, "cut.keras is not a complete"),
-    "evaluate --model=broken": (1, "broken is not a classifier's SavedModel"),
+    "evaluate --model=broken": (1, "broken is not a SavedModel that lit-exp"),
     "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "evaluate --model=t.keras --json=file/results": (1, "file/results"),

@@ -31,8 +31,8 @@ def test_runs_that_differ_in_seed_and_paths_are_one_row(read):
     )
     assert [row.name for row in made] == ["lit", "kd"]
     assert [run.seed for run in made[0].runs] == [0, 2]
-    last = made[0].of(rows.figure("last", "test_accuracy"))
-    best = made[0].of(rows.figure("best", "test_accuracy"))
+    last = made[0].of(rows.figure("last", "test"))
+    best = made[0].of(rows.figure("best", "test"))
     assert last == [0.91, 0.90] and best == pytest.approx([0.92, 0.91])
 
 
@@ -95,13 +95,13 @@ def test_fewer_changed_settings_come_before_more(read):
 
 def test_a_figure_that_no_run_has_is_missing_from_the_row(read):
     (row,) = read({"best": None}, {"best": None, "seed": 1})
-    assert row.of(rows.figure("best", "test_accuracy")) == []
-    assert row.of(lambda run: run.accuracy) == [0.9, 0.9]
+    assert row.of(rows.figure("best", "test")) == []
+    assert row.of(lambda run: run.score) == [0.9, 0.9]
 
 
 def test_validation_accuracy_counts_if_the_test_was_not_read(read):
     (row,) = read({"read_test": False, "best": 0.83})
-    assert row.of(lambda run: run.accuracy) == [0.83]
+    assert row.of(lambda run: run.score) == [0.83]
 
 
 def test_costs_are_means_over_seeds(read):

@@ -228,7 +228,7 @@ def test_a_student_with_the_teachers_weights_has_infinite_psnr(settings):
     )
     for name in ("attribute_accuracy", "attributes"):
         assert again[name] == results["student"][name]
-    with pytest.raises(errors.DataError, match="not a classifier's SavedModel"):
+    with pytest.raises(errors.DataError, match="is not a SavedModel that"):
         saved_models.evaluate(
             f"{workdir}/saved_model", settings().data, session
         )

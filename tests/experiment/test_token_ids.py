@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment import run_data, saved_models
+from lit_tf.experiment import run, run_data, saved_models
 from lit_tf.interop import hub_texts
 
 pytestmark = pytest.mark.hub
@@ -84,6 +85,45 @@ def test_a_model_of_token_ids_is_evaluated_and_takes_strings(own):
         loaded.serve_token_ids(ids),
     ):
         np.testing.assert_allclose(answer["logits"], expected, atol=1e-5)
+
+
+def test_an_encoder_is_compressed_on_texts_alone(own, tmp_path):
+    pytest.importorskip("tensorflow_text")
+    folder, model, texts = own
+    backbone = model.backbone
+    vector = keras.layers.GlobalAveragePooling1D(name="pool")(
+        backbone.output["sequence_output"],
+        mask=backbone.input["padding_mask"],
+    )
+    keras.Model(backbone.input, vector).save(tmp_path / "encoder.keras")
+    hub_texts.save(model.preprocessor, tmp_path / "preprocessor")
+    for name in ("train", "test"):
+        lines = (f'"{text}"\n' for text in texts[:12])
+        (tmp_path / f"{name}.csv").write_text("".join(lines))
+    phase = config.Phase(
+        epochs=1, batch_size=4, learning_rate=0.1, weight_decay=0.0
+    )
+    settings = config.Compress(
+        teacher_weights=str(tmp_path / "encoder.keras"),
+        shrink=config.Shrink(compression=1.5),
+        lit=phase,
+        with_fine_tune=False,
+        data=config.Data(dataset="csv"),
+        session=dataclasses.replace(
+            session(tmp_path), workdir=str(tmp_path / "run")
+        ),
+    )
+    student = run.compress(settings)["student"]
+    assert -1 <= student["test_cosine"] <= 1
+    output = str(tmp_path / "saved_model")
+    saved_models.to_saved_model(
+        str(tmp_path / "run"), output, CSV, session(tmp_path), texts=True
+    )
+    served = tf.saved_model.load(output)
+    (vectors,) = served.serve(tf.constant(texts[:12])).values()
+    trained = lit_tf.load(tmp_path / "run" / "student.keras")
+    expected = trained(model.preprocessor(texts[:12]))
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 def test_texts_without_a_preprocessor_are_refused_with_the_flag(own, tmp_path):

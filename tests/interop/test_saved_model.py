@@ -188,7 +188,7 @@ def test_a_refusal_leaves_an_existing_folder_unchanged(
     folder = tmp_path / "saved_model"
     folder.mkdir()
     (folder / "file").write_text("of an earlier run")
-    monkeypatch.setattr(signatures.ClassifierSignature, "tolerance", -1.0)
+    monkeypatch.setattr(signatures.VectorSignature, "tolerance", -1.0)
     with pytest.raises(errors.DataError):
         saved_model.write(model, folder, images)
     assert (folder / "file").read_text() == "of an earlier run"
@@ -197,7 +197,7 @@ def test_a_refusal_leaves_an_existing_folder_unchanged(
 
 def test_a_folder_without_a_saved_model_is_refused(tmp_path):
     with pytest.raises(
-        errors.DataError, match="is not a classifier's SavedModel that"
+        errors.DataError, match="is not a SavedModel that lit-export wr"
     ):
         saved_model.read(tmp_path)
 

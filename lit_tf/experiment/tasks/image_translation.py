@@ -68,11 +68,10 @@ class ImageTranslation(Task):
         )
 
     def stages(self, pair, auxiliary_models):
+        pair = dataclasses.replace(pair, outputs=self.outputs)
         stages.copy_initial_weights(pair)
         yield stages.Stage(
-            name="lit",
-            phase="lit",
-            trainer=stages.lit_trainer(pair, outputs=outputs.Images()),
+            name="lit", phase="lit", trainer=stages.lit_trainer(pair)
         )
         settings = pair.settings
         if not settings.with_fine_tune:

@@ -36,12 +36,18 @@ class Task:
 
     Attributes:
         outputs: the kind of output of the models.
+        output: what the SavedModel of a model other than a generator returns:
+            "logits" (default) or "embedding".
+        validated: name in the report of a student's score on validation, by
+            which the best one is chosen.
         accuracy_of: text that is printed after an accuracy and says what it
             counts; "" for classification accuracy.
         curves: the metrics that `curves.png` draws, tag → label.
     """
 
     outputs: Outputs
+    output = "logits"
+    validated = "validation_accuracy"
     accuracy_of = ""
     curves: Mapping[str, str] = {}
 
@@ -131,9 +137,9 @@ class Task:
         split: data.Split,
         dataset: data.Dataset,
         auxiliary_models: Mapping[str, keras.Model],
-    ) -> "TeacherAccuracy":
-        """Returns the accuracy of a frozen teacher on a split."""
-        raise NotImplementedError
+    ) -> TeacherAccuracy | None:
+        """Returns the accuracy of a frozen teacher; None without labels."""
+        return None
 
     def evaluate(
         self,
