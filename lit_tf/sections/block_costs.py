@@ -1,5 +1,6 @@
 """`cheapest_enough`: how many blocks a student keeps for its cost."""
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -56,9 +57,12 @@ def cheapest_enough(
             low = middle + 1
     if low == len(choices):
         reached = most / cost_of(choices[-1]) if choices else 1.0
+        reason = "each section must keep one block"
+        if choices and reached == 1:
+            reason = "its blocks share their weights"
         raise errors.SettingsError(
             f"`compression` of {of} can be {reached:.2f} at most for "
-            f"{teacher.name}, because each section must keep one block. "
+            f"{teacher.name}, because {reason}. "
             f"Received: compression={compression}."
         )
     return choices[low]
@@ -89,7 +93,7 @@ def falling_choices(counts: Sequence[int]) -> list[tuple[int, ...]]:
 def additive_cost(
     value: Callable[[keras.Model], int],
 ) -> Callable[..., Callable[[Sequence[int]], int]]:
-    """Returns a cost function that adds the costs of the parts of a model.
+    """Returns a cost function that adds the costs of calls.
 
     Args:
         value: the cost of a part.
@@ -133,6 +137,53 @@ def additive_cost(
         return cost_of
 
     return of_model
+
+
+def parameters_cost(
+    teacher: SectionedModel, chains: Sequence[Chain]
+) -> Callable[[Sequence[int]], int]:
+    """Returns a function that counts the weights of a student.
+
+    Blocks may share layers. A weight counts as long as one block that has it,
+    or another part of the model, is kept.
+
+    Args:
+        teacher: a model with sections.
+        chains: the blocks of each section.
+
+    Returns:
+        A function of the number of blocks that each section keeps.
+    """
+    sizes = {id(v): math.prod(v.shape) for v in teacher.weights}
+    ends = {
+        id(v) for part in (teacher.stem, teacher.head) for v in part.weights
+    }
+    fixed, by_section = ends, []
+    for chain in chains:
+        of_blocks = {c.outputs for block in chain.blocks for c in block.calls}
+        fixed |= _weights(
+            c for c in chain.graph.calls if c.outputs not in of_blocks
+        )
+        by_section.append([_weights(block.calls) for block in chain.blocks])
+
+    def cost_of(keep):
+        kept = fixed.union(
+            *(
+                weights[number]
+                for chain, weights, n in zip(
+                    chains, by_section, keep, strict=True
+                )
+                for number in chain.kept(n)
+            )
+        )
+        return sum(sizes[weight] for weight in kept)
+
+    return cost_of
+
+
+def _weights(calls):
+    """Returns the weights of the layers that are called, by identity."""
+    return {id(weight) for call in calls for weight in call.weights}
 
 
 def _measured(teacher, chains):
@@ -190,6 +241,6 @@ def _require_known(model):
 
 _COSTS = {
     "flops": _flops_cost,
-    "parameters": additive_cost(cost.parameters),
+    "parameters": parameters_cost,
     "latency": _measured,
 }

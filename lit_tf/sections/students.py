@@ -5,7 +5,11 @@ import math
 from collections.abc import Iterator
 
 from lit_tf.sections import cost
-from lit_tf.sections.block_costs import additive_cost, falling_choices
+from lit_tf.sections.block_costs import (
+    additive_cost,
+    falling_choices,
+    parameters_cost,
+)
 from lit_tf.sections.kept_blocks import find_blocks_of_sections
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.utils import text_format
@@ -66,7 +70,7 @@ def students_of(teacher: SectionedModel) -> Students:
     chains = find_blocks_of_sections(teacher)
     shapes = [tensor.shape[1:] for tensor in teacher.inputs]
     known = not any(None in shape for shape in shapes)
-    parameters = additive_cost(cost.parameters)(teacher, chains)
+    parameters = parameters_cost(teacher, chains)
     flops = None
     if known:
         flops = additive_cost(lambda part: cost.count_flops(part).flops)(

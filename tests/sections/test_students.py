@@ -44,6 +44,25 @@ def test_a_student_costs_what_its_row_says(plan):
     assert f"{row.flops:,}" in shown and f"{row.parameters:,}" in shown
 
 
+def test_blocks_of_one_layer_save_flops_and_no_parameters():
+    x = inputs = keras.Input((6,))
+    x = keras.layers.Dense(5, name="first")(x)
+    shared = keras.layers.Dense(5, activation="gelu", name="shared")
+    for j in range(4):
+        x = keras.layers.Add(name=f"add_{j}")([x, shared(x)])
+    model = keras.Model(inputs, keras.layers.Dense(2)(x), name="albert")
+    plan = lit_tf.plan(model)
+    found = plan.students()
+    assert found.teacher.keep == (4,)
+    assert {student.parameters for student in found} == {model.count_params()}
+    student = lit_tf.shrink(plan.sectioned, keep=2)
+    assert cost.parameters(student) == model.count_params()
+    assert found.students[1].flops == cost.flops(student)
+    message = "can be 1.00 at most for albert, because its blocks share"
+    with pytest.raises(errors.SettingsError, match=message):
+        lit_tf.shrink(model, compression=1.5, of="parameters")
+
+
 def test_students_of_a_model_of_open_size_have_no_flops():
     found = lit_tf.plan(_model(None)).students()
     assert {student.flops for student in found} == {None}
