@@ -7,7 +7,14 @@ from lit_tf.launch import command
 from lit_tf.utils import atomic_files
 
 # In the file of results, but not printed.
-_NOT_PRINTED = ("model", "dataset", "test_examples")
+_NOT_PRINTED = (
+    "model",
+    "dataset",
+    "test_examples",
+    "per_class",
+    "confused",
+    "classes",
+)
 
 
 def _evaluate(line):
@@ -24,6 +31,9 @@ def _evaluate(line):
     )
     for name, figure in _figures(results):
         print(name, f"{figure:.4f}" if isinstance(figure, float) else figure)
+    if results.get("per_class") and results["classes"]:
+        lines = command.load("experiment.tasks.class_report").lines
+        print(*lines(results["per_class"], results["confused"]), sep="\n")
     if flags.json:
         atomic_files.write_json(pathlib.Path(flags.json), results)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from lit_tf import errors
 from lit_tf.comparison import figures, pages, rows, runs, significance
-from lit_tf.utils import atomic_files
+from lit_tf.utils import atomic_files, web_page
 
 _TITLE = "# Comparison of training methods"
-# A file named report.json would be mistaken for the report of a run.
+# A run folder holds a report.json, and a report of several runs must not.
 _DATA, _TEXT, _PAGE = "rows.json", "report.md", "report.html"
+_OF_RUN = "report.json"
 
 
 def gather(
@@ -70,7 +71,7 @@ def gather(
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
     text = "\n\n".join(parts) + "\n"
     atomic_files.write_text(target / _TEXT, text)
-    atomic_files.write_text(target / _PAGE, pages.html(text, target))
+    atomic_files.write_text(target / _PAGE, web_page.page(text, target))
     atomic_files.write_json(target / _DATA, results)
     print(f"{text}\nWritten to {target}/")
     return results
@@ -79,7 +80,8 @@ def gather(
 def _check_target(target, overwrite):
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
-    if not (target / _PAGE).is_file():
+    of_run = (target / _OF_RUN).is_file()
+    if of_run or not (target / _PAGE).is_file():
         raise errors.DataError(
             f"{target} contains other files than a report. Choose another "
             "--output."

@@ -1,28 +1,13 @@
-"""Pages of a report: Markdown, and the same content as one HTML file."""
+"""The page of a report, in Markdown."""
 
-import base64
 import math
-import pathlib
-import re
 from collections.abc import Mapping, Sequence
-
-import markdown
 
 from lit_tf.comparison import published_results, significance
 from lit_tf.comparison.rows import Row, figure, spread
 from lit_tf.utils import text_format
 
 _MARKS = "†‡§¶"
-_STYLE = """\
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 72rem; padding: 0 1rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .75rem; text-align: left;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); }
-img { background: white; max-width: 100%; height: auto; }
-"""
 
 
 def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
@@ -83,33 +68,6 @@ def section(
     if known:
         parts += ["### Published", *known]
     return "\n\n".join(parts)
-
-
-def html(text: str, folder: pathlib.Path) -> str:
-    """Returns Markdown as one HTML page that needs no other file.
-
-    Args:
-        text: the Markdown, with images by the names of their files.
-        folder: the folder of the images.
-    """
-    # The text has no HTML: what looks like it is part of a folder's name.
-    writer = markdown.Markdown(extensions=["tables"])
-    writer.preprocessors.deregister("html_block")
-    writer.inlinePatterns.deregister("html")
-    body = writer.convert(text)
-
-    def inside(match):
-        data = base64.b64encode((folder / match[1]).read_bytes()).decode()
-        return f'src="data:image/png;base64,{data}"'
-
-    body = re.sub(r'src="([^":]+\.png)"', inside, body)
-    title = text.partition("\n")[0].lstrip("# ")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{title}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f"{body}\n</body>\n</html>\n"
-    )
 
 
 _SCORES = (

@@ -62,6 +62,8 @@ class FinishedRun:
         """The values that the runs of a row share: settings, teacher, data."""
         settings = {k: v for k, v in self.settings.items() if k not in _FREE}
         teacher = self.report["teacher"]
+        if settings["keep"] or settings["compression"]:
+            settings["student"] = None  # It was ignored.
         return settings | {
             "teacher": teacher["model"],
             "teacher_test_accuracy": teacher.get("test_accuracy"),

@@ -178,6 +178,14 @@ class Dataset:
             **self.stem,
         }
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes by label; () if these count from 0 or 1."""
+        count = len(self.classes)
+        counts = (tuple(map(str, range(i, i + count))) for i in (0, 1))
+        named = self.task == "classes" and self.classes not in counts
+        return self.classes if named else ()
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """Hash of all examples of all splits, in their order."""

@@ -1,6 +1,8 @@
 """Accuracy of classifiers and paired differences between two of them."""
 
+import collections
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -78,6 +80,74 @@ def is_chance(accuracy: float, chance: float, count: int) -> bool:
     error = math.sqrt(chance * (1 - chance) / count)
     useful = chance + 0.2 * (1 - chance)
     return accuracy <= min(chance + 1.28 * error, useful - 3 * error)
+
+
+def per_class(
+    predicted: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    classes: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Returns the accuracy of models on the examples of each class.
+
+    Args:
+        predicted: predicted classes of each model by role, `[examples]`.
+        labels: true classes, `[examples]`.
+        classes: names of the classes by label.
+
+    Returns:
+        For each class its name as `class`, its number of `examples`, and the
+        accuracy of each role; None without examples.
+    """
+    count = len(classes)
+    examples = np.bincount(labels, minlength=count)
+    correct = {
+        role: np.bincount(labels[found == labels], minlength=count)
+        for role, found in predicted.items()
+    }
+    return [
+        {"class": name, "examples": int(examples[label])}
+        | {
+            role: float(hits[label] / examples[label])
+            if examples[label]
+            else None
+            for role, hits in correct.items()
+        }
+        for label, name in enumerate(classes)
+    ]
+
+
+def confused(
+    predicted: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    most: int = 5,
+) -> list[dict[str, Any]]:
+    """Returns which classes a model confuses most.
+
+    Args:
+        predicted: predicted classes, `[examples]`.
+        labels: true classes, `[examples]`.
+        classes: names of the classes by label.
+        most: number of pairs, at most.
+
+    Returns:
+        For each pair the name of the true `class`, that of the `predicted` one
+        and the number of `examples`, the most frequent first.
+    """
+    wrong = predicted != labels
+    pairs = collections.Counter(
+        zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)
+    )
+    order = sorted(pairs, key=lambda pair: (-pairs[pair], pair))
+    return [
+        {
+            "class": classes[label],
+            "predicted": classes[answer],
+            "examples": pairs[label, answer],
+        }
+        for label, answer in order[:most]
+    ]
 
 
 def paired_difference(

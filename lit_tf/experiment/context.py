@@ -7,7 +7,7 @@ import keras
 
 from lit_tf import data
 from lit_tf.config import Compress, Teach, flatten
-from lit_tf.experiment import build, report
+from lit_tf.experiment import build, model_paths, report
 from lit_tf.experiment.tasks import TASKS, Task
 from lit_tf.training import run_folder
 
@@ -51,7 +51,7 @@ class Run:
         dataset = self.dataset
         return {
             "command": self.command,
-            "settings": flatten.flatten(self.settings),
+            "settings": self._settings(),
             "data": {
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
@@ -59,7 +59,21 @@ class Run:
                 "train": len(dataset.train),
                 "validation": len(dataset.validation or ()),
                 "test": len(dataset.test),
+                "classes": list(dataset.class_names),
             },
             "hardware": report.hardware(),
             "versions": run_folder.versions(),
         }
+
+    def _settings(self):
+        """Returns all settings; None for an architecture that was ignored."""
+        settings = flatten.flatten(self.settings)
+        if isinstance(self.settings, Compress):
+            if self.settings.shrink.requested:
+                settings["student"] = None
+            file = self.settings.teacher_weights
+            if file and not model_paths.is_weights(
+                model_paths.find(file, *model_paths.TEACHERS)
+            ):
+                settings["teacher"] = None
+        return settings

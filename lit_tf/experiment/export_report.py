@@ -26,8 +26,9 @@ def of_teacher(
         dataset: the dataset whose training examples check the export.
         saved_model: the folder to write.
     """
-    checked, output = dataset.train.read(0, CHECKED), TASKS[dataset.task].output
-    write(teacher, saved_model, checked, output=output)
+    write(
+        teacher, saved_model, dataset.train.read(0, CHECKED), **_kind(dataset)
+    )
     return report.costs(teacher, saved_model)
 
 
@@ -49,14 +50,14 @@ def of_student(
         Entries of the report: `teacher`, `student`, `compression`,
         `latency_threads`, `export_max_difference`.
     """
-    checked, output = dataset.train.read(0, CHECKED), TASKS[dataset.task].output
-    difference = write(student, saved_model, checked, output=output)
+    checked, kind = dataset.train.read(0, CHECKED), _kind(dataset)
+    difference = write(student, saved_model, checked, **kind)
     with tempfile.TemporaryDirectory() as temporary:
         folders = {
             "teacher": pathlib.Path(temporary) / "teacher",
             "student": saved_model,
         }
-        write(teacher, folders["teacher"], checked, output=output)
+        write(teacher, folders["teacher"], checked, **kind)
         example = served(student, dataset.train.read(0, 1))
         latency = cost.latency_ms(folders, example)
         facts = {
@@ -70,3 +71,9 @@ def of_student(
         "latency_threads": cost.threads(),
         "export_max_difference": difference,
     }
+
+
+def _kind(dataset):
+    """Returns what a SavedModel returns, as arguments of `write`."""
+    output = TASKS[dataset.task].output
+    return {"output": output, "classes": dataset.class_names}

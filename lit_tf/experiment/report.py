@@ -12,7 +12,7 @@ from lit_tf import errors
 from lit_tf.sections import cost
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import run_folder
-from lit_tf.utils import atomic_files, json_files, text_format
+from lit_tf.utils import atomic_files, json_files, text_format, web_page
 
 _ROWS = (
     ("test accuracy", "test_accuracy", "{:.2%}".format),
@@ -156,6 +156,8 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "",
         *lines,
         "",
+        *_blocks(report["student"].get("blocks", ())),
+        *([report["advice"], ""] if report.get("advice") else []),
         "FLOPs are 2 × multiply-adds. Latency is a median; the SavedModels "
         f"take turns, with {report['latency_threads']} threads. The outputs of "
         "the SavedModel differ from those of the student by at most "
@@ -189,6 +191,18 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "```",
     ]
     return "\n".join(page) + "\n"
+
+
+def _blocks(sections):
+    """Returns sentences about the blocks of each section, [] for none."""
+    if not sections:
+        return []
+    kept = (
+        f"Section {one['section']} keeps {len(one['kept'])} of the teacher's "
+        f"{one['blocks']} blocks: {', '.join(map(str, one['kept']))}."
+        for one in sections
+    )
+    return [" ".join(kept), ""]
 
 
 def _budget(method, budget):
@@ -240,7 +254,7 @@ def teacher_text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
 def write(
     folder: run_folder.RunFolder, results: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
-    """Writes `report.md` and `report.json`, and prints the former.
+    """Writes `report.md`, `.html` and `.json`, and prints the first.
 
     The JSON is written last: a run folder that holds it is finished.
 
@@ -254,6 +268,8 @@ def write(
     """
     folder.check()
     atomic_files.write_text(folder.report_text, text)
+    page = web_page.page(text, folder.path)
+    atomic_files.write_text(folder.report_page, page)
     atomic_files.write_json(folder.report, results)
     print(f"\n{text}\nWritten to {folder.path}/")
     return json_files.parse(folder.report.read_bytes())

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from lit_tf.experiment import export_report
+from lit_tf.experiment import advice, curves, export_report
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
 from lit_tf.methods import stages
-from lit_tf.sections import copying, model_files, same_class
+from lit_tf.sections import copying, kept_blocks, model_files, same_class
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
@@ -80,6 +80,14 @@ def student_results(
         "last": _moment(last, run.task.validated, tested.get("last")),
         "best": _moment(best, run.task.validated, tested.get("best")),
     }
+    if keep := pair.student.facts.get("blocks"):
+        kept = kept_blocks.numbers(pair.teacher, keep)
+        results["student"]["blocks"] = kept
+    results["advice"] = advice.of_curve(
+        curves.read(run.folder.metrics),
+        stage.name,
+        examples=len(run.dataset.validation or ()),
+    )
     return results | evaluated
 
 

@@ -8,6 +8,7 @@ from lit_tf.config import Compress, Teach, flatten, teacher_settings
 from lit_tf.experiment import (
     budget,
     build,
+    class_names,
     curves,
     report,
     run_data,
@@ -160,6 +161,7 @@ def _new_run(settings, command, dataset, folder):
     if dataset is None:
         dataset = build.load_dataset(settings.data, settings.session)
         run_data.save_preprocessor(settings.data, folder.preprocessor)
+    class_names.save(dataset, folder.classes)
     return Run(
         settings=settings, command=command, dataset=dataset, folder=folder
     )

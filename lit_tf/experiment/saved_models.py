@@ -8,7 +8,12 @@ import keras
 
 from lit_tf import data, errors, models
 from lit_tf.config import Architecture, Data, Session
-from lit_tf.experiment import export_report, model_paths, run_data
+from lit_tf.experiment import (
+    class_names,
+    export_report,
+    model_paths,
+    run_data,
+)
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import hub_texts, saved_model
 from lit_tf.sections import (
@@ -24,7 +29,13 @@ from lit_tf.sections import (
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _SESSION = Session()
-_SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}
+_SAVED_MODEL = {
+    "saved_model.pb",
+    "variables",
+    "assets",
+    saved_model.EXTRA,
+    "fingerprint.pb",
+}
 
 
 def evaluate(
@@ -47,7 +58,8 @@ def evaluate(
             "" for the one in the folder of its teacher, or in its own.
 
     Returns:
-        The metrics of the dataset's task: `test_accuracy`, a fraction, for
+        The metrics of the dataset's task: `test_accuracy`, a fraction, with
+        `per_class` and `confused` (see `evaluation.classification`), for
         an encoder `test_cosine` and more, for a generator
         `attribute_accuracy` and more; also the number of
         `test_examples`, the `model` and the `dataset`.
@@ -62,6 +74,8 @@ def evaluate(
         path if is_saved_model else model_paths.find(path, *model_paths.MODELS)
     )
     dataset = run_data.load(settings, session)
+    if note := class_names.difference(path, dataset):
+        print(note, flush=True)
     if is_saved_model:
         model = saved_model.read(path)
         _check(model, dataset)
@@ -89,6 +103,7 @@ def evaluate(
         **results,
         "test_examples": len(dataset.test),
         "dataset": dataset.name,
+        "classes": list(dataset.class_names),
         "model": str(path),
     }
 
@@ -142,6 +157,7 @@ def to_saved_model(
         dataset.train.read(0, export_report.CHECKED),
         preprocessor=hub_texts.read(settings) if texts else None,
         output=TASKS[dataset.task].output,
+        classes=class_names.of_export(path, dataset),
     )
 
 

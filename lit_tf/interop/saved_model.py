@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,6 +15,10 @@ from lit_tf.interop import signatures
 from lit_tf.sections import copying, structure
 from lit_tf.utils import atomic_files
 
+# The folder for files that belong to a SavedModel and that TensorFlow ignores.
+EXTRA = "assets.extra"
+CLASSES = f"{EXTRA}/classes.txt"
+
 
 def write(
     model: keras.Model,
@@ -22,6 +27,7 @@ def write(
     *,
     preprocessor: keras.layers.Layer | None = None,
     output: str = "logits",
+    classes: Sequence[str] = (),
 ) -> float:
     """Writes a float32 SavedModel and compares its outputs with the model's.
 
@@ -38,6 +44,10 @@ def write(
     signature, `serve_codes`, takes encoded texts. A generator takes images in
     bytes and target attributes, and returns images in bytes.
 
+    With names of the classes there is a third output, `class_name`, the name of
+    the most probable class, `[batch]`. The file `assets.extra/classes.txt` has
+    a name in each line, by label.
+
     Args:
         model: a model that takes inputs of a dataset and returns logits,
             vectors or images.
@@ -50,6 +60,7 @@ def write(
             `import tensorflow_text`. None for the inputs alone.
         output: what a model other than a generator returns: "logits" (default)
             or "embedding".
+        classes: names of the classes by label; () if they have none.
 
     Returns:
         The largest difference between a number of the SavedModel and of the
@@ -59,7 +70,9 @@ def write(
         DataError: if the difference exceeds the tolerance. Nothing is written.
     """
     float32 = copying.copy_model(model, policy="float32")
-    signature = signatures.signature_of(float32, preprocessor, output=output)
+    signature = signatures.signature_of(
+        float32, preprocessor, output=output, classes=classes
+    )
     path = pathlib.Path(path)
     with atomic_files.whole(path) as partial:
         _write(signature, partial)
@@ -152,6 +165,11 @@ def _write(signature, path):
         archive.track(table)
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(str(path), verbose=False)
+    if signature.classes:
+        file = path / CLASSES
+        file.parent.mkdir()
+        lines = (" ".join(name.splitlines()) for name in signature.classes)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _tables(model):

@@ -7,7 +7,7 @@ SavedModel, converts examples of a dataset to serving inputs, and measures how
 far the SavedModel's outputs are from the model's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -24,16 +24,21 @@ CODES = "serve_codes"
 TOKEN_IDS = "serve_token_ids"
 
 
-def _class_outputs(logits):
+def _class_outputs(logits, classes):
     # A single logit stands for two classes.
     probabilities = tf.nn.softmax(distillation.of_classes(logits))
-    return {"logits": logits, "probabilities": probabilities}
+    outputs = {"logits": logits, "probabilities": probabilities}
+    if classes:
+        best = tf.argmax(probabilities, axis=-1)
+        outputs["class_name"] = tf.gather(tf.constant(classes), best)
+    return outputs
 
 
-# What a SavedModel returns, by the name of the model's own output.
+# What a SavedModel returns, by the name of the model's own output. The second
+# argument is the names of the classes.
 OUTPUTS = {
     "logits": _class_outputs,
-    "embedding": lambda vector: {"embedding": vector},
+    "embedding": lambda vector, _: {"embedding": vector},
 }
 
 
@@ -43,14 +48,18 @@ class VectorSignature:
     Args:
         model: inputs → one vector for each example.
         output: what the vector is: "logits" or "embedding".
+        classes: names of the classes by label; () if they have none.
     """
 
     tolerance = 1e-3  # Relative to the largest number, or absolute below 1.
     checked = "serve"  # The endpoint that takes examples of a dataset.
     preprocessor: keras.layers.Layer | None = None
 
-    def __init__(self, model: keras.Model, output: str):
+    def __init__(
+        self, model: keras.Model, output: str, classes: Sequence[str] = ()
+    ):
         self.model = model
+        self.classes = tuple(classes)
         self._output = output
 
     def endpoints(self) -> Endpoints:
@@ -107,7 +116,8 @@ class VectorSignature:
     def _predict(self, inputs):
         flat = structure.flat_inputs(self.model, inputs)
         inputs = structure.pack_inputs(self.model, flat)
-        return OUTPUTS[self._output](self.model(inputs, training=False))
+        vector = self.model(inputs, training=False)
+        return OUTPUTS[self._output](vector, self.classes)
 
 
 def _served_dtype(tensor):
@@ -123,12 +133,17 @@ class TextSignature(VectorSignature):
         model: codes → one vector for each text.
         output: what the vector is: "logits" or "embedding".
         characters: the layer that encodes texts.
+        classes: names of the classes by label; () if they have none.
     """
 
     def __init__(
-        self, model: keras.Model, output: str, characters: layers.Characters
+        self,
+        model: keras.Model,
+        output: str,
+        characters: layers.Characters,
+        classes: Sequence[str] = (),
     ):
-        super().__init__(model, output)
+        super().__init__(model, output, classes)
         self._characters = characters
 
     def endpoints(self) -> Endpoints:
@@ -154,14 +169,19 @@ class TokenSignature(VectorSignature):
         model: token ids → one vector for each text.
         output: what the vector is: "logits" or "embedding".
         preprocessor: a layer, strings → token ids.
+        classes: names of the classes by label; () if they have none.
     """
 
     checked = TOKEN_IDS
 
     def __init__(
-        self, model: keras.Model, output: str, preprocessor: keras.layers.Layer
+        self,
+        model: keras.Model,
+        output: str,
+        preprocessor: keras.layers.Layer,
+        classes: Sequence[str] = (),
     ):
-        super().__init__(model, output)
+        super().__init__(model, output, classes)
         self.preprocessor = preprocessor
 
     def endpoints(self) -> Endpoints:
@@ -188,6 +208,7 @@ class GeneratorSignature:
     tolerance = 1.0  # Of 255: the difference if one of two values rounds up.
     checked = "serve"
     preprocessor = None
+    classes = ()
 
     def __init__(self, model: keras.Model, attributes: layers.Attributes):
         self.model = model
@@ -227,6 +248,7 @@ def signature_of(
     preprocessor: keras.layers.Layer | None = None,
     *,
     output: str = "logits",
+    classes: Sequence[str] = (),
 ) -> VectorSignature | GeneratorSignature:
     """Returns a model's signature, by the first layer of its stem.
 
@@ -235,13 +257,14 @@ def signature_of(
         preprocessor: a layer that turns strings into inputs; None for none.
         output: what a model other than a generator returns: "logits" (default)
             or "embedding".
+        classes: names of the classes of a classifier; () if they have none.
     """
     if preprocessor is not None:
-        return TokenSignature(model, output, preprocessor)
+        return TokenSignature(model, output, preprocessor, classes)
     characters = inspection.opening(model, layers.Characters)
     attributes = inspection.opening(model, layers.Attributes)
     if characters is not None:
-        return TextSignature(model, output, characters)
+        return TextSignature(model, output, characters, classes)
     if attributes is not None:
         return GeneratorSignature(model, attributes)
-    return VectorSignature(model, output)
+    return VectorSignature(model, output, classes)

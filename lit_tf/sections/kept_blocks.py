@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from lit_tf.sections.block_search import find_blocks, find_blocks_in_graph
-from lit_tf.sections.blocks import Block, Chain
+from lit_tf.sections.blocks import Block, Chain, evenly_spaced
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel, set_origin
@@ -41,6 +42,30 @@ def _joined(chain, bounds):
                 parts = []
         rows.append(dataclasses.replace(row, blocks=tuple(blocks)))
     return dataclasses.replace(chain, rows=tuple(rows))
+
+
+def numbers(
+    teacher: SectionedModel, keep: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Returns which of its blocks each section keeps, counted from 1.
+
+    Args:
+        teacher: a model with sections.
+        keep: number of blocks that each section keeps.
+
+    Returns:
+        For each section its number as `section`, its number of `blocks`, and
+        the numbers of those that are `kept`.
+    """
+    chains = find_blocks_of_sections(teacher)
+    return [
+        {
+            "section": k,
+            "blocks": chain.count,
+            "kept": [1 + j for j in evenly_spaced(n, chain.count)],
+        }
+        for k, (chain, n) in enumerate(zip(chains, keep, strict=True), 1)
+    ]
 
 
 def without(

@@ -24,6 +24,8 @@ _RESULTS = (
     "metrics.jsonl",
     "report.json",
     "report.md",
+    "report.html",
+    "classes.json",
     "curves.png",
     "samples",
     "teacher.keras",
@@ -63,6 +65,8 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.json"
         self.report_text = path / "report.md"
+        self.report_page = path / "report.html"
+        self.classes = path / "classes.json"
         self.curves = path / "curves.png"
         self.samples = path / "samples"
         self.saved_model = path / "saved_model"

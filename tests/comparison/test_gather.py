@@ -170,6 +170,10 @@ def test_a_report_is_replaced_only_on_request(reported, tmp_path):
     ):
         reported()
     reported(overwrite=True)
+    (output / "report.json").touch()  # The folder of a run has one.
+    with pytest.raises(errors.DataError, match="other files than a report"):
+        reported(overwrite=True)
+    (output / "report.json").unlink()
     (output / "report.html").unlink()
     with pytest.raises(errors.DataError, match="other files than a report"):
         reported(overwrite=True)

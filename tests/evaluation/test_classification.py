@@ -20,6 +20,26 @@ def test_accuracy_is_the_fraction_of_correct_predictions():
     assert classification.accuracy(predicted, labels) == 0.75
 
 
+def test_classes_are_counted_one_by_one():
+    labels = np.array([0, 0, 0, 2, 2, 3])
+    student = np.array([0, 2, 2, 0, 2, 0])
+    classes = ("a", "b", "c", "d")
+    found = classification.per_class(
+        {"teacher": labels, "student": student}, labels, classes
+    )
+    assert found == [
+        {"class": "a", "examples": 3, "teacher": 1, "student": 1 / 3},
+        {"class": "b", "examples": 0, "teacher": None, "student": None},
+        {"class": "c", "examples": 2, "teacher": 1, "student": 0.5},
+        {"class": "d", "examples": 1, "teacher": 1, "student": 0},
+    ]
+    pairs = classification.confused(student, labels, classes, most=2)
+    assert pairs == [
+        {"class": "a", "predicted": "c", "examples": 2},
+        {"class": "c", "predicted": "a", "examples": 1},
+    ]
+
+
 def test_a_paired_difference_equals_the_one_computed_by_hand():
     # Of 100 examples both classify 80 correctly, only the student 10 and only
     # the teacher 4. Of the other 6, 2 have the same wrong class.

@@ -64,8 +64,9 @@ def test_training_a_generator_also_writes_its_discriminator(teacher_run):
     workdir, report = teacher_run
     assert names(workdir) == {
         *("checkpoints", "config.json", "curves.png", "discriminator.keras"),
-        *("logs", "metrics.jsonl", "recipe.flags", "report.json"),
-        *("report.md", "samples", "saved_model", "teacher.keras"),
+        *("logs", "metrics.jsonl", "recipe.flags", "report.html"),
+        *("report.json", "report.md", "samples", "saved_model"),
+        "teacher.keras",
     }
     for role in ("discriminator", "teacher"):
         assert keras_alone.is_enough_for(workdir / f"{role}.keras")
@@ -89,7 +90,13 @@ def test_a_compression_writes_the_usual_files_and_samples(
     workdir, report, _ = fixed
     assert names(workdir) == {
         *("checkpoints", "config.json", "curves.png", "logs", "report.md"),
-        *("metrics.jsonl", "recipe.flags", "report.json", "samples"),
+        *(
+            "metrics.jsonl",
+            "recipe.flags",
+            "report.json",
+            "report.html",
+            "samples",
+        ),
         *("saved_model", "student.keras"),
     }
     assert keras_alone.is_enough_for(workdir / "student.keras")

@@ -1,10 +1,12 @@
 """A user's model and data: the student, or the reason for a refusal."""
 
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from home_made import home_made, residual_rows
 from PIL import Image
 
@@ -27,24 +29,50 @@ class Doubled(keras.layers.Layer):
 
 def test_a_users_model_is_compressed(own, tmp_path):
     model = home_made()
-    results = compress(own(model))
-    assert results["student"]["model"] == "mine_2_1"
+    settings = own(model)
+    dataset = build.load_dataset(settings.data, settings.session)
+    dataset = dataclasses.replace(dataset, classes=("ant", "bee", "cow"))
+    results = compress(settings, dataset=dataset)
+    _check_the_names(results, tmp_path / "run")
     assert results["compression"]["flops"] >= 1.8
     student = lit_tf.load(tmp_path / "run" / "student.keras")
     assert cost.flops(student) == results["student"]["flops"]
     # The softmax was replaced by logits; the rescaling stayed in the stem.
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3))
-    settings = own(model)
-    dataset = build.load_dataset(settings.data, settings.session)
     teacher, _ = build.pair(settings, dataset)
     np.testing.assert_allclose(
         keras.ops.softmax(teacher(x)), model(x), rtol=1e-5, atol=1e-6
     )
     assert "rescaling" in [layer.name for layer in student.stem.layers]
     # The same command returns the report; another compression is refused.
-    assert compress(own(model)) == results
+    assert compress(own(model), dataset=dataset) == results
     with pytest.raises(errors.SettingsError, match="--compression was 1.8"):
         compress(own(model, shrink=config.Shrink(compression=1.2)))
+
+
+def _check_the_names(results, folder):
+    """Checks that a report has the names of the user's model and classes."""
+    assert results["teacher"]["model"] == "mine"
+    assert results["student"]["model"] == "mine_2_1"
+    assert results["student"]["blocks"] == [
+        {"section": 1, "blocks": 3, "kept": [1, 3]},
+        {"section": 2, "blocks": 3, "kept": [1]},
+    ]
+    # The architectures of the flags were ignored.
+    assert results["settings"]["teacher"] is None
+    assert results["settings"]["student"] is None
+    names = ["ant", "bee", "cow"]
+    assert results["data"]["classes"] == names
+    assert [one["class"] for one in results["per_class"]] == names
+    assert json.loads((folder / "classes.json").read_text()) == names
+    exported = tf.saved_model.load(str(folder / "saved_model"))
+    outputs = exported.serve(tf.zeros([1, 8, 8, 3]))
+    assert outputs["class_name"].numpy()[0].decode() in names
+    for page in ("report.md", "report.html"):
+        text = (folder / page).read_text()
+        assert "Section 1 keeps 2 of the teacher's 3 blocks: 1, 3." in text
+        assert "bee" in text and "resnet" not in text
+    assert 'src="data:image/png;base64,' in text
 
 
 @pytest.mark.usefixtures("without_costs")

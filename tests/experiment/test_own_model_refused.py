@@ -26,7 +26,7 @@ def test_compression_of_latency_is_refused_on_several_machines():
         (
             home_made,
             {"shrink": config.Shrink()},
-            "same number of sections.* Pass --compression or --keep",
+            "same number of sections.* example with --compression=2; lit-p",
         ),
         (
             lambda: home_made(classes=4),

@@ -36,6 +36,7 @@ def test_a_run_writes_these_files(run):
         "logs",
         "metrics.jsonl",
         "recipe.flags",
+        "report.html",
         "report.json",
         "report.md",
         "saved_model",

@@ -48,6 +48,20 @@ def test_it_returns_the_models_logits_and_probabilities(exported, close):
     close(outputs["probabilities"], softmax(expected), 1e-5)
 
 
+def test_it_names_the_most_probable_class(exported, tmp_path):
+    model, _, images = exported
+    names = ("ant", "bee", "cow", "dodo", "a\nb")
+    saved_model.write(model, tmp_path / "named", images, classes=names)
+    loaded = tf.saved_model.load(str(tmp_path / "named"))
+    outputs = loaded.signatures["serving_default"](tf.constant(images))
+    assert set(outputs) == {"logits", "probabilities", "class_name"}
+    best = np.argmax(model(images, training=False), axis=1)
+    named = [name.decode() for name in outputs["class_name"].numpy()]
+    assert named == [names[label] for label in best]
+    text = (tmp_path / "named" / "assets.extra" / "classes.txt").read_text()
+    assert text == "ant\nbee\ncow\ndodo\na b\n"
+
+
 def stored(folder):
     """Returns the shape and type of every variable in a SavedModel."""
     checkpoint = tf.train.load_checkpoint(str(folder / "variables/variables"))

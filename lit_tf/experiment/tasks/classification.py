@@ -6,6 +6,7 @@ import numpy as np
 
 from lit_tf import outputs
 from lit_tf.evaluation import classification
+from lit_tf.experiment.tasks import class_report
 from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import supervised
 from lit_tf.methods.stages import method_stages
@@ -55,8 +56,9 @@ class Classification(Task):
         """Reads the test split and returns accuracies.
 
         Returns:
-            `roles`, with the `test_accuracy` of each model; for the exported
-            role also `agreement` and `difference` (see
+            `roles`, with the `test_accuracy` of each model; `per_class` and
+            `confused` (see `classification`); for the exported role also
+            `agreement` and `difference` (see
             `classification.paired_difference`).
         """
         labels = dataset.test.labels
@@ -65,13 +67,23 @@ class Classification(Task):
             lambda model: classification.predictions(model, dataset.test)
         )
         predicted = {role: predict(model) for role, model in models.items()}
+        student = exported or next(iter(predicted))
+        compared = {"student": predicted[student]}
+        if exported:
+            compared = {"teacher": predicted["teacher"], **compared}
         results = {
+            "per_class": classification.per_class(
+                compared, labels, dataset.classes
+            ),
+            "confused": classification.confused(
+                predicted[student], labels, dataset.classes
+            ),
             "roles": {
                 role: {
                     "test_accuracy": classification.accuracy(classes, labels)
                 }
                 for role, classes in predicted.items()
-            }
+            },
         }
         if exported:
             paired = classification.paired_difference(
@@ -106,6 +118,7 @@ class Classification(Task):
             "",
             "Chosen on validation; the test split was read once, after the "
             "last phase.",
+            *class_report.lines(report["per_class"], report["confused"]),
         ]
 
 
