@@ -1,8 +1,28 @@
 """Masks: which positions count, where others are padding or have no label."""
 
-from collections.abc import Mapping
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
+
+# Under a strategy, the number of this replica's examples without padding.
+_examples = contextvars.ContextVar("examples", default=None)
+
+
+@contextlib.contextmanager
+def examples(count: tf.Tensor) -> Iterator[None]:
+    """Leaves this replica out of sums over replicas if it has no example.
+
+    Args:
+        count: scalar, the number of examples of this replica. With 0, its batch
+            is only padding.
+    """
+    token = _examples.set(count)
+    try:
+        yield
+    finally:
+        _examples.reset(token)
 
 
 def of(*tensors: tf.Tensor) -> tf.Tensor | None:
@@ -105,12 +125,17 @@ def weights(mask: tf.Tensor) -> tf.Tensor:
 def over_replicas(values: tf.Tensor) -> tf.Tensor:
     """Returns the sum of a tensor over all replicas.
 
+    A replica without examples adds nothing (see `examples`).
+
     Args:
         values: a tensor of equal shape on each replica.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return values
+    count = _examples.get()
+    if count is not None:
+        values *= tf.cast(count > 0, values.dtype)
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 

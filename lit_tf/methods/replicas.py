@@ -72,7 +72,8 @@ def computed(
     A batch with fewer examples than there are replicas leaves some of them
     empty, and TensorFlow's fused convolutions fail on an empty batch. An empty
     replica computes one example of zeros, which is then dropped: it counts in
-    no term, no gradient and no statistics of BatchNorm.
+    no term, no gradient, no mean over all replicas and no statistics of
+    BatchNorm.
 
     Args:
         terms: `Trainer.terms`.
@@ -80,10 +81,11 @@ def computed(
         y: labels `[batch, ...]`, nested.
         training: whether layers run in training mode.
     """
-    results, outputs = terms(
-        at_least_one(x), at_least_one(y), training=training
-    )
     size = count(y)
+    with masks.examples(size):
+        results, outputs = terms(
+            at_least_one(x), at_least_one(y), training=training
+        )
     results = {name: values[:size] for name, values in results.items()}
     return results, keras.tree.map_structure(lambda z: first(z, size), outputs)
 

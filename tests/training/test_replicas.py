@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from lit_tf import data, layers
 from lit_tf.data import batches, shares
-from lit_tf.methods import distill, lit
+from lit_tf.losses import masks
+from lit_tf.methods import distill, lit, replicas
 from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import devices
@@ -169,14 +170,27 @@ def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored):
     assert max(gaps) > 1e-3
 
 
-def test_an_empty_replica_is_as_good_as_absent(mirrored, close):
+@pytest.mark.parametrize("penalty", ["l2", "l2_normalized"])
+def test_an_empty_replica_is_as_good_as_absent(mirrored, close, penalty):
     # Batches of one example: one replica has it, without synchronisation.
+    kind = functools.partial(lit.LIT, penalty=penalty)
     one, two = (
-        fit_distributed(strategy, lit.LIT, normed, images(3), 1)
+        fit_distributed(strategy, kind, normed, images(3), 1)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+def test_an_empty_replica_has_no_positions(mirrored):
+    def weights():
+        number = replicas.replica_id()
+        mask = tf.constant([[True, True, False], [False, False, False]])
+        with masks.examples(1 - number):
+            return masks.weights(mask[number : number + 1])
+
+    first, _ = mirrored.experimental_local_results(mirrored.run(weights))
+    np.testing.assert_allclose(first, [[1.5, 1.5, 0.0]])
 
 
 def test_an_optimizer_from_outside_the_scope_is_refused(mirrored):
