@@ -5,7 +5,6 @@ reads context takes [representation, *its context].
 """
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,11 +17,6 @@ from lit_tf.sections.functional import read_graph
 # For each section and the head: the numbers of the context tensors that it
 # reads, counted from 0, in the order in which it reads them.
 Reads = tuple[tuple[int, ...], ...]
-
-# The layers in a part pass on the mask of Keras; the part itself does not.
-warnings.filterwarnings(
-    "ignore", r"Layer '(section_\d+|head)' \(of type Functional\) was passed an"
-)
 
 # Arguments of layers that are 0 or False where a position is padding.
 _MASKS = ("mask", "padding_mask", "decoder_padding_mask")
@@ -118,6 +112,8 @@ def join(
         Representations 0 … K and the model's output.
     """
     stem, *others = parts
+    for part in others:
+        _accept_masks(part)
     if not others:
         return [stem(inputs)]
     first, context = divide(stem(inputs))
@@ -125,6 +121,20 @@ def join(
     for part in bind(others, reads, context):
         outputs.append(part(passed(outputs[-1])))
     return outputs
+
+
+def _accept_masks(part):
+    """Lets a part be called on a tensor with a mask without a warning.
+
+    The layers in a part pass on the mask of Keras, so that its output has the
+    mask that its last layer gives it. The part adds none.
+    """
+    part.supports_masking = True
+    part.compute_mask = _no_mask
+
+
+def _no_mask(inputs, previous_mask):
+    del inputs, previous_mask
 
 
 def reads_of(

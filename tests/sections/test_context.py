@@ -1,5 +1,7 @@
 """Models whose sections read context: masks, positions, further inputs."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from contextual import (
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import block_search, copying, model_files
+from lit_tf.sections.context import divide
 from lit_tf.sections.functional import read_graph
 from lit_tf.teacher import frozen
 
@@ -83,6 +86,24 @@ def test_a_penalty_is_the_mean_over_real_positions(make):
     name = "section_1/penalty_teacher_fed"
     np.testing.assert_allclose(report[name], by_example.mean(), rtol=1e-4)
     assert trainer.fit(x, y, verbose=0).history["ir"][0] > 0
+
+
+def test_parts_take_masks_without_a_warning_and_others_warn():
+    x = keras.Input((LENGTH, WIDTH))
+    other = keras.Model(x, keras.ops.sum(x, 1), name="head")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Layer .* was passed an")
+        cut = lit_tf.split(recorded_mask(), lit_tf.plan(recorded_mask()))
+        x = examples(cut)
+        masked, context = divide(cut.stem(x))
+        section, head = cut.bind(context)
+        assert masked._keras_mask is not None
+        assert getattr(head(section(masked)), "_keras_mask", None) is None
+        trainer = lit_tf.LIT(cut, lit_tf.shrink(cut, keep=1))
+        trainer.compile("sgd")
+        trainer.fit(x, np.arange(len(x)) % 3, verbose=0)
+    with pytest.warns(UserWarning, match="'head' .* was passed an input with"):
+        other(divide(cut.stem(x))[0])
 
 
 def test_a_cached_teacher_gives_the_same_terms_with_a_mask():
