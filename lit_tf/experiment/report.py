@@ -128,8 +128,9 @@ def sections(
         (ends, *[sections] * len(names), ends),
         strict=True,
     ):
+        # The first output of a stem is the representation, before the context.
         shapes = {
-            "×".join(map(str, model.output_shape[1:])): None
+            text_format.shape(model.outputs[0].shape[1:]): None
             for model in (teacher_part, student_part)
         }
         counts = (

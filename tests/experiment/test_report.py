@@ -1,7 +1,9 @@
 """The report names operations that the FLOPs do not include."""
 
+import keras
 from home_made import recurrent
 
+import lit_tf
 from lit_tf.experiment import report
 
 NOTE = (
@@ -18,6 +20,20 @@ def _report(costs):
         "settings": {"seed": 0},
         "command": "lit-train",
     }
+
+
+def test_the_table_of_parts_has_the_shapes_of_representations():
+    x = keras.Input((4, 6))
+    mask = keras.Input((4,), dtype="bool")
+    start = keras.Input((4, 5))
+    model = lit_tf.SectionedModel(
+        keras.Model([x, mask], [keras.layers.Dense(5)(x), mask]),
+        [keras.Model(start, keras.layers.Dense(5)(start))],
+        keras.Model(start, keras.layers.GlobalAveragePooling1D()(start)),
+    )
+    table = report.sections(model, model, ends="", sections="")
+    shown = [row.split("|")[2].strip() for row in table.splitlines()[2:]]
+    assert shown == ["4×5", "4×5", "5"]
 
 
 def test_a_report_names_the_uncounted_operations(tmp_path):
