@@ -8,7 +8,7 @@ from fractions import Fraction
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import block_search, blocks, cost, split
+from lit_tf.sections import block_search, blocks, cost, plan_text, split
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.kept_blocks import find_blocks_of_sections
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -99,7 +99,7 @@ class Plan:
         return students_of(self.sectioned)
 
     def __str__(self) -> str:
-        return _table(self)
+        return plan_text.table(self)
 
     __repr__ = __str__
 
@@ -272,40 +272,3 @@ def _why(trunk):
         f"{names[0]!r} to {names[1]!r} {text_format.shape(shapes[0])} becomes "
         f"{text_format.shape(shapes[1])}."
     )
-
-
-def _table(plan):
-    parameters = sum(part.parameters for part in plan.parts)
-    by_part = [part.flops for part in plan.parts]
-    flops = None if None in by_part else sum(by_part)
-    rows = [("part", "ends in", "output", "blocks", "to spare")]
-    rows[0] += ("parameters", "share", "FLOPs", "share")
-    for part in plan.parts:
-        section = part.name.startswith("section")
-        rows.append(
-            (
-                part.name,
-                part.ends,
-                text_format.shape(part.shape),
-                str(part.blocks) if section else "",
-                str(part.spare) if section else "",
-                f"{part.parameters:,}",
-                _share(part.parameters, parameters),
-                "?" if part.flops is None else f"{part.flops:,}",
-                _share(part.flops, flops),
-            )
-        )
-    lines = [f"{plan.model}, cut at {', '.join(plan.cuts) or 'no place'}"]
-    lines += ["", text_format.table(rows)]
-    for part in plan.parts:
-        if len(part.block_ends) > 1:
-            ends = ", ".join(part.block_ends)
-            lines += ["", f"The blocks of {part.name} end in {ends}."]
-    uncounted = cost.note({x for part in plan.parts for x in part.uncounted})
-    for sentence in (uncounted, plan.note):
-        lines += ["", sentence] if sentence else []
-    return "\n".join(lines)
-
-
-def _share(value, total):
-    return f"{value / total:.0%}" if value is not None and total else ""

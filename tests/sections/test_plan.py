@@ -7,6 +7,7 @@ from home_made import recurrent
 
 import lit_tf
 from lit_tf import models
+from lit_tf.sections import plan_text
 from lit_tf.sections.functional import read_graph
 
 # Blocks of each section that `plan` finds in models of `keras.applications`, as
@@ -136,3 +137,41 @@ def test_the_table_names_the_operations_that_are_not_counted():
         "\n\nFLOPs leave out these operations, which cannot be counted: "
         "While (MatMul)."
     )
+
+
+def _scaled(*scales):
+    """Returns a model of a section of two blocks for each scale."""
+    x = inputs = keras.Input((3,))
+    x = keras.layers.Dense(2 + len(scales), name="first")(x)
+    for k, scale in enumerate(scales):
+        x = keras.layers.Dense(2 + k, name=f"lead_{k}")(x)
+        for j in range(2):
+            x = keras.layers.Dense(
+                2 + k,
+                kernel_initializer="zeros",
+                bias_initializer=keras.initializers.Constant(scale),
+                name=f"block_{k}_{j}",
+            )(x)
+    return keras.Model(inputs, keras.layers.Dense(9)(x))
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [
+        ((2.0,), ""),
+        ((4.0,), "is 16. Recommended: penalty="),
+        ((1.0, 2.0), ""),
+        ((0.1, 2.0), "is from 0.01 to 4. Recommended: penalty="),
+        ((float("inf"),), ""),
+    ],
+)
+def test_a_plan_recommends_a_normalized_penalty_for_large_states(scales, words):
+    plan = lit_tf.plan(_scaled(*scales))
+    assert len(plan.parts) == len(scales) + 2
+    last = str(plan).splitlines()[-1]
+    assert words in last and ("l2_normalized" in last) == bool(words)
+
+
+def test_a_plan_of_a_large_model_computes_no_example(monkeypatch):
+    monkeypatch.setattr(plan_text, "_PROBED", 1)
+    assert "l2_normalized" not in str(lit_tf.plan(_scaled(4.0)))
