@@ -47,12 +47,15 @@ class Plan(Code):
     """Flags of lit-plan."""
 
     model: str = setting(
-        REQUIRED, "Model to plan for: a .keras file or a run folder."
+        REQUIRED,
+        "Model to plan for: a .keras file, or a run folder for the teacher in "
+        "it.",
     )
     sections: int = setting(
         0,
-        "Number of sections into which the model is cut. Default: 0, one for "
-        "each row of blocks of one shape.",
+        "Number of sections into which the model is cut. Default: 0, those "
+        "that the model has; otherwise one for each row of blocks of one "
+        "shape.",
     )
 
 

@@ -51,11 +51,9 @@ def run(main: Callable[..., object], name: str) -> None:
         kind = _help_kind(argv)
         if kind:
             full = kind == "helpfull"
-            print(help_text.text(name, full=full, recipes=recipes()))
-            sys.exit(0)
+            _answer(help_text.text(name, full=full, recipes=recipes()))
         if {"--version", "-version"} & set(argv[1:]):
-            print(f"lit_tf {lit_tf.__version__}")
-            sys.exit(0)
+            _answer(f"lit_tf {lit_tf.__version__}")
         if "workdir" in flags.FLAGS and not argv[1:]:
             _leave(
                 name,
@@ -250,6 +248,12 @@ def _help_kind(argv):
 
 def _saved():
     return _SAVED if "workdir" in flags.FLAGS else ""
+
+
+def _answer(text):
+    with contextlib.suppress(BrokenPipeError):  # As after `| head`.
+        print(text, flush=True)
+    sys.exit(0)
 
 
 def _leave(name, error, code):

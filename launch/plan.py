@@ -9,10 +9,12 @@ from lit_tf.launch import command
 def _plan(line):
     del line
     flags = parse.from_flags(options.Plan)
-    model = command.load("experiment.model_paths").load_model(flags.model)
-    plan = command.load("sections.plan").plan(model, flags.sections or None)
+    model = command.load("experiment.model_paths").load_teacher(flags.model)
+    plan = command.load("sections.plan").plan_in_use(
+        model, flags.sections or None
+    )
     print(plan)
-    if plan.cuts:
+    if plan.sectioned:
         chosen = f" --sections={flags.sections}" if flags.sections else ""
         print(
             f"\n{plan.students()}\n\n"

@@ -29,17 +29,17 @@ def load_any(path: str) -> keras.Model | saved_model.ServedModel | None:
     return None if is_weights(file) else _load(file)
 
 
-def load_model(path: str) -> keras.Model:
-    """Returns a saved model whose graph is known.
+def load_teacher(path: str) -> keras.Model:
+    """Returns a saved teacher.
 
     Args:
-        path: a `.keras` file or a run folder.
+        path: a `.keras` file, or a run folder for the teacher in it.
 
     Raises:
         SettingsError: if the graph of the model is unknown.
         DataError: if it is missing or damaged.
     """
-    return _load(find(path, *ANY))
+    return _load(find(path, *TEACHERS))
 
 
 def _load(file):

@@ -1,107 +1,16 @@
 """`plan`: finds where to cut a model and which blocks can be left out."""
 
-import dataclasses
-import functools
 import itertools
 from fractions import Fraction
 
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import block_search, blocks, cost, plan_text, split
+from lit_tf.sections import block_search, blocks, planned, split
 from lit_tf.sections.functional import read_graph
-from lit_tf.sections.kept_blocks import find_blocks_of_sections
+from lit_tf.sections.planned import Plan
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.sections.students import Students, students_of
 from lit_tf.utils import text_format
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A stem, a section or a head.
-
-    Args:
-        name: "stem", "section 1", …, "head", or "model".
-        ends: name of the layer that computes its output.
-        shape: shape of this output, without the batch.
-        blocks: number of blocks.
-        spare: number of blocks that can be left out.
-        model: the part as a model.
-        block_ends: names of the layers that compute the outputs of its blocks,
-            at which the model can be cut by hand.
-    """
-
-    name: str
-    ends: str
-    shape: tuple[int | None, ...]
-    blocks: int
-    spare: int
-    model: keras.Model = dataclasses.field(repr=False)
-    block_ends: tuple[str, ...] = ()
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights, moving statistics included."""
-        return cost.parameters(self.model)
-
-    @property
-    def flops(self) -> int | None:
-        """2 × multiply-adds per example; None if a shape is unknown."""
-        return self._count.flops if self._count else None
-
-    @property
-    def uncounted(self) -> tuple[str, ...]:
-        """The types of the operations that `flops` leaves out."""
-        return self._count.uncounted if self._count else ()
-
-    @functools.cached_property
-    def _count(self):
-        shapes = [t.shape[1:] for t in self.model.inputs]
-        if any(size is None for shape in shapes for size in shape):
-            return None
-        return cost.count_flops(self.model)
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """Suggested cuts of a model. `print` shows a table.
-
-    Args:
-        model: name of the model.
-        cuts: names of layers, as `split` takes them; () if no block can be left
-            out.
-        parts: stem, sections and head, or the whole model if there are no cuts.
-        note: reason why no block can be left out; "" if some can.
-        sectioned: the model, cut at `cuts`; None if there are no cuts.
-    """
-
-    model: str
-    cuts: tuple[str, ...]
-    parts: tuple[Part, ...]
-    note: str = ""
-    sectioned: SectionedModel | None = dataclasses.field(
-        default=None, repr=False, compare=False
-    )
-
-    def students(self) -> Students:
-        """Returns all students that a compression can choose.
-
-        `print` shows a table of their blocks, FLOPs and parameters.
-
-        Raises:
-            SettingsError: if no block can be left out.
-        """
-        errors.require(
-            self.sectioned is not None,
-            f"Only a model that repeats blocks has students. {self.note}",
-            model=self.model,
-        )
-        return students_of(self.sectioned)
-
-    def __str__(self) -> str:
-        return plan_text.table(self)
-
-    __repr__ = __str__
 
 
 def plan(model: keras.Model, sections: int | None = None) -> Plan:
@@ -144,7 +53,7 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
     chain = block_search.find_blocks_in_graph(graph)
     rows = _worthwhile(graph, chain.rows)
     if not rows:
-        return Plan(model.name, (), (_part("model", model),), _why(chain.trunk))
+        return planned.whole(model, note=_why(chain.trunk))
     groups = [
         row.blocks[first:past]
         for row, count in zip(rows, _counts(rows, sections), strict=True)
@@ -152,17 +61,26 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
     ]
     numbers = [_first(rows[0]), *(group[-1].end for group in groups)]
     cuts = tuple(graph.names[number] for number in numbers)
-    cut = split.split(model, cuts)
-    parts = [_part("stem", cut.stem)]
-    chains = find_blocks_of_sections(cut)
-    for k, (section, chain, group) in enumerate(
-        zip(cut.sections, chains, groups, strict=True), 1
-    ):
-        ends = tuple(graph.names[block.end] for block in group)
-        part = _part(f"section {k}", section, chain)
-        parts.append(dataclasses.replace(part, block_ends=ends))
-    parts.append(_part("head", cut.head))
-    return Plan(model.name, cuts, tuple(parts), sectioned=cut)
+    ends = [[graph.names[block.end] for block in group] for group in groups]
+    return planned.of_sections(
+        split.split(model, cuts), cuts=cuts, block_ends=ends
+    )
+
+
+def plan_in_use(model: keras.Model, sections: int | None = None) -> Plan:
+    """Returns the plan by which a model is made shallower.
+
+    Args:
+        model: functional or sequential.
+        sections: number of sections, as in `plan`; by default those that the
+            model has or, if it has none, those that `plan` suggests.
+
+    Raises:
+        SettingsError: as `plan`.
+    """
+    if isinstance(model, SectionedModel) and sections is None:
+        return planned.of_sections(model)
+    return plan(model, sections)
 
 
 def _counts(rows, sections):
@@ -191,20 +109,6 @@ def _shares(blocks, count):
     """Returns (first, past) of the blocks of each of `count` sections."""
     return itertools.pairwise(
         round(blocks * k / count) for k in range(count + 1)
-    )
-
-
-def _part(name, model, chain=None):
-    chain = chain or block_search.find_blocks(model)
-    # The first output of a stem is the representation.
-    end, *_ = keras.tree.flatten(chain.graph.outputs)
-    return Part(
-        name=name,
-        ends=chain.graph.names[end],
-        shape=tuple(chain.graph.tensors[end].shape[1:]),
-        blocks=chain.count,
-        spare=max(0, chain.count - 1),
-        model=model,
     )
 
 

@@ -34,8 +34,10 @@ def table(plan: Any) -> str:
                 _share(part.flops, flops),
             )
         )
-    lines = [f"{plan.model}, cut at {', '.join(plan.cuts) or 'no place'}"]
-    lines += ["", text_format.table(rows)]
+    where = "in its own sections" if plan.sectioned else "cut at no place"
+    if plan.cuts:
+        where = f"cut at {', '.join(plan.cuts)}"
+    lines = [f"{plan.model}, {where}", "", text_format.table(rows)]
     for part in plan.parts:
         if len(part.block_ends) > 1:
             ends = ", ".join(part.block_ends)

@@ -126,6 +126,8 @@ def _table(found):
             "--keep is the number of blocks that each section keeps. The FLOPs "
             "depend on the size\nof the input, which the model leaves open."
         )
+    if not found.students:
+        note = "Each section has one block, so that none can be left out."
     return f"{text_format.table(rows)}\n\n{note}"
 
 

@@ -238,8 +238,8 @@ def test_an_import_prints_what_it_wrote_and_the_next_command(outcomes, folder):
 def test_a_plan_is_printed_with_its_students_and_the_next_command(outcomes):
     code, out, err = outcomes["plan deep.keras"]
     assert (code, err) == (0, "")
-    assert out.startswith("small10, cut at ")
-    assert "\n| --keep=1 " in out
+    assert out.startswith("small10, in its own sections\n")
+    assert "\n| --keep=1,1 " in out
     assert out.splitlines()[-1].startswith("Next: lit-compress deep.keras DATA")
 
 

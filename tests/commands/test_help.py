@@ -3,6 +3,8 @@
 import importlib.metadata
 import pathlib
 import re
+import subprocess
+import sys
 import sysconfig
 
 import pytest
@@ -44,6 +46,14 @@ def test_helpfull_lists_every_flag_without_tensorflow(name, tmp_path):
     imported = set(re.findall(r"\| +(\w+)", err))
     assert "absl" in imported
     assert not imported & {"tensorflow", "keras"}
+
+
+def test_a_reader_may_end_before_the_help_does():
+    line = [sys.executable, "-m", "lit_tf.launch.tune", "--helpfull"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, **pipes) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
 
 
 def listed(text):

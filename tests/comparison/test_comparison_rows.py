@@ -36,6 +36,19 @@ def test_runs_that_differ_in_seed_and_paths_are_one_row(read):
     assert last == [0.91, 0.90] and best == pytest.approx([0.92, 0.91])
 
 
+def test_an_architecture_that_was_ignored_does_not_divide_a_row(
+    leave, tmp_path
+):
+    # Version 0.1 wrote the name of a student that it did not use.
+    for seed, student in enumerate(("resnet20", None)):
+        file = leave(f"run_{seed}", seed=seed, compression=2.0) / "report.json"
+        report = json.loads(file.read_text())
+        report["settings"]["student"] = student
+        file.write_text(json.dumps(report))
+    (row,) = rows.of(runs.find([str(tmp_path)])[0])
+    assert [run.seed for run in row.runs] == [0, 1]
+
+
 def test_a_row_is_named_by_the_settings_that_differ_from_defaults(read):
     made = read(
         {},

@@ -2,11 +2,13 @@
 
 import keras
 import pytest
+import small
 from home_made import residual_rows
 
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import block_costs, cost, kept_blocks
+from lit_tf.sections.plan import plan_in_use
 
 
 def _model(size):
@@ -68,6 +70,19 @@ def test_students_of_a_model_of_open_size_have_no_flops():
     assert {student.flops for student in found} == {None}
     assert "--compression=" not in str(found)
     assert "which the model leaves open" in str(found)
+
+
+def test_the_sections_that_a_model_has_are_those_of_its_students():
+    form = {"input_shape": (8, 8, 1), "classes": 3, "mean": (0,), "std": (1,)}
+    model = small.build(10, **form)
+    own = plan_in_use(model)
+    assert str(own).startswith("small10, in its own sections\n")
+    (student, *_) = own.students()
+    assert lit_tf.shrink(model, keep=student.keep).facts["blocks"] == [2, 1]
+    # `plan` ignores the sections: both have blocks of one shape.
+    assert [s.keep for s in plan_in_use(model, 1).students()][-1] == (1,)
+    last = plan_in_use(small.build(6, **form)).students()
+    assert len(last) == 0 and "none can be left out" in str(last)
 
 
 def test_a_model_without_repeated_blocks_has_no_students():
