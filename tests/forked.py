@@ -19,7 +19,7 @@ from multiprocessing import connection
 # for. Writes its process id, or the exit code; null while it runs. It may run
 # no operation of TensorFlow, whose threads do not survive a fork.
 _SERVER = """
-import gc, importlib.metadata, json, os, sys
+import atexit, gc, importlib.metadata, json, os, sys, threading
 import matplotlib.pyplot, scipy.stats, sklearn.datasets
 import lit_tf
 import lit_tf.experiment, lit_tf.interop.import_model, lit_tf.benchmark.run
@@ -44,7 +44,25 @@ def start(wanted):
     sys.path[0] = os.path.dirname(sys.executable)
     sys.argv = wanted["argv"]
     exec(wanted["before"], {})
-    sys.exit(scripts[sys.argv[0]].load()())
+    command = scripts[sys.argv[0]].load()
+    sys.exit(command()) if wanted["deletes"] else end(command)
+
+# Exits without deleting the objects of the process. Python deletes them at its
+# end and so copies every page that the fork shares, which takes longer than a
+# short command.
+def end(command):
+    try:
+        code = command()
+    except SystemExit as ending:
+        code = ending.code
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 def exit_code(pid):
     ended, status = os.waitpid(pid, os.WNOHANG)
@@ -106,7 +124,7 @@ class Server:
         self._process = None
         self._lock = threading.Lock()
 
-    def start(self, *argv, cwd, env=None, before=""):
+    def start(self, *argv, cwd, env=None, before="", deletes=False):
         """Starts a command.
 
         Args:
@@ -115,6 +133,8 @@ class Server:
             cwd: the folder in which it runs.
             env: environment variables that are added to those of this process.
             before: Python code that the process runs first.
+            deletes: whether the process deletes its objects when it ends, as a
+                command of a user does, and with them TensorFlow's.
 
         Returns:
             The `Process`.
@@ -126,6 +146,7 @@ class Server:
                 "cwd": str(cwd),
                 "env": {**os.environ, **(env or {})},
                 "before": before,
+                "deletes": deletes,
                 "output": [str(file) for file in files],
             }
         )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pages
 import pytest
+import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, data, models
@@ -112,11 +113,14 @@ def _names_that_the_text_assumes():
 
 @pytest.mark.parametrize("block", PYTHON)
 def test_every_block_of_python_runs_or_at_least_compiles(
-    block, reader, monkeypatch, tmp_path
+    block, reader, request, monkeypatch, tmp_path
 ):
     code = compile(block, "block", "exec")
     if block.startswith(tuple(COMPILED)):
         return
+    # Other tests trace the steps of every method.
+    tf.config.run_functions_eagerly(True)
+    request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
     # Few examples and a single epoch, in place of those of the text.
     full = data.load(config.Data(dataset="digits"))
     few = {

@@ -4,18 +4,26 @@ import pathlib
 import runpy
 
 import pytest
+import tensorflow as tf
 
 import lit_tf
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+# The other scripts train for a few steps. To trace these steps, as the tests of
+# every method do, would take longer than to run them eagerly.
+TRACED = ("tf_data",)
 STUDENTS = {"tf_data": "runs/tf_data/student.keras"}
 
 
 @pytest.mark.usefixtures("without_costs")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_runs_and_leaves_a_student(script, tmp_path, monkeypatch):
+def test_a_script_runs_and_leaves_a_student(
+    script, request, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
+    tf.config.run_functions_eagerly(script.stem not in TRACED)
+    request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
     runpy.run_path(str(script), run_name="__main__")
     student = lit_tf.load(STUDENTS.get(script.stem, "student.keras"))
     assert student.count_params() > 0

@@ -153,8 +153,8 @@ def test_a_note_lists_the_uncounted_operations_once_each_in_order():
 def test_every_operation_of_a_train_step_is_counted(build):
     trainer = lit_tf.LIT(build("resnet14"), build("resnet8"))
     batch = tf.zeros([4, 8, 8, 3]), tf.zeros([4], tf.int32)
-    trainer.compile("adam")
-    trainer.fit(*batch, verbose=0)
+    trainer.compile("adam", run_eagerly=True)
+    trainer.fit(*batch, verbose=0)  # Builds the variables.
     counted = cost.count_traced_flops(trainer.train_step, batch)
     assert counted.flops > 0 and counted.uncounted == ()
 

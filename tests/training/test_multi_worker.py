@@ -17,6 +17,7 @@ from lit_tf import data
 FLAGS = (
     "--teacher=small6",
     "--student=small6",
+    "--dataset=digits",
     "--sync_batch_norm",
     "--min_teacher_accuracy=0",  # The teacher is not trained.
     "--log_steps=1",
@@ -56,6 +57,7 @@ class Worker:
             cwd=place,
             env={"TF_CONFIG": tf_config, "TMPDIR": str(self.temporary)},
             before=SMALL + before,
+            deletes=True,  # Other workers notice how it ends.
         )
 
     def end(self):
