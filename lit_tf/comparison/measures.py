@@ -18,6 +18,7 @@ class Measure:
         digits: number of decimals.
         unit: the unit of a value, such as "%".
         gap: the unit of a difference, such as "points".
+        unknown: what is said of a teacher without it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Measure:
     digits: int
     unit: str = ""
     gap: str = ""
+    unknown: str = "not evaluated"
 
     def shown(self, value: float) -> str:
         """Returns a value with its unit."""
@@ -52,7 +54,12 @@ ACCURACY = Measure(
 )
 # Of a student's vector and its teacher's, without labels.
 COSINE = Measure(
-    name="cosine", plural="cosines", one="a cosine", scale=1, digits=4
+    name="cosine",
+    plural="cosines",
+    one="a cosine",
+    scale=1,
+    digits=4,
+    unknown="its vectors are the reference",
 )
 
 

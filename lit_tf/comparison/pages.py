@@ -147,7 +147,7 @@ def _teachers(rows):
             for split in ("test", "validation")
             if teacher.get(key := f"{split}_{row.measure.name}") is not None
         ]
-        shown = ", ".join(scores) or "not evaluated"
+        shown = ", ".join(scores) or row.measure.unknown
         lines.append(
             f"Teacher {teacher['model']}: {shown}; "
             f"{teacher['parameters']:,} parameters, "

@@ -112,7 +112,8 @@ class Compress(Group):
     export: str = setting(
         "best",
         "Which student of phase fine_tune is exported: the one with the best "
-        "validation accuracy (of equal ones the latest), or the last.",
+        "validation accuracy, or without labels the best cosine to the teacher "
+        "(of equal ones the latest), or the last.",
         choices=choices.EXPORTS,
     )
     method: str = setting(

@@ -143,6 +143,7 @@ def test_runs_are_compared_by_their_cosine(run, tmp_path):
     text = (tmp_path / "report/report.md").read_text()
     assert f"{report['student']['last']['test_cosine']:.4f}" in text
     assert "accuracy" not in text.lower()
+    assert "Teacher encoder: its vectors are the reference;" in text
 
 
 def test_a_dry_run_measures_both_phases(folder, tmp_path, unmeasured):

@@ -15,6 +15,7 @@ from lit_tf import errors
 from lit_tf.data import listings, tables
 
 ROWS = b'"1","a title","a text, with ""quotes"""\n2,x,y\n"3","","b\\nc"\n'
+TEXTS = b'"a text, with ""quotes"""\nplain\n"a","b"\n'
 COMMAS = b"1" + b"," * 20_000 + b"\n"
 OPEN = b'1,"' + b"a\n" * 5000
 ENDLESS = 2**26
@@ -36,7 +37,7 @@ def archive(name="train.csv", content=ROWS, mode="w"):
 
 
 FORMS = {
-    "train.csv": (ROWS, b"\xef\xbb\xbf" + ROWS, COMMAS, OPEN),
+    "train.csv": (ROWS, b"\xef\xbb\xbf" + ROWS, COMMAS, OPEN, TEXTS),
     "train.csv.gz": (gzip.compress(ROWS), gzip.compress(COMMAS)),
     "train.csv.xz": (lzma.compress(ROWS), lzma.compress(OPEN)),
     "a.tar": (archive(), archive("x" * 300 + "/train.csv"), archive("b.csv")),
