@@ -52,6 +52,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
         "image_channels",
         "crop_size",
     ),
+    "Length of training": ("epochs", "budget", "fresh_batch_norm"),
     "Phase teach": ("phase teach",),
     "Phase lit": ("phase lit",),
     "Phase fine_tune": ("phase fine_tune",),

@@ -21,6 +21,7 @@ from lit_tf.flags import (
     define,
     flag_files,
     help_text,
+    own_model,
     papers,
     parse,
 )
@@ -68,6 +69,7 @@ def run(main: Callable[..., object], name: str) -> None:
             rest = arguments.assign(
                 name, given, recipe=recipe, recipes=recipes()
             )
+            own_model.apply()
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
         return [name, *rest]

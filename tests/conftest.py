@@ -17,7 +17,7 @@ from PIL import Image
 
 from lit_tf import config, models
 from lit_tf.data import characters
-from lit_tf.experiment import dry_run
+from lit_tf.experiment import step_time
 from lit_tf.sections.sectioned_model import SectionedModel
 
 pytest_plugins = ["differences"]
@@ -178,7 +178,7 @@ def unmeasured(monkeypatch):
     """Replaces the steps that a dry run measures with constants."""
     results = {"epochs": 1, "steps": 1, "step_seconds": 1.0}
     results |= {"batch_size": 1, "seconds": 1.0}
-    monkeypatch.setattr(dry_run, "_measure", lambda *args: results)
+    monkeypatch.setattr(step_time, "measure", lambda *args: results)
 
 
 @pytest.fixture(scope="session")

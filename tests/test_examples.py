@@ -1,8 +1,10 @@
 """The scripts in examples/ run, and are short."""
 
+import json
 import pathlib
 import runpy
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -27,6 +29,22 @@ def test_a_script_runs_and_leaves_a_student(
     runpy.run_path(str(script), run_name="__main__")
     student = lit_tf.load(STUDENTS.get(script.stem, "student.keras"))
     assert student.count_params() > 0
+
+
+@pytest.mark.usefixtures("without_costs")
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((EXAMPLES / "one_call.ipynb").read_text())
+    variables = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            text = "".join(cell["source"])
+            # Fewer epochs prove the same.
+            exec(text.replace("epochs=20", "epochs=2"), variables)
+    assert "accuracy" in variables["result"].table
+    student = keras.models.load_model("student.keras")
+    assert student.count_params() < variables["model"].count_params()
+    assert (tmp_path / "saved_model").is_dir()
 
 
 def test_every_script_is_short_and_listed():

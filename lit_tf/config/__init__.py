@@ -32,6 +32,7 @@ from lit_tf.config.experiment import (
     Teach,
     teacher_settings,
 )
+from lit_tf.config.lengths import with_epochs
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
 from lit_tf.config.training import (
@@ -75,4 +76,5 @@ __all__ = [
     "check_loss",
     "check_one_of",
     "teacher_settings",
+    "with_epochs",
 ]

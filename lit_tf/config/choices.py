@@ -5,7 +5,7 @@ from lit_tf import errors
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 PENALTIES = ("l1", "l2", "l2_normalized", "smooth_l1")
-OPTIMIZERS = ("sgd", "adam")
+OPTIMIZERS = ("sgd", "adam", "adamw")
 JIT_COMPILE = ("auto", "on", "off")
 TEACHER_DTYPES = ("auto", "float32", "float16", "bfloat16")
 TEACHER_CACHES = ("off", "memory", "disk")

@@ -7,12 +7,18 @@ which by default needs no download.
 import dataclasses
 
 from lit_tf import errors
-from lit_tf.config import choices, method_table
+from lit_tf.config import choices, durations, method_table
 from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
-from lit_tf.config.setting import Check, Group, flag_name, setting
+from lit_tf.config.setting import (
+    AT_LEAST_0,
+    Check,
+    Group,
+    flag_name,
+    setting,
+)
 from lit_tf.config.training import Adversarial, Baselines, Frozen, Loss
 
 TEACH = Phase(
@@ -149,6 +155,29 @@ class Compress(Group):
         "Evaluate on the test split, once, after the last phase. Turn it off "
         "while you tune settings.",
     )
+    epochs: int = setting(
+        0,
+        "Number of epochs of phases lit and fine_tune together. Both phases "
+        "and their milestones are scaled to it. Default: 0, the phases' own.",
+        check=AT_LEAST_0,
+        common=True,
+    )
+    budget: str = setting(
+        "",
+        "Time in which to train, such as 30min or 2h, instead of --epochs: a "
+        "few steps are timed, and the phases scaled to the epochs that fit.",
+        check=Check(
+            "a time such as 90s, 30min or 1h30min",
+            lambda value: not value or durations.seconds(value) is not None,
+        ),
+        common=True,
+    )
+    fresh_batch_norm: bool = setting(
+        False,
+        "Estimate the statistics of BatchNorm anew on training batches before "
+        "a student is validated, where too few steps were taken for the "
+        "moving ones to have forgotten their initial values.",
+    )
     shrink: Shrink = Shrink()
     architecture: Architecture = Architecture()
     loss: Loss = Loss()
@@ -166,6 +195,20 @@ class Compress(Group):
         super().__post_init__()
         self._check_student()
         self._check_method()
+        errors.require(
+            not (self.epochs and self.budget),
+            "Pass either `epochs` or `budget`, not both.",
+            epochs=self.epochs,
+            budget=self.budget,
+        )
+        errors.require(
+            not (self.epochs or self.budget)
+            or not (self.lit.steps or self.fine_tune.steps),
+            "`epochs` and `budget` scale the epochs of the phases. Pass no "
+            "`lit_steps` or `fine_tune_steps` with them.",
+            lit_steps=self.lit.steps,
+            fine_tune_steps=self.fine_tune.steps,
+        )
         errors.require(
             self.copy_ends
             or self.frozen.teacher_cache == "off"

@@ -23,6 +23,13 @@ ADDED = {
     "preprocessor": "",
     "sequence_length": 0,
     "sections": 0,
+    "epochs": 0,
+    "budget": "",
+    "fresh_batch_norm": False,
+} | {
+    f"{phase}_{name}": 0.0
+    for phase in ("teach", "lit", "fine_tune")
+    for name in ("warmup", "cosine_decay")
 }
 
 

@@ -1,6 +1,7 @@
 """Settings of a training phase: optimizer, length and learning rate."""
 
 import dataclasses
+import math
 
 from lit_tf import errors
 from lit_tf.config import choices
@@ -45,7 +46,7 @@ class Phase(Group):
     learning_rate: float = setting(
         REQUIRED,
         "Initial learning rate of phase {phase}. It multiplies the velocity "
-        "of SGD, or the update of Adam.",
+        "of SGD, or the update of Adam or AdamW.",
         check=POSITIVE,
         common=True,
     )
@@ -62,13 +63,14 @@ class Phase(Group):
     )
     momentum: float = setting(
         0.9,
-        "Momentum of SGD in phase {phase}; with Adam its β₁.",
+        "Momentum of SGD in phase {phase}; with Adam and AdamW their β₁.",
         check=BELOW_1,
     )
     weight_decay: float = setting(
         REQUIRED,
         "Weight decay of phase {phase}: this multiple of each trained "
-        "variable is added to its gradient.",
+        "variable is added to its gradient, or with AdamW, multiplied by the "
+        "learning rate, subtracted from it.",
         check=FINITE,
     )
     warmup_epochs: int = setting(
@@ -81,6 +83,19 @@ class Phase(Group):
         0.0,
         "Last fraction of phase {phase}, in [0, 1], over which the learning "
         "rate falls linearly to 0.",
+        check=UNIT,
+    )
+
+    warmup: float = setting(
+        0.0,
+        "First fraction of phase {phase}, in [0, 1), over which the learning "
+        "rate rises linearly from 0.",
+        check=BELOW_1,
+    )
+    cosine_decay: float = setting(
+        0.0,
+        "Last fraction of phase {phase}, in [0, 1], over which the learning "
+        "rate falls along a half cosine to 0.",
         check=UNIT,
     )
 
@@ -112,8 +127,10 @@ class Phase(Group):
         """Returns the learning rate of a step.
 
         A milestone m means: epochs 0 … m−1 have the earlier rate. Warm-up
-        epochs have a tenth of the rate. Over the last fraction `linear_decay`
-        of the phase, the rate also falls linearly to 0.
+        epochs have a tenth of the rate. Over the first fraction `warmup` of the
+        phase the rate also rises linearly from 0; over the last fraction
+        `linear_decay` it falls linearly to 0, over the last fraction
+        `cosine_decay` along a half cosine.
 
         Args:
             step: the number of the step in the phase, from 0.
@@ -125,6 +142,30 @@ class Phase(Group):
             rate = self.learning_rate * 0.1
         total = self.total(epoch)
         left = 1 - step / total if total else 1.0
-        return rate * min(
-            1.0, left / self.linear_decay if self.linear_decay else 1.0
+        if self.linear_decay:
+            rate *= min(1.0, left / self.linear_decay)
+        if self.cosine_decay:
+            part = min(1.0, left / self.cosine_decay)
+            rate *= (1 - math.cos(math.pi * part)) / 2
+        if self.warmup:
+            rate *= min(1.0, (step + 1) / (total * self.warmup))
+        return rate
+
+    def scaled(self, factor: float) -> "Phase":
+        """Returns the phase with its length multiplied by a factor.
+
+        Epochs, steps, milestones and warm-up epochs are rounded; milestones
+        that are no longer within the phase, or no longer apart, are left out.
+
+        Args:
+            factor: new length divided by the present one, ≥ 0.
+        """
+        epochs = round(self.epochs * factor)
+        milestones = sorted({round(m * factor) for m in self.milestones})
+        return dataclasses.replace(
+            self,
+            epochs=epochs,
+            steps=round(self.steps * factor),
+            milestones=tuple(m for m in milestones if 0 < m < epochs),
+            warmup_epochs=round(self.warmup_epochs * factor),
         )

@@ -6,8 +6,6 @@ To add a dataset, write one file and add one line to `DATASETS`.
 import dataclasses
 import pathlib
 
-import numpy as np
-
 from lit_tf import config, errors
 from lit_tf.data import (
     arrays,
@@ -17,6 +15,7 @@ from lit_tf.data import (
     class_folders,
     digits,
     encoded,
+    held_out,
     image_classes,
     image_folder,
     reviews,
@@ -167,23 +166,12 @@ def load(
     if loaded.validation is not None:
         unused = {} if settings.validation_fraction else {"validation": None}
         return dataclasses.replace(loaded, **unused)
-    count = round(len(loaded.train) * settings.validation_fraction)
-    if settings.validation_fraction and not 0 < count < len(loaded.train):
-        raise errors.SettingsError(
-            "`validation_fraction` must leave at least one example for "
-            "training and one for validation. Received: "
-            f"{settings.validation_fraction} of {len(loaded.train)} examples."
-        )
-    if not count:
-        return loaded
-    order = np.random.default_rng(settings.split_seed).permutation(
-        len(loaded.train)
+    train, validation = held_out.divide(
+        loaded.train,
+        validation_fraction=settings.validation_fraction,
+        seed=settings.split_seed,
     )
-    return dataclasses.replace(
-        loaded,
-        train=loaded.train.take(np.sort(order[count:])),
-        validation=loaded.train.take(np.sort(order[:count])),
-    )
+    return dataclasses.replace(loaded, train=train, validation=validation)
 
 
 def _augmentation(loaded, settings):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from lit_tf.data import augment, keyed_random, rows, shares
 from lit_tf.data.dataset import Split
+from lit_tf.data.streams import Stream
 
 
 class Views(Protocol):
@@ -42,15 +43,17 @@ class Views(Protocol):
 
 
 def steps_per_epoch(
-    split: Split, batch_size: int, *, whole: bool = False
+    split: Split | Stream, batch_size: int, *, whole: bool = False
 ) -> int:
     """Returns the number of batches of an epoch.
 
     Args:
-        split: the examples.
+        split: the examples; or a stream, which has batches of its own.
         batch_size: number of examples of a batch.
         whole: whether to drop an incomplete last batch.
     """
+    if isinstance(split, Stream):
+        return split.steps
     if whole:
         return max(1, len(split) // batch_size)
     return math.ceil(len(split) / batch_size)

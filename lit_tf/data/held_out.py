@@ -1,8 +1,14 @@
-"""Test split of data that have none: the same examples in every run."""
+"""Examples that are set apart for validation, or for a test.
+
+They are the same in every run.
+"""
 
 import random
 
 import numpy as np
+
+from lit_tf import errors
+from lit_tf.data.dataset import Split
 
 # The published StarGAN code draws its test images in the same way.
 _TEST, _SEED = 1999, 1234
@@ -25,3 +31,37 @@ def draw(count: int) -> np.ndarray:
     test = np.zeros(count, bool)
     test[order[: max(1, min(count // 10, _TEST))]] = True
     return test
+
+
+def divide(
+    train: Split, *, seed: int, **fraction: float
+) -> tuple[Split, Split | None]:
+    """Sets examples apart for validation.
+
+    Args:
+        train: the training examples.
+        seed: the seed of the choice.
+        **fraction: the fraction for validation, in [0, 1), by the name of its
+            setting; 0 for none.
+
+    Returns:
+        The examples to train on and those to validate on, each in their order;
+        None for the latter if there are none.
+
+    Raises:
+        SettingsError: if a split would be empty.
+    """
+    ((name, share),) = fraction.items()
+    count = round(len(train) * share)
+    if share and not 0 < count < len(train):
+        raise errors.SettingsError(
+            f"`{name}` must leave at least one example for training and one "
+            f"for validation. Received: {share} of {len(train)} examples."
+        )
+    if not count:
+        return train, None
+    order = np.random.default_rng(seed).permutation(len(train))
+    return (
+        train.take(np.sort(order[count:])),
+        train.take(np.sort(order[:count])),
+    )

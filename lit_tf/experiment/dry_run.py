@@ -1,9 +1,6 @@
 """Dry run: builds and checks a compression and measures a step per phase."""
 
 import itertools
-import math
-import statistics
-import time
 from typing import Any
 
 import keras
@@ -11,16 +8,14 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.config import Compress
-from lit_tf.experiment import build, student_training
+from lit_tf.experiment import build, lengths, step_time, student_training
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
 from lit_tf.sections import cost
-from lit_tf.training import devices, multi_worker, optimizers
+from lit_tf.training import multi_worker
 from lit_tf.training.schedule import Schedule
 from lit_tf.utils import text_format
-
-_STEPS = 4  # The first one compiles; compiling is counted once.
 
 
 def dry_run(settings: Compress) -> dict[str, Any]:
@@ -36,12 +31,14 @@ def dry_run(settings: Compress) -> dict[str, Any]:
     Returns:
         `teacher_accuracy` on a batch, None for a new teacher; `cache_seconds`
         to fill the teacher's cache; and for each of the `phases` its `epochs`,
-        `steps` per epoch, `step_seconds`, `batch_size` and `seconds`.
+        `steps` per epoch, `step_seconds`, `batch_size`, `seconds` and more
+        (see `step_time.measure`).
 
     Raises:
         SettingsError: if the settings do not fit each other or the data.
         DataError: if data or weights are missing, damaged or not finite.
     """
+    settings = lengths.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
         return _dry_run(build.complete(settings))
 
@@ -60,6 +57,8 @@ def _dry_run(settings):
     )
     auxiliary_models = _auxiliary_models(settings, dataset)
     pair = student_training.freeze_pair(settings, teacher, student, dataset)
+    pair = lengths.fitted(pair, dataset, auxiliary_models)
+    settings = pair.settings
     remaining = student_training.training_stages(
         pair, dataset, auxiliary_models
     )
@@ -81,7 +80,7 @@ def _dry_run(settings):
             getattr(settings, stage.phase),
             cached=cached,
         )
-        results["phases"][stage.name] = _measure(
+        results["phases"][stage.name] = step_time.measure(
             stage.trainer, schedule, settings.compute
         )
     print(f"\n{_table(results['phases'])}\n")
@@ -160,68 +159,6 @@ def _validate_teacher(pair, dataset, auxiliary_models):
     return measure_accuracy(
         pair, batch, dataset, auxiliary_models, where=f"a batch of {count}"
     )
-
-
-class _Clock(keras.callbacks.Callback):
-    """Measures the time of each training step and each evaluation step."""
-
-    def __init__(self):
-        super().__init__()
-        self.train, self.test = [], []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.train.append(time.perf_counter() - self._start)
-
-    def on_test_batch_begin(self, batch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_test_batch_end(self, batch, logs=None):
-        self.test.append(time.perf_counter() - self._start)
-
-
-def _measure(model, schedule, compute) -> dict[str, Any]:
-    """Runs a few steps of a phase and estimates the time of the phase."""
-    with schedule.strategy.scope():
-        model.compile(
-            optimizers.of(schedule.phase),
-            jit_compile=devices.jit_compile(compute.jit_compile),
-        )
-    clock = _Clock()
-    model.fit(
-        # As many epochs as steps: an epoch may have a single step.
-        schedule.training(epochs=_STEPS, seed=compute.seed),
-        steps_per_epoch=_STEPS,
-        callbacks=[clock],
-        verbose=0,
-        shuffle=False,
-    )
-    step = statistics.median(clock.train[1:])
-    evaluating, compiling = 0.0, clock.train[0] - step
-    if schedule.validation_steps is not None:
-        for _ in range(2):  # There may be only one batch; the first compiles.
-            model.evaluate(
-                schedule.validation(),
-                steps=min(_STEPS // 2, schedule.validation_steps),
-                callbacks=[clock],
-                verbose=0,
-            )
-        batch = statistics.median(clock.test[1:])
-        evaluating = schedule.validation_steps * batch
-        compiling += clock.test[0] - batch
-    total = schedule.total_steps
-    epochs = total / schedule.steps_per_epoch
-    return {
-        "epochs": epochs,
-        "steps": schedule.steps_per_epoch,
-        "step_seconds": step,
-        "batch_size": schedule.largest_batch,
-        "seconds": total * step
-        + math.ceil(epochs) * evaluating
-        + bool(total) * compiling,
-    }
 
 
 def _table(phases):

@@ -1,6 +1,7 @@
 """Results of a run: models saved, exported and evaluated."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -40,13 +41,23 @@ def teacher_results(
 
 
 def student_results(
-    run: Run, pair: stages.Pair, stage: stages.Stage, outcome: fit.Outcome
+    run: Run,
+    pair: stages.Pair,
+    outcomes: Sequence[tuple[stages.Stage, fit.Outcome]],
 ) -> dict[str, Any]:
     """Saves and exports the student; returns its costs and its quality.
 
     The student is chosen on validation; only then is the test split read.
+
+    Args:
+        run: the run.
+        pair: teacher and student.
+        outcomes: each stage, in order, with its outcome.
     """
-    trained, last, best = stage.trainer.student, outcome.last, outcome.best
+    stage, outcome = outcomes[-1]
+    trained, last = stage.trainer.student, outcome.last
+    chosen = best_of(outcomes)
+    best = chosen.student if outcome.best is not None else None
     students = {"last": float32_copy(run, trained, last)}
     if best is not None:
         # Often the last epoch was the best one. Then one copy is evaluated.
@@ -77,8 +88,8 @@ def student_results(
     results["student"] |= tested[exported] | {
         "exported": exported,
         "last_phase": stage.name,
-        "last": _moment(last, run.task.validated, tested.get("last")),
-        "best": _moment(best, run.task.validated, tested.get("best")),
+        "last": _moment(last, stage.name, run.task, tested.get("last")),
+        "best": _moment(best, chosen.phase, run.task, tested.get("best")),
     }
     if keep := pair.student.facts.get("blocks"):
         kept = kept_blocks.numbers(pair.teacher, keep)
@@ -91,12 +102,51 @@ def student_results(
     return results | evaluated
 
 
-def _moment(student, validated, tested):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best student of all phases.
+
+    Args:
+        model: the model that was trained.
+        student: its variables after the best epoch.
+        phase: the name of the stage.
+    """
+
+    model: keras.Model
+    student: fit.Student
+    phase: str
+
+
+def best_of(outcomes: Sequence[tuple[stages.Stage, fit.Outcome]]) -> Best:
+    """Returns the student with the best validation score of all stages.
+
+    Stages that trained another model than the last stage do not count. Of equal
+    scores the later one is chosen. Without validation it is the last student.
+
+    Args:
+        outcomes: each stage, in order, with its outcome.
+    """
+    last, outcome = outcomes[-1]
+    model = last.trainer.student
+    if outcome.best is None:
+        return Best(model=model, student=outcome.last, phase=last.name)
+    candidates = [
+        Best(model=model, student=outcome.best, phase=stage.name)
+        for stage, outcome in outcomes
+        if stage.trainer.student is model and outcome.best is not None
+    ]
+    return max(
+        reversed(candidates), key=lambda b: b.student.validation_accuracy
+    )
+
+
+def _moment(student, phase, task, tested):
     if student is None:
         return None
     return {
+        "phase": phase,
         "epoch": student.epoch,
-        validated: student.validation_accuracy,
+        task.validated: student.validation_accuracy,
         **tested,
     }
 

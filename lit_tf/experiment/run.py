@@ -1,5 +1,6 @@
 """The paper, in order: teach a teacher, then compress it."""
 
+import dataclasses
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from lit_tf.experiment import (
     build,
     class_names,
     curves,
+    lengths,
     report,
     run_data,
     student_training,
@@ -58,6 +60,7 @@ def compress(
     Returns:
         The report, as in `report.json`.
     """
+    settings = lengths.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
         # It may load the teacher, and a process joins the others before
         # TensorFlow computes anything.
@@ -132,13 +135,13 @@ def _compress(settings, command, dataset):
             settings, teacher, student, run.dataset
         )
         accuracy, note = check_teacher(run, pair, auxiliary_models)
+        pair = lengths.fitted(pair, run.dataset, auxiliary_models, folder)
+        run = dataclasses.replace(run, settings=pair.settings)
 
-        stage, outcome, spent = _train_student(
-            run, pair, auxiliary_models, accuracy
-        )
+        outcomes, spent = _train_student(run, pair, auxiliary_models, accuracy)
         wall |= {name: phase["seconds"] for name, phase in spent.items()}
         started = time.monotonic()
-        results = student_results(run, pair, stage, outcome)
+        results = student_results(run, pair, outcomes)
         results["teacher"] |= {
             "validation_accuracy": accuracy,
             "validation_note": note,
@@ -191,9 +194,9 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
         teacher_accuracy: the teacher's accuracy on validation, or None.
 
     Returns:
-        The last stage, its outcome, and the budget of each stage by name.
+        Each stage with its outcome, and the budget of each stage by name.
     """
-    spent = {}
+    outcomes, spent = [], {}
     cached = student_training.cached(pair, run.dataset)
     for stage in student_training.training_stages(
         pair, run.dataset, auxiliary_models
@@ -211,10 +214,11 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
             schedule,
             teacher_accuracy=teacher_accuracy,
         )
+        outcomes.append((stage, outcome))
         spent[stage.name] = budget.phase_budget(
             stage.trainer, schedule, seconds=outcome.seconds
         )
-    return stage, outcome, spent
+    return outcomes, spent
 
 
 def _train(run, name, model, schedule, *, teacher_accuracy=None):
@@ -229,4 +233,5 @@ def _train(run, name, model, schedule, *, teacher_accuracy=None):
         hparams=flatten.identity(run.settings),
         extra_callbacks=run.task.extra_callbacks,
         teacher_accuracy=teacher_accuracy,
+        fresh_batch_norm=getattr(run.settings, "fresh_batch_norm", False),
     )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from lit_tf import data, errors
+from lit_tf.evaluation import classification
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages
@@ -61,6 +62,45 @@ def measure_accuracy(
             f"{text_format.listed(dataset.classes)}; that its inputs have the "
             "scale of the data (raw pixels are 0 to 255); and that its weights "
             "are trained. With --min_teacher_accuracy=0 it is used as it is."
+        )
+    return value
+
+
+def check_classes(
+    predicted: np.ndarray, labels: np.ndarray, *, least: float
+) -> float:
+    """Returns a teacher's accuracy, and prints it.
+
+    Args:
+        predicted: predicted class numbers, `[examples]`.
+        labels: true class numbers, `[examples]`.
+        least: the least accuracy allowed; below 0, better than chance.
+
+    Raises:
+        SettingsError: if the accuracy is too low.
+    """
+    value = classification.accuracy(predicted, labels)
+    print(f"teacher   {value:.2%} on {len(labels):,} examples", flush=True)
+    if least >= 0:
+        errors.require(
+            value >= least,
+            "The model must reach `min_teacher_accuracy`="
+            f"{least} on {len(labels):,} examples.",
+            accuracy=value,
+        )
+        return value
+    chance = classification.chance(predicted, labels)
+    if len(np.unique(labels)) > 1 and classification.is_chance(
+        value, chance, len(labels)
+    ):
+        raise errors.SettingsError(
+            f"The model must be better than chance on {len(labels):,} "
+            f"examples. Received: an accuracy of {value:.2%}, where chance "
+            f"gives {chance:.2%}. Check that the labels number the classes as "
+            "the model does, that the inputs have the scale that it was "
+            "trained on, and that its weights are trained, long enough for "
+            "the moving statistics of BatchNorm. With min_teacher_accuracy=0 "
+            "it is used as it is."
         )
     return value
 

@@ -140,7 +140,9 @@ def scratch_stages(pair: Pair) -> Iterator[Stage]:
     Yields:
         One stage of phase lit and one of phase fine_tune.
     """
-    yield from _in_both(lambda: supervised.Teach(pair.student))
+    yield from _in_both(
+        lambda: supervised.Teach(pair.student, outputs=pair.outputs)
+    )
 
 
 def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
@@ -155,7 +157,9 @@ def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
         One stage of phase lit and one of phase fine_tune.
     """
     copy_initial_weights(pair)
-    yield from _in_both(lambda: supervised.Teach(pair.student))
+    yield from _in_both(
+        lambda: supervised.Teach(pair.student, outputs=pair.outputs)
+    )
 
 
 def kd_stages(pair: Pair) -> Iterator[Stage]:

@@ -104,7 +104,7 @@ class Outputs(Protocol):
     def score(self, logs: Mapping[str, float]) -> float | None:
         """Returns the score on validation by which a run chooses a student.
 
-        The default is the accuracy.
+        The default is the accuracy, or without one the negative loss on labels.
 
         Args:
             logs: what `fit` reports at the end of an epoch.
@@ -112,7 +112,8 @@ class Outputs(Protocol):
         Returns:
             The score, higher is better; None without one.
         """
-        return logs.get("val_accuracy")
+        loss = logs.get("val_hard")
+        return logs.get("val_accuracy", None if loss is None else -loss)
 
     def hard(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Computes the loss of outputs on their labels.

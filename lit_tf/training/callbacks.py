@@ -36,8 +36,24 @@ class TrackPosition(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         # Keras counts all steps of an execution, even if the epoch or the phase
         # ended within it.
-        end = min(self._position.epoch * self._steps, self._total)
+        end = self._end_of_epoch()
         self._position.step = min(self._before + batch + 1, end)
+
+    def on_epoch_end(self, epoch, logs=None):
+        position = self._position
+        if (
+            position.step < self._end_of_epoch()
+            and not self.model.stop_training
+        ):
+            done = position.step - epoch * self._steps
+            raise errors.DataError(
+                f"The training data ended early, after batch {done} of "
+                f"{self._steps} in epoch {epoch + 1}. Data without an end must "
+                "yield the batches of all epochs."
+            )
+
+    def _end_of_epoch(self):
+        return min(self._position.epoch * self._steps, self._total)
 
 
 class StepInterval:

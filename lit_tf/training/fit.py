@@ -12,14 +12,17 @@ import numpy as np
 from lit_tf import config
 from lit_tf.methods import trainer
 from lit_tf.training import (
+    batch_norm_statistics,
     callbacks,
     devices,
     metric_logs,
     optimizers,
     progress,
     run_folder,
+    unwritten,
 )
 from lit_tf.training.checkpoint import Checkpoint, Position
+from lit_tf.training.own_training import NOTHING, OwnTraining
 from lit_tf.training.schedule import Schedule
 from lit_tf.utils import interruption
 
@@ -64,13 +67,15 @@ def run_phase(
     name: str,
     model: trainer.Trainer,
     schedule: Schedule,
-    folder: run_folder.RunFolder,
+    folder: run_folder.RunFolder | None,
     *,
     compute: config.Compute,
     session: config.Session,
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
+    own: OwnTraining = NOTHING,
+    fresh_batch_norm: bool = False,
 ) -> Outcome:
     """Trains through a phase and resumes it where an earlier process stopped.
 
@@ -78,13 +83,16 @@ def run_phase(
         name: the phase's name, such as "lit"; names checkpoint and logs.
         model: the trainer, created under the run's strategy, not compiled.
         schedule: the phase's steps and batches.
-        folder: the run folder.
+        folder: the run folder; None to write nothing.
         compute: seed, strategy and compiler.
         session: how often to save and to log.
         hparams: the run's settings, for TensorBoard.
         extra_callbacks: creates the callbacks that show examples.
         teacher_accuracy: the teacher's validation accuracy, drawn as a
             reference line; None for no line.
+        own: optimizer and callbacks of the user.
+        fresh_batch_norm: whether BatchNorm's statistics are estimated anew
+            before a validation where they are stale.
 
     Returns:
         The outcome; `model` holds the last student.
@@ -96,13 +104,17 @@ def run_phase(
     # 1. A new phase: fresh optimizer, fresh metrics.
     with schedule.strategy.scope():
         model.compile(
-            optimizers.of(schedule.phase),
+            own.new_optimizer() or optimizers.of(schedule.phase),
             jit_compile=devices.jit_compile(compute.jit_compile),
             steps_per_execution=compute.steps_per_execution,
         )
 
     # 2. The last checkpoint: variables, slots, loss scale, best student.
-    checkpoint = Checkpoint(folder.checkpoints / f"{name}.npz", model)
+    checkpoint = (
+        Checkpoint(folder.checkpoints / f"{name}.npz", model)
+        if folder
+        else unwritten.Checkpoint(model)
+    )
     position = checkpoint.restore()
     new = position is None
     position = position or Position()
@@ -111,7 +123,11 @@ def run_phase(
         return _outcome(model, checkpoint, position)
 
     # 3. The logs at that checkpoint: what was written after it is cut off.
-    logs = metric_logs.MetricLogs(folder, name)
+    logs = (
+        metric_logs.MetricLogs(folder, name)
+        if folder
+        else unwritten.MetricLogs()
+    )
     if new:
         logs.begin(hparams)
     else:
@@ -122,7 +138,7 @@ def run_phase(
     # 4. Callbacks. A new phase has a checkpoint before its first step.
     # With several workers, saving reads the variables of all of them at the
     # same step, so neither the clock nor a signal of one may decide.
-    alone = compute.strategy != "multi_worker"
+    alone = compute.strategy != "multi_worker" and folder is not None
     signals = interruption.Postponed()
     saver = callbacks.SaveCheckpoints(
         checkpoint,
@@ -145,6 +161,15 @@ def run_phase(
         session,
         schedule.total_steps,
     )
+    if own.optimizer is None:
+        watching.append(
+            callbacks.SetLearningRate(
+                schedule.phase, position, schedule.steps_per_epoch
+            )
+        )
+    if fresh_batch_norm:
+        watching.append(batch_norm_statistics.Refresh(schedule, position))
+    watching += own.callbacks
     if new:
         saver.save()
 
@@ -155,14 +180,18 @@ def run_phase(
             schedule,
             position,
             callbacks=[*watching, saver],
-            # Each phase has its own order of examples.
-            seed=(compute.seed + zlib.crc32(name.encode())) % 2**31,
+            seed=_seed(compute, name),
             steps_per_execution=compute.steps_per_execution,
         )
     position.done = True
     saver.save()
     logs.close()
     return _outcome(model, checkpoint, position)
+
+
+def _seed(compute, name):
+    """Returns the seed of a phase: each has its own order of examples."""
+    return (compute.seed + zlib.crc32(name.encode())) % 2**31
 
 
 def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
@@ -181,7 +210,6 @@ def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
         callbacks.TrackPosition(position, steps, total),
         callbacks.StopWhenNotFinite(name, position),
         throughput,
-        callbacks.SetLearningRate(schedule.phase, position, steps),
         callbacks.LogMetrics(
             logs,
             position,
@@ -231,6 +259,8 @@ def _fit(model, schedule, position, *, callbacks, seed, steps_per_execution):
             verbose=0,
             shuffle=False,
         )
+        if model.stop_training:  # A callback of the user asked for it.
+            return
 
 
 def _end_epoch(model, schedule, position, validation, callbacks):

@@ -1,4 +1,4 @@
-"""SGD and Adam with L2 regularisation, as in the paper's experiments."""
+"""The optimizers of phases; SGD and Adam with L2 are the paper's."""
 
 from typing import Any
 
@@ -128,7 +128,16 @@ class Adam(_OptimizerWithL2):
         return mean / (1 - self.momentum**step) / (root + _EPSILON)
 
 
-_OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+def _adamw(learning_rate, momentum, weight_decay):
+    """Returns Keras's AdamW, whose decay leaves out biases and scales."""
+    optimizer = keras.optimizers.AdamW(
+        learning_rate, beta_1=momentum, weight_decay=weight_decay
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+_OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": _adamw}
 
 
 def of(phase: config.Phase) -> keras.optimizers.Optimizer:

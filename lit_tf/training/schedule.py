@@ -1,14 +1,20 @@
 """Steps and batches of one phase."""
 
 import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from lit_tf.config import Phase
 from lit_tf.data import Dataset, batches, shares
+from lit_tf.data.streams import Stream
 from lit_tf.methods import trainer
 from lit_tf.methods.distillation_trainer import DistillationTrainer
 from lit_tf.teacher import cached_outputs
+from lit_tf.teacher.frozen import TeacherBatch
 
 # A batched dataset, distributed to the replicas of a strategy.
 Batches = tf.data.Dataset | tf.distribute.DistributedDataset
@@ -18,6 +24,19 @@ _TRAINING, _EVALUATION = map(
     tf.autograph.experimental.do_not_convert,
     (batches.training, batches.evaluation),
 )
+
+
+def of(
+    model: trainer.Trainer,
+    dataset: Dataset,
+    phase: Phase,
+    *,
+    cached: cached_outputs.CachedSplits | None = None,
+) -> "Schedule":
+    """Returns the schedule of a phase: arguments as those of `Schedule`."""
+    if isinstance(dataset.train, Stream):
+        return StreamSchedule(model, dataset, phase)
+    return Schedule(model, dataset, phase, cached=cached)
 
 
 class Schedule:
@@ -106,6 +125,16 @@ class Schedule:
         )
         return shares.distribute(make, self.strategy)
 
+    def training_inputs(self, count: int) -> Iterator[Any]:
+        """Yields the inputs of the first training batches, not distributed.
+
+        Args:
+            count: the largest number of batches; an epoch may have fewer.
+        """
+        make = self._training(epochs=1, seed=0, last_step=count)
+        for x, _ in make():
+            yield x.inputs if isinstance(x, TeacherBatch) else x
+
     def validation(self) -> Batches | None:
         """Returns the validation batches, distributed; None without a split."""
         if self.dataset.validation is None:
@@ -130,6 +159,37 @@ class Schedule:
             views=self._cached.train,
             **which,
         )
+
+
+class StreamSchedule(Schedule):
+    """A schedule whose batches are the user's own (`data.streams`)."""
+
+    def first_batch(self) -> tuple[tf.Tensor, ...]:
+        return self.dataset.train.first
+
+    def training_inputs(self, count):
+        stream = self.dataset.train
+        # A generator would lose the batches.
+        batches = [stream.first] if stream.endless else stream.evaluation()
+        for batch in itertools.islice(batches, count):
+            yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+    def training(self, *, epochs, seed, first_step=0, last_step=None):
+        del seed  # The user's batches have an order of their own.
+        end = epochs * self.steps_per_epoch
+        end = end if last_step is None else min(end, last_step)
+        stream = self.dataset.train.training(first_step, end)
+        return self._distributed(stream)
+
+    def validation(self):
+        if self.dataset.validation is None:
+            return None
+        return self._distributed(self.dataset.validation.evaluation())
+
+    def _distributed(self, stream):
+        if self.strategy.num_replicas_in_sync == 1:
+            return stream
+        return self.strategy.experimental_distribute_dataset(stream)
 
 
 def _outputs_read_by(model, cached):

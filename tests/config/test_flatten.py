@@ -55,6 +55,8 @@ UNCHANGED = (
     "compression",
     "keep",
     "sections",
+    "epochs",
+    "budget",
 )
 
 

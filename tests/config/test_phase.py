@@ -62,9 +62,9 @@ def phase(**settings):
             "Received: milestones=(3, 5).",
         ),
         (
-            {"optimizer": "adamw"},
-            "`optimizer` must be one of sgd, adam. Received: "
-            "optimizer='adamw'.",
+            {"optimizer": "rmsprop"},
+            "`optimizer` must be one of sgd, adam, adamw. Received: "
+            "optimizer='rmsprop'.",
         ),
         ({"steps": -1}, "`steps` must be ≥ 0. Received: steps=-1."),
         *(

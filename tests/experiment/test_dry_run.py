@@ -7,7 +7,7 @@ import pytest
 import small
 
 from lit_tf import config, data, errors, models
-from lit_tf.experiment import dry_run
+from lit_tf.experiment import dry_run, step_time
 
 SHORT = config.Phase(
     epochs=3, batch_size=200, learning_rate=0.05, weight_decay=0.0
@@ -110,14 +110,14 @@ def test_a_dry_run_prints_the_dtypes_of_the_student(settings, capsys):
 
 @pytest.mark.usefixtures("uncomputed")
 def test_the_time_includes_every_step_and_compiling_once(settings, monkeypatch):
-    class FixedTimes(dry_run._Clock):
+    class FixedTimes(step_time._Clock):
         def on_train_batch_end(self, batch, logs=None):
             self.train.append(1.0 if self.train else 11.0)
 
         def on_test_batch_end(self, batch, logs=None):
             self.test.append(0.5 if self.test else 4.5)
 
-    monkeypatch.setattr(dry_run, "_Clock", FixedTimes)
+    monkeypatch.setattr(step_time, "_Clock", FixedTimes)
     large = dataclasses.replace(settings.fine_tune, batch_size=5000)
     settings = dataclasses.replace(settings, fine_tune=large)
     results = dry_run.dry_run(settings)["phases"]

@@ -181,7 +181,7 @@ def test_other_methods_train_without_labels(folder, tmp_path, method):
         ({"method": "scratch"}, "trains on labels. Choose one of lit, kd"),
         ({"teacher_weights": ""}, "Pass a trained encoder with --teacher"),
         ({"shrink": config.Shrink()}, "--compression or --keep to make"),
-        ({"loss": config.Loss(alpha=0.5)}, "`alpha` is for classes"),
+        ({"loss": config.Loss(alpha=0.25)}, "`alpha` is for classes"),
         ({"min_teacher_accuracy": 0.5}, "Leave `min_teacher_accuracy` out"),
     ],
 )

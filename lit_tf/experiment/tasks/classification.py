@@ -105,8 +105,7 @@ class Classification(Task):
             f"{report['agreement']:.2%}. One seed "
             f"({report['settings']['seed']}).",
             "",
-            f"| student | epoch of {student['last_phase']} | validation | test "
-            "|",
+            "| student | epoch | validation | test |",
             "|---|---|---|---|",
         ]
         for which in ("last", "best"):
@@ -126,7 +125,7 @@ def _row(which, student, *, exported):
     validation = student["validation_accuracy"]
     return (
         f"| {which}{' (exported)' * exported} "
-        f"| {student['epoch']} "
+        f"| {student['epoch']} of {student['phase']} "
         f"| {'—' if validation is None else f'{validation:.2%}'} "
         f"| {student['test_accuracy']:.2%} |"
     )

@@ -3,7 +3,7 @@
 import dataclasses
 
 from lit_tf import errors, outputs
-from lit_tf.config import Compress, Loss, method_table
+from lit_tf.config import Compress, Loss, method_table, own_model
 from lit_tf.evaluation import embeddings
 from lit_tf.experiment.tasks.task import Task
 from lit_tf.methods.stages import method_stages
@@ -46,7 +46,7 @@ class Embeddings(Task):
         for name in ("alpha", "temperature"):
             value = getattr(settings.loss, name)
             errors.require(
-                value == getattr(Loss, name),
+                value in (getattr(Loss, name), own_model.DEFAULTS[name]),
                 f"`{name}` is for classes, and {texts}. Leave it out.",
                 **{name: value},
             )
@@ -95,7 +95,7 @@ class Embeddings(Task):
         rows = [
             (
                 "student",
-                f"epoch of {student['last_phase']}",
+                "epoch",
                 "cosine, validation",
                 "cosine, test",
                 "same nearest text",
@@ -128,7 +128,7 @@ def _row(which, student, *, exported):
     validation = student["validation_cosine"]
     return (
         which + " (exported)" * exported,
-        str(student["epoch"]),
+        f"{student['epoch']} of {student['phase']}",
         "—" if validation is None else f"{validation:.4f}",
         f"{student['test_cosine']:.4f}",
         f"{student['same_nearest']:.2%}",

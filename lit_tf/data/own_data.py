@@ -1,0 +1,155 @@
+"""What a user passes as `train` and `validation_data`, as a dataset."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.data import augment, batches, held_out, streams
+from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.streams import Stream
+
+_LABELS = 1024  # Labels from which the kind of output is derived.
+
+
+def read(
+    train: Any,
+    validation_data: Any = None,
+    *,
+    rank: int,
+    batch_size: int,
+    steps: int | None = None,
+    validation_steps: int | None = None,
+    validation_split: float = 0.0,
+    class_weight: Mapping[int, float] | None = None,
+) -> Dataset:
+    """Returns a user's data as a dataset without a test split.
+
+    Arrays of inputs and labels are read by number, so that a run resumes
+    exactly; everything else is read as a stream of batches.
+
+    Args:
+        train: what `keras.Model.fit` takes (see `streams.of`).
+        validation_data: likewise; None for none, or for a part of `train`.
+        rank: rank of a batch of the first input.
+        batch_size: number of examples of a batch of arrays.
+        steps: number of training batches of an epoch; None for all.
+        validation_steps: number of validation batches; None for all.
+        validation_split: fraction of the examples in arrays that validates if
+            there are no `validation_data`.
+        class_weight: weight of the examples of each class; None for 1.
+
+    Raises:
+        SettingsError: if the data have another form.
+        DataError: if there are no examples.
+    """
+    splits = None
+    if not (steps or validation_steps or class_weight):
+        splits = _splits(train, validation_data, validation_split)
+    if splits is None:
+        how = {"rank": rank, "batch_size": batch_size}
+        examples = streams.of(
+            train,
+            name="train",
+            steps=steps,
+            shuffled=True,
+            class_weight=class_weight,
+            **how,
+        )
+        validation = None
+        if validation_data is not None:
+            validation = streams.of(
+                validation_data,
+                name="validation_data",
+                steps=validation_steps,
+                **how,
+            )
+        splits = examples, validation
+    examples, validation = splits
+    return Dataset(
+        name="own data",
+        train=examples,
+        validation=validation,
+        test=None,
+        classes=(),
+        stem={},
+        crop=augment.Crop(),
+    )
+
+
+def first_labels(dataset: Dataset) -> Any:
+    """Returns the labels of the first batch; None if there are none."""
+    train = dataset.train
+    if isinstance(train, Split):
+        none = train.labels.shape[1:] == (0,)
+        return None if none else train.labels[:_LABELS]
+    batch = train.first
+    return batch[1] if isinstance(batch, tuple) and len(batch) > 1 else None
+
+
+def first_inputs(dataset: Dataset) -> Any:
+    """Returns the inputs of one example, `[1, ...]`."""
+    train = dataset.train
+    if isinstance(train, Split):
+        return tf.nest.map_structure(tf.constant, train.read(0, 1))
+    batch = train.first
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    return tf.nest.map_structure(lambda one: tf.constant(one[:1]), inputs)
+
+
+def checked_batches(dataset: Dataset, batch_size: int) -> Iterable[Any]:
+    """Returns the batches on which the model is checked before training.
+
+    They are those of validation, or without it of training: of data without an
+    end the first one, which a generator would not repeat.
+    """
+    examples = dataset.validation or dataset.train
+    if isinstance(examples, Stream) and examples.endless:
+        return [tf.nest.map_structure(tf.constant, examples.first)]
+    return evaluation_batches(examples, batch_size)
+
+
+def evaluation_batches(
+    examples: Split | Stream, batch_size: int
+) -> tf.data.Dataset:
+    """Returns the batches of a split or a stream once, in their order."""
+    if isinstance(examples, Stream):
+        return examples.evaluation()
+    return batches.evaluation(examples, batch_size=batch_size)
+
+
+def _splits(train, validation_data, fraction):
+    """Returns training and validation arrays; None for other data."""
+    examples = _split("train", train)
+    if examples is None:
+        return None
+    if validation_data is None:
+        return held_out.divide(examples, seed=0, validation_split=fraction)
+    validation = _split("validation_data", validation_data)
+    return None if validation is None else (examples, validation)
+
+
+def _split(name, data):
+    """Returns a pair of arrays as a split; None for other data."""
+    if isinstance(data, np.ndarray | Mapping):  # Inputs alone.
+        count = len(tf.nest.flatten(data)[0])
+        data = data, np.zeros((count, 0), np.float32)
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        return None
+    inputs, labels = data
+    if tf.nest.is_nested(labels):
+        return None
+    try:
+        arrays = tf.nest.map_structure(np.asarray, inputs)
+        split = Split(arrays, np.asarray(labels))
+    except (TypeError, ValueError, errors.DataError) as error:
+        raise errors.SettingsError(
+            f"`{name}` must be arrays (inputs, labels) of one length, or "
+            "batches as `keras.Model.fit` takes them "
+            f"({errors.line(error)})."
+        ) from error
+    if not len(split):
+        raise errors.DataError(f"`{name}` has no examples.")
+    return split

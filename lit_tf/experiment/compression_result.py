@@ -1,0 +1,118 @@
+"""`CompressionResult`: what `lit_tf.compress` returns."""
+
+import dataclasses
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from lit_tf.utils import text_format
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompressionResult:
+    """The result of a compression. `print` shows its table.
+
+    Args:
+        student: the student: a model of Keras's layers that returns what the
+            user's model returns; compiled as that one, if it was compiled.
+        history: the metrics of each epoch, by phase and name.
+        facts: everything in the table, as in `report.json`.
+    """
+
+    student: keras.Model
+    history: Mapping[str, Mapping[str, Sequence[float]]]
+    facts: Mapping[str, Any]
+
+    @property
+    def table(self) -> str:
+        """Teacher next to student in Markdown, and a sentence on both."""
+        return (
+            f"{text_format.table(rows(self.facts))}\n\n{sentence(self.facts)}"
+        )
+
+    def __str__(self) -> str:
+        return self.table
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Returns the table for a notebook."""
+        head, *body = (
+            "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+            for row in rows(self.facts)
+        )
+        head = head.replace("td>", "th>")
+        lines = "".join(f"<tr>{row}</tr>" for row in body)
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody>"
+            f"</table><p>{html.escape(sentence(self.facts))}</p>"
+        )
+
+
+def rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Returns the rows of the table, of which the first holds the headings."""
+    teacher, student = facts["teacher"], facts["student"]
+    table = [("", f"teacher {teacher['model']}", f"student {student['model']}")]
+    names = {**teacher["metrics"], **student["metrics"]}
+    table += [
+        (
+            name.replace("_", " "),
+            _metric(name, teacher["metrics"].get(name)),
+            _metric(name, student["metrics"].get(name)),
+        )
+        for name in names
+    ]
+    for name, form in (
+        ("parameters", "{:,}".format),
+        ("flops", lambda n: f"{n / 1e6:,.1f} M"),
+        ("latency_ms", "{:.2f} ms".format),
+        ("bytes", text_format.size),
+    ):
+        less = teacher[name] / student[name] if student[name] else 1.0
+        label = {"flops": "FLOPs per example", "latency_ms": "latency, batch 1"}
+        label["bytes"] = "weights"
+        table.append(
+            (
+                label.get(name, name),
+                form(teacher[name]),
+                f"{form(student[name])} ({less:.2f}× less)",
+            )
+        )
+    return table
+
+
+def sentence(facts: Mapping[str, Any]) -> str:
+    """Returns a sentence on the difference between both models."""
+    found = facts["comparison"]
+    if found is None:
+        return "There were no validation data to compare them on."
+    where = f"On {found['examples']:,} validation examples"
+    if "difference" not in found:
+        distance = found["student"]["distance"]
+        return (
+            f"{where} the mean distance of the student's vectors from the "
+            f"teacher's is {distance:.4f}."
+        )
+    difference = found["difference"]
+    low, middle, high = (difference[k] for k in ("low", "difference", "high"))
+    if difference["of"] == "accuracy":
+        return (
+            f"{where} the student's accuracy is {100 * middle:+.2f} points "
+            f"from the teacher's (95 % interval [{100 * low:+.2f}, "
+            f"{100 * high:+.2f}], paired); they agree on "
+            f"{difference['agreement']:.2%}. The best epoch was chosen on the "
+            "same examples."
+        )
+    return (
+        f"{where} the student's loss is {middle:+.4g} from the teacher's (95 % "
+        f"interval [{low:+.4g}, {high:+.4g}], paired). The best epoch was "
+        "chosen on the same examples."
+    )
+
+
+def _metric(name, value):
+    if value is None:
+        return "—"
+    return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"

@@ -1,0 +1,236 @@
+"""`compress`: one call from a user's model and data to a shallower student."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from lit_tf import config, errors
+from lit_tf.config import own_model
+from lit_tf.data import own_data
+from lit_tf.experiment import (
+    lengths,
+    own_model_report,
+    own_model_settings,
+)
+from lit_tf.experiment.compression_result import CompressionResult
+from lit_tf.experiment.own_model_run import OwnModelRun
+from lit_tf.outputs import Outputs, derived
+from lit_tf.sections import (
+    functional,
+    shrink,
+    softmax,
+)
+from lit_tf.training import run_folder
+from lit_tf.training.own_training import OwnTraining
+
+_NO_FOLDER = config.Session(log_steps=0)
+
+
+def compress(
+    model: keras.Model,
+    train: Any,
+    validation_data: Any = None,
+    *,
+    compression: float = 0.0,
+    keep: int | Sequence[int] = (),
+    sections: int | None = None,
+    cuts: Sequence[str] = (),
+    method: str = "lit",
+    init: str = own_model.INIT,
+    epochs: int | None = None,
+    budget: str = "",
+    batch_size: int = own_model.LIT.batch_size,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_split: float = 0.1,
+    class_weight: Mapping[int, float] | None = None,
+    optimizer: str | keras.optimizers.Optimizer = own_model.LIT.optimizer,
+    learning_rate: float = own_model.LIT.learning_rate,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    outputs: Outputs | None = None,
+    alpha: float = own_model.ALPHA,
+    temperature: float = own_model.TEMPERATURE,
+    beta: float = own_model.BETA,
+    penalty: str = own_model.PENALTY,
+    dtype: str = "auto",
+    strategy: str = "default",
+    seed: int = 0,
+    min_teacher_accuracy: float = -1.0,
+    workdir: str = "",
+    overwrite: bool = False,
+) -> CompressionResult:
+    """Trains a shallower student of a model, and compares both.
+
+    The student keeps some blocks of the model, evenly spaced, and starts with
+    their weights. Phase `lit` trains its sections on the model's
+    representations; phase `fine_tune` trains the whole student on labels and on
+    the model's outputs. The best epoch on validation is returned.
+
+    Example:
+    ```python
+    import keras
+    import numpy as np
+
+    import lit_tf
+
+    x = inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    for _ in range(4):
+        y = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+        x = keras.layers.Add()([x, y])
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    images = np.random.uniform(size=(64, 8, 8, 3))
+    labels = np.arange(64) % 3
+    result = lit_tf.compress(
+        model, (images, labels), keep=2, epochs=2, min_teacher_accuracy=0
+    )
+    print(result)
+    result.student.save("student.keras")
+    ```
+
+    Args:
+        model: a trained model, functional or sequential, that `plan` can cut.
+            Loss, metrics and the kind of output follow from how it was
+            compiled, or else from its last activation and the labels.
+        train: what `keras.Model.fit` takes: a batched `tf.data.Dataset`, a
+            `PyDataset`, a generator of batches, or a tuple of arrays
+            `(inputs, labels)` or `(inputs, labels, weights)`; inputs alone for
+            a model whose outputs have no labels.
+        validation_data: likewise. Without it, `validation_split` of the
+            examples in arrays are set apart; from other data none.
+        compression: cost of the model divided by the highest allowed cost of
+            the student, in FLOPs; 2 if neither this nor `keep` is passed.
+        keep: number of blocks that each section keeps, instead.
+        sections: number of sections, by default one for each row of blocks of
+            one shape.
+        cuts: names of the layers after which to cut, instead.
+        method: "lit", or a baseline such as "kd" (`lit-compress --help`).
+        init: "teacher_blocks", or "fresh" for random weights of the blocks.
+        epochs: number of epochs of both phases together; 10 if there is no
+            `budget`.
+        budget: time of training, such as "30min" or "2h", instead of `epochs`.
+            A few steps are timed; the epochs that fit are printed and kept to.
+        batch_size: number of examples of a batch of arrays.
+        steps_per_epoch: number of batches of an epoch; required for data
+            without an end.
+        validation_steps: number of validation batches, likewise.
+        validation_split: fraction of the examples in arrays that validates.
+        class_weight: weight of the examples of each class number.
+        optimizer: "adamw" (default), "adam" or "sgd" with warm-up and cosine
+            decay; or an optimizer of Keras, of which each phase trains with a
+            copy, at its own learning rate.
+        learning_rate: initial learning rate of phase `lit`; half of it is that
+            of phase `fine_tune`. Not read with an optimizer of Keras.
+        callbacks: callbacks of Keras, called in each phase.
+        outputs: the kind of output (`lit_tf.outputs`), by default as derived.
+        alpha: weight of the labels within L_KD; 1 − alpha that of the model's
+            outputs.
+        temperature: τ of the soft loss.
+        beta: weight of L_KD in phase `lit`.
+        penalty: distance of two representations (see `LIT`).
+        dtype: dtype policy of the computation, such as "mixed_bfloat16"; "auto"
+            is a mixed one on a GPU that is fast in it, else float32.
+        strategy: "default", one device or the strategy of the present scope;
+            or "mirrored" for all visible GPUs.
+        seed: seed of new weights and of the order of arrays.
+        min_teacher_accuracy: least accuracy of the model on validation; 0 to
+            accept any. By default it must be better than chance.
+        workdir: run folder for checkpoints, logs, models and the report, from
+            which the same call resumes. By default nothing is written.
+        overwrite: whether to delete an earlier run in `workdir`.
+
+    Returns:
+        A `CompressionResult`: `student`, `history`, `table`.
+
+    Raises:
+        SettingsError: if model, data and settings do not fit each other.
+        DataError: if data are empty or end early, or `workdir` is damaged.
+    """
+    settings = own_model_settings.make(
+        model,
+        compression=compression,
+        keep=(keep,) if isinstance(keep, int) else tuple(keep),
+        sections=sections or 0,
+        cuts=tuple(cuts),
+        method=method,
+        init=init,
+        epochs=epochs,
+        budget=budget,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        loss=config.Loss(
+            alpha=alpha, temperature=temperature, beta=beta, penalty=penalty
+        ),
+        compute=config.Compute(
+            seed=seed, dtype=own_model_settings.policy(dtype), strategy=strategy
+        ),
+        session=dataclasses.replace(
+            _NO_FOLDER, workdir=str(workdir), overwrite=overwrite
+        ),
+        min_teacher_accuracy=min_teacher_accuracy,
+    )
+    functional.require_functional(model)
+    teacher = shrink.with_sections(softmax.logits(model), cuts, sections)
+    dataset = own_data.read(
+        train,
+        validation_data,
+        rank=len(model.inputs[0].shape),
+        batch_size=batch_size,
+        steps=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_split=validation_split,
+        class_weight=class_weight,
+    )
+    _check_inputs(model, dataset)
+    kind = outputs or derived.derive(
+        model,
+        own_data.first_labels(dataset),
+        getattr(model, "loss", None) if model.compiled else None,
+        getattr(model, "loss_weights", None) if model.compiled else None,
+        alpha=alpha,
+        temperature=temperature,
+    )
+    own = OwnTraining(
+        optimizer=None if isinstance(optimizer, str) else optimizer,
+        callbacks=tuple(callbacks),
+    )
+    settings = lengths.with_own_epochs(settings)
+    with _folder(settings) as folder:
+        if folder and folder.finished:
+            return own_model_report.read(folder)
+        run = OwnModelRun(
+            model=model,
+            teacher=teacher,
+            dataset=dataset,
+            outputs=kind,
+            settings=settings,
+            own=own,
+            folder=folder,
+        )
+        return run.compress()
+
+
+@contextlib.contextmanager
+def _folder(settings) -> Iterator[run_folder.RunFolder | None]:
+    """Opens the run folder of the settings; None without one."""
+    if not settings.session.workdir:
+        yield None
+        return
+    with run_folder.opened(settings, command="lit_tf.compress") as folder:
+        yield folder
+
+
+def _check_inputs(model, dataset):
+    """Refuses data that the model cannot be called on."""
+    try:
+        model(own_data.first_inputs(dataset), training=False)
+    except Exception as error:  # A layer may raise anything.
+        raise errors.SettingsError(
+            f"{model.name} cannot be called on the first examples of `train` "
+            f"({errors.cause(error)})."
+        ) from error

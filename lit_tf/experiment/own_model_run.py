@@ -1,0 +1,147 @@
+"""One call of `lit_tf.compress`: the student trained and compared."""
+
+import dataclasses
+
+import keras
+
+from lit_tf import config
+from lit_tf.config import flatten
+from lit_tf.data import own_data
+from lit_tf.data.dataset import Dataset
+from lit_tf.experiment import (
+    build,
+    lengths,
+    own_model_report,
+    paired,
+    results,
+    student_training,
+    teacher_check,
+)
+from lit_tf.experiment.compression_result import CompressionResult
+from lit_tf.methods import method_checks
+from lit_tf.outputs import Outputs, derived
+from lit_tf.sections import (
+    copying,
+    sectioned_model,
+    shrink,
+)
+from lit_tf.teacher.frozen import output_alone
+from lit_tf.training import devices, fit, run_folder, schedule
+from lit_tf.training.own_training import OwnTraining
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnModelRun:
+    """One call of `lit_tf.compress`, after its arguments were read.
+
+    Args:
+        model: the user's model.
+        teacher: the same model, cut, which returns logits.
+        dataset: the user's data.
+        outputs: the kind of output.
+        settings: the settings.
+        own: optimizer and callbacks of the user.
+        folder: the run folder; None to write nothing.
+    """
+
+    model: keras.Model
+    teacher: sectioned_model.SectionedModel
+    dataset: Dataset
+    outputs: Outputs
+    settings: config.Compress
+    own: OwnTraining
+    folder: run_folder.RunFolder | None
+
+    def compress(self) -> CompressionResult:
+        """Trains the student and compares it with the model."""
+        blocks = self.folder.pinned("blocks") if self.folder else None
+        student = self._new_student(blocks)
+        method_checks.check(self.settings, self.teacher, student, self.outputs)
+        print(
+            f"{self.model.name}: {derived.describe(self.outputs)}\n\n"
+            f"{build.describe(self.settings, self.teacher, student)}\n",
+            flush=True,
+        )
+        if self.folder:
+            self.folder.pin(
+                teacher=sectioned_model.fingerprint(self.teacher),
+                blocks=student.facts["blocks"],
+            )
+        pair = dataclasses.replace(
+            student_training.freeze_pair(
+                self.settings, self.teacher, student, self.dataset
+            ),
+            outputs=self.outputs,
+            new_student=self._new_student,
+        )
+        accuracy = self._check_teacher(pair.frozen)
+        pair = lengths.fitted(pair, self.dataset, {}, self.folder)
+        best, history = self._train(pair, accuracy)
+        return own_model_report.make(
+            self.model,
+            self.teacher,
+            best,
+            self.dataset,
+            self.outputs,
+            settings=pair.settings,
+            history=history,
+            folder=self.folder,
+        )
+
+    def _new_student(self, blocks=None):
+        shrinking = self.settings.shrink
+        keep, factor = shrinking.keep, shrinking.compression
+        if blocks and factor:
+            keep, factor = tuple(blocks), 0.0
+        compute = self.settings.compute
+        with devices.strategy(compute.strategy).scope():
+            keras.utils.set_random_seed(compute.seed)
+            student = shrink.shrink(self.teacher, keep=keep, compression=factor)
+            if compute.dtype == "float32":
+                return student
+            return copying.copy_model(student, policy=compute.dtype)
+
+    def _check_teacher(self, frozen):
+        """Returns the teacher's accuracy on validation; None if it has none.
+
+        Raises:
+            SettingsError: if it is too low.
+        """
+        if not paired.of_classes(self.outputs, self.teacher):
+            return None
+        predicted, labels = paired.predictions(
+            output_alone(frozen), own_data.checked_batches(self.dataset, 256)
+        )
+        return teacher_check.check_classes(
+            predicted, labels, least=self.settings.min_teacher_accuracy
+        )
+
+    def _train(self, pair, accuracy):
+        """Returns the best student, and the history of each phase."""
+        outcomes, history = [], {}
+        for stage in student_training.training_stages(pair, self.dataset, {}):
+            recorder = keras.callbacks.History()
+            recorder.history = {}
+            own = dataclasses.replace(
+                self.own, callbacks=(recorder, *self.own.callbacks)
+            )
+            outcome = fit.run_phase(
+                stage.name,
+                stage.trainer,
+                schedule.of(
+                    stage.trainer,
+                    self.dataset,
+                    getattr(pair.settings, stage.phase),
+                ),
+                self.folder,
+                compute=self.settings.compute,
+                session=self.settings.session,
+                hparams=flatten.identity(self.settings),
+                extra_callbacks=lambda *_: [],
+                teacher_accuracy=accuracy,
+                own=own,
+                fresh_batch_norm=self.settings.fresh_batch_norm,
+            )
+            history[stage.name] = recorder.history
+            outcomes.append((stage, outcome))
+        return results.best_of(outcomes), history

@@ -1,0 +1,92 @@
+"""Settings of `lit_tf.compress`, from its arguments."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from lit_tf import config
+from lit_tf.config import own_model
+
+_UNKNOWN = (0, 0)  # The compute capability of a device.
+
+
+def make(
+    model: keras.Model,
+    *,
+    compression: float,
+    keep: tuple[int, ...],
+    sections: int,
+    cuts: tuple[str, ...],
+    epochs: int | None,
+    budget: str,
+    batch_size: int,
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float,
+    **given: Any,
+) -> config.Compress:
+    """Returns the settings of a compression of a user's model.
+
+    Args:
+        model: the model, whose name takes the place of a file.
+        compression: as in `own_model.compress`, like the others below.
+        keep: number of blocks of each section; () for none.
+        sections: number of sections; 0 for the default.
+        cuts: names of layers; () for none.
+        epochs: number of epochs; None or 0 for the default.
+        budget: time of training; "" for none.
+        batch_size: number of examples of a batch.
+        optimizer: name of an optimizer, or the user's own.
+        learning_rate: initial learning rate of phase lit.
+        **given: further fields of `Compress`.
+
+    Raises:
+        SettingsError: if a value is not allowed.
+    """
+    if not (compression or keep):
+        compression = 2.0
+    phases = {
+        name: dataclasses.replace(
+            phase,
+            batch_size=batch_size,
+            optimizer=optimizer
+            if isinstance(optimizer, str)
+            else phase.optimizer,
+            learning_rate=learning_rate
+            * (phase.learning_rate / own_model.LIT.learning_rate),
+        )
+        for name, phase in (
+            ("lit", own_model.LIT),
+            ("fine_tune", own_model.FINE_TUNE),
+        )
+    }
+    return config.Compress(
+        teacher_weights=model.name,
+        shrink=config.Shrink(
+            compression=compression, keep=keep, sections=sections, cuts=cuts
+        ),
+        epochs=(epochs or 0) if epochs or budget else own_model.EPOCHS,
+        budget=budget,
+        fresh_batch_norm=True,
+        **phases,
+        **given,
+    )
+
+
+def policy(dtype: str) -> str:
+    """Returns a dtype policy; for "auto" a mixed one on a GPU fast in it."""
+    if dtype != "auto":
+        return dtype
+    least = min(
+        (
+            tf.config.experimental.get_device_details(gpu).get(
+                "compute_capability", _UNKNOWN
+            )
+            for gpu in tf.config.list_physical_devices("GPU")
+        ),
+        default=_UNKNOWN,
+    )
+    if least >= (8, 0):
+        return "mixed_bfloat16"
+    return "mixed_float16" if least >= (7, 0) else "float32"

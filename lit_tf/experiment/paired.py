@@ -1,0 +1,142 @@
+"""Teacher and student on the same batches: metrics and a paired interval."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf.evaluation import classification
+from lit_tf.losses import distillation
+from lit_tf.outputs import Classes, Outputs
+
+
+def compare(
+    teacher: keras.Model,
+    student: keras.Model,
+    batches: Iterable[Any],
+    outputs: Outputs,
+) -> dict[str, Any]:
+    """Compares a student with its teacher on labelled batches.
+
+    Args:
+        teacher: the teacher, inputs → logits or what `outputs` reads.
+        student: the student, likewise.
+        batches: (inputs, labels) or (inputs, labels, weights); weights are
+            ignored.
+        outputs: the kind of output of both.
+
+    Returns:
+        `teacher` and `student`, the metrics of the kind and the mean `loss` of
+        each; `examples`, their number; `difference`, student minus teacher,
+        with `of`, `low` and `high`, the ends of a 95 % interval, paired by
+        example: of the accuracy for classes, else of the loss. For a kind
+        without labels only `distance` of the student, and `examples`.
+    """
+    models = {"teacher": teacher, "student": student}
+    classes = of_classes(outputs, student)
+    metrics = {role: outputs.metrics() for role in models}
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def run(x):
+        return {k: model(x, training=False) for k, model in models.items()}
+
+    values = {role: [] for role in models}  # Loss, or whether it is correct.
+    predicted, labels, distances = {k: [] for k in models}, [], []
+    for batch in batches:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        z = run(x)
+        if not outputs.reads_labels:
+            terms = outputs.terms(None, z["teacher"], z["student"])
+            distances.append(terms["soft"].numpy())
+            continue
+        y = outputs.plain(y)
+        for role, output in z.items():
+            output = outputs.plain(output)
+            for metric in metrics[role]:
+                metric.update_state(y, output)
+            values[role].append(outputs.hard(y, output).numpy())
+            if classes:
+                logits = distillation.of_classes(output)
+                predicted[role].append(np.argmax(logits, axis=-1))
+        if classes:
+            labels.append(_class_numbers(y))
+    if not outputs.reads_labels:
+        distance = np.concatenate(distances)
+        return {
+            "teacher": {},
+            "student": {"distance": float(distance.mean())},
+            "examples": len(distance),
+        }
+    loss = {role: np.concatenate(each) for role, each in values.items()}
+    results = {
+        role: {m.name: float(m.result()) for m in metrics[role]}
+        | {"loss": float(loss[role].mean())}
+        for role in models
+    }
+    results["examples"] = len(loss["student"])
+    if classes:
+        difference = classification.paired_difference(
+            *(np.concatenate(predicted[role]) for role in models),
+            np.concatenate(labels),
+        )
+        results["difference"] = {"of": "accuracy", **difference}
+    else:
+        results["difference"] = {
+            "of": "loss",
+            **_mean_difference(loss["student"] - loss["teacher"]),
+        }
+    return results
+
+
+def of_classes(outputs: Outputs, model: keras.Model) -> bool:
+    """Returns whether a model tells exclusive classes of an example apart."""
+    flat = keras.tree.flatten(model.output)
+    return type(outputs) is Classes and [len(z.shape) for z in flat] == [2]
+
+
+def predictions(
+    model: keras.Model, batches: Iterable[Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes predicted and true class numbers of labelled batches.
+
+    Args:
+        model: a classifier, inputs → logits.
+        batches: (inputs, labels) or (inputs, labels, weights).
+
+    Returns:
+        Both, `[examples]`.
+    """
+    predict = tf.function(
+        lambda x: tf.argmax(
+            distillation.of_classes(*tf.nest.flatten(model(x, training=False))),
+            axis=-1,
+        ),
+        autograph=False,
+        reduce_retracing=True,
+    )
+    predicted, labels = [], []
+    for batch in batches:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        predicted.append(predict(x).numpy())
+        labels.append(_class_numbers(*tf.nest.flatten(y)))
+    return np.concatenate(predicted), np.concatenate(labels)
+
+
+def _class_numbers(y):
+    y = np.asarray(y)
+    if y.ndim > 1 and y.shape[-1] > 1:
+        return y.argmax(axis=-1)
+    return y.reshape(-1)
+
+
+def _mean_difference(differences):
+    mean = float(differences.mean())
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
+    return {
+        "difference": mean,
+        "low": mean - 1.96 * error,
+        "high": mean + 1.96 * error,
+    }

@@ -1,0 +1,42 @@
+"""The defaults of flags for a user's own model."""
+
+import json
+
+from parsed_flags import parsed
+
+from lit_tf import config
+from lit_tf.config import flatten, own_model
+
+OWN = ("--teacher_weights=model.keras", "--keep=1")
+
+
+def differing(settings):
+    """Returns the settings that are not those of an own model."""
+    return {
+        name: settings[name]
+        for name, value in own_model.DEFAULTS.items()
+        if settings[name]
+        != (list(value) if isinstance(value, tuple) else value)
+    }
+
+
+def test_a_model_in_a_file_has_defaults_of_its_own():
+    assert differing(parsed(*OWN)) == {}
+
+
+def test_flags_take_precedence_and_other_methods_keep_their_settings():
+    settings = parsed(*OWN, "--method=scratch", "--lit_epochs=7")
+    assert differing(settings) == {"lit_epochs": 7, "init": "fresh"}
+
+
+def test_a_recipe_keeps_the_settings_of_the_paper():
+    settings = parsed("--recipe=quickstart", *OWN, "--student=resnet20")
+    assert settings["lit_optimizer"] == "sgd"
+
+
+def test_a_run_of_an_earlier_version_keeps_its_defaults(tmp_path):
+    before = flatten.flatten(config.Compress())
+    del before["fresh_batch_norm"]
+    (tmp_path / "config.json").write_text(json.dumps({"settings": before}))
+    settings = parsed(*OWN, f"--workdir={tmp_path}")
+    assert settings["lit_epochs"] == config.LIT.epochs

@@ -1,0 +1,105 @@
+"""The kind of output, derived from loss, activation and labels."""
+
+import keras
+import numpy as np
+import pytest
+
+from lit_tf import errors
+from lit_tf.outputs import derived
+
+NUMBERS = np.arange(6) % 3
+ONE_HOT = np.eye(3, dtype="int32")[NUMBERS]
+MULTI_HOT = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1]] * 2)
+VALUES = np.linspace(0, 2, 18).reshape(6, 3)
+
+
+def model(units, activation=None):
+    inputs = keras.Input((2,))
+    return keras.Model(
+        inputs, keras.layers.Dense(units, activation=activation)(inputs)
+    )
+
+
+def derive(*arguments):
+    return derived.derive(*arguments, alpha=0.25, temperature=3.0)
+
+
+CASES = {
+    "a softmax": (3, "softmax", NUMBERS, None, "Classes"),
+    "whole numbers": (3, None, NUMBERS, None, "Classes"),
+    "whole numbers in a column": (3, None, NUMBERS[:, None], None, "Classes"),
+    "one-hot": (3, None, ONE_HOT, None, "Classes"),
+    "two classes of one logit": (1, None, NUMBERS % 2, None, "Classes"),
+    "a sigmoid": (1, "sigmoid", NUMBERS % 2, None, "Classes"),
+    "several sigmoids": (3, "sigmoid", MULTI_HOT, None, "Labels"),
+    "multi-hot": (3, None, MULTI_HOT, None, "Labels"),
+    "fractions": (3, None, VALUES, None, "Values"),
+    "fractions in a row": (1, None, VALUES[:, 0], None, "Values"),
+    "counts": (1, None, NUMBERS, None, "Values"),
+    "cross-entropy": (
+        3,
+        None,
+        NUMBERS,
+        "sparse_categorical_crossentropy",
+        "Classes",
+    ),
+    "binary cross-entropy": (
+        3,
+        None,
+        VALUES,
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        "Labels",
+    ),
+    "squared error": (3, None, ONE_HOT, "mse", "Values"),
+    "no labels": (3, None, None, None, "Embeddings"),
+}
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "labels", "loss", "kind"),
+    CASES.values(),
+    ids=CASES.keys(),
+)
+def test_the_kind_follows_from(units, activation, labels, loss, kind):
+    found = derive(model(units, activation), labels, loss)
+    assert type(found).__name__ == kind
+    assert derived.describe(found)
+    if kind in ("Classes", "Labels"):
+        assert (found.alpha, found.temperature) == (0.25, 3.0)
+
+
+def test_a_loss_keeps_its_settings_and_reads_logits():
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.5)
+    kind = derive(model(3, "softmax"), ONE_HOT, loss)
+    logits = keras.ops.convert_to_tensor(np.eye(3, dtype="float32")[NUMBERS])
+    smooth = keras.losses.CategoricalCrossentropy(
+        label_smoothing=0.5, from_logits=True, reduction=None
+    )
+    np.testing.assert_allclose(
+        kind.hard(ONE_HOT.astype("float32"), logits),
+        smooth(ONE_HOT, logits),
+        rtol=1e-6,
+    )
+
+
+def test_several_outputs_have_a_kind_each():
+    inputs = keras.Input((2,))
+    outputs = {
+        "animal": keras.layers.Dense(3, activation="softmax")(inputs),
+        "age": keras.layers.Dense(1)(inputs),
+    }
+    labels = {"animal": NUMBERS, "age": VALUES[:, :1]}
+    kind = derive(
+        keras.Model(inputs, outputs),
+        labels,
+        {"animal": "sparse_categorical_crossentropy", "age": "mse"},
+        {"age": 0.5, "animal": 1.0},
+    )
+    kinds = {name: type(one).__name__ for name, one in kind.kinds.items()}
+    assert kinds == {"animal": "Classes", "age": "Values"}
+    assert kind.weights["age"] == 0.5
+
+
+def test_labels_of_no_kind_are_refused():
+    with pytest.raises(errors.SettingsError, match="fit no kind of output"):
+        derive(model(3), VALUES[:, :2])
