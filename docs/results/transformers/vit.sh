@@ -1,0 +1,57 @@
+#!/bin/sh
+# Trains students of 4 and of 2 blocks from a home-made ViT of 8 blocks, in 6
+# epochs of CIFAR-10: by LIT with 1, 2 or 4 sections, by KD and by labels alone,
+# all from the same blocks of the teacher, or from new ones.
+#
+#   docs/results/transformers/vit.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
+#
+# JOBS rows are trained at a time, one by default, each on one thread. Rows are
+# in the order in which they tell most. Interrupted, it goes on where it was.
+#
+# Settings were chosen on the validation examples, for the student of 2 blocks
+# from the teacher's, with seed 0 (vit_choose.sh).
+set -e
+data=$1
+teacher=$2
+runs=$3
+jobs=${4:-1}
+export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
+# Prints the command of a row.
+row() {
+  name=$1
+  shift
+  echo lit-compress --teacher_weights="'$teacher'" --dataset=cifar10 \
+    --data_dir="'$data'" --workdir="'$runs/$name'" --export=last \
+    --flagfile="'$(dirname "$0")/vit.flags'" "$@"
+}
+
+# One phase of that many epochs.
+whole() {
+  echo "--method=kd --lit_epochs=0 --fine_tune_epochs=$1"
+}
+
+rows() {
+  for init in teacher_blocks fresh; do
+    for seed in 0 1 2; do
+      for blocks in 2 4; do
+        name=${init}_${blocks}_seed$seed
+        how="--init=$init --seed=$seed"
+        for sections in 1 2 4; do
+          [ "$sections" -le "$blocks" ] || continue
+          each=$((blocks / sections))
+          keep=$each
+          for k in $(seq 2 "$sections"); do keep=$keep,$each; done
+          row "lit_k${sections}_$name" $how --sections=$sections --keep=$keep
+        done
+        row "kd_$name" $how --keep=$blocks $(whole 6)
+        row "labels_$name" $how --keep=$blocks $(whole 6) --alpha=1
+        # As many epochs as take the seconds of LIT with one section.
+        row "kd_seconds_$name" $how --keep=$blocks $(whole 7)
+        row "labels_seconds_$name" $how --keep=$blocks $(whole 12) --alpha=1
+      done
+    done
+  done
+}
+
+rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
