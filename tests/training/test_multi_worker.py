@@ -164,10 +164,9 @@ def checkpoint(process):
 def test_two_workers_end_where_one_process_does(runs, close):
     ended, _ = runs
     chief, _ = ended["undisturbed"]
-    assert (ended["alone"].code, chief.code) == (0, 0), chief.err
-    one, two = (
-        variables(process.place / "run") for process in (ended["alone"], chief)
-    )
+    alone = ended["alone"]
+    assert (alone.code, chief.code) == (0, 0), alone.err + chief.err
+    one, two = (variables(process.place / "run") for process in (alone, chief))
     close(two, one, 1e-5)
 
 

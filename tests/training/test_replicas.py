@@ -82,29 +82,39 @@ def fit(strategy, kind, make, arrays, batch_size):
     return [v.numpy() for v in trainer.student.variables], history
 
 
-def fit_distributed(strategy, kind, make, arrays, batch_size):
-    """Trains for two epochs, like a run, which distributes its own input."""
-    split = data.Split(*arrays)
-    read = functools.partial(batches.evaluation, split, batch_size=batch_size)
+def fit_distributed(strategy, kind, make, *sets, batch_size):
+    """Trains for two epochs on each set of arrays, and evaluates it.
+
+    The trainer gets input that is distributed already, as in a run.
+
+    Returns:
+        The student's variables, and the metrics by set and name.
+    """
     with strategy.scope():
         trainer = kind(make(seed=1), make(seed=2))
         trainer.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    for _ in range(2):
-        history = trainer.fit(
+    metrics = {}
+    for number, arrays in enumerate(sets):
+        split = data.Split(*arrays)
+        steps = batches.steps_per_epoch(split, batch_size)
+        read = functools.partial(
+            batches.evaluation, split, batch_size=batch_size
+        )
+        for _ in range(2):
+            history = trainer.fit(
+                shares.distribute(read, strategy),
+                steps_per_epoch=steps,
+                shuffle=False,
+                verbose=0,
+            ).history
+        history |= trainer.evaluate(
             shares.distribute(read, strategy),
-            steps_per_epoch=batches.steps_per_epoch(split, batch_size),
-            shuffle=False,
+            steps=steps,
             verbose=0,
-        ).history
-    history |= trainer.evaluate(
-        shares.distribute(read, strategy),
-        steps=batches.steps_per_epoch(split, batch_size),
-        verbose=0,
-        return_dict=True,
-    )
-    return [v.numpy() for v in trainer.student.variables], {
-        name: np.ravel(value) for name, value in history.items()
-    }
+            return_dict=True,
+        )
+        metrics |= {(number, k): np.ravel(v) for k, v in history.items()}
+    return [v.numpy() for v in trainer.student.variables], metrics
 
 
 def test_an_uneven_last_batch_weighs_every_example_alike(mirrored, close):
@@ -124,20 +134,33 @@ def images(size):
     return x, random.integers(0, 3, size).astype("int32")
 
 
-# The batches before an uneven last one are even.
-@pytest.mark.parametrize(
-    ("kind", "size"),
-    [
-        pytest.param(lit.LIT, 11, id="LIT, uneven"),
-        pytest.param(lit.LIT, 9, id="LIT, one replica's last batch is empty"),
-        pytest.param(distill.Distill, 11, id="Distill, uneven"),
-    ],
-)
-def test_synchronised_replicas_are_one_device(mirrored, close, kind, size):
-    one, two = (
-        fit_distributed(strategy, kind, synchronised, images(size), 4)
-        for strategy in (tf.distribute.get_strategy(), mirrored)
-    )
+# The batches of 4 before the last one, of 3 or of 1, are even. One replica gets
+# nothing of the batch of 1.
+SETS = {
+    lit.LIT: [images(11), images(9)],
+    distill.Distill: [images(11)],
+}
+
+
+@pytest.fixture(scope="module")
+def synchronised_runs(mirrored):
+    """A function: kind of trainer → results on one device and on replicas."""
+
+    @functools.cache
+    def make(kind):
+        return [
+            fit_distributed(
+                strategy, kind, synchronised, *SETS[kind], batch_size=4
+            )
+            for strategy in (tf.distribute.get_strategy(), mirrored)
+        ]
+
+    return make
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_synchronised_replicas_are_one_device(synchronised_runs, close, kind):
+    one, two = synchronised_runs(kind)
     close(two[0], one[0], 1e-5)
     assert one[1].keys() == two[1].keys()
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
@@ -152,7 +175,7 @@ def test_synchronised_replicas_are_one_device_on_sequences(mirrored, close):
             distill.Distill,
             make,
             (x.reshape(11, 16, 3)[:, :7], y),
-            4,
+            batch_size=4,
         )
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
@@ -160,11 +183,13 @@ def test_synchronised_replicas_are_one_device_on_sequences(mirrored, close):
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
-def test_unsynchronised_replicas_have_statistics_of_their_own(mirrored):
+def test_unsynchronised_replicas_have_statistics_of_their_own(
+    synchronised_runs, mirrored
+):
     # Otherwise the tests above could not detect a missing synchronisation.
-    one, two = (
-        fit_distributed(strategy, distill.Distill, normed, images(8), 4)
-        for strategy in (tf.distribute.get_strategy(), mirrored)
+    one, _ = synchronised_runs(distill.Distill)
+    two = fit_distributed(
+        mirrored, distill.Distill, normed, images(11), batch_size=4
     )
     gaps = [np.max(np.abs(a - b)) for a, b in zip(one[0], two[0], strict=True)]
     assert max(gaps) > 1e-3
@@ -175,7 +200,7 @@ def test_an_empty_replica_is_as_good_as_absent(mirrored, close, penalty):
     # Batches of one example: one replica has it, without synchronisation.
     kind = functools.partial(lit.LIT, penalty=penalty)
     one, two = (
-        fit_distributed(strategy, kind, normed, images(3), 1)
+        fit_distributed(strategy, kind, normed, images(3), batch_size=1)
         for strategy in (tf.distribute.get_strategy(), mirrored)
     )
     close(two[0], one[0], 1e-5)
