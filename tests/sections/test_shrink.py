@@ -63,12 +63,12 @@ def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     teacher = shrink.with_sections(_home_made())
     chains = [block_search.find_blocks(section) for section in teacher.sections]
     estimated = block_costs._COSTS[of](teacher, chains)
-    reached = {}
+    whole, reached = cost_of(teacher), {}
     for keep in block_costs.falling_choices([4, 4]):
         student = lit_tf.shrink(teacher, keep=keep)
         # The cost is known without building the student.
-        assert estimated(keep) == cost_of(student)
-        reached[keep] = cost_of(teacher) / cost_of(student)
+        assert estimated(keep) == (costs := cost_of(student))
+        reached[keep] = whole / costs
     assert list(reached) == [
         (4, 3),
         (3, 3),
