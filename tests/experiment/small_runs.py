@@ -14,6 +14,8 @@ def settings_of(workdir, **changes):
     session = config.Session(workdir=str(workdir))
     settings = {
         "teacher": "small10",
+        # Without it, a teacher's file is read once more.
+        "data": config.Data(dataset="digits"),
         "student": "small6",
         "teach": dataclasses.replace(SHORT, epochs=3),
         "lit": dataclasses.replace(SHORT, epochs=2),

@@ -158,7 +158,7 @@ def test_a_run_warns_if_the_teacher_had_another_split(run, tmp_path, capsys):
     settings = settings_of(
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
-        data=config.Data(split_seed=1),
+        data=config.Data(dataset="digits", split_seed=1),
         min_teacher_accuracy=1.0,
     )
     with pytest.raises(errors.SettingsError, match="min_teacher_accuracy=1.0"):
@@ -194,7 +194,7 @@ def test_without_validation_the_last_student_is_exported(run, tmp_path):
     settings = settings_of(
         tmp_path,
         teacher_weights=str(workdir / "teacher"),
-        data=config.Data(validation_fraction=0),
+        data=config.Data(dataset="digits", validation_fraction=0),
         compute=config.Compute(dtype="mixed_bfloat16", strategy="mirrored"),
         lit=SHORT,
     )

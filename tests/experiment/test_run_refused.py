@@ -5,7 +5,7 @@ import pytest
 import small
 from small_runs import settings_of
 
-from lit_tf import errors, models
+from lit_tf import config, errors, models
 from lit_tf.experiment.run import compress
 
 pytestmark = pytest.mark.usefixtures("small_family")
@@ -40,7 +40,9 @@ def test_a_teacher_without_repeated_blocks_is_refused(tmp_path):
 def test_a_teacher_for_other_images_is_refused(tmp_path, build):
     build().save(tmp_path / "other.keras")
     settings = settings_of(
-        tmp_path / "run", teacher_weights=str(tmp_path / "other.keras")
+        tmp_path / "run",
+        teacher_weights=str(tmp_path / "other.keras"),
+        data=config.Data(),
     )
     with pytest.raises(errors.SettingsError, match="data are digits, with inp"):
         compress(settings)
