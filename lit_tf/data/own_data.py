@@ -1,6 +1,6 @@
 """What a user passes as `train` and `validation_data`, as a dataset."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,29 @@ def read(
         stem={},
         crop=augment.Crop(),
     )
+
+
+def preprocessed(data: Any, preprocessor: Callable[..., Any] | None) -> Any:
+    """Returns texts as the inputs that a preprocessor makes of them.
+
+    Args:
+        data: what `keras.Model.fit` takes.
+        preprocessor: that of a model of KerasHub, which `fit` and `predict`
+            apply there; None for none.
+
+    Returns:
+        The data; unchanged if they are no dataset or arrays of strings.
+    """
+    if preprocessor is None:
+        return data
+    if isinstance(data, tf.data.Dataset):
+        first, *_ = tf.nest.flatten(data.element_spec)
+        return data.map(preprocessor) if first.dtype is tf.string else data
+    inputs, *others = data if isinstance(data, tuple | list) else (data,)
+    if not isinstance(inputs, np.ndarray) or inputs.dtype.kind not in "OSU":
+        return data
+    inputs = tf.nest.map_structure(np.asarray, preprocessor(inputs))
+    return (inputs, *others) if others else inputs
 
 
 def first_labels(dataset: Dataset) -> Any:

@@ -99,7 +99,8 @@ def compress(
         train: what `keras.Model.fit` takes: a batched `tf.data.Dataset`, a
             `PyDataset`, a generator of batches, or a tuple of arrays
             `(inputs, labels)` or `(inputs, labels, weights)`; inputs alone for
-            a model whose outputs have no labels.
+            a model whose outputs have no labels. Texts are preprocessed by the
+            model's own preprocessor, if it is a task of KerasHub.
         validation_data: likewise. Without it, `validation_split` of the
             examples in arrays are set apart; from other data none.
         compression: cost of the model divided by the highest allowed cost of
@@ -150,6 +151,7 @@ def compress(
         SettingsError: if model, data and settings do not fit each other.
         DataError: if data are empty or end early, or `workdir` is damaged.
     """
+    functional.require_functional(model)
     settings = own_model_settings.make(
         model,
         compression=compression,
@@ -174,11 +176,11 @@ def compress(
         ),
         min_teacher_accuracy=min_teacher_accuracy,
     )
-    functional.require_functional(model)
     teacher = shrink.with_sections(softmax.logits(model), cuts, sections)
+    preprocessor = getattr(model, "preprocessor", None)
     dataset = own_data.read(
-        train,
-        validation_data,
+        own_data.preprocessed(train, preprocessor),
+        own_data.preprocessed(validation_data, preprocessor),
         rank=len(model.inputs[0].shape),
         batch_size=batch_size,
         steps=steps_per_epoch,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.config import flatten
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
@@ -131,7 +131,9 @@ def _plain(trained, model):
             keras.tree.pack_sequence_as(nested, outputs),
             name=f"{model.name}_student",
         )
-    if model.compiled:
+    # A class with a `compile` of its own, as those of KerasHub, is compiled
+    # when it is built.
+    if model.compiled and type(model).compile is keras.Model.compile:
         student.compile_from_config(model.get_compile_config())
     return student
 
@@ -141,7 +143,16 @@ def _own_metrics(model, dataset, *, known):
     if not model.compiled or dataset.validation is None:
         return {}
     batches = own_data.evaluation_batches(dataset.validation, _BATCH)
-    found = model.evaluate(batches, verbose=0, return_dict=True)
+    try:
+        found = model.evaluate(batches, verbose=0, return_dict=True)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        # They may read labels of another form, or preprocess inputs anew.
+        print(
+            f"metrics   those that {model.name} was compiled with cannot be "
+            f"computed on the validation data ({errors.line(error)})",
+            flush=True,
+        )
+        return {}
     return {
         name: float(value)
         for name, value in found.items()

@@ -10,7 +10,8 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import config, errors
 from lit_tf.config import own_model
-from lit_tf.experiment import step_time
+from lit_tf.data import own_data
+from lit_tf.experiment import own_model_report, step_time
 
 RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(96, 6)).astype("float32")
@@ -275,7 +276,22 @@ def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_metrics_that_read_other_labels_are_left_out(capsys):
+    model = classifier(loss="sparse_categorical_crossentropy")
+    one_hot = np.eye(2)[CLASSES]
+    dataset = own_data.read(
+        (INPUTS, one_hot), (INPUTS, one_hot), rank=2, batch_size=32
+    )
+    assert own_model_report._own_metrics(model, dataset, known=()) == {}
+    assert "metrics   those that mine was compiled" in capsys.readouterr().out
+
+
 REFUSED = {
+    "no model": (
+        lambda: ("mine.keras", (INPUTS, CLASSES)),
+        {},
+        "A model must be a keras.Model. Received: str.",
+    ),
     "other inputs": (
         lambda: (classifier(), (INPUTS[:, :3], CLASSES)),
         {},
