@@ -63,6 +63,17 @@ class Stream:
                 following = self.batches.skip(skipped).concatenate(following)
         return following.take(last_step - first_step).prefetch(tf.data.AUTOTUNE)
 
+    def keeps_order(self) -> bool:
+        """Returns whether the first batch is the same when read again."""
+        if self.endless:
+            return False
+        again = tf.nest.flatten(next(iter(self.batches)))
+        first = tf.nest.flatten(self.first)
+        return all(
+            np.array_equal(one, other)
+            for one, other in zip(first, again, strict=False)
+        )
+
     def evaluation(self) -> tf.data.Dataset:
         """Returns the batches of one epoch."""
         return self.batches.take(self.steps).prefetch(tf.data.AUTOTUNE)

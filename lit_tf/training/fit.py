@@ -15,6 +15,7 @@ from lit_tf.training import (
     batch_norm_statistics,
     callbacks,
     devices,
+    epochs,
     metric_logs,
     optimizers,
     progress,
@@ -134,6 +135,11 @@ def run_phase(
         logs.truncate(position.logs)
         epoch, step = divmod(position.step, schedule.steps_per_epoch)
         print(f"{name:<9} resumes after epoch {epoch}, step {step}")
+        if step and not schedule.keeps_order():
+            print(
+                f"{name:<9} the order of the data changes between epochs: the "
+                "rest of this one has other examples than without interruption"
+            )
 
     # 4. Callbacks. A new phase has a checkpoint before its first step.
     # With several workers, saving reads the variables of all of them at the
@@ -175,7 +181,7 @@ def run_phase(
 
     # 5. Train from the next step on, then mark the phase as done.
     with signals:
-        _fit(
+        epochs.fit(
             model,
             schedule,
             position,
@@ -225,61 +231,6 @@ def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
             throughput=throughput,
         ),
     ]
-
-
-def _fit(model, schedule, position, *, callbacks, seed, steps_per_execution):
-    """Calls `fit` until the phase's last step.
-
-    Keras runs whole executions. An execution that does not end with the epoch
-    would reach into the next one; then each epoch needs a `fit` of its own. So
-    does an epoch that was interrupted, and one within which the phase ends.
-    """
-    steps, total = schedule.steps_per_epoch, schedule.total_steps
-    validation = schedule.validation()
-    if position.epoch_logs is not None:
-        _end_epoch(model, schedule, position, validation, callbacks)
-    aligned = steps % steps_per_execution == 0
-    while position.step < total:
-        epoch, within = divmod(position.step, steps)
-        whole_epochs = total // steps if aligned and not within else 0
-        until = max(whole_epochs, epoch + 1)
-        model.fit(
-            schedule.training(
-                epochs=until,
-                seed=seed,
-                first_step=position.step,
-                last_step=total,
-            ),
-            initial_epoch=epoch,
-            epochs=until,
-            steps_per_epoch=min(steps - within, total - position.step),
-            validation_data=validation,
-            validation_steps=schedule.validation_steps,
-            callbacks=callbacks,
-            verbose=0,
-            shuffle=False,
-        )
-        if model.stop_training:  # A callback of the user asked for it.
-            return
-
-
-def _end_epoch(model, schedule, position, validation, callbacks):
-    """Validates after an epoch at whose last step the process ended."""
-    logs = dict(position.epoch_logs)
-    listed = keras.callbacks.CallbackList(callbacks, model=model)
-    listed.on_epoch_begin(position.epoch - 1)
-    if validation is not None:
-        results = model.evaluate(
-            validation,
-            steps=schedule.validation_steps,
-            verbose=0,
-            return_dict=True,
-        )
-        logs |= {
-            f"{progress.VALIDATION}{name}": value
-            for name, value in results.items()
-        }
-    listed.on_epoch_end(position.epoch - 1, logs)
 
 
 def _outcome(model, checkpoint, position):

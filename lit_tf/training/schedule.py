@@ -135,6 +135,10 @@ class Schedule:
         for x, _ in make():
             yield x.inputs if isinstance(x, TeacherBatch) else x
 
+    def keeps_order(self) -> bool:
+        """Returns whether an epoch has the same examples when read again."""
+        return True
+
     def validation(self) -> Batches | None:
         """Returns the validation batches, distributed; None without a split."""
         if self.dataset.validation is None:
@@ -166,6 +170,9 @@ class StreamSchedule(Schedule):
 
     def first_batch(self) -> tuple[tf.Tensor, ...]:
         return self.dataset.train.first
+
+    def keeps_order(self):
+        return self.dataset.train.keeps_order()
 
     def training_inputs(self, count):
         stream = self.dataset.train

@@ -50,6 +50,16 @@ def test_a_stream_resumes_within_an_epoch():
     assert inputs_of(stream.training(4, 8)) == whole[4:]
 
 
+def test_it_is_noticed_whether_the_order_changes():
+    shuffled = batched(1).shuffle(10, seed=1)
+    kept, changed = (
+        streams.of(data, name="train", class_weight={1: 2.0})
+        for data in (batched(1), shuffled)
+    )
+    assert kept.keeps_order()
+    assert not changed.keeps_order()
+
+
 def test_steps_of_finite_data_go_on_where_the_epoch_before_ended():
     stream = streams.of(batched(), name="train", steps=2)
     assert inputs_of(stream.training(0, 4))[2:] == [[8, 9], [0, 1, 2, 3]]
