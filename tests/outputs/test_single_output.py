@@ -8,6 +8,7 @@ import lit_tf
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 3, 32)
+LOSS = "sparse_categorical_crossentropy"
 NESTINGS = {
     "list": lambda one: [one],
     "dictionary": lambda one: {"answer": one},
@@ -33,15 +34,19 @@ def trained(nested, labels, **settings):
     return report, trainer.student.get_weights(), predicted
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """The results of a student whose output is not nested."""
+    return trained(lambda one: one, Y, loss=LOSS, metrics=[LOSS])
+
+
 @pytest.mark.parametrize("way", NESTINGS)
 @pytest.mark.parametrize("everywhere", [True, False])
-def test_the_results_are_those_of_a_plain_output(way, everywhere):
+def test_the_results_are_those_of_a_plain_output(plain, way, everywhere):
     nested = NESTINGS[way]
     also = nested if everywhere else lambda one: one
-    name = "sparse_categorical_crossentropy"
-    plain = trained(lambda one: one, Y, loss=name, metrics=[name])
-    metrics = also(name) if everywhere else [name]
-    other = trained(nested, also(Y), loss=also(name), metrics=metrics)
+    metrics = also(LOSS) if everywhere else [LOSS]
+    other = trained(nested, also(Y), loss=also(LOSS), metrics=metrics)
     assert other[0] == pytest.approx(plain[0], rel=1e-6)
     for one, two in zip(plain[1], other[1], strict=True):
         np.testing.assert_array_equal(one, two)
