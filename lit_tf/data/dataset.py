@@ -140,8 +140,7 @@ class Dataset:
 
     Args:
         name: the name in `DATASETS`.
-        train: the training examples; a `data.streams.Stream` for a user's own
-            batches.
+        train: the training examples; a `Stream` for a user's own batches.
         test: the test examples; read once, at the end of a run.
         validation: the dataset's own validation examples, or examples split
             off the training ones; None for none.

@@ -7,18 +7,11 @@ import tarfile
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from text_tables import LENGTH, ROWS, codes, load, write
 
 from lit_tf import config, data, errors
-from lit_tf.data import characters, tables
+from lit_tf.data import tables
 
-ROWS = (
-    '"2","Great CD","My lovely Pat has one of the ""GREAT"" voices.\\nYes!"\n'
-    '"1","Café","déjà vu, 5 €"\n'
-    '"3","","no title"\n'
-    '"3","",""\n'
-    '"1","two","columns","more"\n'
-)
 TEXTS = [
     'Great CD My lovely Pat has one of the "GREAT" voices.\nYes!',
     "Café déjà vu, 5 €",
@@ -27,30 +20,6 @@ TEXTS = [
     "two columns more",
 ]
 LABELS = [1, 0, 2, 2, 0]
-LENGTH = 70
-
-
-def load(folder, name="csv", cache_dir="", **settings):
-    chosen = {"dataset": name, "validation_fraction": 0, "text_length": LENGTH}
-    return data.load(
-        config.Data(**chosen | settings),
-        data_dir=str(folder),
-        cache_dir=cache_dir,
-    )
-
-
-def write(folder, train=ROWS, test=ROWS):
-    folder.mkdir(exist_ok=True, parents=True)
-    for name, text in (("train.csv", train), ("test.csv", test)):
-        content = text if isinstance(text, bytes) else text.encode()
-        (folder / name).write_bytes(content)
-    return folder
-
-
-def codes(*texts):
-    return characters.encode(
-        tf.constant(texts), alphabet=characters.ALPHABET, length=LENGTH
-    ).numpy()
 
 
 def check(loaded):
@@ -215,40 +184,6 @@ def test_the_message_for_an_invalid_row_names_the_line(
     with pytest.raises(errors.DataError, match=message):
         load(write(tmp_path, rows))
     assert not list(encoded_folder.glob("*/codes.bin"))
-
-
-def test_a_table_of_one_column_has_texts_and_no_labels(tmp_path):
-    rows = '\n"Great, ""CD"""\nplain text\n""\n'
-    for _ in range(2):  # The second time from encoded files.
-        loaded = load(write(tmp_path, rows, '"one"\n'))
-        assert (loaded.task, loaded.classes) == ("embeddings", ())
-        expected = codes('Great, "CD"', "plain text", "")
-        np.testing.assert_array_equal(loaded.train.inputs[:], expected)
-        assert loaded.train.labels.shape == (3, 0)
-        assert len(loaded.test) == 1
-    assert len(loaded.fingerprint) == 16
-
-
-@pytest.mark.parametrize(
-    ("train", "test", "message"),
-    [
-        ('"a"\n"1","b"\n', '"c"\n', "train.csv, line 2: .*one column, its"),
-        ('"a"\nb, c\n', '"c"\n', "line 2: .*2 columns. Write a text with com"),
-        ('"a"\n', '"1","c"\n', "test.csv, line 1: .*Received: 2 columns"),
-        ('"1","a"\n', '"c"\n', "test.csv, line 1: .* at least a label"),
-    ],
-)
-def test_rows_with_and_without_labels_are_refused(
-    tmp_path, train, test, message
-):
-    with pytest.raises(errors.DataError, match=message):
-        load(write(tmp_path, train, test))
-
-
-def test_official_tables_must_have_labels(tmp_path):
-    write(tmp_path, '"a"\n', '"b"\n')
-    with pytest.raises(errors.DataError, match="line 1: .* at least a label"):
-        load(tmp_path, "amazon_full")
 
 
 def test_a_class_without_a_row_is_named(tmp_path):

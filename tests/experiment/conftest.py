@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config
+from lit_tf.experiment import step_time
 
 # A phase that ends before its epoch does.
 SHORT = config.Phase(
@@ -109,3 +110,10 @@ def own(tmp_path, one_epoch):
         )
 
     return make
+
+
+@pytest.fixture
+def measured_seconds(monkeypatch):
+    """An epoch of each phase takes a second, and compiling half of one."""
+    measured = {"epoch_seconds": 1.0, "compile_seconds": 0.5}
+    monkeypatch.setattr(step_time, "measure", lambda *_: measured)

@@ -1,0 +1,76 @@
+"""Bad input of `lit_tf.compress`: one sentence each."""
+
+import numpy as np
+import pytest
+from own_models import CLASSES, INPUTS, classifier, compress
+
+from lit_tf import errors
+from lit_tf.data import own_data
+from lit_tf.experiment import own_model_report
+
+
+def test_a_budget_shorter_than_an_epoch_is_refused(measured_seconds):
+    with pytest.raises(errors.SettingsError) as error:
+        compress(classifier(), (INPUTS, CLASSES), epochs=None, budget="1s")
+    assert str(error.value) == (
+        "`budget` must be long enough for an epoch, which takes about 0:02 "
+        "here. Received: budget='1s'."
+    )
+
+
+def test_metrics_that_read_other_labels_are_left_out(capsys):
+    model = classifier(loss="sparse_categorical_crossentropy")
+    one_hot = np.eye(2)[CLASSES]
+    dataset = own_data.read(
+        (INPUTS, one_hot), (INPUTS, one_hot), rank=2, batch_size=32
+    )
+    assert own_model_report._own_metrics(model, dataset, known=()) == {}
+    assert "metrics   those that mine was compiled" in capsys.readouterr().out
+
+
+REFUSED = {
+    "no model": (
+        lambda: ("mine.keras", (INPUTS, CLASSES)),
+        {},
+        "A model must be a keras.Model. Received: str.",
+    ),
+    "other inputs": (
+        lambda: (classifier(), (INPUTS[:, :3], CLASSES)),
+        {},
+        "mine cannot be called on the first examples of `train` (",
+    ),
+    "labels that do not fit": (
+        lambda: (classifier(), (INPUTS, CLASSES + 5)),
+        {},
+        "Labels must be class numbers, 0 to 1. Received: ",
+    ),
+    "an empty validation set": (
+        lambda: (classifier(), (INPUTS, CLASSES), (INPUTS[:0], CLASSES[:0])),
+        {},
+        "`validation_data` has no examples.",
+    ),
+    "a dataset that ends early": (
+        lambda: (classifier(), iter([(INPUTS[:32], CLASSES[:32])] * 3)),
+        {"steps_per_epoch": 2, "epochs": 3},
+        "The training data ended early, after batch 1 of 2 in epoch 2.",
+    ),
+    "a model at chance": (
+        lambda: (
+            classifier(),
+            (INPUTS, CLASSES),
+            (INPUTS.repeat(10, axis=0), np.arange(960) % 2),
+        ),
+        {"min_teacher_accuracy": -1},
+        "The model must be better than chance on 960 examples.",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*ran out of data")
+@pytest.mark.parametrize(
+    ("make", "changes", "sentence"), REFUSED.values(), ids=REFUSED.keys()
+)
+def test_bad_input_is_refused_in_one_sentence(make, changes, sentence):
+    with pytest.raises(errors.ALL) as error:
+        compress(*make(), **changes)
+    assert str(error.value).startswith(sentence)
