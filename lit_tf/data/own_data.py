@@ -1,5 +1,6 @@
 """What a user passes as `train` and `validation_data`, as a dataset."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data import augment, batches, held_out, streams
-from lit_tf.data.dataset import Dataset, Split
+from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.streams import Stream
 
 _LABELS = 1024  # Labels from which the kind of output is derived.
@@ -18,7 +19,7 @@ def read(
     train: Any,
     validation_data: Any = None,
     *,
-    rank: int,
+    rank: int | None,
     batch_size: int,
     steps: int | None = None,
     validation_steps: int | None = None,
@@ -33,7 +34,7 @@ def read(
     Args:
         train: what `keras.Model.fit` takes (see `streams.of`).
         validation_data: likewise; None for none, or for a part of `train`.
-        rank: rank of a batch of the first input.
+        rank: rank of a batch of the model's input; None for several inputs.
         batch_size: number of examples of a batch of arrays.
         steps: number of training batches of an epoch; None for all.
         validation_steps: number of validation batches; None for all.
@@ -45,9 +46,11 @@ def read(
         SettingsError: if the data have another form.
         DataError: if there are no examples.
     """
+    if validation_data is None and validation_split:
+        train, validation_data = _divided(train, validation_split)
     splits = None
     if not (steps or validation_steps or class_weight):
-        splits = _splits(train, validation_data, validation_split)
+        splits = _splits(train, validation_data)
     if splits is None:
         how = {"rank": rank, "batch_size": batch_size}
         examples = streams.of(
@@ -102,6 +105,18 @@ def preprocessed(data: Any, preprocessor: Callable[..., Any] | None) -> Any:
     return (inputs, *others) if others else inputs
 
 
+def fingerprint(dataset: Dataset) -> str:
+    """Returns a hash of arrays; of streams their form and length."""
+    if isinstance(dataset.train, Split):
+        return dataset.fingerprint
+    streamed = [one for one in (dataset.train, dataset.validation) if one]
+    form = "; ".join(
+        f"{one.steps} × {one.batch_size}, {one.batches.element_spec}"
+        for one in streamed
+    )
+    return hashlib.sha256(form.encode()).hexdigest()[:16]
+
+
 def first_labels(dataset: Dataset) -> Any:
     """Returns the labels of the first batch; None if there are none."""
     train = dataset.train
@@ -113,11 +128,15 @@ def first_labels(dataset: Dataset) -> Any:
 
 
 def first_inputs(dataset: Dataset) -> Any:
+    """Returns the inputs of one training example, `[1, ...]`."""
+    return inputs_of_one(dataset.train)
+
+
+def inputs_of_one(examples: Split | Stream) -> Any:
     """Returns the inputs of one example, `[1, ...]`."""
-    train = dataset.train
-    if isinstance(train, Split):
-        return tf.nest.map_structure(tf.constant, train.read(0, 1))
-    batch = train.first
+    if isinstance(examples, Split):
+        return tf.nest.map_structure(tf.constant, examples.read(0, 1))
+    batch = examples.first
     inputs = batch[0] if isinstance(batch, tuple) else batch
     return tf.nest.map_structure(lambda one: tf.constant(one[:1]), inputs)
 
@@ -143,13 +162,30 @@ def evaluation_batches(
     return batches.evaluation(examples, batch_size=batch_size)
 
 
-def _splits(train, validation_data, fraction):
+def _divided(train, fraction):
+    """Returns arrays to train on and to validate on; None for other data."""
+    if not isinstance(train, np.ndarray | Mapping | tuple | list):
+        return train, None
+    try:
+        arrays = tf.nest.map_structure(np.asarray, train)
+        places = np.arange(len(tf.nest.flatten(arrays)[0]))
+        whole = Split(places, np.zeros((len(places), 0)))
+    except TypeError:  # Not arrays: refused later.
+        return train, None
+    kept, validation = held_out.divide(whole, seed=0, validation_split=fraction)
+    if validation is None:
+        return train, None
+    return tuple(
+        tf.nest.map_structure(lambda x, part=part: x[part.inputs], arrays)
+        for part in (kept, validation)
+    )
+
+
+def _splits(train, validation_data):
     """Returns training and validation arrays; None for other data."""
     examples = _split("train", train)
-    if examples is None:
-        return None
-    if validation_data is None:
-        return held_out.divide(examples, seed=0, validation_split=fraction)
+    if examples is None or validation_data is None:
+        return examples and (examples, None)
     validation = _split("validation_data", validation_data)
     return None if validation is None else (examples, validation)
 
@@ -166,7 +202,10 @@ def _split(name, data):
         return None
     try:
         arrays = tf.nest.map_structure(np.asarray, inputs)
-        split = Split(arrays, np.asarray(labels))
+        labels = np.asarray(labels)
+        if labels.dtype == object:  # As pandas stores them.
+            labels = np.array(labels.tolist())
+        split = Split(arrays, labels)
     except (TypeError, ValueError, errors.DataError) as error:
         raise errors.SettingsError(
             f"`{name}` must be arrays (inputs, labels) of one length, or "
@@ -175,4 +214,10 @@ def _split(name, data):
         ) from error
     if not len(split):
         raise errors.DataError(f"`{name}` has no examples.")
+    for key, array in named_arrays(split.inputs):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise errors.DataError(
+                f"The inputs{f' {key!r}' if key else ''} of `{name}` must be "
+                "finite. Received: an infinite value or NaN."
+            )
     return split

@@ -201,6 +201,11 @@ def _tuples(batch):
 
 
 def _of_arrays(data, name, batch_size, shuffled):
+    errors.require(
+        not callable(data),
+        f"`{name}` must be data. Call the function: {name}().",
+        **{name: data},
+    )
     try:
         arrays = tf.nest.map_structure(np.asarray, _tuples(data))
         examples = tf.data.Dataset.from_tensor_slices(arrays)

@@ -1,6 +1,7 @@
 """The length of training: phases scaled to `epochs` or to a `budget`."""
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,19 +80,23 @@ def within_budget(
         SettingsError: if the budget is shorter than one epoch.
     """
     settings = pair.settings
-    budget = durations.seconds(settings.budget)
+    started = time.monotonic()
     times = _measure(
         dataclasses.replace(pair, student=pair.new_student()),
         dataset,
         auxiliary_models,
     )
+    # Measuring is a part of the training that the user waits for.
+    spent = time.monotonic() - started
+    budget = durations.seconds(settings.budget) - spent
     epochs = 0
     while epochs < _MOST and _seconds(times, settings, epochs + 1) < budget:
         epochs += 1
     if not epochs:
         raise errors.SettingsError(
             "`budget` must be long enough for an epoch, which takes about "
-            f"{text_format.duration(_seconds(times, settings, 1))} here. "
+            f"{text_format.duration(_seconds(times, settings, 1))} here, after "
+            f"{text_format.duration(spent)} to measure it. "
             f"Received: budget={settings.budget!r}."
         )
     plan = with_epochs(settings, epochs)

@@ -19,7 +19,10 @@ from lit_tf.experiment.compression_result import CompressionResult
 from lit_tf.experiment.own_model_run import OwnModelRun
 from lit_tf.outputs import Outputs, derived
 from lit_tf.sections import (
+    copying,
     functional,
+    inspection,
+    sectioned_model,
     shrink,
     softmax,
 )
@@ -152,6 +155,29 @@ def compress(
         DataError: if data are empty or end early, or `workdir` is damaged.
     """
     functional.require_functional(model)
+    keep = () if keep is None else keep
+    callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
+    given = {
+        "compression": compression,
+        "epochs": epochs,
+        "budget": budget,
+        "batch_size": batch_size,
+        "steps_per_epoch": steps_per_epoch,
+        "validation_steps": validation_steps,
+        "validation_split": validation_split,
+        "learning_rate": learning_rate,
+        "class_weight": class_weight,
+        "optimizer": optimizer,
+    }
+    own_model_settings.check_arguments(
+        **{name: value for name, value in given.items() if value is not None}
+    )
+    own_model_settings.check_callbacks(callbacks, optimizer)
+    errors.require(
+        outputs is None or hasattr(outputs, "terms"),
+        "`outputs` must be a kind of output, such as lit_tf.outputs.Values().",
+        outputs=outputs,
+    )
     settings = own_model_settings.make(
         model,
         compression=compression,
@@ -176,12 +202,15 @@ def compress(
         ),
         min_teacher_accuracy=min_teacher_accuracy,
     )
-    teacher = shrink.with_sections(softmax.logits(model), cuts, sections)
+    teacher = softmax.logits(model)
+    if inspection.computes_in(teacher) != {"float32"}:
+        teacher = copying.copy_model(teacher, policy="float32")
+    teacher = shrink.with_sections(teacher, cuts, sections)
     preprocessor = getattr(model, "preprocessor", None)
     dataset = own_data.read(
         own_data.preprocessed(train, preprocessor),
         own_data.preprocessed(validation_data, preprocessor),
-        rank=len(model.inputs[0].shape),
+        rank=len(model.inputs[0].shape) if len(model.inputs) == 1 else None,
         batch_size=batch_size,
         steps=steps_per_epoch,
         validation_steps=validation_steps,
@@ -203,8 +232,15 @@ def compress(
     )
     settings = lengths.with_own_epochs(settings)
     with _folder(settings) as folder:
-        if folder and folder.finished:
-            return own_model_report.read(folder)
+        if folder:
+            folder.pin(
+                teacher=sectioned_model.fingerprint(teacher),
+                data=own_data.fingerprint(dataset),
+                class_weight=str(sorted((class_weight or {}).items())),
+                optimizer=own.description,
+            )
+            if folder.finished:
+                return own_model_report.read(folder)
         run = OwnModelRun(
             model=model,
             teacher=teacher,
@@ -229,10 +265,14 @@ def _folder(settings) -> Iterator[run_folder.RunFolder | None]:
 
 def _check_inputs(model, dataset):
     """Refuses data that the model cannot be called on."""
-    try:
-        model(own_data.first_inputs(dataset), training=False)
-    except Exception as error:  # A layer may raise anything.
-        raise errors.SettingsError(
-            f"{model.name} cannot be called on the first examples of `train` "
-            f"({errors.cause(error)})."
-        ) from error
+    parts = {"train": dataset.train, "validation_data": dataset.validation}
+    for name, examples in parts.items():
+        if examples is None:
+            continue
+        try:
+            model(own_data.inputs_of_one(examples), training=False)
+        except Exception as error:  # A layer may raise anything.
+            raise errors.SettingsError(
+                f"{model.name} cannot be called on the first examples of "
+                f"`{name}` ({errors.cause(error)})."
+            ) from error

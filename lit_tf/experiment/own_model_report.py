@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
@@ -29,6 +30,15 @@ from lit_tf.utils import atomic_files, json_files
 
 _LATENCY_RUNS = 30
 _BATCH = 256
+# What a log has in addition to the metrics of an epoch.
+_LOGGED_TOO = (
+    "phase",
+    "epoch",
+    "step",
+    "learning_rate",
+    "loss_scale",
+    "examples_per_second",
+)
 _CURVES = {
     "accuracy": "student, train",
     "validation/accuracy": "student, validation",
@@ -81,7 +91,7 @@ def make(
         ("student", trained, student),
     ):
         metrics = dict(comparison[role]) if comparison else {}
-        metrics |= _own_metrics(whole, dataset, known=metrics)
+        metrics |= _own_metrics(whole, dataset)
         facts[role] = {
             "model": whole.name,
             "metrics": metrics,
@@ -134,12 +144,19 @@ def _plain(trained, model):
     # A class with a `compile` of its own, as those of KerasHub, is compiled
     # when it is built.
     if model.compiled and type(model).compile is keras.Model.compile:
-        student.compile_from_config(model.get_compile_config())
+        try:
+            student.compile_from_config(model.get_compile_config())
+        except (TypeError, ValueError) as error:  # Functions of the user.
+            print(
+                "student   is not compiled, because the loss or a metric of "
+                f"{model.name} has no configuration ({errors.line(error)})",
+                flush=True,
+            )
     return student
 
 
-def _own_metrics(model, dataset, *, known):
-    """Returns the metrics that the user's model was compiled with."""
+def _own_metrics(model, dataset):
+    """Returns the loss and metrics that a model was compiled with."""
     if not model.compiled or dataset.validation is None:
         return {}
     batches = own_data.evaluation_batches(dataset.validation, _BATCH)
@@ -156,7 +173,7 @@ def _own_metrics(model, dataset, *, known):
     return {
         name: float(value)
         for name, value in found.items()
-        if name not in (*known, "loss")
+        if not np.ndim(value)
     }
 
 
@@ -184,7 +201,8 @@ def _history(folder):
     for row in curves.read(folder.metrics):
         metrics = history.setdefault(row["phase"], {})
         for name, value in row.items():
-            if name not in ("phase", "epoch", "step"):
+            if name not in _LOGGED_TOO:
+                name = name.replace("validation/", "val_")
                 metrics.setdefault(name, []).append(value)
     return history
 

@@ -63,10 +63,7 @@ class OwnModelRun:
             flush=True,
         )
         if self.folder:
-            self.folder.pin(
-                teacher=sectioned_model.fingerprint(self.teacher),
-                blocks=student.facts["blocks"],
-            )
+            self.folder.pin(blocks=student.facts["blocks"])
         pair = dataclasses.replace(
             student_training.freeze_pair(
                 self.settings, self.teacher, student, self.dataset

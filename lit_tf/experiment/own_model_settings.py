@@ -1,14 +1,39 @@
 """Settings of `lit_tf.compress`, from its arguments."""
 
 import dataclasses
+import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.config import own_model
 
+_NUMBER = (numbers.Real, "a number")
+_WHOLE = (numbers.Integral, "a whole number")
+_MAPPING = (Mapping, "a dictionary of weights by class number")
+# The types of arguments, and the types in words.
+_TYPES = {
+    "compression": _NUMBER,
+    "epochs": _WHOLE,
+    "budget": (str, "text, such as '30min'"),
+    "batch_size": _WHOLE,
+    "steps_per_epoch": _WHOLE,
+    "validation_steps": _WHOLE,
+    "validation_split": _NUMBER,
+    "learning_rate": _NUMBER,
+    "class_weight": _MAPPING,
+    "optimizer": (
+        (str, keras.optimizers.Optimizer),
+        "the name of an optimizer, or an optimizer of Keras",
+    ),
+}
+_SETS_RATES = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
 _UNKNOWN = (0, 0)  # The compute capability of a device.
 
 
@@ -72,6 +97,48 @@ def make(
         **phases,
         **given,
     )
+
+
+def check_arguments(**received: Any) -> None:
+    """Checks the types of arguments that no dataclass of settings checks.
+
+    Args:
+        **received: arguments of `own_model.compress`, by name.
+
+    Raises:
+        SettingsError: if one has another type.
+    """
+    for name, value in received.items():
+        kinds, text = _TYPES[name]
+        errors.require(
+            isinstance(value, kinds) and not isinstance(value, bool),
+            f"`{name}` must be {text}.",
+            **{name: value},
+        )
+
+
+def check_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback],
+    optimizer: str | keras.optimizers.Optimizer,
+) -> None:
+    """Checks that no callback sets a learning rate that the phases set.
+
+    Args:
+        callbacks: the user's callbacks.
+        optimizer: the optimizer, or the name of one.
+
+    Raises:
+        SettingsError: if one does.
+    """
+    for callback in callbacks:
+        errors.require(
+            not isinstance(optimizer, str)
+            or not isinstance(callback, _SETS_RATES),
+            f"{type(callback).__name__} sets the learning rate, which warm-up "
+            "and cosine decay set too. Pass an optimizer of your own, such as "
+            "optimizer=keras.optimizers.AdamW(1e-3).",
+            optimizer=optimizer,
+        )
 
 
 def policy(dtype: str) -> str:

@@ -34,6 +34,11 @@ _OF_VALUES = (
     "mape",
     "msle",
 )
+_PLAIN = (
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+)
 # Of a loss, what is no property of the task.
 _ASIDE = ("from_logits", "name", "reduction", "dtype", "fn")
 
@@ -134,6 +139,11 @@ def _one(model, at, tensor, labels, loss, settings):
         squared = name in ("mean_squared_error", "mse")
         return Values(alpha=settings["alpha"], loss=None if squared else loss)
     if loss:
+        if activation:
+            print(
+                f"loss      {name or loss} reads probabilities; cross-entropy "
+                "of the logits takes its place"
+            )
         if activation == "softmax":
             return Classes(**settings)
         if activation == "sigmoid":
@@ -173,9 +183,12 @@ def _name_of(loss):
 
 
 def _kept(loss):
-    """Returns a loss with settings of its own, for logits; None for others."""
+    """Returns a loss of logits that is not plain cross-entropy; else None."""
+    plain = _name_of(loss) in _PLAIN
     if not isinstance(loss, keras.losses.Loss):
-        return None
+        return None if plain or not isinstance(loss, str) else loss
+    if not plain:
+        return type(loss).from_config(loss.get_config() | {"from_logits": True})
     config, default = loss.get_config(), type(loss)().get_config()
     if all(config[key] == default[key] for key in config if key not in _ASIDE):
         return None

@@ -1,6 +1,7 @@
 """Optimizer and callbacks of a user, in place of a phase's settings."""
 
 import dataclasses
+import json
 
 import keras
 
@@ -17,6 +18,14 @@ class OwnTraining:
 
     optimizer: keras.optimizers.Optimizer | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The optimizer's class and configuration; "" without one."""
+        if self.optimizer is None:
+            return ""
+        config = json.dumps(self.optimizer.get_config(), default=str)
+        return f"{type(self.optimizer).__name__} {config}"
 
     def new_optimizer(self) -> keras.optimizers.Optimizer | None:
         """Returns a copy of the optimizer in its first state, if any."""

@@ -159,3 +159,13 @@ def test_weights_make_a_stream_of_arrays():
     )
     assert isinstance(dataset.train, streams.Stream)
     assert dataset.validation is None
+    divided = own_data.read(
+        (INPUTS, LABELS, LABELS), rank=2, batch_size=4, validation_split=0.2
+    )
+    assert (len(divided.train), len(divided.validation)) == (8, 2)
+
+
+def test_labels_as_objects_are_read():
+    labels = LABELS.astype(object)
+    dataset = own_data.read((INPUTS, labels), rank=2, batch_size=4)
+    assert dataset.train.labels.dtype == np.int64

@@ -9,7 +9,7 @@ import tensorflow as tf
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.config import own_model
 
 
@@ -166,9 +166,12 @@ def test_own_optimizer_and_callbacks_train_each_phase():
 
 def test_early_stopping_ends_a_phase():
     stop = keras.callbacks.EarlyStopping(monitor="val_total", min_delta=1e9)
+    model = classifier(loss=lambda y, p: -keras.ops.log(p[:, 0]))
     result = compress(
-        classifier(), (INPUTS, CLASSES), epochs=10, callbacks=[stop]
+        model, (INPUTS, CLASSES), epochs=10, callbacks=stop, keep=[2]
     )
+    # Keras cannot write down a loss that is a function.
+    assert not result.student.compiled
     assert [len(phase["total"]) for phase in result.history.values()] == [2, 2]
 
 
@@ -203,6 +206,11 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
     ):
         np.testing.assert_array_equal(one, other)
     again = compress(model, data, workdir=tmp_path / "run")
+    other = classifier()
+    other.set_weights([2 * value for value in model.get_weights()])
+    for arguments in ((other, data), (model, (INPUTS + 1, CLASSES))):
+        with pytest.raises(errors.DataError, match="started with another"):
+            compress(*arguments, workdir=tmp_path / "run")
     assert "is finished" in capsys.readouterr().out
     assert str(again) == str(resumed)
     written = {path.name for path in (tmp_path / "run").iterdir()}

@@ -1,5 +1,6 @@
 """Bad input of `lit_tf.compress`: one sentence each."""
 
+import keras
 import numpy as np
 import pytest
 from own_models import CLASSES, INPUTS, classifier, compress
@@ -14,7 +15,7 @@ def test_a_budget_shorter_than_an_epoch_is_refused(measured_seconds):
         compress(classifier(), (INPUTS, CLASSES), epochs=None, budget="1s")
     assert str(error.value) == (
         "`budget` must be long enough for an epoch, which takes about 0:02 "
-        "here. Received: budget='1s'."
+        "here, after 0:00 to measure it. Received: budget='1s'."
     )
 
 
@@ -24,7 +25,7 @@ def test_metrics_that_read_other_labels_are_left_out(capsys):
     dataset = own_data.read(
         (INPUTS, one_hot), (INPUTS, one_hot), rank=2, batch_size=32
     )
-    assert own_model_report._own_metrics(model, dataset, known=()) == {}
+    assert own_model_report._own_metrics(model, dataset) == {}
     assert "metrics   those that mine was compiled" in capsys.readouterr().out
 
 
@@ -43,6 +44,41 @@ REFUSED = {
         lambda: (classifier(), (INPUTS, CLASSES + 5)),
         {},
         "Labels must be class numbers, 0 to 1. Received: ",
+    ),
+    "inputs that are not finite": (
+        lambda: (classifier(), (np.where(INPUTS > 2, np.nan, INPUTS), CLASSES)),
+        {},
+        "The inputs of `train` must be finite. Received: an infinite value or",
+    ),
+    "a function": (
+        lambda: (classifier(), lambda: None),
+        {},
+        "`train` must be data. Call the function: train(). Received: train=",
+    ),
+    "a number as budget": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"budget": 30},
+        "`budget` must be text, such as '30min'. Received: budget=30.",
+    ),
+    "the class of an optimizer": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"optimizer": keras.optimizers.Adam},
+        "`optimizer` must be the name of an optimizer, or an optimizer of",
+    ),
+    "a kind of output by name": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"outputs": "classes"},
+        "`outputs` must be a kind of output, such as",
+    ),
+    "a callback that sets the rate": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"callbacks": keras.callbacks.ReduceLROnPlateau()},
+        "ReduceLROnPlateau sets the learning rate, which warm-up and cosine",
+    ),
+    "validation data of another shape": (
+        lambda: (classifier(), (INPUTS, CLASSES), (INPUTS[:, :3], CLASSES)),
+        {},
+        "mine cannot be called on the first examples of `validation_data` (",
     ),
     "an empty validation set": (
         lambda: (classifier(), (INPUTS, CLASSES), (INPUTS[:0], CLASSES[:0])),

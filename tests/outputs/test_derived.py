@@ -82,6 +82,27 @@ def test_a_loss_keeps_its_settings_and_reads_logits():
     )
 
 
+def test_another_loss_of_classes_is_kept_with_its_defaults():
+    loss = keras.losses.CategoricalFocalCrossentropy()
+    kind = derive(model(3, "softmax"), ONE_HOT, loss)
+    logits = np.eye(3, dtype="float32")[NUMBERS]
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    focal = keras.losses.CategoricalFocalCrossentropy(reduction=None)
+    np.testing.assert_allclose(
+        kind.hard(ONE_HOT.astype("float32"), keras.ops.array(logits)),
+        focal(ONE_HOT, probabilities),
+        rtol=1e-5,
+    )
+
+
+def test_a_loss_of_probabilities_is_replaced_and_it_is_said(capsys):
+    kind = derive(model(3, "softmax"), NUMBERS, lambda y, p: p[:, 0])
+    assert type(kind).__name__ == "Classes"
+    assert "cross-entropy of the logits takes its place" in (
+        capsys.readouterr().out
+    )
+
+
 def test_several_outputs_have_a_kind_each():
     inputs = keras.Input((2,))
     outputs = {
