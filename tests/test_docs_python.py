@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, data, models
-from lit_tf.config import method_table
+from lit_tf.config import method_table, own_model
 from lit_tf.data import characters
 from lit_tf.interop import saved_model
 from lit_tf.sections import model_files
@@ -129,12 +129,14 @@ def test_every_block_of_python_runs_or_at_least_compiles(
     }
     small = dataclasses.replace(full, **few)
     monkeypatch.setattr(data, "load", lambda _: small)
+    monkeypatch.setattr(own_model, "EPOCHS", 2)  # One in each phase.
     fit = keras.Model.fit
-    monkeypatch.setattr(
-        keras.Model,
-        "fit",
-        lambda *args, **settings: fit(*args, **settings | {"epochs": 1}),
-    )
+
+    def short(*args, **settings):
+        epochs = settings.get("initial_epoch", 0) + 1
+        return fit(*args, **settings | {"epochs": epochs})
+
+    monkeypatch.setattr(keras.Model, "fit", short)
     # A block registers a method, which other tests must not see.
     methods = dict(method_table._TABLE)
     monkeypatch.setattr(method_table, "_TABLE", methods)

@@ -98,7 +98,8 @@ def load(
         stem=statistics.mean_and_std(train),
         crop=SOURCE.crop,
         note=f"{counts} and {len(test):,} test examples of {largest + 1} "
-        f"classes, from {image_files.printable(path.name)}",
+        f"classes, from {image_files.printable(path.name)}"
+        + ("" if has("test") else f"; {held_out.NOTE}"),
     )
 
 

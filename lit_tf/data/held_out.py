@@ -12,6 +12,11 @@ from lit_tf.data.dataset import Split
 
 # The published StarGAN code draws its test images in the same way.
 _TEST, _SEED = 1999, 1234
+# What the user is to know about a drawn test split.
+NOTE = (
+    "there is no test split, so that a tenth of the training examples is; a "
+    "teacher from elsewhere may have been trained on them"
+)
 
 
 def draw(count: int) -> np.ndarray:

@@ -65,12 +65,7 @@ def load(
     if not test.any():
         is_train = np.flatnonzero(parts == "train")
         test[is_train[held_out.draw(len(is_train))]] = True
-        if "validation" in layout.images:
-            notes = (
-                "without a folder test/, a tenth of the training images is "
-                "the test split",
-                *notes,
-            )
+        notes = (held_out.NOTE, *notes)
     return class_images.dataset(
         _NAME,
         settings,

@@ -103,6 +103,7 @@ def _load(name, data_dir="", download=False, settings=None, cache_dir=""):
         key={"tfds": builder.info.full_name, "counts": len(labels)},
         folder=pathlib.Path(builder.data_dir),
         cache_dir=cache_dir,
+        notes=() if any(test) else (held_out.NOTE,),
     )
 
 

@@ -89,8 +89,9 @@ def load(
     }
     classes = _classes(root, labels)
     parts = np.array(parts)
-    test = parts == "test"
+    test, notes = parts == "test", ()
     if not by_part["test"]:
+        notes = (held_out.NOTE,)
         is_train = np.flatnonzero(parts == "train")
         test[is_train[held_out.draw(len(is_train))]] = True
     splits = {"test": test, "validation": parts == "validation"}
@@ -103,6 +104,7 @@ def load(
             folder=root,
             what="example",
             crop=augment.Crop(),
+            notes=notes,
         )
 
     def inputs(pixels, places):
@@ -124,6 +126,7 @@ def load(
         },
         folder=root,
         cache_dir=cache_dir,
+        notes=notes,
     )
 
 

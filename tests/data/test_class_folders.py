@@ -49,9 +49,7 @@ def test_folders_with_the_names_of_splits_are_splits(
     held = 6 if validation else (2 if test else 2)
     assert len(loaded.test) == tested
     assert len(loaded.validation) == held
-    assert ("a tenth of the training" in loaded.note) == bool(
-        validation and not test
-    )
+    assert ("a tenth of the training" in loaded.note) == (not test)
     if validation:
         with Image.open(tmp_path / validation / "b" / "0.png") as image:
             middle = np.asarray(image.crop((1, 0, 7, 6)).resize((8, 8), 2))
