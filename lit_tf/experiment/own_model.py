@@ -29,6 +29,7 @@ from lit_tf.sections import (
 from lit_tf.training import run_folder
 from lit_tf.training.own_training import OwnTraining
 
+_HALVES = {"float16", "bfloat16"}
 _NO_FOLDER = config.Session(log_steps=0)
 
 
@@ -202,10 +203,9 @@ def compress(
         ),
         min_teacher_accuracy=min_teacher_accuracy,
     )
-    teacher = softmax.logits(model)
-    if inspection.computes_in(teacher) != {"float32"}:
+    teacher = shrink.with_sections(softmax.logits(model), cuts, sections)
+    if inspection.computes_in(teacher) & _HALVES:
         teacher = copying.copy_model(teacher, policy="float32")
-    teacher = shrink.with_sections(teacher, cuts, sections)
     preprocessor = getattr(model, "preprocessor", None)
     dataset = own_data.read(
         own_data.preprocessed(train, preprocessor),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
-from lit_tf import config, errors
+from lit_tf import config, errors, layers
 from lit_tf.config import own_model
 
 
@@ -173,6 +173,14 @@ def test_early_stopping_ends_a_phase():
     # Keras cannot write down a loss that is a function.
     assert not result.student.compiled
     assert [len(phase["total"]) for phase in result.history.values()] == [2, 2]
+
+
+def test_a_model_in_half_precision_gives_a_student_in_float32():
+    with layers.pinned("float16"):
+        model = classifier()
+    student = compress(model, (INPUTS, CLASSES), epochs=1).student
+    assert {v.dtype for v in student.variables} == {"float32"}
+    assert np.isfinite(student.predict(INPUTS, verbose=0)).all()
 
 
 def test_stale_statistics_are_estimated_and_it_is_said(capsys):
