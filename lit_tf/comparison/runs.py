@@ -172,7 +172,7 @@ def _read(folder):
             return "a run of lit-teach"
         missing = [key for key in _KEYS if key not in report]
         if missing:
-            return f"of an earlier version; its report has no {missing[0]}"
+            return f"its report, of another kind, has no {missing[0]}"
         report["settings"] = flatten.current(report["settings"])
         found = FinishedRun(folder, report)
         found.identity, report["settings"]["method"]

@@ -49,8 +49,8 @@ def test_other_folders_are_left_out_with_the_reason(leave, tmp_path):
     assert set(skipped) == {
         f"{place}/begun: not finished",
         f"{place}/torn: damaged",
-        f"{place}/list: of an earlier version; its report has no settings",
-        f"{place}/older: of an earlier version; its report has no budget",
+        f"{place}/list: its report, of another kind, has no settings",
+        f"{place}/older: its report, of another kind, has no budget",
         f"{place}/taught: a run of lit-teach",
         f"{place}/drawn: without test and validation accuracy",
     }
