@@ -7,19 +7,31 @@ from absl import flags
 from lit_tf.config import method_table, own_model
 from lit_tf.utils import json_files
 
+# Flags whose values depend on the other settings of their phase.
+_SCHEDULES = [
+    name
+    for name in own_model.DEFAULTS
+    if name.startswith(("lit_", "fine_tune_"))
+    and not name.endswith(("_epochs", "_steps", "_batch_size"))
+]
+
 
 def apply() -> None:
     """Gives flags that were not passed their defaults for a user's own model.
 
     The student is then made from the blocks of a model in a file, and no recipe
-    is named. Settings of other methods keep their defaults. A run folder that
-    an earlier version began keeps the defaults of that version.
+    is named. A command line that sets an optimizer or a learning rate of a
+    phase keeps the paper's defaults, which its values belong to, and so do
+    settings of other methods. A run folder that an earlier version began keeps
+    the defaults of that version.
     """
     known = flags.FLAGS
     if "compression" not in known or known["recipe"].value:
         return
     shrinks = known["compression"].value or known["keep"].value
     if not (known["teacher_weights"].value and shrinks) or _began_before():
+        return
+    if not all(known[name].using_default_value for name in _SCHEDULES):
         return
     method = known["method"].value
     for name, value in own_model.DEFAULTS.items():

@@ -29,6 +29,12 @@ def test_flags_take_precedence_and_other_methods_keep_their_settings():
     assert differing(settings) == {"lit_epochs": 7, "init": "fresh"}
 
 
+def test_a_line_that_sets_a_schedule_keeps_the_defaults_of_the_paper():
+    settings = parsed(*OWN, "--fine_tune_learning_rate=0.05")
+    assert settings["lit_optimizer"] == "sgd"
+    assert settings["penalty"] == "l2"
+
+
 def test_a_recipe_keeps_the_settings_of_the_paper():
     settings = parsed("--recipe=quickstart", *OWN, "--student=resnet20")
     assert settings["lit_optimizer"] == "sgd"
