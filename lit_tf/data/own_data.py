@@ -163,7 +163,10 @@ def evaluation_batches(
 
 
 def _divided(train, fraction):
-    """Returns arrays to train on and to validate on; None for other data."""
+    """Returns arrays to train on and to validate on.
+
+    Other data are returned as they are, with None to validate on.
+    """
     if not isinstance(train, np.ndarray | Mapping | tuple | list):
         return train, None
     try:

@@ -25,7 +25,6 @@ class Stream:
         steps: number of batches of an epoch.
         endless: whether an epoch goes on where the one before it ended.
         first: the first batch, which a generator does not repeat.
-        name: name of the argument that they came from, for messages.
     """
 
     def __init__(
@@ -35,14 +34,12 @@ class Stream:
         steps: int,
         endless: bool,
         first: Any,
-        name: str,
     ):
         self.batches = batches
         self.steps = steps
         self.endless = endless
         self.first = first
         self.batch_size = len(tf.nest.flatten(first)[0])
-        self.name = name
 
     def __len__(self) -> int:
         """The number of examples of an epoch, if all batches are whole."""
@@ -132,7 +129,6 @@ def of(
         steps=steps or _count(batches, name),
         endless=endless,
         first=first,
-        name=name,
     )
 
 
@@ -175,7 +171,6 @@ def _of_generator(generator, name, rank, steps, class_weight):
         steps=steps,
         endless=True,
         first=first,
-        name=name,
     )
 
 
