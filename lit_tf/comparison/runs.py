@@ -55,7 +55,7 @@ class FinishedRun:
         student, name = self.report["student"], self.measure.name
         if f"test_{name}" in student:
             return student[f"test_{name}"]
-        return student[student["exported"]][f"validation_{name}"]
+        return student[student["exported"]].get(f"validation_{name}")
 
     @property
     def identity(self) -> dict[str, Any]:

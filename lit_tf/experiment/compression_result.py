@@ -1,18 +1,19 @@
 """`CompressionResult`: what `lit_tf.compress` returns."""
 
 import dataclasses
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from lit_tf.utils import text_format
+from lit_tf.experiment import report
+from lit_tf.experiment.tasks import class_report
+from lit_tf.utils import text_format, web_page
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CompressionResult:
-    """The result of a compression. `print` shows its table.
+    """The result of a compression. `print` shows its report.
 
     Args:
         student: the student: a model of Keras's layers that returns what the
@@ -32,23 +33,25 @@ class CompressionResult:
             f"{text_format.table(rows(self.facts))}\n\n{sentence(self.facts)}"
         )
 
+    @property
+    def report(self) -> str:
+        """The table, the blocks that were kept, advice, and single classes."""
+        facts = self.facts
+        lines = [self.table, *report.about(facts.get("kept"), facts)]
+        if "per_class" in facts:
+            lines += class_report.lines(
+                facts["per_class"], facts["confused"], split="validation"
+            )
+        return "\n".join(lines)
+
     def __str__(self) -> str:
-        return self.table
+        return self.report
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Returns the table for a notebook."""
-        head, *body = (
-            "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-            for row in rows(self.facts)
-        )
-        head = head.replace("td>", "th>")
-        lines = "".join(f"<tr>{row}</tr>" for row in body)
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody>"
-            f"</table><p>{html.escape(sentence(self.facts))}</p>"
-        )
+        """Returns the report for a notebook."""
+        return web_page.body(self.report)
 
 
 def rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -65,11 +68,14 @@ def rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for name in names
     ]
     for name, form in (
+        ("depth", "{:,}".format),
         ("parameters", "{:,}".format),
         ("flops", lambda n: f"{n / 1e6:,.1f} M"),
         ("latency_ms", "{:.2f} ms".format),
         ("bytes", text_format.size),
     ):
+        if name not in teacher:  # Written by an earlier version.
+            continue
         less = teacher[name] / student[name] if student[name] else 1.0
         label = {"flops": "FLOPs per example", "latency_ms": "latency, batch 1"}
         label["bytes"] = "weights"

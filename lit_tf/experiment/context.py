@@ -1,6 +1,7 @@
 """`Run`: the settings, data and folder of one run of a command."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -48,32 +49,73 @@ class Run:
 
     def circumstances(self) -> dict[str, Any]:
         """Returns command, settings, data, hardware and versions."""
-        dataset = self.dataset
-        return {
-            "command": self.command,
-            "settings": self._settings(),
-            "data": {
-                "name": dataset.name,
-                "fingerprint": dataset.fingerprint,
-                "note": dataset.note,
-                "train": len(dataset.train),
-                "validation": len(dataset.validation or ()),
-                "test": len(dataset.test),
-                "classes": list(dataset.class_names),
-            },
-            "hardware": report.hardware(),
-            "versions": run_folder.versions(),
-        }
+        return circumstances(
+            self.settings,
+            self.dataset,
+            fingerprint=self.dataset.fingerprint,
+            command=self.command,
+            ignored=self._ignored,
+        )
 
-    def _settings(self):
-        """Returns all settings; None for an architecture that was ignored."""
-        settings = flatten.flatten(self.settings)
-        if isinstance(self.settings, Compress):
-            if self.settings.shrink.requested:
-                settings["student"] = None
-            file = self.settings.teacher_weights
-            if file and not model_paths.is_weights(
-                model_paths.find(file, *model_paths.TEACHERS)
-            ):
-                settings["teacher"] = None
-        return settings
+    @property
+    def hparams(self) -> dict[str, Any]:
+        """The settings that identify the run and were read."""
+        return hparams(self.settings, self._ignored)
+
+    @property
+    def _ignored(self):
+        """The settings that name an architecture and were not read."""
+        if not isinstance(self.settings, Compress):
+            return ()
+        ignored = ["student"] * self.settings.shrink.requested
+        file = self.settings.teacher_weights
+        if file and not model_paths.is_weights(
+            model_paths.find(file, *model_paths.TEACHERS)
+        ):
+            ignored.append("teacher")
+        return tuple(ignored)
+
+
+def circumstances(
+    settings: Teach | Compress,
+    dataset: data.Dataset,
+    *,
+    fingerprint: str,
+    command: str,
+    ignored: Collection[str],
+) -> dict[str, Any]:
+    """Returns command, settings, data, hardware and versions of a run.
+
+    Args:
+        settings: the settings.
+        dataset: the dataset.
+        fingerprint: hash of the data.
+        command: the command line, or the function that was called.
+        ignored: names of settings that were not read; their values are None.
+    """
+    return {
+        "command": command,
+        "settings": flatten.flatten(settings) | dict.fromkeys(ignored),
+        "data": {
+            "name": dataset.name,
+            "fingerprint": fingerprint,
+            "note": dataset.note,
+            "train": len(dataset.train),
+            "validation": len(dataset.validation or ()),
+            "test": len(dataset.test or ()),
+            "classes": list(dataset.class_names),
+        },
+        "hardware": report.hardware(),
+        "versions": run_folder.versions(),
+    }
+
+
+def hparams(
+    settings: Teach | Compress, ignored: Collection[str]
+) -> dict[str, Any]:
+    """Returns the settings that identify a run, without ignored ones."""
+    return {
+        name: value
+        for name, value in flatten.identity(settings).items()
+        if name not in ignored
+    }

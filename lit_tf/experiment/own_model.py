@@ -12,7 +12,7 @@ from lit_tf.config import own_model
 from lit_tf.data import own_data
 from lit_tf.experiment import (
     lengths,
-    own_model_report,
+    own_model_files,
     own_model_settings,
 )
 from lit_tf.experiment.compression_result import CompressionResult
@@ -226,6 +226,7 @@ def compress(
         alpha=alpha,
         temperature=temperature,
     )
+    own_model_settings.check_class_weight(class_weight, kind, teacher)
     own = OwnTraining(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
@@ -240,7 +241,7 @@ def compress(
                 optimizer=own.description,
             )
             if folder.finished:
-                return own_model_report.read(folder)
+                return own_model_files.read(folder)
         run = OwnModelRun(
             model=model,
             teacher=teacher,

@@ -1,61 +1,39 @@
-"""The result of `lit_tf.compress`: the plain student, its table, its files."""
-
-from collections.abc import Mapping
+"""The result of `lit_tf.compress`: the plain student and its comparison."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.config import flatten
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
-from lit_tf.experiment import curves, paired, report
+from lit_tf.experiment import advice, own_model_files, paired, results
 from lit_tf.experiment.compression_result import CompressionResult
-from lit_tf.experiment.results import Best
 from lit_tf.outputs import Outputs
 from lit_tf.sections import (
     copying,
     cost,
-    functional,
+    kept_blocks,
     model_class,
-    model_files,
     plain_form,
     same_class,
     sectioned_model,
     softmax,
 )
 from lit_tf.training import run_folder
-from lit_tf.utils import atomic_files, json_files
 
 _LATENCY_RUNS = 30
 _BATCH = 256
-# What a log has in addition to the metrics of an epoch.
-_LOGGED_TOO = (
-    "phase",
-    "epoch",
-    "step",
-    "learning_rate",
-    "loss_scale",
-    "examples_per_second",
-)
-_CURVES = {
-    "accuracy": "student, train",
-    "validation/accuracy": "student, validation",
-    "hard": "loss on labels, train",
-    "validation/hard": "loss on labels, validation",
-}
 
 
 def make(
     model: keras.Model,
     teacher: sectioned_model.SectionedModel,
-    best: Best,
+    training: results.Training,
     dataset: Dataset,
     outputs: Outputs,
     *,
     settings: config.Compress,
-    history: Mapping[str, Mapping[str, list[float]]],
     folder: run_folder.RunFolder | None,
 ) -> CompressionResult:
     """Compares the best student with the model, and writes the run folder.
@@ -63,38 +41,43 @@ def make(
     Args:
         model: the user's model.
         teacher: the same model, cut, which returns logits.
-        best: the best student.
+        training: the best student, and what its training left.
         dataset: the user's data.
         outputs: the kind of output.
         settings: the settings.
-        history: the metrics of each epoch by phase and name.
         folder: the run folder; None to write nothing.
     """
+    best = training.best
+    history = own_model_files.history(folder) if folder else training.history
     trained = copying.copy_model(best.model, policy="float32")
     for variable, value in zip(
         trained.variables, best.student.variables, strict=True
     ):
         variable.assign(value)
     student = _plain(trained, model)
-    comparison = None
+    comparison = {}
     if dataset.validation is not None:
         batches = own_data.evaluation_batches(dataset.validation, _BATCH)
         comparison = paired.compare(teacher, trained, batches, outputs)
     facts = {
-        "comparison": comparison,
+        "comparison": comparison or None,
+        **_of_classes(comparison),
         "best": {"phase": best.phase, "epoch": best.student.epoch},
         "blocks": list(trained.facts["blocks"]),
+        "kept": kept_blocks.numbers(teacher, trained.facts["blocks"]),
+        "advice": _advice(history, training.last_phase, dataset),
     }
     latency = _latency_ms({"teacher": teacher, "student": trained}, dataset)
     for role, cut, whole in (
         ("teacher", teacher, model),
         ("student", trained, student),
     ):
-        metrics = dict(comparison[role]) if comparison else {}
+        metrics = dict(comparison.get(role, {}))
         metrics |= _own_metrics(whole, dataset)
         facts[role] = {
             "model": whole.name,
             "metrics": metrics,
+            "depth": cost.depth(cut),
             "parameters": cost.parameters(cut),
             "flops": _flops(cut, dataset),
             "latency_ms": latency[role],
@@ -102,23 +85,8 @@ def make(
         }
     result = CompressionResult(student=student, history=history, facts=facts)
     if folder:
-        _write(result, folder, settings)
+        own_model_files.write(result, folder, training, dataset, settings)
     return result
-
-
-def read(folder: run_folder.RunFolder) -> CompressionResult:
-    """Returns the result of a finished run from its folder.
-
-    Raises:
-        DataError: if a file is damaged.
-    """
-    print(f"{folder.path} is finished. Pass overwrite=True to start again.")
-    facts = json_files.parse(folder.report.read_bytes())
-    return CompressionResult(
-        student=keras.models.load_model(folder.model("student")),
-        history=_history(folder),
-        facts=facts,
-    )
 
 
 def _plain(trained, model):
@@ -196,29 +164,19 @@ def _latency_ms(models, dataset):
     )
 
 
-def _history(folder):
-    history = {}
-    for row in curves.read(folder.metrics):
-        metrics = history.setdefault(row["phase"], {})
-        for name, value in row.items():
-            if name not in _LOGGED_TOO:
-                name = name.replace("validation/", "val_")
-                metrics.setdefault(name, []).append(value)
-    return history
+def _of_classes(comparison):
+    """Takes what a comparison says of single classes; {} for other kinds."""
+    names = ("per_class", "confused")
+    return {name: comparison.pop(name) for name in names if name in comparison}
 
 
-def _write(result, folder, settings):
-    """Writes models, curves and report; the report last."""
-    model_files.write(result.student, folder.model("student"))
-    atomic_files.remove(folder.saved_model)
-    functional.inference_mode(result.student).export(
-        str(folder.saved_model), verbose=False
+def _advice(history, phase, dataset):
+    curve = history[phase].get("val_accuracy", ())
+    return advice.of_curve(
+        [
+            {"phase": phase, "epoch": epoch, "validation/accuracy": accuracy}
+            for epoch, accuracy in enumerate(curve, 1)
+        ],
+        phase,
+        examples=len(dataset.validation or ()),
     )
-    curves.draw(folder.metrics, folder.curves, _CURVES, teacher=None)
-    facts = {
-        **result.facts,
-        "settings": flatten.flatten(settings),
-        "hardware": report.hardware(),
-        "versions": run_folder.versions(),
-    }
-    report.write(folder, facts, f"{result.table}\n\n![Curves](curves.png)\n")

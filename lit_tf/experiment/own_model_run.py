@@ -5,12 +5,14 @@ import dataclasses
 import keras
 
 from lit_tf import config
-from lit_tf.config import flatten
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import (
+    budget,
     build,
+    context,
     lengths,
+    own_model_files,
     own_model_report,
     paired,
     results,
@@ -73,15 +75,14 @@ class OwnModelRun:
         )
         accuracy = self._check_teacher(pair.frozen)
         pair = lengths.fitted(pair, self.dataset, {}, self.folder)
-        best, history = self._train(pair, accuracy)
+        training = self._train(pair, accuracy)
         return own_model_report.make(
             self.model,
             self.teacher,
-            best,
+            training,
             self.dataset,
             self.outputs,
             settings=pair.settings,
-            history=history,
             folder=self.folder,
         )
 
@@ -114,26 +115,25 @@ class OwnModelRun:
         )
 
     def _train(self, pair, accuracy):
-        """Returns the best student, and the history of each phase."""
-        outcomes, history = [], {}
+        """Trains the student through the stages of its method."""
+        outcomes, history, spent = [], {}, {}
         for stage in student_training.training_stages(pair, self.dataset, {}):
             recorder = keras.callbacks.History()
             recorder.history = {}
             own = dataclasses.replace(
                 self.own, callbacks=(recorder, *self.own.callbacks)
             )
+            steps = schedule.of(
+                stage.trainer, self.dataset, getattr(pair.settings, stage.phase)
+            )
             outcome = fit.run_phase(
                 stage.name,
                 stage.trainer,
-                schedule.of(
-                    stage.trainer,
-                    self.dataset,
-                    getattr(pair.settings, stage.phase),
-                ),
+                steps,
                 self.folder,
                 compute=self.settings.compute,
                 session=self.settings.session,
-                hparams=flatten.identity(self.settings),
+                hparams=context.hparams(self.settings, own_model_files.IGNORED),
                 extra_callbacks=lambda *_: [],
                 teacher_accuracy=accuracy,
                 own=own,
@@ -141,4 +141,14 @@ class OwnModelRun:
             )
             history[stage.name] = recorder.history
             outcomes.append((stage, outcome))
-        return results.best_of(outcomes), history
+            if self.folder:
+                spent[stage.name] = budget.phase_budget(
+                    stage.trainer, steps, seconds=outcome.seconds
+                )
+        return results.Training(
+            best=results.best_of(outcomes),
+            last=outcome.last,
+            last_phase=stage.name,
+            history=history,
+            spent=spent,
+        )

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.config import own_model
+from lit_tf.experiment import paired
+from lit_tf.outputs import Outputs
 
 _NUMBER = (numbers.Real, "a number")
 _WHOLE = (numbers.Integral, "a whole number")
@@ -139,6 +141,38 @@ def check_callbacks(
             "optimizer=keras.optimizers.AdamW(1e-3).",
             optimizer=optimizer,
         )
+
+
+def check_class_weight(
+    class_weight: Mapping[int, float] | None,
+    outputs: Outputs,
+    model: keras.Model,
+) -> None:
+    """Checks that each weight is that of a class which the model knows.
+
+    Args:
+        class_weight: weights by class number; None for none.
+        outputs: the kind of output.
+        model: the model, which returns logits.
+
+    Raises:
+        SettingsError: if one is not.
+    """
+    if not class_weight:
+        return
+    errors.require(
+        paired.of_classes(outputs, model),
+        "`class_weight` is for a model of exclusive classes. Weigh the "
+        "examples of another one: pass (inputs, labels, weights).",
+        class_weight=class_weight,
+    )
+    count = paired.class_count(model)
+    unknown = [number for number in class_weight if number not in range(count)]
+    errors.require(
+        not unknown,
+        f"`class_weight` must have class numbers from 0 to {count - 1}.",
+        class_weight=class_weight,
+    )
 
 
 def policy(dtype: str) -> str:

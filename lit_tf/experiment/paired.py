@@ -30,7 +30,8 @@ def compare(
 
     Returns:
         `teacher` and `student`, the metrics of the kind and the mean `loss` of
-        each; `examples`, their number; `difference`, student minus teacher,
+        each; `examples`, their number; for classes `per_class` and
+        `confused` (see `classification`); `difference`, student minus teacher,
         with `of`, `low` and `high`, the ends of a 95 % interval, paired by
         example: of the accuracy for classes, else of the loss. For a kind
         without labels only `distance` of the student, and `examples`.
@@ -78,11 +79,8 @@ def compare(
     }
     results["examples"] = len(loss["student"])
     if classes:
-        difference = classification.paired_difference(
-            *(np.concatenate(predicted[role]) for role in models),
-            np.concatenate(labels),
-        )
-        results["difference"] = {"of": "accuracy", **difference}
+        found = {role: np.concatenate(predicted[role]) for role in models}
+        results |= _of_classes(found, np.concatenate(labels), student)
     else:
         results["difference"] = {
             "of": "loss",
@@ -95,6 +93,12 @@ def of_classes(outputs: Outputs, model: keras.Model) -> bool:
     """Returns whether a model tells exclusive classes of an example apart."""
     flat = keras.tree.flatten(model.output)
     return type(outputs) is Classes and [len(z.shape) for z in flat] == [2]
+
+
+def class_count(model: keras.Model) -> int:
+    """Returns the number of classes of a classifier. One logit stands for 2."""
+    (logits,) = keras.tree.flatten(model.output)
+    return max(2, logits.shape[-1])
 
 
 def predictions(
@@ -123,6 +127,21 @@ def predictions(
         predicted.append(predict(x).numpy())
         labels.append(_class_numbers(*tf.nest.flatten(y)))
     return np.concatenate(predicted), np.concatenate(labels)
+
+
+def _of_classes(predicted, labels, model):
+    """Returns what differs between two models that predict classes."""
+    names = [str(number) for number in range(class_count(model))]
+    difference = classification.paired_difference(
+        predicted["teacher"], predicted["student"], labels
+    )
+    return {
+        "difference": {"of": "accuracy", **difference},
+        "per_class": classification.per_class(predicted, labels, names),
+        "confused": classification.confused(
+            predicted["student"], labels, names
+        ),
+    }
 
 
 def _class_numbers(y):

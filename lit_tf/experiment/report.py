@@ -156,9 +156,8 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         table(report["teacher"], report["student"], report["compression"]),
         "",
         *lines,
+        *about(report["student"].get("blocks"), report),
         "",
-        *_blocks(report["student"].get("blocks", ())),
-        *([report["advice"], ""] if report.get("advice") else []),
         "FLOPs are 2 × multiply-adds. Latency is a median; the SavedModels "
         f"take turns, with {report['latency_threads']} threads. The outputs of "
         "the SavedModel differ from those of the student by at most "
@@ -194,16 +193,22 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
     return "\n".join(page) + "\n"
 
 
-def _blocks(sections):
-    """Returns sentences about the blocks of each section, [] for none."""
-    if not sections:
-        return []
-    kept = (
+def about(
+    kept: Sequence[Mapping[str, Any]] | None, facts: Mapping[str, Any]
+) -> list[str]:
+    """Returns paragraphs about the blocks that were kept, and advice.
+
+    Args:
+        kept: as `kept_blocks.numbers` returns it; None for other students.
+        facts: the report, with or without `advice`.
+    """
+    sentences = " ".join(
         f"Section {one['section']} keeps {len(one['kept'])} of the teacher's "
         f"{one['blocks']} blocks: {', '.join(map(str, one['kept']))}."
-        for one in sections
+        for one in kept or ()
     )
-    return [" ".join(kept), ""]
+    paragraphs = (sentences, facts.get("advice"))
+    return [line for text in paragraphs if text for line in ("", text)]
 
 
 def _budget(method, budget):

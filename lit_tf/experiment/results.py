@@ -117,6 +117,25 @@ class Best:
     phase: str
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """What the phases of a training left.
+
+    Args:
+        best: the best student of all phases.
+        last: the student after the last epoch.
+        last_phase: the name of the last phase.
+        history: the metrics of each epoch by phase and name.
+        spent: the budget of each phase by name; empty without a run folder.
+    """
+
+    best: Best
+    last: fit.Student
+    last_phase: str
+    history: Mapping[str, Mapping[str, list[float]]]
+    spent: Mapping[str, Mapping[str, Any]]
+
+
 def best_of(outcomes: Sequence[tuple[stages.Stage, fit.Outcome]]) -> Best:
     """Returns the student with the best validation score of all stages.
 

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from lit_tf import data, models
-from lit_tf.config import Compress, Teach, flatten, teacher_settings
+from lit_tf.config import Compress, Teach, teacher_settings
 from lit_tf.experiment import (
     budget,
     build,
@@ -230,7 +230,7 @@ def _train(run, name, model, schedule, *, teacher_accuracy=None):
         run.folder,
         compute=run.settings.compute,
         session=run.settings.session,
-        hparams=flatten.identity(run.settings),
+        hparams=run.hparams,
         extra_callbacks=run.task.extra_callbacks,
         teacher_accuracy=teacher_accuracy,
         fresh_batch_norm=getattr(run.settings, "fresh_batch_norm", False),

@@ -18,6 +18,17 @@ pre { overflow-x: auto; }
 """
 
 
+def body(text: str) -> str:
+    """Returns Markdown as HTML, without the rest of a page."""
+    import markdown  # Most commands write no page.
+
+    # The text has no HTML: what looks like it is part of a folder's name.
+    writer = markdown.Markdown(extensions=["tables", "fenced_code"])
+    writer.preprocessors.deregister("html_block")
+    writer.inlinePatterns.deregister("html")
+    return writer.convert(text)
+
+
 def page(text: str, folder: pathlib.Path) -> str:
     """Returns Markdown as one HTML page that needs no other file.
 
@@ -25,13 +36,6 @@ def page(text: str, folder: pathlib.Path) -> str:
         text: the Markdown, with images by the names of their files.
         folder: the folder of the images. One that is missing is not shown.
     """
-    import markdown  # Most commands write no page.
-
-    # The text has no HTML: what looks like it is part of a folder's name.
-    writer = markdown.Markdown(extensions=["tables", "fenced_code"])
-    writer.preprocessors.deregister("html_block")
-    writer.inlinePatterns.deregister("html")
-    body = writer.convert(text)
 
     def inside(match):
         file = folder / match[1]
@@ -40,12 +44,12 @@ def page(text: str, folder: pathlib.Path) -> str:
         data = base64.b64encode(file.read_bytes()).decode()
         return f'src="data:image/png;base64,{data}"'
 
-    body = re.sub(r'src="([^":]+\.png)"', inside, body)
+    content = re.sub(r'src="([^":]+\.png)"', inside, body(text))
     title = text.partition("\n")[0].lstrip("# ")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n"
         "</head>\n<body>\n"
-        f"{body}\n</body>\n</html>\n"
+        f"{content}\n</body>\n</html>\n"
     )

@@ -10,6 +10,7 @@ from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
 from lit_tf import config, errors, layers
+from lit_tf.comparison import gather
 from lit_tf.config import own_model
 
 
@@ -50,6 +51,18 @@ def test_the_table_has_both_models_and_a_paired_interval(compiled):
     assert compiled.facts["teacher"]["parameters"] == 490
     assert compiled.facts["blocks"] == [2]
     assert "<table>" in compiled._repr_html_()
+
+
+def test_the_report_has_single_classes_and_the_blocks_that_were_kept(compiled):
+    facts, text = compiled.facts, str(compiled)
+    assert [one["class"] for one in facts["per_class"]] == ["0", "1"]
+    right = sum(one["student"] * one["examples"] for one in facts["per_class"])
+    accuracy = facts["student"]["metrics"]["accuracy"]
+    assert right / 10 == pytest.approx(accuracy)
+    wrong = sum(one["examples"] for one in facts["confused"])
+    assert wrong / 10 == pytest.approx(1 - accuracy)
+    assert "| class | validation examples | teacher | student |" in text
+    assert "Section 1 keeps 2 of the teacher's 4 blocks: 1, 4." in text
 
 
 def test_the_history_has_the_epochs_of_each_phase(compiled):
@@ -223,6 +236,13 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
     assert str(again) == str(resumed)
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"report.json", "report.md", "saved_model", "logs"} <= written
+    report = gather.gather([str(tmp_path / "whole")], str(tmp_path / "all"))
+    (row,) = report["data"][0]["rows"]
+    best = max(
+        np.concatenate([p["val_accuracy"] for p in whole.history.values()])
+    )
+    assert row["accuracies"]["validation_best"] == [pytest.approx(best)]
+    assert row["train_examples"] == 2 * 86
     served = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
     np.testing.assert_allclose(
         served.serve(INPUTS[:4]), resumed.student(INPUTS[:4]), rtol=1e-5

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from own_models import CLASSES, INPUTS, classifier, compress
+from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
+import lit_tf
 from lit_tf import errors
 from lit_tf.data import own_data
 from lit_tf.experiment import own_model_report
@@ -54,6 +55,17 @@ REFUSED = {
         lambda: (classifier(), lambda: None),
         {},
         "`train` must be data. Call the function: train(). Received: train=",
+    ),
+    "a weight of no class": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"class_weight": {0: 1.0, 2: 2.0}},
+        "`class_weight` must have class numbers from 0 to 1. Received: "
+        "class_weight={0: 1.0, 2: 2.0}.",
+    ),
+    "class weights without classes": (
+        lambda: (built((1,)), (INPUTS, VALUES)),
+        {"class_weight": {0: 2.0}, "outputs": lit_tf.outputs.Values()},
+        "`class_weight` is for a model of exclusive classes. Weigh the",
     ),
     "a number as budget": (
         lambda: (classifier(), (INPUTS, CLASSES)),

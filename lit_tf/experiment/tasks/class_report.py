@@ -13,6 +13,8 @@ _SHOWN = 10
 def lines(
     per_class: Sequence[Mapping[str, Any]],
     confused: Sequence[Mapping[str, Any]],
+    *,
+    split: str = "test",
 ) -> list[str]:
     """Returns a table of classes and a sentence about the confused ones.
 
@@ -20,10 +22,11 @@ def lines(
         per_class: as `classification.per_class` returns it, with the role
             "student" and optionally "teacher".
         confused: as `classification.confused` returns it.
+        split: the name of the split that the examples are from.
     """
     compared = "teacher" in per_class[0]
     roles = ("teacher", "student") if compared else ("student",)
-    shown, title = per_class, "Accuracy on the test examples of each class:"
+    shown, title = per_class, f"Accuracy on the {split} examples of each class:"
     if len(per_class) > _ALL:
         with_examples = [one for one in per_class if one["examples"]]
         shown = sorted(with_examples, key=_difference)[:_SHOWN]
@@ -32,7 +35,7 @@ def lines(
             f"The {len(shown)} of {len(per_class)} classes with the {what} "
             "accuracy:"
         )
-    rows = [("class", "test examples", *roles)]
+    rows = [("class", f"{split} examples", *roles)]
     rows[0] += ("difference, points",) if compared else ()
     for one in shown:
         row = (_escaped(one["class"]), f"{one['examples']:,}")
