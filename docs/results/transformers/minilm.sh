@@ -1,0 +1,54 @@
+#!/bin/sh
+# Trains students of 3 and of 2 blocks of all-MiniLM-L6-v2 (6 blocks), from the
+# teacher's blocks, in 2 epochs of 18,130 reviews: as an encoder without labels,
+# and as a classifier of polarity.
+#
+#   docs/results/transformers/minilm.sh TEACHERS_DIR REVIEWS_DIR TEXTS_DIR \
+#       RUNS_DIR [JOBS]
+#
+# TEACHERS_DIR holds minilm.keras, minilm_polarity.keras and preprocessor/, and
+# TEXTS_DIR the reviews without labels, as minilm.py writes them. JOBS rows are
+# trained at a time, one by default, each on one thread. Rows are in the order in
+# which they tell most. Interrupted, it goes on where it was.
+set -e
+teachers=$1
+reviews=$2
+texts=$3
+runs=$4
+jobs=${5:-1}
+export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
+# Prints the command of a row.
+row() {
+  name=$1
+  teacher=$2
+  data=$3
+  shift 3
+  echo lit-compress --teacher_weights="'$teachers/$teacher.keras'" \
+    --data_dir="'$data'" --workdir="'$runs/$name'" --export=last \
+    --flagfile="'$(dirname "$0")/minilm.flags'" "$@"
+}
+
+classes="--temperature=2 --alpha=0.5"
+# One phase with the examples of both.
+whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
+
+rows() {
+  for seed in 0 1 2; do
+    for blocks in 3 2; do
+      name=${blocks}_seed$seed
+      how="--seed=$seed --keep=$blocks"
+      each=1,1,1
+      [ "$blocks" = 3 ] || each=1,1
+      lit="--seed=$seed --sections=$blocks --keep=$each"
+      row "encoder_lit_$name" minilm "$texts" $lit
+      row "encoder_kd_$name" minilm "$texts" $how $whole
+      row "polarity_lit_$name" minilm_polarity "$reviews" $lit $classes
+      row "polarity_kd_$name" minilm_polarity "$reviews" $how $whole $classes
+      row "polarity_labels_$name" minilm_polarity "$reviews" $how $whole \
+        --alpha=1
+    done
+  done
+}
+
+rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
