@@ -36,16 +36,16 @@ whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
 rows() {
   for seed in 0 1 2; do
     for blocks in 3 2; do
-      name=${blocks}_seed$seed
+      which=${blocks}_seed$seed
       how="--seed=$seed --keep=$blocks"
       each=1,1,1
       [ "$blocks" = 3 ] || each=1,1
       lit="--seed=$seed --sections=$blocks --keep=$each"
-      row "encoder_lit_$name" minilm "$texts" $lit
-      row "encoder_kd_$name" minilm "$texts" $how $whole
-      row "polarity_lit_$name" minilm_polarity "$reviews" $lit $classes
-      row "polarity_kd_$name" minilm_polarity "$reviews" $how $whole $classes
-      row "polarity_labels_$name" minilm_polarity "$reviews" $how $whole \
+      row "encoder_lit_$which" minilm "$texts" $lit
+      row "encoder_kd_$which" minilm "$texts" $how $whole
+      row "polarity_lit_$which" minilm_polarity "$reviews" $lit $classes
+      row "polarity_kd_$which" minilm_polarity "$reviews" $how $whole $classes
+      row "polarity_labels_$which" minilm_polarity "$reviews" $how $whole \
         --alpha=1
     done
   done

@@ -35,20 +35,20 @@ rows() {
   for init in teacher_blocks fresh; do
     for blocks in 2 4; do
       for seed in 0 1 2; do
-        name=${init}_${blocks}_seed$seed
+        which=${init}_${blocks}_seed$seed
         how="--init=$init --seed=$seed"
         for sections in 1 2 4; do
           [ "$sections" -le "$blocks" ] || continue
           each=$((blocks / sections))
           keep=$each
           for k in $(seq 2 "$sections"); do keep=$keep,$each; done
-          row "lit_k${sections}_$name" $how --sections=$sections --keep=$keep
+          row "lit_k${sections}_$which" $how --sections=$sections --keep=$keep
         done
-        row "kd_$name" $how --keep=$blocks $(whole 6)
-        row "labels_$name" $how --keep=$blocks $(whole 6) --alpha=1
+        row "kd_$which" $how --keep=$blocks $(whole 6)
+        row "labels_$which" $how --keep=$blocks $(whole 6) --alpha=1
         # About as many epochs as take the seconds of the other methods. Those of
         # LIT and KD differ by less than an epoch.
-        row "labels_seconds_$name" $how --keep=$blocks $(whole 12) --alpha=1
+        row "labels_seconds_$which" $how --keep=$blocks $(whole 12) --alpha=1
       done
     done
   done
