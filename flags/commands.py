@@ -42,7 +42,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     "Frozen teacher": (config.Frozen, "teacher_cache_dir"),
     "Data": ("dataset", "inputs", "data_dir", "download", "cache_dir"),
     "Validation split": ("validation_fraction", "split_seed"),
-    "Augmentation": ("pad", "flip"),
+    "Augmentation": ("pad", "flip", config.Variation),
     "Texts": ("text_length", "preprocessor", "sequence_length"),
     "Images": (
         "attributes",

@@ -1,18 +1,28 @@
 """Defaults of flags for a user's own model, in place of the paper's."""
 
+import dataclasses
 import pathlib
 
 from absl import flags
 
+from lit_tf import config
 from lit_tf.config import method_table, own_model
 from lit_tf.utils import json_files
 
 # Flags whose values depend on the other settings of their phase.
 _SCHEDULES = [
-    name
-    for name in own_model.DEFAULTS
-    if name.startswith(("lit_", "fine_tune_"))
-    and not name.endswith(("_epochs", "_steps", "_batch_size"))
+    f"{phase}_{field.name}"
+    for phase in ("lit", "fine_tune")
+    for field in dataclasses.fields(config.Phase)
+    if field.name
+    not in (
+        "epochs",
+        "steps",
+        "batch_size",
+        "clip_norm",
+        "ema",
+        "label_smoothing",
+    )
 ]
 
 

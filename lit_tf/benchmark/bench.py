@@ -90,6 +90,7 @@ class Bench:
             epochs=_EPOCHS,
             seed=self.config.compute.seed,
             crop=self.dataset.crop,
+            mixing=self.dataset.mixing,
             views=views,
         )
 

@@ -42,6 +42,7 @@ from lit_tf.config.training import (
     Loss,
     check_loss,
 )
+from lit_tf.config.variation import Variation
 
 __all__ = [
     "COMPRESSION_OF",
@@ -73,6 +74,7 @@ __all__ = [
     "Session",
     "Shrink",
     "Teach",
+    "Variation",
     "check_loss",
     "check_one_of",
     "teacher_settings",

@@ -13,6 +13,7 @@ from lit_tf.config.setting import (
     Group,
     setting,
 )
+from lit_tf.config.variation import Variation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,7 @@ class Data(Group):
         "1/2. auto: on for all datasets except digits and npz.",
         choices=choices.FLIPS,
     )
+    variation: Variation = Variation()
 
     def __post_init__(self):
         super().__post_init__()

@@ -222,6 +222,12 @@ class Compress(Group):
             "off, or `copy_ends` on.",
             teacher_cache=self.frozen.teacher_cache,
         )
+        errors.require(
+            not self.data.variation.mixes or self.frozen.teacher_cache == "off",
+            "`teacher_cache` stores outputs for single images, which `mixup` "
+            "and `cutmix` mix anew in each batch. Turn `teacher_cache` off.",
+            teacher_cache=self.frozen.teacher_cache,
+        )
 
     def _check_student(self):
         errors.require(

@@ -26,10 +26,20 @@ ADDED = {
     "epochs": 0,
     "budget": "",
     "fresh_batch_norm": False,
+    "mixup": 0.0,
+    "cutmix": 0.0,
 } | {
-    f"{phase}_{name}": 0.0
+    f"{phase}_{name}": value
     for phase in ("teach", "lit", "fine_tune")
-    for name in ("warmup", "cosine_decay")
+    for name, value in {
+        "warmup": 0.0,
+        "cosine_decay": 0.0,
+        "warmup_steps": 0,
+        "exponential_decay": 0.0,
+        "clip_norm": 0.0,
+        "ema": 0.0,
+        "label_smoothing": 0.0,
+    }.items()
 }
 
 

@@ -98,6 +98,38 @@ class Phase(Group):
         "rate falls along a half cosine to 0.",
         check=UNIT,
     )
+    warmup_steps: int = setting(
+        0,
+        "Number of first steps of phase {phase} over which the learning rate "
+        "rises linearly from 0.",
+        check=AT_LEAST_0,
+    )
+    exponential_decay: float = setting(
+        0.0,
+        "Fraction of the learning rate, in [0, 1), that is left at the end of "
+        "phase {phase}, over which it falls exponentially. Default: 0, no such "
+        "decay.",
+        check=BELOW_1,
+    )
+    clip_norm: float = setting(
+        0.0,
+        "Largest norm of the gradient of all trained variables together in "
+        "phase {phase}; a longer one is shortened to it. Default: 0, none.",
+        check=FINITE,
+    )
+    ema: float = setting(
+        0.0,
+        "Decay per step, in [0, 1), of an average of the trained variables in "
+        "phase {phase}, such as 0.999. The averages are validated, chosen and "
+        "exported in place of the variables. Default: 0, no average.",
+        check=BELOW_1,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Share of each label, in [0, 1), that the hard loss of phase {phase} "
+        "spreads evenly over all classes. The soft loss is not changed.",
+        check=BELOW_1,
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -123,14 +155,32 @@ class Phase(Group):
         """
         return self.steps or self.epochs * epoch
 
+    def check_warm_up(self, total: int, phase: str = "") -> None:
+        """Checks that warm-up ends within the phase.
+
+        Args:
+            total: the number of steps of the phase.
+            phase: the name of the phase, for the message; "" if unknown.
+
+        Raises:
+            SettingsError: if it does not.
+        """
+        name = f"{phase}_warmup_steps" if phase else "warmup_steps"
+        errors.require(
+            not self.warmup_steps or not total or self.warmup_steps < total,
+            f"`{name}` must be below the {total:,} steps of the phase.",
+            **{name: self.warmup_steps},
+        )
+
     def rate(self, step: int, epoch: int) -> float:
         """Returns the learning rate of a step.
 
         A milestone m means: epochs 0 … m−1 have the earlier rate. Warm-up
         epochs have a tenth of the rate. Over the first fraction `warmup` of the
-        phase the rate also rises linearly from 0; over the last fraction
-        `linear_decay` it falls linearly to 0, over the last fraction
-        `cosine_decay` along a half cosine.
+        phase, and over its first `warmup_steps` steps, the rate also rises
+        linearly from 0; over the last fraction `linear_decay` it falls linearly
+        to 0, over the last fraction `cosine_decay` along a half cosine, and
+        over the whole phase exponentially to the fraction `exponential_decay`.
 
         Args:
             step: the number of the step in the phase, from 0.
@@ -149,13 +199,18 @@ class Phase(Group):
             rate *= (1 - math.cos(math.pi * part)) / 2
         if self.warmup:
             rate *= min(1.0, (step + 1) / (total * self.warmup))
+        if self.warmup_steps:
+            rate *= min(1.0, (step + 1) / self.warmup_steps)
+        if self.exponential_decay:
+            rate *= self.exponential_decay ** (1 - left)
         return rate
 
     def scaled(self, factor: float) -> "Phase":
         """Returns the phase with its length multiplied by a factor.
 
-        Epochs, steps, milestones and warm-up epochs are rounded; milestones
-        that are no longer within the phase, or no longer apart, are left out.
+        Epochs, steps, milestones and the lengths of warm-up are rounded;
+        milestones that are no longer within the phase, or no longer apart, are
+        left out.
 
         Args:
             factor: new length divided by the present one, ≥ 0.
@@ -168,4 +223,5 @@ class Phase(Group):
             steps=round(self.steps * factor),
             milestones=tuple(m for m in milestones if 0 < m < epochs),
             warmup_epochs=round(self.warmup_epochs * factor),
+            warmup_steps=round(self.warmup_steps * factor),
         )

@@ -22,6 +22,7 @@ from lit_tf.data import (
     tables,
     tfds,
     tfrecords,
+    variation,
 )
 from lit_tf.data.dataset import Dataset, Source, Split, named_arrays
 from lit_tf.data.tensors import collected
@@ -163,6 +164,11 @@ def load(
         encoding = {"encoder": encoder}
     loaded = found.load(data_dir, download, settings, cache_dir, **encoding)
     loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
+    loaded = variation.varied(
+        loaded,
+        settings.variation,
+        classes=len(loaded.classes) if loaded.task == "classes" else 0,
+    )
     if loaded.validation is not None:
         unused = {} if settings.validation_fraction else {"validation": None}
         return dataclasses.replace(loaded, **unused)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from lit_tf.data import augment, keyed_random, rows, shares
 from lit_tf.data.dataset import Split
+from lit_tf.data.mixing import Mixing
 from lit_tf.data.streams import Stream
 
 
@@ -71,6 +72,7 @@ def training(
     whole: bool = False,
     task: str = "classes",
     views: Views | None = None,
+    mixing: Mixing | None = None,
     share: shares.Share = shares.ALL,
 ) -> tf.data.Dataset:
     """Returns shuffled, augmented batches from one step to another.
@@ -88,6 +90,8 @@ def training(
         whole: whether to drop an incomplete last batch of an epoch.
         task: the task of the dataset (`Dataset.task`).
         views: a fixed set of augmentations; None for new ones in every epoch.
+        mixing: what mixes augmented examples of a batch; None for nothing. Only
+            for task "classes", without `views`.
         share: the replicas to feed.
 
     Returns:
@@ -101,24 +105,32 @@ def training(
     inputs, labels = _tensors(split)
     present = _PRESENTATIONS[task]
 
+    def read(chosen, key, epoch):
+        batch = keyed_random.augmented(
+            _gather(inputs, chosen), crop, chosen, key, epoch
+        )
+        return batch, tf.gather(labels, chosen)
+
     def part(step, places):
         epoch = tf.cast(step // steps, tf.int32)
         chosen = keyed_random.order(places, seed, epoch, examples)
-        batch, truth = _gather(inputs, chosen), tf.gather(labels, chosen)
-        if views is None:
-            batch = keyed_random.augmented(batch, crop, chosen, seed, epoch)
+        if views is not None:
+            view = epoch % views.views
+            batch, truth = read(chosen, views.seed, view)
+            return views(batch, view, chosen), truth
 
-            def target():
-                others = _target_places(
-                    places, step, steps, batch_size, examples, seed
-                )
-                others = keyed_random.order(others, seed, epoch, examples)
-                return tf.gather(labels, others)
+        def others():
+            there = _target_places(
+                places, step, steps, batch_size, examples, seed
+            )
+            return keyed_random.order(there, seed, epoch, examples)
 
-            return present(batch, target), truth
-        view = epoch % views.views
-        batch = keyed_random.augmented(batch, crop, chosen, views.seed, view)
-        return views(batch, view, chosen), truth
+        batch, truth = read(chosen, seed, epoch)
+        if mixing is not None:
+            second = read(others(), seed, epoch)
+            draw = keyed_random.draws(chosen, seed, epoch)
+            batch, truth = mixing((batch, truth), second, draw)
+        return present(batch, lambda: tf.gather(labels, others())), truth
 
     end = steps * epochs
     if last_step is not None:

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.data import augment
+from lit_tf.data.mixing import Mixing
 from lit_tf.data.rows import Rows
 
 Groups = tuple[tuple[str, ...], ...]
@@ -142,16 +143,15 @@ class Dataset:
         name: the name in `DATASETS`.
         train: the training examples; a `Stream` for a user's own batches.
         test: the test examples; read once, at the end of a run.
-        validation: the dataset's own validation examples, or examples split
-            off the training ones; None for none.
+        validation: the validation examples; None for none.
         classes: names of the classes by label; for task "images" names of the
             attributes by column; () for task "embeddings".
         stem: further arguments of a model's stem, by name: for classes of
             images `mean` and `std` of each channel in raw units; for texts
             `alphabet`; for task "images" `attributes`, their names.
         crop: the augmentation of training batches.
-        note: information for the user, such as that the files are not the
-            official ones; "" for none.
+        mixing: what mixes examples of a training batch; None for nothing.
+        note: information for the user; "" for none.
         task: "classes", "images" or "embeddings".
         exclusive: groups of attributes of which a target has exactly one.
     """
@@ -162,6 +162,7 @@ class Dataset:
     classes: tuple[str, ...]
     stem: Mapping[str, Any]
     crop: augment.Crop
+    mixing: Mixing | None = None
     task: str = "classes"
     exclusive: Groups = ()
     validation: Split | None = None

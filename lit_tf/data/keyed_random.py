@@ -52,6 +52,35 @@ def target_places(
     return start + _permute(places - start, key, size - 1)
 
 
+def draws(
+    examples: tf.Tensor, seed: int, epoch: Integer
+) -> Callable[[int], tf.Tensor]:
+    """Returns random integers as a function of (seed, epoch, example).
+
+    Args:
+        examples: example numbers, `[batch]`, int32.
+        seed: the seed of the augmentation.
+        epoch: number of the epoch, or of the view.
+
+    Returns:
+        A function: number ≥ 0 of the draw → `[batch]` integers in [0, 2³¹),
+        independent ones for each number.
+    """
+
+    def draw(number):
+        if number < 0:
+            raise ValueError(
+                f"The number of a draw must be ≥ 0. Received: number={number}."
+            )
+        if number < _TARGETS - _AUGMENTATION:
+            key = [seed, epoch * _KEYS + _AUGMENTATION + number]
+            return _permute(examples, key, _LARGEST)
+        last = draw(_TARGETS - _AUGMENTATION - 1)
+        return _permute(last, [number, _AUGMENTATION], _LARGEST)
+
+    return draw
+
+
 def augmented(
     inputs: Any,
     crop: Callable[[Any, Callable[[int], tf.Tensor]], Any],
@@ -68,17 +97,7 @@ def augmented(
         seed: the seed of the augmentation.
         epoch: number of the epoch, or of the view.
     """
-
-    def draw(number):
-        if not 0 <= number < _TARGETS - _AUGMENTATION:
-            raise ValueError(
-                "An augmentation can draw 6 numbers for each example, 0 to 5. "
-                f"Received: number={number}."
-            )
-        key = [seed, epoch * _KEYS + _AUGMENTATION + number]
-        return _permute(examples, key, _LARGEST)
-
-    return crop(inputs, draw)
+    return crop(inputs, draws(examples, seed, epoch))
 
 
 def _permute(index: tf.Tensor, key: Sequence[Any], largest: Integer):

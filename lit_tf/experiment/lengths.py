@@ -28,6 +28,18 @@ def with_own_epochs(settings: Compress) -> Compress:
     return with_epochs(settings, settings.epochs)
 
 
+def check_warm_up(settings: Compress, dataset: data.Dataset) -> None:
+    """Checks the warm-up of all phases before the first one.
+
+    Raises:
+        SettingsError: if one is longer than its phase.
+    """
+    for name in _PHASES:
+        phase = getattr(settings, name)
+        steps = batches.steps_per_epoch(dataset.train, phase.batch_size)
+        phase.check_warm_up(phase.total(steps), name)
+
+
 def fitted(
     pair: stages.Pair,
     dataset: data.Dataset,

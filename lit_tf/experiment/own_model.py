@@ -53,6 +53,10 @@ def compress(
     class_weight: Mapping[int, float] | None = None,
     optimizer: str | keras.optimizers.Optimizer = own_model.LIT.optimizer,
     learning_rate: float = own_model.LIT.learning_rate,
+    clip_norm: float = 0.0,
+    ema: float = 0.0,
+    label_smoothing: float = 0.0,
+    variation: config.Variation = config.Data.variation,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     outputs: Outputs | None = None,
     alpha: float = own_model.ALPHA,
@@ -130,6 +134,15 @@ def compress(
             copy, at its own learning rate.
         learning_rate: initial learning rate of phase `lit`; half of it is that
             of phase `fine_tune`. Not read with an optimizer of Keras.
+        clip_norm: largest norm of the gradient of all variables together; 0 for
+            any.
+        ema: decay per step of an average of the trained weights, which is
+            validated, chosen and returned in their place, such as 0.999; 0 for
+            none.
+        label_smoothing: share of each label that the hard loss spreads evenly
+            over all classes.
+        variation: how training images in arrays vary, such as
+            `lit_tf.config.Variation(mixup=0.2)`; by default they do not.
         callbacks: callbacks of Keras, called in each phase.
         outputs: the kind of output (`lit_tf.outputs`), by default as derived.
         alpha: weight of the labels within L_KD; 1 − alpha that of the model's
@@ -167,6 +180,9 @@ def compress(
         "validation_steps": validation_steps,
         "validation_split": validation_split,
         "learning_rate": learning_rate,
+        "clip_norm": clip_norm,
+        "ema": ema,
+        "label_smoothing": label_smoothing,
         "class_weight": class_weight,
         "optimizer": optimizer,
     }
@@ -192,9 +208,15 @@ def compress(
         batch_size=batch_size,
         optimizer=optimizer,
         learning_rate=learning_rate,
+        phase={
+            "clip_norm": clip_norm,
+            "ema": ema,
+            "label_smoothing": label_smoothing,
+        },
         loss=config.Loss(
             alpha=alpha, temperature=temperature, beta=beta, penalty=penalty
         ),
+        data=config.Data(variation=variation),
         compute=config.Compute(
             seed=seed, dtype=own_model_settings.policy(dtype), strategy=strategy
         ),
@@ -217,7 +239,7 @@ def compress(
         validation_split=validation_split,
         class_weight=class_weight,
     )
-    _check_inputs(model, dataset)
+    own_model_settings.check_inputs(model, dataset)
     kind = outputs or derived.derive(
         model,
         own_data.first_labels(dataset),
@@ -227,6 +249,7 @@ def compress(
         temperature=temperature,
     )
     own_model_settings.check_class_weight(class_weight, kind, teacher)
+    dataset = own_model_settings.varied(dataset, variation, kind, model)
     own = OwnTraining(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
@@ -262,18 +285,3 @@ def _folder(settings) -> Iterator[run_folder.RunFolder | None]:
         return
     with run_folder.opened(settings, command="lit_tf.compress") as folder:
         yield folder
-
-
-def _check_inputs(model, dataset):
-    """Refuses data that the model cannot be called on."""
-    parts = {"train": dataset.train, "validation_data": dataset.validation}
-    for name, examples in parts.items():
-        if examples is None:
-            continue
-        try:
-            model(own_data.inputs_of_one(examples), training=False)
-        except Exception as error:  # A layer may raise anything.
-            raise errors.SettingsError(
-                f"{model.name} cannot be called on the first examples of "
-                f"`{name}` ({errors.cause(error)})."
-            ) from error

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import config, errors
+from lit_tf import config, data, errors
 from lit_tf.config import own_model
+from lit_tf.data import own_data
+from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import paired
 from lit_tf.outputs import Outputs
 
@@ -26,6 +28,9 @@ _TYPES = {
     "validation_steps": _WHOLE,
     "validation_split": _NUMBER,
     "learning_rate": _NUMBER,
+    "clip_norm": _NUMBER,
+    "ema": _NUMBER,
+    "label_smoothing": _NUMBER,
     "class_weight": _MAPPING,
     "optimizer": (
         (str, keras.optimizers.Optimizer),
@@ -51,6 +56,7 @@ def make(
     batch_size: int,
     optimizer: str | keras.optimizers.Optimizer,
     learning_rate: float,
+    phase: Mapping[str, float],
     **given: Any,
 ) -> config.Compress:
     """Returns the settings of a compression of a user's model.
@@ -66,6 +72,7 @@ def make(
         batch_size: number of examples of a batch.
         optimizer: name of an optimizer, or the user's own.
         learning_rate: initial learning rate of phase lit.
+        phase: further settings of both phases, by name.
         **given: further fields of `Compress`.
 
     Raises:
@@ -73,17 +80,24 @@ def make(
     """
     if not (compression or keep):
         compression = 2.0
+    named = isinstance(optimizer, str)
+    errors.require(
+        named or not (phase["clip_norm"] or phase["ema"]),
+        "`clip_norm` and `ema` are for the optimizers by name. Set "
+        "`global_clipnorm`, `use_ema` and `ema_momentum` of your own.",
+        clip_norm=phase["clip_norm"],
+        ema=phase["ema"],
+    )
     phases = {
         name: dataclasses.replace(
-            phase,
+            default,
             batch_size=batch_size,
-            optimizer=optimizer
-            if isinstance(optimizer, str)
-            else phase.optimizer,
+            optimizer=optimizer if named else default.optimizer,
             learning_rate=learning_rate
-            * (phase.learning_rate / own_model.LIT.learning_rate),
+            * (default.learning_rate / own_model.LIT.learning_rate),
+            **phase,
         )
-        for name, phase in (
+        for name, default in (
             ("lit", own_model.LIT),
             ("fine_tune", own_model.FINE_TUNE),
         )
@@ -123,7 +137,7 @@ def check_callbacks(
     callbacks: Sequence[keras.callbacks.Callback],
     optimizer: str | keras.optimizers.Optimizer,
 ) -> None:
-    """Checks that no callback sets a learning rate that the phases set.
+    """Checks that no callback does what a phase does.
 
     Args:
         callbacks: the user's callbacks.
@@ -133,6 +147,12 @@ def check_callbacks(
         SettingsError: if one does.
     """
     for callback in callbacks:
+        errors.require(
+            not isinstance(callback, keras.callbacks.SwapEMAWeights),
+            "Averages of the weights are validated without SwapEMAWeights. "
+            "Leave it out.",
+            callback=type(callback).__name__,
+        )
         errors.require(
             not isinstance(optimizer, str)
             or not isinstance(callback, _SETS_RATES),
@@ -173,6 +193,47 @@ def check_class_weight(
         f"`class_weight` must have class numbers from 0 to {count - 1}.",
         class_weight=class_weight,
     )
+
+
+def check_inputs(model: keras.Model, dataset: Dataset) -> None:
+    """Checks that the model can be called on the data.
+
+    Raises:
+        SettingsError: if it cannot.
+    """
+    parts = {"train": dataset.train, "validation_data": dataset.validation}
+    for name, examples in parts.items():
+        if examples is None:
+            continue
+        try:
+            model(own_data.inputs_of_one(examples), training=False)
+        except Exception as error:  # A layer may raise anything.
+            raise errors.SettingsError(
+                f"{model.name} cannot be called on the first examples of "
+                f"`{name}` ({errors.cause(error)})."
+            ) from error
+
+
+def varied(
+    dataset: Dataset,
+    variation: config.Variation,
+    outputs: Outputs,
+    model: keras.Model,
+) -> Dataset:
+    """Returns a dataset whose training images vary.
+
+    Args:
+        dataset: the user's data.
+        variation: how they vary.
+        outputs: the kind of output.
+        model: the user's model.
+
+    Raises:
+        SettingsError: if the data cannot vary so.
+    """
+    plain = paired.of_classes(outputs, model) and not outputs.loss
+    classes = paired.class_count(model) if plain else 0
+    return data.variation.varied(dataset, variation, classes=classes)
 
 
 def policy(dtype: str) -> str:

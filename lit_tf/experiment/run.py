@@ -77,6 +77,8 @@ def _teach(settings, command, *, dataset=None, read_test=True):
         run = _new_run(settings, command, dataset, folder)
         run.folder.pin(data=run.dataset.fingerprint)
         run.task.check(settings, run.dataset)
+        if settings.teach.label_smoothing:
+            run.task.outputs.smoothed(settings.teach.label_smoothing)
         model = build.teacher_trainer(
             settings.teacher,
             run.dataset,
@@ -113,6 +115,7 @@ def _compress(settings, command, dataset):
         if folder.finished:
             return report.repeat(folder)
         run = _new_run(settings, command, dataset, folder)
+        lengths.check_warm_up(settings, run.dataset)
         # Teacher and student are checked, and shown, before any training.
         blocks = folder.pinned("blocks")
         teacher, student = build.pair(settings, run.dataset, blocks)

@@ -11,7 +11,11 @@ from lit_tf.losses import masks
 
 
 def hard(
-    labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    *,
+    smoothing: float = 0.0,
 ) -> tf.Tensor:
     """Computes the cross-entropy of each example's logits with its label.
 
@@ -26,6 +30,8 @@ def hard(
             `of_classes`).
         mask: `[batch, ...]`, the examples or positions that count; all when
             None. The mean is that of the whole batch, as in Keras.
+        smoothing: ε in [0, 1); the cross-entropy is that with (1 − ε) · label +
+            ε / classes (Szegedy et al., 2016); default 0.
 
     Returns:
         `[batch]`, float32.
@@ -39,7 +45,7 @@ def hard(
         values = tf.nn.softmax_cross_entropy_with_logits(
             tf.cast(labels, tf.float32), logits
         )
-        return example_mean(values, logits, mask)
+        return example_mean(_smoothed(values, logits, smoothing), logits, mask)
     if not are_class_numbers(labels.shape, logits.shape):
         raise ValueError(
             "Labels must be class numbers, [batch] or [batch, 1], or one-hot, "
@@ -50,7 +56,15 @@ def hard(
     if mask is not None:  # A masked label may be of no class.
         labels = tf.where(mask, labels, 0)
     values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return example_mean(values, logits, mask)
+    return example_mean(_smoothed(values, logits, smoothing), logits, mask)
+
+
+def _smoothed(values, logits, smoothing):
+    """Returns cross-entropies with labels that are smoothed."""
+    if not smoothing:
+        return values
+    even = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
+    return (1 - smoothing) * values + smoothing * even
 
 
 def are_one_hot(labels: tf.TensorShape, logits: tf.TensorShape) -> bool:
@@ -99,7 +113,11 @@ def of_classes(logits: tf.Tensor) -> tf.Tensor:
 
 
 def binary(
-    labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    *,
+    smoothing: float = 0.0,
 ) -> tf.Tensor:
     """Computes the mean binary cross-entropy over the labels of each example.
 
@@ -107,12 +125,16 @@ def binary(
         labels: `[batch, labels]`, in [0, 1].
         logits: `[batch, labels]`.
         mask: `[batch, ...]`, the positions that count; all when None.
+        smoothing: ε in [0, 1); the labels become (1 − ε) · label + ε / 2;
+            default 0.
 
     Returns:
         `[batch]`, float32.
     """
     logits = tf.cast(logits, tf.float32)
     labels = tf.reshape(tf.cast(labels, tf.float32), tf.shape(logits))
+    if smoothing:
+        labels = (1 - smoothing) * labels + smoothing / 2
     values = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
     return example_mean(values, logits, mask)
 

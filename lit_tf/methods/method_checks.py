@@ -27,6 +27,9 @@ def check(
             method, or return outputs of another kind.
     """
     distillation_trainer.check_outputs(outputs, teacher, student)
+    for phase in (settings.lit, settings.fine_tune):
+        if phase.label_smoothing:
+            outputs.smoothed(phase.label_smoothing)
     method = method_table.get(settings.method)
     shapes = "any"
     if method.compares:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lit_tf import config, errors, outputs
 from lit_tf.losses import wgan_gp
-from lit_tf.methods import replicas
+from lit_tf.methods import gradients, replicas
 from lit_tf.methods.trainer import Trainer
 from lit_tf.outputs import Terms
 
@@ -84,9 +84,12 @@ class Adversarial(Trainer):
         if not self.trained:
             return
         # The discriminator computes in float32: its losses are not scaled.
-        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        # Only the generator, which is exported, is averaged.
+        inner = gradients.inner(self.optimizer)
         with self.distribute_strategy.scope():
-            optimizer = type(inner).from_config(inner.get_config())
+            optimizer = type(inner).from_config(
+                inner.get_config() | {"use_ema": False}
+            )
             optimizer.build(self.discriminator.trainable_variables)
         object.__setattr__(self, "_discriminator_optimizer", optimizer)
 
@@ -196,8 +199,12 @@ class Adversarial(Trainer):
             )
             terms = {k: v[: tf.cast(local, tf.int32)] for k, v in terms.items()}
             loss = tf.reduce_sum(terms["d_total"]) / across_replicas
-        gradients = tape.gradient(loss, variables)
-        self._discriminator_optimizer.apply(gradients, variables)
+        gradients.apply(
+            self._discriminator_optimizer,
+            tape.gradient(loss, variables),
+            variables,
+            replicas=self._replicas,
+        )
         return terms
 
     def _epsilon(self, images, i=0):

@@ -60,6 +60,30 @@ class StudentModel(keras.Model):
         """The names of the metrics."""
         return [metric.name for metric in super().metrics]
 
+    def smooth_labels(self, share: float) -> None:
+        """Smooths the labels of the hard loss; call it before `compile`.
+
+        Args:
+            share: ε in [0, 1), what is spread evenly over all classes; 0 for
+                the labels as they are.
+
+        Raises:
+            SettingsError: if the loss has no classes, or is the user's own.
+        """
+        errors.require(
+            "hard" in self.term_names or not share,
+            "`label_smoothing` changes the hard loss, which "
+            f"{type(self).__name__} does not have. Set it to 0.",
+            label_smoothing=share,
+        )
+        self.replace_outputs(self.outputs.smoothed(share))
+
+    def replace_outputs(self, outputs: Outputs) -> None:
+        """Replaces the kind of output, whose metrics the trainer keeps."""
+        self.outputs = outputs
+        for metric in self.output_metrics:
+            metric.kind = outputs
+
     def call(self, inputs, training=None):
         return self.student(inputs, training=training)
 

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors, layers
-from lit_tf.methods import replicas, weighted_batch
+from lit_tf.methods import gradients, replicas, weighted_batch
 from lit_tf.methods.student_model import StudentModel
 from lit_tf.outputs import Outputs, Terms
 from lit_tf.sections import inspection, structure
@@ -133,9 +133,7 @@ class Trainer(StudentModel):
                     f"{type(self).__name__} has its own losses. Compile it "
                     f"without `loss` and `loss_weights`. Received: {own}."
                 )
-            self.outputs = self.outputs.with_losses(**own)
-            for metric in self.output_metrics:
-                metric.kind = self.outputs
+            self.replace_outputs(self.outputs.with_losses(**own))
         for name in ("metrics", "weighted_metrics"):
             errors.require(
                 self.outputs.reads_labels or not kwargs.get(name),
@@ -204,8 +202,12 @@ class Trainer(StudentModel):
             loss = tf.reduce_sum(terms["total"]) / across_replicas
             loss += additional * local / across_replicas
             scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, self.trained_variables)
-        self.optimizer.apply(gradients, self.trained_variables)
+        gradients.apply(
+            self.optimizer,
+            tape.gradient(scaled, self.trained_variables),
+            self.trained_variables,
+            replicas=self._replicas,
+        )
         return terms, outputs, additional
 
     def test_step(self, data):

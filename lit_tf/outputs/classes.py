@@ -94,7 +94,7 @@ class Classes(Labelled):
         )
 
     def _hard(self, y, z, mask):
-        return distillation.hard(y, z, mask)
+        return distillation.hard(y, z, mask, smoothing=self.label_smoothing)
 
     def _soft(self, z_t, z_s, mask):
         return distillation.soft(z_t, z_s, self.temperature, mask)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
+from lit_tf import errors
 from lit_tf.outputs.label_faults import Fault
 
 # The terms of a loss by name, each `[batch]` in float32.
@@ -47,6 +48,26 @@ class Outputs(Protocol):
             loss: a loss that replaces the hard loss; None keeps it.
             loss_weights: weights of the losses of several outputs.
         """
+
+    def smoothed(self, share: float) -> "Outputs":
+        """Returns a copy whose hard loss smooths labels (`distillation.hard`).
+
+        The default refuses any share but 0.
+
+        Args:
+            share: ε in [0, 1), what is spread evenly over all classes.
+
+        Raises:
+            SettingsError: if this kind has no classes, or a loss of the user.
+        """
+        errors.require(
+            not share,
+            "`label_smoothing` is for exclusive classes and independent "
+            "labels. Set it to 0.",
+            label_smoothing=share,
+            outputs=type(self).__name__,
+        )
+        return self
 
     def example_weights(self, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         """Returns the labels and one weight for each example.

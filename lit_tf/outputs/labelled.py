@@ -22,6 +22,7 @@ class Labelled(Outputs):
     names = ("hard", "soft", "kd")
     # Whether the outputs are logits, so that losses are built for logits.
     of_logits = True
+    label_smoothing = 0.0
 
     def __init__(
         self,
@@ -57,6 +58,21 @@ class Labelled(Outputs):
         )
         other = copy.copy(self)
         other.loss = self._own(loss)
+        return other
+
+    def smoothed(self, share: float) -> "Outputs":
+        """Returns a copy whose hard loss smooths labels."""
+        if not self.of_logits:
+            return super().smoothed(share)
+        errors.require(
+            not (share and self.loss),
+            "`label_smoothing` is for cross-entropy. Let a loss of your own "
+            "smooth the labels, such as keras.losses.CategoricalCrossentropy("
+            "from_logits=True, label_smoothing=0.1).",
+            label_smoothing=share,
+        )
+        other = copy.copy(self)
+        other.label_smoothing = share
         return other
 
     def hard(self, y: Any, z: Any) -> tf.Tensor:

@@ -70,7 +70,7 @@ class Labels(Labelled):
         )
 
     def _hard(self, y, z, mask):
-        return distillation.binary(y, z, mask)
+        return distillation.binary(y, z, mask, smoothing=self.label_smoothing)
 
     def _soft(self, z_t, z_s, mask):
         targets = tf.sigmoid(tf.cast(z_t, tf.float32) / self.temperature)

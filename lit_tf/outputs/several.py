@@ -92,6 +92,11 @@ class Several(Outputs):
             weights |= self._each("loss_weights", loss_weights)
         return Several(kinds, weights)
 
+    def smoothed(self, share: float) -> "Several":
+        """Returns a copy in which every kind smooths its labels."""
+        kinds = {n: kind.smoothed(share) for n, kind in self.kinds.items()}
+        return Several(kinds, self.weights)
+
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises `SettingsError` if a model returns other outputs."""
         del at  # All outputs are checked.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 
 from lit_tf import config, errors
-from lit_tf.training import metric_logs, progress
+from lit_tf.training import averages, metric_logs, progress
 from lit_tf.training.checkpoint import Checkpoint, Position
 from lit_tf.utils import interruption
 
@@ -198,6 +198,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         total: number of steps of the phase.
         signals: signals that end the process. From the first step on they wait
             until a checkpoint of all steps is written; None to postpone none.
+        use_averages: the callback that validates averages.
     """
 
     def __init__(
@@ -211,6 +212,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         every_minutes: float,
         every_steps: int,
         signals: interruption.Postponed | None,
+        use_averages: averages.UseAverages,
     ):
         super().__init__()
         self._checkpoint = checkpoint
@@ -219,6 +221,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self._steps = steps
         self._total = total
         self._signals = signals
+        self._use_averages = use_averages
         self._every_seconds = 60 * every_minutes
         self._interval = StepInterval(every_steps, position.step)
         self._session = time.monotonic() - position.seconds
@@ -263,6 +266,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
     def _end_if_asked(self):
         """Saves and ends the process if a signal asked for it."""
         if self._signals is not None and self._signals.noticed():
+            self._use_averages.put_back()  # Within a validation.
             self.save()
             self._signals.deliver()
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.methods import trainer
-from lit_tf.training import variable_paths
+from lit_tf.training import averages, variable_paths
 from lit_tf.utils import atomic_files, json_files, npz_files
 
 # Exceptions raised by a damaged file or one with other variables.
@@ -129,8 +129,8 @@ class Checkpoint:
         return position
 
     def keep_best(self) -> None:
-        """Copies the student's variables as the best so far."""
-        self.best = [v.numpy() for v in self.model.student.variables]
+        """Copies the student's variables, or averages, as the best so far."""
+        self.best = averages.student_values(self.model)
 
     def restore_metrics(self) -> None:
         """Restores the running metrics only, which `fit` has reset."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from lit_tf.methods import trainer
-from lit_tf.training import progress
+from lit_tf.training import averages, progress
 from lit_tf.training.checkpoint import Position
 from lit_tf.training.schedule import Schedule
 
@@ -18,6 +18,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback],
     seed: int,
     steps_per_execution: int,
+    use_averages: averages.UseAverages,
 ) -> None:
     """Calls `fit` of a trainer until the phase's last step.
 
@@ -32,7 +33,9 @@ def fit(
         callbacks: the callbacks of the phase.
         seed: seed of order and augmentation.
         steps_per_execution: number of steps of a call of the training function.
+        use_averages: the callback that validates averages.
     """
+    callbacks = [use_averages, *callbacks]
     steps, total = schedule.steps_per_epoch, schedule.total_steps
     validation = schedule.validation()
     if position.epoch_logs is not None:
@@ -58,6 +61,7 @@ def fit(
             verbose=0,
             shuffle=False,
         )
+        use_averages.put_back()
         if model.stop_training:  # A callback of the user asked for it.
             return
 
@@ -71,6 +75,7 @@ def _end_epoch(model, schedule, position, validation, callbacks):
         results = model.evaluate(
             validation,
             steps=schedule.validation_steps,
+            callbacks=listed,
             verbose=0,
             return_dict=True,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from lit_tf import config
 from lit_tf.methods import trainer
 from lit_tf.training import (
+    averages,
     batch_norm_statistics,
     callbacks,
     devices,
@@ -96,13 +97,16 @@ def run_phase(
             before a validation where they are stale.
 
     Returns:
-        The outcome; `model` holds the last student.
+        The outcome; `model` holds the last student, with averages in place of
+        trained variables if the optimizer keeps some.
 
     Raises:
         NonFiniteLossError: if a loss became infinite or not a number.
         DataError: if the checkpoint in the folder is damaged.
     """
     # 1. A new phase: fresh optimizer, fresh metrics.
+    if schedule.phase.label_smoothing:
+        model.smooth_labels(schedule.phase.label_smoothing)
     with schedule.strategy.scope():
         model.compile(
             own.new_optimizer() or optimizers.of(schedule.phase),
@@ -146,6 +150,7 @@ def run_phase(
     # same step, so neither the clock nor a signal of one may decide.
     alone = compute.strategy != "multi_worker" and folder is not None
     signals = interruption.Postponed()
+    use_averages = averages.UseAverages()
     saver = callbacks.SaveCheckpoints(
         checkpoint,
         position,
@@ -155,6 +160,7 @@ def run_phase(
         every_minutes=session.checkpoint_minutes if alone else 0,
         every_steps=session.checkpoint_steps,
         signals=signals if alone else None,
+        use_averages=use_averages,
     )
     watching = _callbacks(
         name, schedule, position, logs, session, teacher_accuracy
@@ -188,6 +194,7 @@ def run_phase(
             callbacks=[*watching, saver],
             seed=_seed(compute, name),
             steps_per_execution=compute.steps_per_execution,
+            use_averages=use_averages,
         )
     position.done = True
     saver.save()
@@ -234,8 +241,11 @@ def _callbacks(name, schedule, position, logs, session, teacher_accuracy):
 
 
 def _outcome(model, checkpoint, position):
+    values = averages.student_values(model)
+    for variable, average in averages.of(model):
+        variable.assign(average)
     last = Student(
-        variables=[v.numpy() for v in model.student.variables],
+        variables=values,
         epoch=position.epoch,
         validation_accuracy=position.accuracy,
     )

@@ -13,8 +13,8 @@ class _OptimizerWithL2(keras.optimizers.Optimizer):
     """An optimizer that adds L2 to the gradient: g + wd·w replaces g.
 
     The term is added in `update_step`, after loss scaling was undone and the
-    gradients were summed over the replicas. Neither changes it there. (Keras's
-    own `weight_decay` is decoupled from the gradient.)
+    gradients were clipped and summed over the replicas. None of these changes
+    it there. (Keras's own `weight_decay` is decoupled from the gradient.)
 
     Args:
         learning_rate: the learning rate; a float, a schedule or a callable.
@@ -128,10 +128,10 @@ class Adam(_OptimizerWithL2):
         return mean / (1 - self.momentum**step) / (root + _EPSILON)
 
 
-def _adamw(learning_rate, momentum, weight_decay):
+def _adamw(learning_rate, momentum, weight_decay, **kwargs):
     """Returns Keras's AdamW, whose decay leaves out biases and scales."""
     optimizer = keras.optimizers.AdamW(
-        learning_rate, beta_1=momentum, weight_decay=weight_decay
+        learning_rate, beta_1=momentum, weight_decay=weight_decay, **kwargs
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -146,4 +146,7 @@ def of(phase: config.Phase) -> keras.optimizers.Optimizer:
         phase.learning_rate,
         momentum=phase.momentum,
         weight_decay=phase.weight_decay,
+        global_clipnorm=phase.clip_norm or None,
+        use_ema=bool(phase.ema),
+        ema_momentum=phase.ema,
     )

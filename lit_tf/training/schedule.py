@@ -54,6 +54,9 @@ class Schedule:
         steps_per_epoch: training steps per epoch.
         total_steps: training steps of the phase.
         validation_steps: batches of the validation split; None without one.
+
+    Raises:
+        SettingsError: if the warm-up is longer than the phase.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Schedule:
             dataset.train, self.batch_size, whole=self._whole
         )
         self.total_steps = phase.total(self.steps_per_epoch)
+        phase.check_warm_up(self.total_steps)
         self.validation_steps = None
         if dataset.validation is not None:
             self.validation_steps = batches.steps_per_epoch(
@@ -158,6 +162,7 @@ class Schedule:
             self.dataset.train,
             batch_size=self.batch_size,
             crop=self.dataset.crop,
+            mixing=self.dataset.mixing,
             task=self.dataset.task,
             whole=self._whole,
             views=self._cached.train,

@@ -11,7 +11,7 @@ import collections
 import re
 from collections.abc import Sequence
 
-from lit_tf.methods import trainer
+from lit_tf.methods import gradients, trainer
 
 # A name and the numbers at its end: `dense` and `_1`.
 _NAME = re.compile(r"(.*?)((?:_\d+)*)")
@@ -48,11 +48,20 @@ def _add_layer(layer, prefix, paths):
 
 
 def _add_slots(optimizer, paths):
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    # An optimizer of Keras has no `slot_variables`; a phase does not use one.
-    for slot, variables in getattr(optimizer, "slot_variables", {}).items():
-        updated = optimizer._trainable_variables
-        for reference, variable in zip(updated, variables, strict=True):
+    # Keras names a slot after the path of its variable: `dense_kernel_average`.
+    # Variables of equal paths have slots in the same order.
+    optimizer = gradients.inner(optimizer)
+    updated, count = collections.defaultdict(list), collections.Counter()
+    for variable in optimizer._trainable_variables:
+        updated[variable.path.replace("/", "_")].append(variable)
+    for variable in optimizer.variables:
+        name, slot = variable.name, ""
+        while name and name not in updated:
+            name, _, last = name.rpartition("_")
+            slot = f"{last}_{slot}" if slot else last
+        if name:
+            reference = updated[name][count[variable.name]]
+            count[variable.name] += 1
             path = paths.get(id(reference), reference.path)
             paths[id(variable)] = f"{path}/{slot}"
 

@@ -46,11 +46,13 @@ def another(name, value):
 
 
 # Settings that `all_changed` leaves at their defaults: the method, the settings
-# of other methods, those that replace `student` or `cuts`, and the connector,
-# which excludes the cache.
+# of other methods, those that replace `student` or `cuts`, and what excludes
+# the cache.
 UNCHANGED = (
     "method",
     "connector",
+    "mixup",
+    "cutmix",
     *(f.name for f in dataclasses.fields(config.Baselines)),
     "compression",
     "keep",

@@ -66,6 +66,17 @@ def phase(**settings):
             "`optimizer` must be one of sgd, adam, adamw. Received: "
             "optimizer='rmsprop'.",
         ),
+        (
+            {"clip_norm": float("inf")},
+            "`clip_norm` must be ≥ 0 and finite. Received: clip_norm=inf.",
+        ),
+        *(
+            (
+                {name: 1.0},
+                f"`{name}` must be in [0, 1). Received: {name}=1.0.",
+            )
+            for name in ("ema", "label_smoothing", "exponential_decay")
+        ),
         ({"steps": -1}, "`steps` must be ≥ 0. Received: steps=-1."),
         *(
             (
@@ -107,6 +118,33 @@ def test_warm_up_runs_at_a_tenth_of_the_rate():
     schedule = phase(learning_rate=2.0, warmup_epochs=2, milestones=(3,))
     rates = [schedule.rate(step, 2) for step in range(8)]
     assert rates == pytest.approx([0.2] * 4 + [2.0, 2.0, 0.2, 0.2])
+
+
+def test_the_rate_rises_over_the_first_steps():
+    schedule = phase(learning_rate=2.0, warmup_steps=4)
+    rates = [schedule.rate(step, 3) for step in range(6)]
+    assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_the_rate_falls_exponentially_to_a_fraction():
+    schedule = phase(steps=4, exponential_decay=1 / 16)
+    rates = [schedule.rate(step, 100) for step in range(5)]
+    assert rates == pytest.approx([1, 1 / 2, 1 / 4, 1 / 8, 1 / 16])
+
+
+def test_a_shorter_phase_has_a_shorter_warm_up():
+    assert phase(warmup_steps=9).scaled(1 / 3).warmup_steps == 3
+
+
+def test_a_warm_up_must_end_within_its_phase():
+    phase(warmup_steps=5).check_warm_up(6)
+    phase(warmup_steps=5).check_warm_up(0)  # A phase that is left out.
+    with pytest.raises(errors.SettingsError) as refusal:
+        phase(warmup_steps=6).check_warm_up(6, "lit")
+    assert str(refusal.value) == (
+        "`lit_warmup_steps` must be below the 6 steps of the phase. "
+        "Received: lit_warmup_steps=6."
+    )
 
 
 def test_a_linear_decay_of_one_half_falls_to_0_over_the_second_half():

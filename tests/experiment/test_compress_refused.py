@@ -6,7 +6,7 @@ import pytest
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
-from lit_tf import errors
+from lit_tf import config, errors
 from lit_tf.data import own_data
 from lit_tf.experiment import own_model_report
 
@@ -76,6 +76,22 @@ REFUSED = {
         lambda: (classifier(), (INPUTS, CLASSES)),
         {"optimizer": keras.optimizers.Adam},
         "`optimizer` must be the name of an optimizer, or an optimizer of",
+    ),
+    "clipping for an optimizer of one's own": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"optimizer": keras.optimizers.Adam(), "clip_norm": 1.0},
+        "`clip_norm` and `ema` are for the optimizers by name. Set "
+        "`global_clipnorm`, `use_ema`",
+    ),
+    "mixed vectors": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"variation": config.Variation(mixup=0.2)},
+        "`mixup` vary images, and own data has no images. Set them to 0.",
+    ),
+    "smoothed labels that are numbers": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"outputs": lit_tf.outputs.Values(), "label_smoothing": 0.1},
+        "`label_smoothing` is for exclusive classes and independent labels.",
     ),
     "a kind of output by name": (
         lambda: (classifier(), (INPUTS, CLASSES)),

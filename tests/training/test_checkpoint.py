@@ -18,7 +18,8 @@ def trainer(student, dtype="float32"):
     """Returns a compiled trainer that took two steps."""
     model = supervised.Teach(student, outputs=outputs.Classes())
     optimizer = optimizers.Adam(0.1, momentum=0.5)
-    if dtype == "float16":
+    if dtype == "float16":  # And slots that Keras names.
+        optimizer = keras.optimizers.AdamW(0.1, use_ema=True)
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer, run_eagerly=True)  # Two steps: no graph pays off.
     random = np.random.default_rng(0)
@@ -132,6 +133,12 @@ def test_a_run_resumes_in_a_process_that_built_other_models(
     assert Checkpoint(path, second).restore() == POSITION
     for one, other in zip(state(first), state(second), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_slot_has_the_path_of_its_variable():
+    paths = variable_paths.of(trainer(sectioned("one", "two")))
+    slots = [path for path in paths["optimizer"] if path.endswith("/mean")]
+    assert slots == [f"{path}/mean" for path in paths["student"]]
 
 
 def test_another_number_of_variables_is_refused(tmp_path):

@@ -16,9 +16,19 @@ from lit_tf.training import fit, run_folder
 from lit_tf.training.schedule import Schedule
 from lit_tf.utils import interruption
 
-# Two epochs of 7 steps, the last batch short, and 3 steps.
+# Two epochs of 7 steps, the last batch short, and 3 steps. All options that
+# keep a state, or depend on the step, are on.
 PHASE = config.Phase(
-    epochs=0, steps=17, batch_size=32, learning_rate=0.05, weight_decay=0.0
+    epochs=0,
+    steps=17,
+    batch_size=32,
+    learning_rate=0.05,
+    weight_decay=0.0,
+    warmup_steps=5,
+    exponential_decay=0.1,
+    clip_norm=0.5,
+    ema=0.8,
+    label_smoothing=0.1,
 )
 # The callback during which the signal arrives, and the step.
 MOMENTS = {
@@ -48,7 +58,8 @@ class At(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module")
 def digits():
-    whole = data.load(config.Data())
+    varied = config.Variation(mixup=0.4, cutmix=1.0)
+    whole = data.load(config.Data(variation=varied))
     some = whole.train.take(np.arange(200))
     return data.Dataset(**vars(whole) | {"train": some})
 
