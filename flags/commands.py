@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from lit_tf import config
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
+from lit_tf.config.deployment import Deployment
 from lit_tf.flags import options
 from lit_tf.tuning.settings import Tune
 
@@ -13,7 +14,7 @@ from lit_tf.tuning.settings import Tune
 # declare them. A flag belongs to the first topic that lists it.
 TOPICS: Mapping[str, tuple[type | str, ...]] = {
     "Evaluation": (options.Evaluate,),
-    "Export": (options.Export,),
+    "Export": (options.Export, Deployment),
     "Import": (options.Import,),
     "Report": (options.Report,),
     "Plan": (options.Plan,),
@@ -229,9 +230,13 @@ COMMANDS: Mapping[str, Command] = {
         ),
     ),
     "lit-export": Command(
-        about="writes a model as a float32 SavedModel that maps raw inputs to "
-        "probabilities.",
-        examples=("lit-export --model=student.keras --output=saved_model",),
+        about="writes a model that maps raw inputs to probabilities as a "
+        "SavedModel, a Keras file or a LiteRT file, checks it and measures it.",
+        examples=(
+            "lit-export --model=student.keras --output=saved_model",
+            "lit-export --model=runs/quickstart --format=litert "
+            "--quantize=int8 --output=student.tflite",
+        ),
         options=options.Export,
         topics=("Data", "Augmentation", "Texts", "Images"),
     ),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lit_tf.config.deployment import Deployment
 from lit_tf.config.setting import REQUIRED, Group, setting
 
 
@@ -108,21 +109,30 @@ class Evaluate(Recipe, Code):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Export(Recipe, Code):
+class Export(Recipe, Code, Deployment):
     """Flags of lit-export."""
 
     model: str = setting(
         REQUIRED, "Model to export: a .keras file or a run folder."
     )
-    output: str = setting(REQUIRED, "Folder for the SavedModel.")
+    output: str = setting(
+        REQUIRED,
+        "Folder for the SavedModel, or path of the .keras or .tflite file.",
+    )
     overwrite: bool = setting(
-        False, "Replace an existing SavedModel at --output."
+        False, "Replace an existing export of the same format at --output."
     )
     texts: bool = setting(
         False,
         "Put the tokenizer of --preprocessor into the SavedModel, which then "
         "takes strings. It is loaded after `import tensorflow_text`.",
     )
+    teacher_weights: str = setting(
+        "",
+        "Teacher that is measured too: a .keras file or a run folder. Default: "
+        "that of the run folder, if it has one.",
+    )
+    json: str = setting("", "JSON file for the results.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

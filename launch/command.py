@@ -8,7 +8,7 @@ import importlib.resources
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 
 from absl import app, flags, logging
@@ -25,7 +25,7 @@ from lit_tf.flags import (
     papers,
     parse,
 )
-from lit_tf.utils import interruption
+from lit_tf.utils import interruption, quiet
 
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
@@ -119,7 +119,9 @@ def load(module: str) -> ModuleType:
     # The user may have set another backend for other programs.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     sys.setrecursionlimit(max(_LEVELS, sys.getrecursionlimit()))
-    with _silence():
+    # TensorFlow's C++ code writes to it while it is imported, before Python
+    # can set its log level.
+    with quiet.stderr():
         loaded = importlib.import_module(f"lit_tf.{module}")
     # Otherwise the process spends seconds on searches for garbage among all
     # objects of TensorFlow, and at exit among those of the run.
@@ -194,22 +196,6 @@ def _drop_output():
     except OSError:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    # TensorFlow's C++ code writes to file descriptor 2 while it is imported,
-    # before Python can set its log level.
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
 
 
 def _recipe(arguments):

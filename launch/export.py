@@ -1,24 +1,33 @@
-"""lit-export: writes a saved model as a SavedModel."""
+"""lit-export: writes a saved model as a file for its place of use."""
+
+import pathlib
 
 from lit_tf.flags import options, parse
 from lit_tf.launch import command
+from lit_tf.utils import atomic_files
 
 
 def _export(line):
     del line
     flags = parse.from_flags(options.Export)
-    difference = command.load("experiment.saved_models").to_saved_model(
+    if flags.json:
+        atomic_files.check_writable(pathlib.Path(flags.json))
+    facts = command.load("experiment.deployment").export(
         flags.model,
         flags.output,
         parse.data(),
         parse.session(),
+        flags,
+        teacher_weights=flags.teacher_weights,
         overwrite=flags.overwrite,
         texts=flags.texts,
     )
-    print(
-        f"Wrote {flags.output}. Its outputs differ from the model's by at most "
-        f"{difference:.1e}."
-    )
+    report = command.load("experiment.deployment_report")
+    print(report.sentence(facts))
+    if table := report.table(facts):
+        print(f"\n{table}")
+    if flags.json:
+        atomic_files.write_json(pathlib.Path(flags.json), facts)
 
 
 def main():

@@ -14,6 +14,7 @@ __version__ = "0.2.0.dev0"
 
 _PUBLIC = {
     "compress": "lit_tf.experiment.own_model",
+    "export": "lit_tf.experiment.own_export",
     "LIT": "lit_tf.methods.lit",
     "Distill": "lit_tf.methods.distill",
     "Teach": "lit_tf.methods.supervised",

@@ -1,12 +1,16 @@
 """`CompressionResult`: what `lit_tf.compress` returns."""
 
 import dataclasses
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from lit_tf.experiment import report
+from lit_tf.config.deployment import Deployment
+from lit_tf.data.dataset import Dataset
+from lit_tf.experiment import deployment_report, own_export, report
 from lit_tf.experiment.tasks import class_report
 from lit_tf.utils import text_format, web_page
 
@@ -20,11 +24,59 @@ class CompressionResult:
             user's model returns; compiled as that one, if it was compiled.
         history: the metrics of each epoch, by phase and name.
         facts: everything in the table, as in `report.json`.
+        teacher: the user's model.
+        data: the user's data, from which `export` takes examples.
+        folder: the run folder, in which `export` reports; None for none.
     """
 
     student: keras.Model
     history: Mapping[str, Mapping[str, Sequence[float]]]
     facts: Mapping[str, Any]
+    teacher: keras.Model
+    data: Dataset
+    folder: pathlib.Path | None = None
+
+    def export(
+        self,
+        path: str | os.PathLike,
+        *,
+        format: str = "litert",
+        quantize: str = "none",
+        overwrite: bool = False,
+        **how: Any,
+    ) -> own_export.Exported:
+        """Exports the student, checks the file, and measures it.
+
+        Example: `result.export("student.tflite", quantize="int8")`.
+
+        Args:
+            path: the path to write (see `lit_tf.export`).
+            format: "litert", "keras" or "saved_model".
+            quantize: "none", "float16", "dynamic" or "int8", for LiteRT.
+            overwrite: whether an existing file of the format is replaced.
+            **how: other arguments of `lit_tf.export`: `calibration_examples`,
+                `integer_io`, `seed` and `threads`.
+
+        Returns:
+            The facts, with the teacher's, and their table. They are also
+            written into the run folder, if there is one.
+
+        Raises:
+            SettingsError: as `lit_tf.export`.
+            DataError: as `lit_tf.export`.
+        """
+        settings = Deployment(format=format, quantize=quantize, **how)
+        exported = own_export.of_dataset(
+            self.student,
+            path,
+            self.data,
+            settings,
+            teacher=self.teacher,
+            overwrite=overwrite,
+        )
+        if self.folder:
+            deployment_report.write(exported.facts, self.folder, settings)
+        return exported
 
     @property
     def table(self) -> str:

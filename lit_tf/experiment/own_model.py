@@ -264,7 +264,7 @@ def compress(
                 optimizer=own.description,
             )
             if folder.finished:
-                return own_model_files.read(folder)
+                return own_model_files.read(folder, model, dataset)
         run = OwnModelRun(
             model=model,
             teacher=teacher,

@@ -97,8 +97,15 @@ def _moment(student, phase, score):
     }
 
 
-def read(folder: run_folder.RunFolder) -> CompressionResult:
+def read(
+    folder: run_folder.RunFolder, model: keras.Model, dataset: Dataset
+) -> CompressionResult:
     """Returns the result of a finished run from its folder.
+
+    Args:
+        folder: the run folder.
+        model: the user's model.
+        dataset: the user's data.
 
     Raises:
         DataError: if a file is damaged.
@@ -109,6 +116,9 @@ def read(folder: run_folder.RunFolder) -> CompressionResult:
         student=keras.models.load_model(folder.model("student")),
         history=history(folder),
         facts=facts,
+        teacher=model,
+        data=dataset,
+        folder=folder.path,
     )
 
 

@@ -83,7 +83,14 @@ def make(
             "latency_ms": latency[role],
             "bytes": sum(v.numpy().nbytes for v in whole.variables),
         }
-    result = CompressionResult(student=student, history=history, facts=facts)
+    result = CompressionResult(
+        student=student,
+        history=history,
+        facts=facts,
+        teacher=model,
+        data=dataset,
+        folder=folder.path if folder else None,
+    )
     if folder:
         own_model_files.write(result, folder, training, dataset, settings)
     return result

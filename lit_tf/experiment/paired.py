@@ -63,7 +63,7 @@ def compare(
                 logits = distillation.of_classes(output)
                 predicted[role].append(np.argmax(logits, axis=-1))
         if classes:
-            labels.append(_class_numbers(y))
+            labels.append(class_numbers(y))
     if not outputs.reads_labels:
         distance = np.concatenate(distances)
         return {
@@ -125,7 +125,7 @@ def predictions(
     for batch in batches:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         predicted.append(predict(x).numpy())
-        labels.append(_class_numbers(*tf.nest.flatten(y)))
+        labels.append(class_numbers(*tf.nest.flatten(y)))
     return np.concatenate(predicted), np.concatenate(labels)
 
 
@@ -144,7 +144,12 @@ def _of_classes(predicted, labels, model):
     }
 
 
-def _class_numbers(y):
+def class_numbers(y: Any) -> np.ndarray:
+    """Returns the class number of each example, `[examples]`.
+
+    Args:
+        y: numbers, `[examples]` or `[examples, 1]`, or one-hot vectors.
+    """
     y = np.asarray(y)
     if y.ndim > 1 and y.shape[-1] > 1:
         return y.argmax(axis=-1)

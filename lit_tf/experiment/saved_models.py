@@ -8,9 +8,11 @@ import keras
 
 from lit_tf import data, errors, models
 from lit_tf.config import Architecture, Data, Session
+from lit_tf.config.deployment import Deployment
 from lit_tf.experiment import (
     class_names,
     export_report,
+    exported_file,
     model_paths,
     run_data,
 )
@@ -29,13 +31,6 @@ from lit_tf.sections import (
 from lit_tf.sections.sectioned_model import SectionedModel
 
 _SESSION = Session()
-_SAVED_MODEL = {
-    "saved_model.pb",
-    "variables",
-    "assets",
-    saved_model.EXTRA,
-    "fingerprint.pb",
-}
 
 
 def evaluate(
@@ -137,20 +132,9 @@ def to_saved_model(
         DataError: if `output` exists, or the outputs differ.
     """
     settings = run_data.complete(settings, session, path)
-    errors.require(
-        bool(settings.preprocessor) or not texts,
-        "`texts` needs the preprocessor of the model: name it with "
-        "--preprocessor.",
-        preprocessor=settings.preprocessor,
-    )
-    target = pathlib.Path(output).resolve()
-    _check_target(target, overwrite)
-    file = model_paths.find(path, *model_paths.MODELS)
-    dataset = run_data.load(settings, session)
-    model = _load(file, dataset)
-    if dataset.task == "classes":
-        model = compatibility.class_logits(model, "model")
-    model = compatibility.with_plain_output(model)
+    check_texts(settings, texts)
+    target = exported_file.check_target(Deployment(), output, overwrite)
+    model, dataset = load(path, settings, session)
     return saved_model.write(
         model,
         target,
@@ -159,6 +143,57 @@ def to_saved_model(
         output=TASKS[dataset.task].output,
         classes=class_names.of_export(path, dataset),
     )
+
+
+def check_texts(settings: Data, texts: bool) -> None:
+    """Refuses an export of texts without a preprocessor.
+
+    Raises:
+        SettingsError: if there is none.
+    """
+    errors.require(
+        bool(settings.preprocessor) or not texts,
+        "`texts` needs the preprocessor of the model: name it with "
+        "--preprocessor.",
+        preprocessor=settings.preprocessor,
+    )
+
+
+def load(
+    path: str, settings: Data, session: Session
+) -> tuple[keras.Model, data.Dataset]:
+    """Loads a model to export, which returns logits, and its dataset.
+
+    Args:
+        path: a `.keras` file or a run folder.
+        settings: the complete settings of the data.
+        session: the folder of the data.
+
+    Raises:
+        SettingsError: if the model has other inputs or classes, or returns
+            probabilities that cannot be turned into logits.
+        DataError: if the model or the data are missing or damaged.
+    """
+    file = model_paths.find(path, *model_paths.MODELS)
+    dataset = run_data.load(settings, session)
+    return load_plain(file, dataset), dataset
+
+
+def load_plain(file: pathlib.Path, dataset: data.Dataset) -> keras.Model:
+    """Loads a model for a dataset, which returns logits without a nest.
+
+    Args:
+        file: a `.keras` file.
+        dataset: the dataset that the model must fit.
+
+    Raises:
+        SettingsError: as `load`.
+        DataError: if the file is missing or damaged.
+    """
+    model = _load(file, dataset)
+    if dataset.task == "classes":
+        model = compatibility.class_logits(model, "model")
+    return compatibility.with_plain_output(model)
 
 
 def load_teacher(
@@ -236,18 +271,3 @@ def _check(model, dataset):
     data_form.check(model, dataset.name, dataset.form)
     if "attributes" not in dataset.form:
         data_form.check_values(model, dataset.name, dataset.train.inputs)
-
-
-def _check_target(target, overwrite):
-    if not target.exists():
-        return
-    if not overwrite:
-        raise errors.DataError(f"{target} exists; --overwrite replaces it.")
-    content = {p.name for p in target.iterdir()} if target.is_dir() else {""}
-    if content and not (
-        "saved_model.pb" in content and content <= _SAVED_MODEL
-    ):
-        raise errors.DataError(
-            f"{target} is not a SavedModel. --overwrite replaces only a "
-            "SavedModel."
-        )

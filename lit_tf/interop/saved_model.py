@@ -1,7 +1,6 @@
 """Export of a student to a SavedModel that needs TensorFlow alone."""
 
 import contextlib
-import io
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.interop import signatures
+from lit_tf.interop import archive, signatures
 from lit_tf.sections import copying, structure
 from lit_tf.utils import atomic_files
 
@@ -73,7 +72,27 @@ def write(
     signature = signatures.signature_of(
         float32, preprocessor, output=output, classes=classes
     )
-    path = pathlib.Path(path)
+    return write_signature(signature, pathlib.Path(path), examples)
+
+
+def write_signature(
+    signature: signatures.VectorSignature | signatures.GeneratorSignature,
+    path: pathlib.Path,
+    examples: Any,
+) -> float:
+    """Writes a SavedModel of a float32 model as `write` does.
+
+    Args:
+        signature: the signature of the model.
+        path: the folder to write; an existing one is replaced.
+        examples: inputs for the comparison, `[batch, ...]`.
+
+    Returns:
+        The largest difference, as `write`.
+
+    Raises:
+        DataError: if the difference exceeds the tolerance. Nothing is written.
+    """
     with atomic_files.whole(path) as partial:
         _write(signature, partial)
         reloaded = tf.saved_model.load(str(partial))
@@ -151,32 +170,14 @@ def read(path: str | os.PathLike) -> ServedModel:
 
 
 def _write(signature, path):
-    archive = keras.export.ExportArchive()
-    for name, (function, specs) in signature.endpoints().items():
-        archive.add_endpoint(name, function, input_signature=specs)
-    # Keras tracks no layer without a build, such as a preprocessor.
-    vocabulary = tf.Module()
-    vocabulary.preprocessor = signature.preprocessor
-    archive.track(vocabulary)
-    # The TensorFlow variables themselves: `track(model)` would save each twice.
-    variables = [variable.value for variable in signature.model.variables]
-    archive.add_variable_collection("variables", variables)
-    for table in _tables(signature.model):
-        archive.track(table)
-    with contextlib.redirect_stdout(io.StringIO()):
-        archive.write_out(str(path), verbose=False)
+    archive.write(
+        signature.endpoints(),
+        signature.model,
+        path,
+        preprocessor=signature.preprocessor,
+    )
     if signature.classes:
         file = path / CLASSES
         file.parent.mkdir()
         lines = (" ".join(name.splitlines()) for name in signature.classes)
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _tables(model):
-    """Returns the lookup tables of a model's layers."""
-    return [
-        value
-        for layer in model._flatten_layers()
-        for value in vars(layer).values()
-        if isinstance(value, tf.saved_model.experimental.TrackableResource)
-    ]

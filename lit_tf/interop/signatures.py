@@ -75,6 +75,14 @@ class VectorSignature:
         Returns:
             One tensor, or a dictionary of tensors by the names of the inputs.
         """
+        return self.number_inputs(examples)
+
+    def number_inputs(self, examples: Any) -> tuple[Any, ...]:
+        """Converts examples to the arguments of the endpoint of numbers.
+
+        Args:
+            examples: `[batch, ...]`, nested as in the dataset.
+        """
         flat = structure.flat_inputs(self.model, examples)
         return (
             self._packed(
@@ -229,6 +237,8 @@ class GeneratorSignature:
         target = numbers[:, np.newaxis] >> np.arange(count) & 1
         return tf.constant(examples), tf.constant(target, tf.float32)
 
+    number_inputs = serving_inputs
+
     def difference(
         self, serve: Callable[..., Any], examples: np.ndarray
     ) -> float:
@@ -241,6 +251,20 @@ class GeneratorSignature:
     def _generate(self, images, target):
         output = self.model((augment.unit(images), target), training=False)
         return augment.to_bytes(output)
+
+
+def of_numbers(
+    signature: VectorSignature | GeneratorSignature,
+) -> tuple[str, Callable[..., Any], list[tf.TensorSpec]]:
+    """Returns the endpoint that takes no strings: its name, function, inputs.
+
+    Args:
+        signature: the signature of a model.
+    """
+    endpoints = signature.endpoints()
+    known = (CODES, TOKEN_IDS, "serve")
+    name = next(name for name in known if name in endpoints)
+    return name, *endpoints[name]
 
 
 def signature_of(

@@ -1,5 +1,6 @@
 """Cost of a model: parameters, depth, FLOPs, latency, bytes."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -177,6 +178,21 @@ def threads() -> int:
     """Returns the number of threads that one operation may use."""
     configured = tf.config.threading.get_intra_op_parallelism_threads()
     return configured or len(os.sched_getaffinity(0))
+
+
+def limit_threads(count: int) -> None:
+    """Sets the number of threads of an operation, unless TensorFlow runs.
+
+    Args:
+        count: the number.
+    """
+    with contextlib.suppress(RuntimeError):  # It runs: `threads` says how.
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+
+
+def file_bytes(path: pathlib.Path) -> int:
+    """Returns the size of a file, or of all files in a folder."""
+    return folder_bytes(path) if path.is_dir() else path.stat().st_size
 
 
 def folder_bytes(folder: pathlib.Path) -> int:

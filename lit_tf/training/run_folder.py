@@ -25,6 +25,7 @@ _RESULTS = (
     "report.json",
     "report.md",
     "report.html",
+    "export_*.json",
     "classes.json",
     "curves.png",
     "samples",

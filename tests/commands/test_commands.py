@@ -79,6 +79,10 @@ OUTCOMES = {
     "evaluate --model=broken": (1, "broken is not a SavedModel that lit-exp"),
     "export --model=t.keras --output=empty": (1, "--overwrite replaces it."),
     "export --model=t.keras --output=file/out": (1, "file/out"),
+    "export --model=t.keras --output=o --quantize=int8": (
+        2,
+        "Only --format=li",
+    ),
     "evaluate --model=t.keras --json=file/results": (1, "file/results"),
     "evaluate --model=t.keras --json=results.json": (0, "test_accuracy 0."),
     "plan deep.keras --sections=9": (2, "`sections` must be at least "),

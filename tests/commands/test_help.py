@@ -21,7 +21,7 @@ FLAGS = {
     "lit-compress": ["recipe", *flatten.flatten(config.Compress())],
     "lit-benchmark": ["json", *flatten.flatten(Settings())],
     "lit-evaluate": ["model", "dataset", "data_dir", "download", "json"],
-    "lit-export": ["model", "output", "overwrite", "dataset"],
+    "lit-export": ["model", "output", "format", "quantize", "dataset"],
     "lit-import": ["source", "model", "dataset", "normalization", "output"],
     "lit-plan": ["model", "sections", "custom_objects"],
     "lit-report": ["output", "reference", "mixed", "overwrite"],

@@ -1,6 +1,7 @@
 """`lit_tf.compress`: one call from a user's model and data to a student."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -227,6 +228,10 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
     ):
         np.testing.assert_array_equal(one, other)
     again = compress(model, data, workdir=tmp_path / "run")
+    again.export(tmp_path / "s.keras", format="keras")
+    report = json.loads((tmp_path / "run" / "export_keras.json").read_text())
+    assert report["export"]["accuracy"] == report["model"]["accuracy"]
+    assert report["teacher"]["latency_ms"] > 0
     other = classifier()
     other.set_weights([2 * value for value in model.get_weights()])
     for arguments in ((other, data), (model, (INPUTS + 1, CLASSES))):

@@ -1,0 +1,84 @@
+"""Settings of an export: format, precision, and how it is measured."""
+
+import dataclasses
+
+from lit_tf import errors
+from lit_tf.config.setting import AT_LEAST_1, SEED, Group, setting
+
+# The precisions of each format.
+PRECISIONS = {
+    "saved_model": ("none",),
+    "keras": ("none",),
+    "litert": ("none", "float16", "dynamic", "int8"),
+}
+SUFFIXES = {"saved_model": "", "keras": ".keras", "litert": ".tflite"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deployment(Group):
+    """Settings of an export."""
+
+    format: str = setting(
+        "saved_model",
+        "saved_model: a folder for TensorFlow Serving. keras: a file for Keras "
+        "alone. litert: a file (.tflite) for phones and small devices, which "
+        "needs pip install 'lit_tf[litert]'.",
+        choices=tuple(PRECISIONS),
+        common=True,
+    )
+    quantize: str = setting(
+        "none",
+        "Precision of a LiteRT file. none: float32. float16: weights in half "
+        "precision. dynamic: weights in int8, activations quantized as the "
+        "file runs. int8: both in int8, with ranges measured on training "
+        "examples.",
+        choices=PRECISIONS["litert"],
+        common=True,
+    )
+    calibration_examples: int = setting(
+        256,
+        "Number of training examples, drawn by --seed, on which int8 measures "
+        "the ranges of activations.",
+    )
+    integer_io: bool = setting(
+        False,
+        "Inputs and outputs of an int8 file are int8 too, for hardware without "
+        "float.",
+    )
+    seed: int = setting(
+        0, "Seed of the choice of calibration examples.", check=SEED
+    )
+    threads: int = setting(
+        1, "Number of threads with which latency is measured.", check=AT_LEAST_1
+    )
+    measure: bool = setting(
+        True,
+        "Measure the export, the model and its teacher on the test split, and "
+        "their latency.",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        errors.require(
+            self.quantize in PRECISIONS[self.format],
+            "Only --format=litert is quantized; the other formats are float32.",
+            format=self.format,
+            quantize=self.quantize,
+        )
+        errors.require(
+            self.calibration_examples > 0 or self.quantize != "int8",
+            "int8 needs at least one example to calibrate on: set "
+            "--calibration_examples.",
+            calibration_examples=self.calibration_examples,
+        )
+        errors.require(
+            self.quantize == "int8" or not self.integer_io,
+            "`integer_io` is for --quantize=int8.",
+            quantize=self.quantize,
+        )
+
+    @property
+    def name(self) -> str:
+        """The format and the precision in one word, such as litert_int8."""
+        quantized = "" if self.quantize == "none" else f"_{self.quantize}"
+        return f"{self.format}{quantized}"

@@ -1,0 +1,214 @@
+"""`lit-export`: a saved model as a file for its place of use."""
+
+import contextlib
+import dataclasses
+import pathlib
+from typing import Any
+
+from lit_tf import data, errors
+from lit_tf.config import Data, Session
+from lit_tf.config.deployment import Deployment
+from lit_tf.experiment import (
+    class_names,
+    deployment_report,
+    export_report,
+    exported_file,
+    model_paths,
+    run_data,
+    saved_models,
+)
+from lit_tf.experiment.tasks import TASKS
+from lit_tf.interop import (
+    hub_texts,
+    lite_predictor,
+    saved_model,
+    signatures,
+)
+from lit_tf.sections import copying, cost, model_files
+from lit_tf.utils import json_files
+
+_LATENCY_RUNS = 100
+
+
+def export(
+    path: str,
+    output: str,
+    settings: Data,
+    session: Session,
+    how: Deployment,
+    *,
+    teacher_weights: str = "",
+    overwrite: bool = False,
+    texts: bool = False,
+) -> dict[str, Any]:
+    """Exports a saved model, checks the file, and measures it.
+
+    If the model is that of a run folder, the facts are written there too, as
+    `export_FORMAT.json`.
+
+    Args:
+        path: a `.keras` file or a run folder.
+        output: the file or folder to write.
+        settings: the dataset whose training examples check the export and
+            calibrate int8, and whose test split measures it.
+        session: the folder of the data.
+        how: format, precision, measurement.
+        teacher_weights: the teacher to measure too; "" for that of the run
+            folder, if it has one.
+        overwrite: whether an existing export at `output` is replaced.
+        texts: whether a SavedModel takes strings, by the preprocessor of the
+            settings.
+
+    Returns:
+        The facts (see `deployment_report.facts`).
+
+    Raises:
+        SettingsError: if the model cannot be exported in this way.
+        DataError: if a file is missing, exists or cannot be written, or the
+            answers of the export differ. Nothing is written.
+    """
+    errors.require(
+        how.format == "saved_model" or not texts,
+        "Only a SavedModel takes texts; the other formats take token ids.",
+        format=how.format,
+        texts=texts,
+    )
+    target = exported_file.check_target(how, output, overwrite)
+    settings = run_data.complete(settings, session, path)
+    saved_models.check_texts(settings, texts)
+    teacher_file = _teacher(path, teacher_weights)
+    cost.limit_threads(how.threads)
+    model, dataset = saved_models.load(path, settings, session)
+    model = copying.copy_model(model, policy="float32")
+    kind = {"output": TASKS[dataset.task].output}
+    signature = signatures.signature_of(model, **kind)
+    written = signature
+    if how.format == "saved_model":
+        written = signatures.signature_of(
+            model,
+            hub_texts.read(settings) if texts else None,
+            classes=class_names.of_export(path, dataset),
+            **kind,
+        )
+    facts = exported_file.write(
+        how,
+        target,
+        written,
+        dataset.train.read(0, export_report.CHECKED),
+        exported_file.calibration(how, dataset.train, signature),
+    )
+    roles = {}
+    if how.measure:
+        measured = _Measured(how, target, dataset, session)
+        roles = measured.roles(path, model, teacher_file, written)
+    facts = deployment_report.facts(how, output, facts, roles)
+    if pathlib.Path(path).is_dir():
+        deployment_report.write(facts, pathlib.Path(path), how)
+    return facts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """What is measured: the file, on the test split of a dataset."""
+
+    how: Deployment
+    target: pathlib.Path
+    dataset: data.Dataset
+    session: Session
+
+    def roles(self, path, model, teacher_file, written):
+        """Returns metrics, bytes and latency of teacher, model and export."""
+        task = TASKS[self.dataset.task]
+        example = self.dataset.train.read(0, 1)
+        models = {"model": model}
+        files = {"model": model_paths.find(path, *model_paths.MODELS)}
+        if teacher_file and teacher_file.resolve() != files["model"].resolve():
+            teacher = saved_models.load_plain(teacher_file, self.dataset)
+            models = {"teacher": teacher, **models}
+            files["teacher"] = teacher_file
+        functions = {
+            role: exported_file.model_function(
+                signatures.signature_of(each, output=task.output), example
+            )
+            for role, each in models.items()
+        }
+        functions["export"] = exported_file.latency_function(
+            self.how, self.target, written, example
+        )
+        metrics = self._metrics(task, models, written)
+        latency = cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+        return {
+            role: {
+                "name": files.get(role, self.target).name,
+                **metrics.get(role, {}),
+                "bytes": cost.file_bytes(files.get(role, self.target)),
+                "latency_ms": latency[role],
+            }
+            for role in functions
+        }
+
+    def _metrics(self, task, models, written):
+        """Returns the metrics of each role on the test split.
+
+        A generator is not judged here: that takes a discriminator.
+        """
+        if self.dataset.task == "images":
+            return {}
+        read = {"session": self.session, "auxiliary_models": {}}
+        # The export against the model, as a student against its teacher.
+        results = task.evaluate(
+            {"teacher": models["model"], "export": self._opened(written)},
+            self.dataset,
+            exported="export",
+            **read,
+        )
+        against = ("agreement", "difference")
+        metrics = {
+            "model": results["roles"]["teacher"],
+            "export": results["roles"]["export"]
+            | {name: results[name] for name in against if name in results},
+        }
+        if "teacher" in models:
+            # Without labels, the model is compared with its teacher.
+            known = task.evaluate(
+                {"teacher": models["teacher"], "model": models["model"]}
+                if self.dataset.task == "embeddings"
+                else {"teacher": models["teacher"]},
+                self.dataset,
+                **read,
+            )["roles"]
+            metrics = {**metrics, **{k: v for k, v in known.items() if v}}
+        return metrics
+
+    def _opened(self, written):
+        """Returns the file as a function of examples to logits or vectors."""
+        if self.how.format == "saved_model":
+            return saved_model.read(self.target)
+        if self.how.format == "keras":
+            return model_files.load(self.target)
+        return lite_predictor.LitePredictor(
+            self.target,
+            written,
+            output=TASKS[self.dataset.task].output,
+            size=written.model.output_shape[-1],
+            threads=self.how.threads,
+        )
+
+
+def _teacher(path, given):
+    """Returns the file of the teacher; None if it is not known."""
+    if given:
+        return model_paths.find(given, *model_paths.TEACHERS)
+    folder = pathlib.Path(path)
+    if not folder.is_dir():
+        return None
+    with contextlib.suppress(errors.DataError):
+        return model_paths.find(path, *model_paths.TEACHERS)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        known = json_files.parse((folder / "config.json").read_bytes())
+        file = pathlib.Path(known["settings"]["teacher_weights"])
+        with contextlib.suppress(errors.DataError):
+            found = model_paths.find(str(file), *model_paths.TEACHERS)
+            if found.is_file() and not model_paths.is_weights(found):
+                return found
+    return None

@@ -1,0 +1,119 @@
+"""The report of an export: its facts, its table, its file."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from lit_tf.config.deployment import Deployment
+from lit_tf.experiment import report
+from lit_tf.sections import cost
+from lit_tf.training import run_folder
+from lit_tf.utils import atomic_files, text_format
+
+# Facts of a role that are not metrics, or that compare it with the model.
+_COSTS = ("name", "bytes", "latency_ms")
+_AGAINST = ("agreement", "difference")
+
+
+def facts(
+    how: Deployment,
+    output: str,
+    checked: Mapping[str, Any],
+    roles: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Returns the facts of an export.
+
+    Args:
+        how: the settings of the export.
+        output: the path of the file or folder.
+        checked: what `exported_file.write` returned.
+        roles: `name`, metrics, `bytes` and `latency_ms` of "teacher", "model"
+            and "export"; {} if nothing was measured.
+
+    Returns:
+        `format`, `quantize`, `output`; `check`; for int8 `calibration`; and
+        each role, with the numbers of threads and the hardware.
+    """
+    found = {
+        "format": how.format,
+        "quantize": how.quantize,
+        "output": str(output),
+        "check": dict(checked),
+    }
+    if how.quantize == "int8":
+        found["calibration"] = {
+            "examples": how.calibration_examples,
+            "seed": how.seed,
+            "integer_io": how.integer_io,
+        }
+    if roles:
+        litert = {"litert": how.threads} if how.format == "litert" else {}
+        found |= {
+            **roles,
+            "latency_threads": {"tensorflow": cost.threads()} | litert,
+        }
+    return found | {
+        "hardware": report.hardware(),
+        "versions": run_folder.versions(),
+    }
+
+
+def write(
+    facts: Mapping[str, Any], folder: pathlib.Path, how: Deployment
+) -> pathlib.Path:
+    """Writes the facts into a run folder, and returns the path of the file."""
+    path = folder / f"export_{how.name}.json"
+    atomic_files.write_json(path, dict(facts))
+    return path
+
+
+def sentence(facts: Mapping[str, Any]) -> str:
+    """Returns what was written, and how far its answers are the model's."""
+    check = facts["check"]
+    same = check.get("same_class")
+    agreement = f", and {same:.2%} have the same class" if same else ""
+    quantized = facts["quantize"]
+    of = f" ({quantized})" if quantized != "none" else ""
+    return (
+        f"Wrote {facts['output']}{of}. Its outputs differ from the model's by "
+        f"at most {check['max_difference']:.1e}, on {check['checked_on']} "
+        f"examples{agreement}."
+    )
+
+
+def table(facts: Mapping[str, Any]) -> str:
+    """Returns teacher, model and export in Markdown; "" if not measured."""
+    roles = [r for r in ("teacher", "model", "export") if r in facts]
+    if not roles:
+        return ""
+    names = [name for name in facts["export"] if name not in _COSTS + _AGAINST]
+    compared = "agreement" in facts["export"]
+    head = ["", *(name.replace("_", " ") for name in names)]
+    rows = [(*head, *["same class"] * compared, "size", "latency, batch 1")]
+    for role in roles:
+        one = facts[role]
+        same = one.get("agreement")
+        rows.append(
+            (
+                _label(facts, role),
+                *(_metric(name, one.get(name)) for name in names),
+                *["—" if same is None else f"{same:.2%}"] * compared,
+                text_format.size(one["bytes"]),
+                f"{one['latency_ms']:.2f} ms",
+            )
+        )
+    return text_format.table(rows)
+
+
+def _label(facts, role):
+    """Returns the heading of a row."""
+    if role != "export":
+        return facts[role]["name"]
+    quantized = facts["quantize"]
+    return " ".join([facts["format"], *[quantized] * (quantized != "none")])
+
+
+def _metric(name, value):
+    if value is None:
+        return "—"
+    return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"

@@ -1,0 +1,287 @@
+"""`export`: one call from a user's model to a file for its place of use."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lit_tf import errors
+from lit_tf.config.deployment import Deployment
+from lit_tf.data import own_data
+from lit_tf.data.dataset import Dataset, Split
+from lit_tf.experiment import (
+    deployment_report,
+    export_report,
+    exported_file,
+    paired,
+)
+from lit_tf.interop import lite_predictor
+from lit_tf.interop.own_signature import OwnSignature
+from lit_tf.outputs import derived
+from lit_tf.sections import copying, cost, functional
+
+_LATENCY_RUNS = 30
+_BATCH = 256
+_DEFAULT = Deployment()
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """The result of an export. `print` shows its table.
+
+    Args:
+        facts: everything that was checked and measured: `check`, and `teacher`,
+            `model` and `export` with metrics, `bytes` and `latency_ms`.
+    """
+
+    facts: Mapping[str, Any]
+
+    @property
+    def table(self) -> str:
+        """Teacher, model and export in Markdown, after a sentence."""
+        sentence = deployment_report.sentence(self.facts)
+        return f"{sentence}\n\n{deployment_report.table(self.facts)}"
+
+    def __str__(self) -> str:
+        return self.table
+
+    __repr__ = __str__
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike,
+    train: Any,
+    validation_data: Any = None,
+    *,
+    format: str = "litert",
+    quantize: str = _DEFAULT.quantize,
+    calibration_examples: int = _DEFAULT.calibration_examples,
+    integer_io: bool = _DEFAULT.integer_io,
+    seed: int = _DEFAULT.seed,
+    threads: int = _DEFAULT.threads,
+    teacher: keras.Model | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Exports a model to a file, checks the file, and measures it.
+
+    Unlike `keras.Model.export`, it can quantize, and no file is written whose
+    answers were not compared with the model's. Layers such as dropout and
+    augmentation are exported in inference mode.
+
+    Example:
+    ```python
+    import keras
+    import numpy as np
+
+    import lit_tf
+
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    images = np.random.uniform(size=(64, 8, 8, 3)).astype("float32")
+    print(lit_tf.export(model, "model.keras", images, format="keras"))
+    ```
+
+    Args:
+        model: functional or sequential, and built.
+        path: the path to write: a folder, or a file that ends in `.keras` or
+            `.tflite`.
+        train: what `keras.Model.fit` takes, or arrays of inputs alone. Of it
+            come the examples of the check and of the calibration.
+        validation_data: likewise; model and export are evaluated on it, by the
+            metrics that the model was compiled with, or by the accuracy of a
+            classifier. None for no evaluation.
+        format: "litert", "keras", or "saved_model".
+        quantize: precision of a LiteRT file: "none" for float32, "float16" or
+            "dynamic" for weights in 16 or 8 bits, "int8" for weights and
+            activations.
+        calibration_examples: number of examples that "int8" is calibrated on:
+            of arrays drawn by the seed, of other data from the first batch.
+        integer_io: for "int8", whether inputs and outputs are int8 too.
+        seed: seed of the choice of these examples.
+        threads: number of threads with which LiteRT's latency is measured.
+            TensorFlow keeps its own number.
+        teacher: a model with the same inputs that is measured too; or None.
+        overwrite: whether an existing file of the same format is replaced.
+
+    Returns:
+        The facts, and their table.
+
+    Raises:
+        SettingsError: if an argument is not allowed, or LiteRT lacks an
+            operation of the model. Nothing is written.
+        DataError: if the path exists or cannot be written, or the answers of
+            the file differ. Nothing is written.
+    """
+    how = Deployment(
+        format=format,
+        quantize=quantize,
+        calibration_examples=calibration_examples,
+        integer_io=integer_io,
+        seed=seed,
+        threads=threads,
+    )
+    functional.require_functional(model)
+    rank = len(model.inputs[0].shape) if len(model.inputs) == 1 else None
+    exported_file.check_target(how, path, overwrite)
+    dataset = own_data.read(
+        train, validation_data, rank=rank, batch_size=_BATCH
+    )
+    return of_dataset(
+        model, path, dataset, how, teacher=teacher, overwrite=overwrite
+    )
+
+
+def of_dataset(
+    model: keras.Model,
+    path: str | os.PathLike,
+    dataset: Dataset,
+    how: Deployment,
+    *,
+    teacher: keras.Model | None,
+    overwrite: bool,
+) -> Exported:
+    """Exports a model as `export` does, with data that were read before.
+
+    Args:
+        model: functional or sequential.
+        path: the path to write.
+        dataset: the user's data.
+        how: the settings of the export.
+        teacher: a model that is measured too; or None.
+        overwrite: whether an existing file of the same format is replaced.
+    """
+    target = exported_file.check_target(how, path, overwrite)
+    signature = OwnSignature(copying.copy_model(model, policy="float32"))
+    examples, calibrated_on = _examples(how, dataset.train, signature)
+    checked = exported_file.write(
+        how, target, signature, examples, calibrated_on
+    )
+    roles = {}
+    if how.measure:
+        roles = _roles(how, target, model, teacher, signature, dataset)
+    return Exported(deployment_report.facts(how, path, checked, roles))
+
+
+def _examples(how, train, signature):
+    """Returns the examples of the check, and those of the calibration."""
+    if isinstance(train, Split):
+        examples = train.read(0, export_report.CHECKED)
+        return examples, exported_file.calibration(how, train, signature)
+    first = train.first[0] if isinstance(train.first, tuple) else train.first
+    first = tf.nest.map_structure(
+        lambda x: x[: how.calibration_examples], first
+    )
+    named = lite_predictor.named_inputs(signature, first)
+    count = len(tf.nest.flatten(first)[0])
+    return first, exported_file.rows(named, count)
+
+
+def _roles(how, target, model, teacher, signature, dataset):
+    """Returns metrics, bytes and latency of teacher, model and export."""
+    example = own_data.first_inputs(dataset)
+    models = {"teacher": teacher} if teacher is not None else {}
+    models["model"] = model
+    signatures = {role: OwnSignature(one) for role, one in models.items()}
+    functions = {
+        role: exported_file.model_function(one, example)
+        for role, one in signatures.items()
+    }
+    functions["export"] = exported_file.latency_function(
+        how, target, signature, example
+    )
+    latency = cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+    answers = {
+        role: lambda x, one=one: lite_predictor.outputs_of(one, x)
+        for role, one in signatures.items()
+    } | {"export": exported_file.answers(how, target, signature)}
+    metrics = _metrics(models, answers, dataset)
+    return {
+        role: {
+            "name": models[role].name if role in models else target.name,
+            **metrics.get(role, {}),
+            "bytes": sum(v.numpy().nbytes for v in models[role].variables)
+            if role in models
+            else cost.file_bytes(target),
+            "latency_ms": latency[role],
+        }
+        for role in answers
+    }
+
+
+def _metrics(models, answers, dataset):
+    """Returns the metrics of each role on the validation data.
+
+    They are those that the model was compiled with, or else the accuracy of a
+    classifier; and of the export the `agreement` with the model.
+    """
+    if dataset.validation is None:
+        return {}
+    model = models["model"]
+    classes = _tells_classes(model, dataset)
+    found, predicted = {}, {}
+    for role, run in answers.items():
+        judge = models.get(role, model)
+        judge.reset_metrics()
+        predicted[role], labels, found[role] = [], [], {}
+        for batch in own_data.evaluation_batches(dataset.validation, _BATCH):
+            x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+            outputs = _nested(judge, run(x))
+            if judge.compiled and y is not None:
+                scores = judge.compute_metrics(x, y, outputs, weights)
+                found[role] = {
+                    name: float(value)
+                    for name, value in scores.items()
+                    if name != "loss" and not np.ndim(value)
+                }
+            if classes:
+                (one,) = keras.tree.flatten(outputs)
+                predicted[role].append(np.argmax(one, axis=-1))
+                labels.append(paired.class_numbers(*tf.nest.flatten(y)))
+        judge.reset_metrics()
+        if classes:
+            predicted[role] = np.concatenate(predicted[role])
+            if not found[role]:
+                right = predicted[role] == np.concatenate(labels)
+                found[role] = {"accuracy": float(np.mean(right))}
+    if classes:
+        same = predicted["export"] == predicted["model"]
+        found["export"]["agreement"] = float(np.mean(same))
+    return found
+
+
+def _tells_classes(model, dataset):
+    """Returns whether a model has one output of exclusive classes."""
+    labels = own_data.first_labels(dataset)
+    if labels is None:
+        return False
+    try:
+        kind = derived.derive(
+            model,
+            labels,
+            model.loss if model.compiled else None,
+            None,
+            alpha=1.0,
+            temperature=1.0,
+        )
+    except errors.SettingsError:  # Only a measurement is missing.
+        return False
+    return paired.of_classes(kind, model) and model.output_shape[-1] > 1
+
+
+def _nested(model, named):
+    """Returns named outputs, nested as a model returns them."""
+    outputs = named
+    if not isinstance(model.output, Mapping):
+        flat = [named[f"output_{k}"] for k in range(len(named))]
+        outputs = keras.tree.pack_sequence_as(model.output, flat)
+    return keras.tree.map_structure(tf.constant, outputs)

@@ -1,0 +1,223 @@
+"""Exports of a run: checked, measured, reported, or refused in a sentence."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+import small
+
+import lit_tf
+from lit_tf import config, errors
+from lit_tf.config.deployment import Deployment
+from lit_tf.experiment import deployment, deployment_report, exported_file
+from lit_tf.interop import lite_model
+
+DIGITS = config.Data(dataset="digits", validation_fraction=0)
+needs_litert = pytest.mark.skipif(
+    not lite_model.installed(), reason="ai-edge-litert, the extra [litert]"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run folder with an untrained teacher and student."""
+    root = tmp_path_factory.mktemp("run")
+    form = lit_tf.data.load(DIGITS).form
+    for depth, path in ((10, "teacher/teacher.keras"), (6, "student.keras")):
+        (root / path).parent.mkdir(exist_ok=True)
+        small.build(depth, **form).save(root / path)
+    return root
+
+
+@pytest.fixture
+def export(folder, tmp_path, monkeypatch):
+    """A function: settings → the facts of an export of the student."""
+    monkeypatch.setattr(deployment, "_LATENCY_RUNS", 2)
+
+    def run(output="out.tflite", *, overwrite=False, texts=False, **how):
+        return deployment.export(
+            str(folder),
+            str(tmp_path / output),
+            DIGITS,
+            config.Session(),
+            Deployment(**({"format": "litert"} | how)),
+            overwrite=overwrite,
+            texts=texts,
+        )
+
+    return run
+
+
+@needs_litert
+def test_an_export_is_measured_beside_teacher_and_student(
+    export, folder, tmp_path
+):
+    facts = export(quantize="int8", calibration_examples=16)
+    file = tmp_path / "out.tflite"
+    assert facts["export"]["bytes"] == file.stat().st_size
+    assert facts["export"]["agreement"] > 0.8
+    for role in ("teacher", "model", "export"):
+        assert 0 <= facts[role]["test_accuracy"] <= 1
+        assert facts[role]["latency_ms"] > 0 and facts[role]["bytes"] > 0
+    known = json.loads((folder / "export_litert_int8.json").read_text())
+    assert known == facts
+    assert known["calibration"]["examples"] == 16
+    rows = deployment_report.table(facts).splitlines()
+    firsts = [row.split("|")[1].strip() for row in rows[2:]]
+    assert firsts == ["teacher.keras", "student.keras", "litert int8"]
+    assert "16" not in deployment_report.sentence(facts)
+
+
+@pytest.mark.parametrize("format", ["keras", "saved_model"])
+def test_other_formats_are_measured_too(export, tmp_path, format):
+    suffix = ".keras" if format == "keras" else ""
+    facts = export(f"out{suffix}", format=format)
+    student, written = facts["model"], facts["export"]
+    assert written["test_accuracy"] == student["test_accuracy"]
+    assert facts["check"]["max_difference"] < 1e-4
+    if format == "keras":
+        keras.models.load_model(tmp_path / "out.keras")
+
+
+def test_without_measurement_the_test_split_is_not_read(
+    export, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(deployment, "_Measured", None)
+    facts = export("out.keras", format="keras", measure=False)
+    assert "export" not in facts and not deployment_report.table(facts)
+    assert (tmp_path / "out.keras").is_file()
+
+
+def test_the_seed_chooses_the_calibration_examples(monkeypatch):
+    split = lit_tf.data.load(DIGITS).train
+    monkeypatch.setattr(
+        exported_file.lite_predictor,
+        "named_inputs",
+        lambda signature, examples: {"inputs": examples},
+    )
+
+    def chosen(seed, count=5):
+        how = Deployment(
+            format="litert",
+            quantize="int8",
+            seed=seed,
+            calibration_examples=count,
+        )
+        rows = exported_file.calibration(how, split, None)
+        return np.concatenate([row["inputs"] for row in rows])
+
+    np.testing.assert_array_equal(chosen(0), chosen(0))
+    assert not np.array_equal(chosen(0), chosen(1))
+    assert len(chosen(0, 10_000)) == len(split)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"format": "keras"}, "must end in .keras"),
+        ({"output": "out.bin"}, "must end in .tflite"),
+        ({"output": "file/out.tflite"}, "file/out.tflite cannot be written to"),
+        ({"output": "folder.tflite"}, "folder.tflite is a folder, not a file"),
+        ({"output": "other.tflite"}, "other.tflite exists; --overwrite"),
+        (
+            {"output": "other.tflite", "overwrite": True},
+            "other.tflite is not a LiteRT file",
+        ),
+        ({"texts": True}, "Only a SavedModel takes texts"),
+        (
+            {"output": "folder", "format": "saved_model", "overwrite": True},
+            "folder is not a SavedModel",
+        ),
+        ({"quantize": "int8", "format": "keras"}, "Only --format=litert is q"),
+        ({"quantize": "int8", "calibration_examples": 0}, "at least one exam"),
+        ({"integer_io": True}, "`integer_io` is for --quantize=int8"),
+        ({"format": "onnx"}, "format"),
+    ],
+)
+def test_a_request_that_cannot_be_met_changes_nothing(
+    export, tmp_path, monkeypatch, how, message
+):
+    monkeypatch.setattr(lite_model, "require_runtime", lambda: None)
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "other.tflite").write_text("of another program")
+    for name in ("folder.tflite", "folder"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(errors.ALL, match=message):
+        export(**how)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "other.tflite").read_text() == "of another program"
+
+
+def test_without_ai_edge_litert_nothing_is_written(
+    export, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(errors.SettingsError, match=r"pip install 'lit_tf\[lit"):
+        export()
+    assert not list(tmp_path.iterdir())
+
+
+@needs_litert
+@pytest.mark.parametrize("fault", ["another answer", "not finite"])
+def test_a_file_with_other_answers_is_refused(
+    export, tmp_path, monkeypatch, fault
+):
+    run = lite_model.LiteModel.__call__
+    wrong = np.nan if fault == "not finite" else 1.0
+    monkeypatch.setattr(
+        lite_model.LiteModel,
+        "__call__",
+        lambda self, inputs: {
+            name: one + wrong for name, one in run(self, inputs).items()
+        },
+    )
+    with pytest.raises(errors.DataError, match="Nothing was written"):
+        export()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def own():
+    """A compiled model of a user, a deeper one, and their data."""
+    keras.utils.set_random_seed(0)
+
+    def model(depth):
+        x = inputs = keras.Input((6,))
+        for _ in range(depth):
+            x = keras.layers.Dense(6, activation="relu")(x)
+        outputs = keras.layers.Dense(3, activation="softmax")(x)
+        model = keras.Model(inputs, outputs)
+        model.compile(
+            loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
+        return model
+
+    x = np.random.default_rng(0).normal(size=(90, 6)).astype(np.float32)
+    return model(2), model(4), (x, np.arange(90) % 3)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"format": "saved_model"},
+        {"format": "keras"},
+        pytest.param({"quantize": "int8"}, marks=needs_litert),
+    ],
+)
+def test_in_python_a_model_is_exported_in_one_call(own, tmp_path, how):
+    model, teacher, data = own
+    suffix = {"saved_model": "", "keras": ".keras"}.get(how.get("format"))
+    path = tmp_path / f"out{'.tflite' if suffix is None else suffix}"
+    exported = lit_tf.export(model, path, data, data, teacher=teacher, **how)
+    facts = exported.facts
+    expected = model.evaluate(*data, verbose=0, return_dict=True)["accuracy"]
+    assert facts["model"]["accuracy"] == pytest.approx(expected)
+    tolerance = 0.05 if how.get("quantize") else 1e-6
+    assert facts["export"]["accuracy"] == pytest.approx(expected, abs=tolerance)
+    assert facts["export"]["agreement"] > 0.9
+    assert facts["teacher"]["bytes"] > facts["model"]["bytes"]
+    assert path.exists() and "latency, batch 1" in str(exported)
