@@ -61,19 +61,18 @@ class Deployment(Group):
         super().__post_init__()
         errors.require(
             self.quantize in PRECISIONS[self.format],
-            "Only --format=litert is quantized; the other formats are float32.",
+            "Only `format` litert is quantized; the other formats are float32.",
             format=self.format,
             quantize=self.quantize,
         )
         errors.require(
             self.calibration_examples > 0 or self.quantize != "int8",
-            "int8 needs at least one example to calibrate on: set "
-            "--calibration_examples.",
+            "int8 needs at least one example to calibrate on.",
             calibration_examples=self.calibration_examples,
         )
         errors.require(
             self.quantize == "int8" or not self.integer_io,
-            "`integer_io` is for --quantize=int8.",
+            "`integer_io` is for `quantize` int8.",
             quantize=self.quantize,
         )
 

@@ -44,7 +44,7 @@ class CompressionResult:
         quantize: str = "none",
         overwrite: bool = False,
         **how: Any,
-    ) -> own_export.Exported:
+    ) -> deployment_report.Exported:
         """Exports the student, checks the file, and measures it.
 
         Example: `result.export("student.tflite", quantize="int8")`.

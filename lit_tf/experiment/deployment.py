@@ -76,10 +76,12 @@ def export(
     target = exported_file.check_target(how, output, overwrite)
     settings = run_data.complete(settings, session, path)
     saved_models.check_texts(settings, texts)
-    teacher_file = _teacher(path, teacher_weights)
     cost.limit_threads(how.threads)
     model, dataset = saved_models.load(path, settings, session)
     model = copying.copy_model(model, policy="float32")
+    models = {"model": (model, model_paths.find(path, *model_paths.MODELS))}
+    if how.measure:
+        models |= _teacher(path, teacher_weights, dataset)
     kind = {"output": TASKS[dataset.task].output}
     signature = signatures.signature_of(model, **kind)
     written = signature
@@ -100,7 +102,7 @@ def export(
     roles = {}
     if how.measure:
         measured = _Measured(how, target, dataset, session)
-        roles = measured.roles(path, model, teacher_file, written)
+        roles = measured.roles(models, written)
     facts = deployment_report.facts(how, output, facts, roles)
     if pathlib.Path(path).is_dir():
         deployment_report.write(facts, pathlib.Path(path), how)
@@ -116,16 +118,17 @@ class _Measured:
     dataset: data.Dataset
     session: Session
 
-    def roles(self, path, model, teacher_file, written):
-        """Returns metrics, bytes and latency of teacher, model and export."""
+    def roles(self, loaded, written):
+        """Returns metrics, bytes and latency of teacher, model and export.
+
+        Args:
+            loaded: each model and its file by role.
+            written: the signature with which the file was written.
+        """
         task = TASKS[self.dataset.task]
         example = self.dataset.train.read(0, 1)
-        models = {"model": model}
-        files = {"model": model_paths.find(path, *model_paths.MODELS)}
-        if teacher_file and teacher_file.resolve() != files["model"].resolve():
-            teacher = saved_models.load_plain(teacher_file, self.dataset)
-            models = {"teacher": teacher, **models}
-            files["teacher"] = teacher_file
+        models = {role: model for role, (model, _) in loaded.items()}
+        files = {role: file for role, (_, file) in loaded.items()}
         functions = {
             role: exported_file.model_function(
                 signatures.signature_of(each, output=task.output), example
@@ -195,20 +198,26 @@ class _Measured:
         )
 
 
-def _teacher(path, given):
-    """Returns the file of the teacher; None if it is not known."""
+def _teacher(path, given, dataset):
+    """Returns the teacher and its file by its role; {} if it is not known."""
+    file = _teacher_file(path, given)
+    if file is None or (not given and model_paths.is_weights(file)):
+        return {}
+    return {"teacher": (saved_models.load_plain(file, dataset), file)}
+
+
+def _teacher_file(path, given):
     if given:
         return model_paths.find(given, *model_paths.TEACHERS)
     folder = pathlib.Path(path)
-    if not folder.is_dir():
-        return None
+    if not (folder / "student.keras").is_file():
+        return None  # The folder is that of a teacher, or a file.
     with contextlib.suppress(errors.DataError):
         return model_paths.find(path, *model_paths.TEACHERS)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json_files.parse((folder / "config.json").read_bytes())
-        file = pathlib.Path(known["settings"]["teacher_weights"])
-        with contextlib.suppress(errors.DataError):
-            found = model_paths.find(str(file), *model_paths.TEACHERS)
-            if found.is_file() and not model_paths.is_weights(found):
-                return found
+        found = model_paths.find(
+            known["settings"]["teacher_weights"], *model_paths.TEACHERS
+        )
+        return found if found.is_file() else None
     return None

@@ -1,5 +1,6 @@
 """The report of an export: its facts, its table, its file."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,28 @@ from lit_tf.utils import atomic_files, text_format
 # Facts of a role that are not metrics, or that compare it with the model.
 _COSTS = ("name", "bytes", "latency_ms")
 _AGAINST = ("agreement", "difference")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """The result of an export. `print` shows its table.
+
+    Args:
+        facts: everything that was checked and measured: `check`, and `teacher`,
+            `model` and `export` with metrics, `bytes` and `latency_ms`.
+    """
+
+    facts: Mapping[str, Any]
+
+    @property
+    def table(self) -> str:
+        """Teacher, model and export in Markdown, after a sentence."""
+        return f"{sentence(self.facts)}\n\n{table(self.facts)}"
+
+    def __str__(self) -> str:
+        return self.table
+
+    __repr__ = __str__
 
 
 def facts(
@@ -71,7 +94,7 @@ def sentence(facts: Mapping[str, Any]) -> str:
     """Returns what was written, and how far its answers are the model's."""
     check = facts["check"]
     same = check.get("same_class")
-    agreement = f", and {same:.2%} have the same class" if same else ""
+    agreement = "" if same is None else f", and {same:.2%} have the same class"
     quantized = facts["quantize"]
     of = f" ({quantized})" if quantized != "none" else ""
     return (

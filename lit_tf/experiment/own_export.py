@@ -1,6 +1,5 @@
 """`export`: one call from a user's model to a file for its place of use."""
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from lit_tf.experiment import (
     deployment_report,
     export_report,
     exported_file,
+    own_model_settings,
     paired,
 )
 from lit_tf.interop import lite_predictor
@@ -27,29 +27,6 @@ from lit_tf.sections import copying, cost, functional
 _LATENCY_RUNS = 30
 _BATCH = 256
 _DEFAULT = Deployment()
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """The result of an export. `print` shows its table.
-
-    Args:
-        facts: everything that was checked and measured: `check`, and `teacher`,
-            `model` and `export` with metrics, `bytes` and `latency_ms`.
-    """
-
-    facts: Mapping[str, Any]
-
-    @property
-    def table(self) -> str:
-        """Teacher, model and export in Markdown, after a sentence."""
-        sentence = deployment_report.sentence(self.facts)
-        return f"{sentence}\n\n{deployment_report.table(self.facts)}"
-
-    def __str__(self) -> str:
-        return self.table
-
-    __repr__ = __str__
 
 
 def export(
@@ -65,8 +42,10 @@ def export(
     seed: int = _DEFAULT.seed,
     threads: int = _DEFAULT.threads,
     teacher: keras.Model | None = None,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
     overwrite: bool = False,
-) -> Exported:
+) -> deployment_report.Exported:
     """Exports a model to a file, checks the file, and measures it.
 
     Unlike `keras.Model.export`, it can quantize, and no file is written whose
@@ -111,6 +90,8 @@ def export(
         threads: number of threads with which LiteRT's latency is measured.
             TensorFlow keeps its own number.
         teacher: a model with the same inputs that is measured too; or None.
+        steps_per_epoch: number of batches of data without an end.
+        validation_steps: number of validation batches, likewise.
         overwrite: whether an existing file of the same format is replaced.
 
     Returns:
@@ -134,8 +115,16 @@ def export(
     rank = len(model.inputs[0].shape) if len(model.inputs) == 1 else None
     exported_file.check_target(how, path, overwrite)
     dataset = own_data.read(
-        train, validation_data, rank=rank, batch_size=_BATCH
+        train,
+        validation_data,
+        rank=rank,
+        batch_size=_BATCH,
+        steps=steps_per_epoch,
+        validation_steps=validation_steps,
     )
+    own_model_settings.check_inputs(model, dataset)
+    if teacher is not None:
+        own_model_settings.check_inputs(teacher, dataset)
     return of_dataset(
         model, path, dataset, how, teacher=teacher, overwrite=overwrite
     )
@@ -149,7 +138,7 @@ def of_dataset(
     *,
     teacher: keras.Model | None,
     overwrite: bool,
-) -> Exported:
+) -> deployment_report.Exported:
     """Exports a model as `export` does, with data that were read before.
 
     Args:
@@ -169,7 +158,8 @@ def of_dataset(
     roles = {}
     if how.measure:
         roles = _roles(how, target, model, teacher, signature, dataset)
-    return Exported(deployment_report.facts(how, path, checked, roles))
+    facts = deployment_report.facts(how, path, checked, roles)
+    return deployment_report.Exported(facts)
 
 
 def _examples(how, train, signature):

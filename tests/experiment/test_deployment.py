@@ -130,9 +130,12 @@ def test_the_seed_chooses_the_calibration_examples(monkeypatch):
             {"output": "folder", "format": "saved_model", "overwrite": True},
             "folder is not a SavedModel",
         ),
-        ({"quantize": "int8", "format": "keras"}, "Only --format=litert is q"),
+        (
+            {"quantize": "int8", "format": "keras"},
+            "Only `format` litert is quantized",
+        ),
         ({"quantize": "int8", "calibration_examples": 0}, "at least one exam"),
-        ({"integer_io": True}, "`integer_io` is for --quantize=int8"),
+        ({"integer_io": True}, "`integer_io` is for `quantize` int8"),
         ({"format": "onnx"}, "format"),
     ],
 )
@@ -224,3 +227,14 @@ def test_in_python_a_model_is_exported_in_one_call(own, tmp_path, how):
     assert facts["export"]["agreement"] > 0.9
     assert facts["teacher"]["bytes"] > facts["model"]["bytes"]
     assert path.exists() and "latency, batch 1" in str(exported)
+
+
+def test_in_python_data_that_do_not_fit_are_refused(own, tmp_path):
+    model, _, (x, y) = own
+    path = tmp_path / "out.keras"
+    with pytest.raises(errors.SettingsError, match="cannot be called on the f"):
+        lit_tf.export(model, path, (x[:, :5], y), format="keras")
+    other = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    with pytest.raises(errors.SettingsError, match="cannot be called on the f"):
+        lit_tf.export(model, path, (x, y), format="keras", teacher=other)
+    assert not list(tmp_path.iterdir())

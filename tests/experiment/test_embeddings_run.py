@@ -11,8 +11,10 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import config, errors
 from lit_tf.comparison import gather
+from lit_tf.config.deployment import Deployment
 from lit_tf.experiment import (
     build,
+    deployment,
     dry_run,
     saved_models,
     student_training,
@@ -122,6 +124,22 @@ def test_the_saved_model_returns_an_embedding(run):
     assert answer.keys() == {"embedding"}
     student = lit_tf.load(workdir / "student.keras")
     np.testing.assert_allclose(answer["embedding"], student(codes), atol=1e-5)
+
+
+def test_an_export_is_compared_with_the_student(run, folder, tmp_path):
+    workdir, report = run
+    facts = deployment.export(
+        str(workdir),
+        str(tmp_path / "out.keras"),
+        CSV,
+        config.Session(data_dir=str(folder)),
+        Deployment(format="keras"),
+    )
+    assert facts["export"]["test_cosine"] == pytest.approx(1, abs=1e-5)
+    # The teacher is the file that the settings of the run name.
+    expected = pytest.approx(report["student"]["test_cosine"], abs=1e-5)
+    assert facts["model"]["test_cosine"] == expected
+    assert facts["teacher"]["name"] == "encoder.keras"
 
 
 @pytest.mark.parametrize("model", ["student.keras", "saved_model"])
