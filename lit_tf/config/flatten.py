@@ -26,6 +26,10 @@ ADDED = {
     "epochs": 0,
     "budget": "",
     "fresh_batch_norm": False,
+    "resized_crop": 0.0,
+    "color_jitter": 0.0,
+    "rand_augment": 0.0,
+    "rand_augment_operations": 2,
     "mixup": 0.0,
     "cutmix": 0.0,
 } | {

@@ -2,13 +2,37 @@
 
 import dataclasses
 
-from lit_tf.config.setting import FINITE, Group, setting
+from lit_tf.config.setting import AT_LEAST_1, FINITE, UNIT, Group, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variation(Group):
     """Variation of training images; validation and test are never varied."""
 
+    resized_crop: float = setting(
+        0.0,
+        "Smallest part of the area of a training image, in [0, 1], that a "
+        "random crop keeps, which is resized to the image's size. Default: 0, "
+        "no such crop.",
+        check=UNIT,
+    )
+    color_jitter: float = setting(
+        0.0,
+        "Largest relative change, in [0, 1], of brightness, contrast and "
+        "saturation of a training image, by layers of Keras. Default: 0, none.",
+        check=UNIT,
+    )
+    rand_augment: float = setting(
+        0.0,
+        "Strength, in [0, 1], of RandAugment of training images: the factor "
+        "of keras.layers.RandAugment, such as 0.1. Default: 0, none.",
+        check=UNIT,
+    )
+    rand_augment_operations: int = setting(
+        2,
+        "Number of operations of --rand_augment on each training image.",
+        check=AT_LEAST_1,
+    )
     mixup: float = setting(
         0.0,
         "α ≥ 0 of mixup: each training image is mixed with another one of its "
@@ -24,6 +48,11 @@ class Variation(Group):
         "one of them. Default: 0, no CutMix.",
         check=FINITE,
     )
+
+    @property
+    def reads_layers(self) -> bool:
+        """Whether layers of Keras vary images."""
+        return bool(self.color_jitter or self.rand_augment)
 
     @property
     def mixes(self) -> bool:

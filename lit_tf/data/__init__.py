@@ -133,6 +133,7 @@ def load(
     download: bool = False,
     cache_dir: str = "",
     encoder: encoded.Encoder | None = None,
+    image_layers: variation.ImageLayers | None = None,
 ) -> Dataset:
     """Loads a dataset with its validation split.
 
@@ -147,6 +148,8 @@ def load(
         cache_dir: the folder for decoded images and encoded texts; "" for
             `lit_tf` in the user's cache folder.
         encoder: the function that encodes texts; None for character codes.
+        image_layers: `lit_tf.layers.ImageLayers`, for settings with color
+            jitter or RandAugment; None for others.
 
     Raises:
         SettingsError: if no dataset has that name, a split would be empty, or
@@ -168,6 +171,7 @@ def load(
         loaded,
         settings.variation,
         classes=len(loaded.classes) if loaded.task == "classes" else 0,
+        image_layers=image_layers,
     )
     if loaded.validation is not None:
         unused = {} if settings.validation_fraction else {"validation": None}

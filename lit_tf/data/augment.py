@@ -1,10 +1,13 @@
 """Data augmentation of training batches, as a function of random integers."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+from lit_tf.data import keyed_random
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,70 @@ class Crop:
         padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
         flat = tf.reshape(padded, [-1, tall * wide, channels])
         return tf.gather(flat, pixels, batch_dims=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResizedCrop:
+    """Random part of an image, resized to the size of the image.
+
+    The part has a random area and a random ratio of its sides in [3/4, 4/3],
+    relative to the image's. It is resized bilinearly.
+
+    Args:
+        least: the smallest area, as a fraction of the image's, in (0, 1].
+    """
+
+    least: float
+
+    def __call__(self, inputs: Any, draw: Callable[[int], tf.Tensor]) -> Any:
+        """Augments a batch; arguments and result are those of `Crop`."""
+        area, ratio, top, left = (
+            keyed_random.unit_interval(draw(number)) for number in range(6, 10)
+        )
+        area = self.least + (1 - self.least) * area
+        ratio = tf.exp((2 * ratio - 1) * math.log(4 / 3))
+        height = tf.minimum(tf.sqrt(area / ratio), 1.0)
+        width = tf.minimum(tf.sqrt(area * ratio), 1.0)
+        top, left = top * (1 - height), left * (1 - width)
+        boxes = tf.stack([top, left, top + height, left + width], axis=1)
+
+        def resized(images):
+            results = tf.image.crop_and_resize(
+                tf.cast(images, tf.float32),
+                boxes,
+                tf.range(tf.shape(images)[0]),
+                images.shape[1:3],
+            )
+            return as_type(results, images.dtype)
+
+        return tf.nest.map_structure(
+            lambda x: resized(x) if is_image(x) else x, inputs
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """Several augmentations, one after the other.
+
+    Args:
+        parts: functions such as `Crop`.
+    """
+
+    parts: tuple[Callable[..., Any], ...]
+
+    def __call__(self, inputs: Any, draw: Callable[[int], tf.Tensor]) -> Any:
+        """Augments a batch; arguments and result are those of `Crop`."""
+        for part in self.parts:
+            inputs = part(inputs, draw)
+        return inputs
+
+
+def as_type(images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Returns float images in a type; whole numbers are rounded."""
+    if dtype.is_integer:
+        limits = tf.cast(dtype.min, tf.float32), tf.cast(dtype.max, tf.float32)
+        images = tf.clip_by_value(tf.round(images), *limits)
+    return tf.cast(images, dtype)
 
 
 def is_image(batch: Any) -> bool:

@@ -100,6 +100,11 @@ def augmented(
     return crop(inputs, draws(examples, seed, epoch))
 
 
+def unit_interval(integers: tf.Tensor) -> tf.Tensor:
+    """Returns random integers in [0, 2³¹) as float32 numbers in [0, 1)."""
+    return tf.cast(integers // 2**7, tf.float32) / 2**24
+
+
 def _permute(index: tf.Tensor, key: Sequence[Any], largest: Integer):
     # A keyed permutation of 0 … largest, computed only where needed. Used as an
     # order, it visits each example once. Used as a hash, it gives a stateless

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from lit_tf.data import augment, keyed_random
+
 _HALVINGS = 24  # λ is found to 2⁻²⁴.
 # Numbers of the draws.
 _SHARE, _KIND, _TOP, _LEFT = range(20, 24)
@@ -50,7 +52,7 @@ class Mixing:
             Images of the same shape and type, whole numbers rounded, and
             probabilities of classes, `[batch, classes]` in float32.
         """
-        u = unit_interval(draw(_SHARE))
+        u = keyed_random.unit_interval(draw(_SHARE))
         kinds = [
             mix(
                 *(images for images, _ in (first, second)),
@@ -78,19 +80,19 @@ class Mixing:
         )
 
 
-def unit_interval(integers: tf.Tensor) -> tf.Tensor:
-    """Returns random integers in [0, 2³¹) as float32 numbers in [0, 1)."""
-    return tf.cast(integers // 2**7, tf.float32) / 2**24
-
-
 def _beta(u, alpha):
     """Returns quantiles of the distribution Beta(α, α), `[batch]`."""
     low, high = tf.zeros_like(u), tf.ones_like(u)
     alpha = tf.fill(tf.shape(u), tf.constant(alpha, tf.float32))
-    for _ in range(_HALVINGS):
+
+    def halve(low, high):
         middle = (low + high) / 2
         below = tf.math.betainc(alpha, alpha, middle) < u
-        low, high = tf.where(below, middle, low), tf.where(below, high, middle)
+        return tf.where(below, middle, low), tf.where(below, high, middle)
+
+    low, high = tf.while_loop(
+        lambda *_: True, halve, (low, high), maximum_iterations=_HALVINGS
+    )
     return (low + high) / 2
 
 
@@ -99,14 +101,18 @@ def _mixed(first, second, share, draw):
     weight = _of_images(share)
     mixed = weight * tf.cast(first, tf.float32)
     mixed += (1 - weight) * tf.cast(second, tf.float32)
-    return as_type(mixed, first.dtype), share
+    return augment.as_type(mixed, first.dtype), share
 
 
 def _cut(first, second, share, draw):
     _, height, width, _ = first.shape
     part = tf.sqrt(1 - share)
-    rows, top, bottom = _span(height, part, unit_interval(draw(_TOP)))
-    columns, left, right = _span(width, part, unit_interval(draw(_LEFT)))
+    rows, top, bottom = _span(
+        height, part, keyed_random.unit_interval(draw(_TOP))
+    )
+    columns, left, right = _span(
+        width, part, keyed_random.unit_interval(draw(_LEFT))
+    )
     inside = tf.logical_and(rows[:, :, tf.newaxis], columns[:, tf.newaxis])
     area = (bottom - top) * (right - left)
     images = tf.where(inside[..., tf.newaxis], second, first)
@@ -126,11 +132,3 @@ def _span(size, part, centre):
 
 def _of_images(values):
     return tf.reshape(values, [-1, 1, 1, 1])
-
-
-def as_type(images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Returns float images in a type; whole numbers are rounded."""
-    if dtype.is_integer:
-        limits = tf.cast(dtype.min, tf.float32), tf.cast(dtype.max, tf.float32)
-        images = tf.clip_by_value(tf.round(images), *limits)
-    return tf.cast(images, dtype)

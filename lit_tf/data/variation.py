@@ -1,15 +1,29 @@
 """`varied`: a dataset whose training images vary as settings say."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from lit_tf import config, errors
 from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.mixing import Mixing
 
+# (channels, white, color_jitter, rand_augment, operations) → an augmentation by
+# layers of Keras: `lit_tf.layers.ImageLayers`.
+ImageLayers = Callable[..., Callable[..., Any]]
+_CHANNELS = (1, 3)
+_BLOCK = 1024  # Images of which the largest pixel is found at a time.
+
 
 def varied(
-    dataset: Dataset, settings: config.Variation, *, classes: int
+    dataset: Dataset,
+    settings: config.Variation,
+    *,
+    classes: int,
+    image_layers: ImageLayers | None,
 ) -> Dataset:
     """Returns a dataset whose training images vary.
 
@@ -17,14 +31,16 @@ def varied(
         dataset: the dataset.
         settings: how the images vary.
         classes: number of classes; 0 if the labels are of another kind.
+        image_layers: `lit_tf.layers.ImageLayers`, which color jitter and
+            RandAugment need; None for neither.
 
     Raises:
         SettingsError: if the examples cannot vary so.
     """
-    if settings == config.Variation():
+    received = _changed(settings)
+    if not received:
         return dataset
     train = dataset.train
-    received = _changed(settings)
     errors.require(
         isinstance(train, Split),
         "Training images vary by their number, which batches of your own do "
@@ -32,16 +48,31 @@ def varied(
         "pipeline.",
         **received,
     )
-    inputs = [array for _, array in named_arrays(train.inputs)]
-    if not any(map(augment.is_image, inputs)):
+    arrays = [array for _, array in named_arrays(train.inputs)]
+    images = [array for array in arrays if augment.is_image(array)]
+    if not images:
         raise errors.SettingsError(
             f"{' and '.join(f'`{name}`' for name in received)} vary images, "
             f"and {dataset.name} has no images. Set them to 0."
         )
+    errors.require(
+        train.labels.ndim < 3,
+        "The images of labels of positions do not vary: the labels would have "
+        "to vary with them. Set this to 0.",
+        **received,
+    )
+    parts = [dataset.crop]
+    if settings.resized_crop:
+        parts.append(augment.ResizedCrop(settings.resized_crop))
+    if settings.reads_layers:
+        parts.append(_by_layers(settings, images, image_layers, received))
+    if len(parts) > 1:
+        dataset = dataclasses.replace(dataset, crop=augment.Chain(tuple(parts)))
     if not settings.mixes:
         return dataset
+    one_label = train.labels.shape[1:] in ((), (1,), (classes,))
     errors.require(
-        bool(classes) and len(inputs) == 1 and _one_label(train, classes),
+        bool(classes) and len(arrays) == 1 and one_label,
         "`mixup` and `cutmix` are for a single input of images, each with one "
         "of several exclusive classes. Set them to 0.",
         **received,
@@ -54,9 +85,50 @@ def varied(
 
 def _changed(settings):
     """Returns the settings that are on, by name."""
-    off = vars(config.Variation())
+    off = vars(config.Variation()) | {
+        "rand_augment_operations": settings.rand_augment_operations
+    }
     return {n: v for n, v in vars(settings).items() if v != off[n]}
 
 
-def _one_label(split, classes):
-    return split.labels.shape[1:] in ((), (1,), (classes,))
+def _by_layers(settings, images, image_layers, received):
+    errors.require(
+        image_layers is not None,
+        "`color_jitter` and `rand_augment` need layers of Keras. Pass "
+        "`image_layers=lit_tf.layers.ImageLayers`.",
+        **received,
+    )
+    channels = {array.shape[-1] for array in images}
+    errors.require(
+        len(channels) == 1 and channels <= set(_CHANNELS),
+        "`color_jitter` and `rand_augment` are for images of 1 or 3 channels.",
+        channels=sorted(channels),
+    )
+    return image_layers(
+        channels=channels.pop(),
+        white=_white(images),
+        color_jitter=settings.color_jitter,
+        rand_augment=settings.rand_augment,
+        operations=settings.rand_augment_operations,
+    )
+
+
+def _white(images):
+    """Returns the value of a white pixel, 1 or 255."""
+    if all(array.dtype == np.uint8 for array in images):
+        return 255.0
+    blocks = [
+        array[start : start + _BLOCK]
+        for array in images
+        for start in range(0, len(array), _BLOCK)
+    ]
+    least = min(float(block.min()) for block in blocks)
+    largest = max(float(block.max()) for block in blocks)
+    errors.require(
+        least >= 0 and largest <= 255,
+        "`color_jitter` and `rand_augment` are for pixels from 0 to 1 or from "
+        "0 to 255. Normalize images in a layer of the model.",
+        least=least,
+        largest=largest,
+    )
+    return 1.0 if largest <= 1 else 255.0

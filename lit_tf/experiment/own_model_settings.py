@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf import config, data, errors
+from lit_tf import config, data, errors, layers
 from lit_tf.config import own_model
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
@@ -233,7 +233,9 @@ def varied(
     """
     plain = paired.of_classes(outputs, model) and not outputs.loss
     classes = paired.class_count(model) if plain else 0
-    return data.variation.varied(dataset, variation, classes=classes)
+    return data.variation.varied(
+        dataset, variation, classes=classes, image_layers=layers.ImageLayers
+    )
 
 
 def policy(dtype: str) -> str:

@@ -92,6 +92,7 @@ def load(settings: Data, session: Session) -> data.Dataset:
         download=session.download,
         cache_dir=session.cache_dir,
         encoder=hub_texts.encoder(settings),
+        image_layers=layers.ImageLayers,
     )
 
 

@@ -58,7 +58,7 @@ class At(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module")
 def digits():
-    varied = config.Variation(mixup=0.4, cutmix=1.0)
+    varied = config.Variation(resized_crop=0.5, mixup=0.4)
     whole = data.load(config.Data(variation=varied))
     some = whole.train.take(np.arange(200))
     return data.Dataset(**vars(whole) | {"train": some})

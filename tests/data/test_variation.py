@@ -1,0 +1,203 @@
+"""Resized crops, color jitter, RandAugment: by hand, alike in every batch."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import config, data, errors, layers
+from lit_tf.data import augment, batches, variation
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (11, 6, 8, 3)).astype("uint8")
+LABELS = np.arange(11, dtype=np.int32)
+OPTIONS = {
+    "resized crop": {"resized_crop": 0.3},
+    "jitter": {"color_jitter": 0.4},
+}
+
+
+def varied(settings, images=IMAGES, labels=LABELS):
+    whole = data.Dataset(
+        name="mine",
+        train=data.Split(images, labels),
+        test=None,
+        classes=(),
+        stem={},
+        crop=augment.Crop(),
+    )
+    return variation.varied(
+        whole,
+        config.Variation(**settings),
+        classes=0,
+        image_layers=layers.ImageLayers,
+    )
+
+
+def read(dataset, *, batch_size=4, **how):
+    return list(
+        batches.training(
+            dataset.train,
+            batch_size=batch_size,
+            epochs=2,
+            seed=3,
+            crop=dataset.crop,
+            **how,
+        ).as_numpy_iterator()
+    )
+
+
+def by_label(batches_read):
+    return {
+        int(label): image
+        for images, labels in batches_read
+        for image, label in zip(images, labels, strict=True)
+    }
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_varies_alike_in_every_batch_and_after_a_resumption(
+    option, channels
+):
+    dataset = varied(OPTIONS[option], IMAGES[..., :channels])
+    whole = read(dataset)
+    for images, _ in whole:
+        assert images.dtype == np.uint8
+    for one, other in zip(whole[4:], read(dataset, first_step=4), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+    first, second = by_label(whole[:3]), by_label(whole[3:])
+    alone = by_label(read(dataset, batch_size=1)[:11])
+    changed = [
+        not np.array_equal(first[k], second[k])
+        and not np.array_equal(first[k], IMAGES[k, ..., :channels])
+        for k in range(11)
+    ]
+    assert sum(changed) >= 8
+    for k, image in first.items():
+        np.testing.assert_array_equal(image, alone[k])
+
+
+def drawn(*values):
+    """Returns a function that draws given numbers in [0, 1)."""
+    return lambda number: tf.constant([int(values[number - 6] * 2**31)])
+
+
+def test_a_resized_crop_of_the_whole_area_is_the_image():
+    crop = augment.ResizedCrop(1.0)
+    result = crop(tf.constant(IMAGES[:1]), drawn(0, 0.5, 0.7, 0.2))
+    np.testing.assert_array_equal(result, IMAGES[:1])
+
+
+def test_a_resized_crop_is_a_part_of_the_image():
+    # A quarter of the area: half of each side, from the last row and column on.
+    ramp = tf.constant(np.arange(5.0)[None, :, None, None] + np.zeros((5, 1)))
+    crop = augment.ResizedCrop(0.25)
+    result = crop(ramp, drawn(0, 0.5, 1 - 2**-20, 0.0))
+    np.testing.assert_allclose(result[0, :, 0, 0], np.linspace(2, 4, 5), 1e-4)
+
+
+def test_jitter_is_that_of_keras():
+    layer = layers.ImageLayers(channels=3, white=255.0, color_jitter=0.4)
+    kinds = [type(one) for (one,) in layer.stages]
+    assert kinds == [
+        keras.layers.RandomBrightness,
+        keras.layers.RandomContrast,
+        keras.layers.RandomSaturation,
+    ]
+    gray = tf.fill([1, 4, 4, 3], 100.0)  # Contrast and saturation change none.
+    values = [
+        float(layer(gray, lambda _, key=key: tf.constant([key]))[0, 0, 0, 0])
+        for key in range(20)
+    ]
+    assert 0 <= min(values) < 60 < 140 < max(values) <= 100 + 0.4 * 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rand_augment_applies_layers_of_keras_to_each_image_alone(channels):
+    layer = layers.ImageLayers(
+        channels=channels, white=255.0, rand_augment=0.3, operations=1
+    )
+    (kinds,) = layer.stages
+    assert len(kinds) == {1: 10, 3: 11}[channels]
+    images = IMAGES[..., :channels]
+    keys = tf.constant(RANDOM.integers(0, 2**31, 11, np.int32))
+    whole = layer(tf.constant(images), lambda _: keys).numpy()
+    assert whole.dtype == np.uint8
+    assert (whole != images).any(axis=(1, 2, 3)).sum() >= 5
+    for k in range(11):
+        one = tf.constant(images[k : k + 1])
+        alone = layer(one, lambda _, k=k: keys[k : k + 1])
+        np.testing.assert_array_equal(alone[0], whole[k])
+
+
+def test_the_layers_leave_the_state_of_random_numbers_alone():
+    random.seed(5)
+    expected = random.random()
+    random.seed(5)
+    layers.ImageLayers(
+        channels=3, white=255.0, color_jitter=0.1, rand_augment=0.1
+    )
+    assert random.random() == expected
+
+
+def test_pixels_from_0_to_1_vary_as_those_from_0_to_255():
+    settings = OPTIONS["jitter"]
+    small = varied(settings, IMAGES.astype("float32") / 255)
+    assert (
+        small.crop.parts[1].white,
+        varied(settings).crop.parts[1].white,
+    ) == (
+        1.0,
+        255.0,
+    )
+    for one, other in zip(read(small), read(varied(settings)), strict=True):
+        np.testing.assert_allclose(255 * one[0], other[0], atol=0.51)
+
+
+def test_the_variation_of_a_dataset_is_a_part_of_its_key_in_a_cache():
+    one, other, again = (
+        repr(varied({"rand_augment": factor}).crop)
+        for factor in (0.1, 0.2, 0.1)
+    )
+    assert one == again != other
+    assert repr(varied({}).crop) == "Crop(pad=0, flip=False)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "labels", "sentence"),
+    [
+        ({"rand_augment": 0.1}, IMAGES[..., :2], LABELS, "of 1 or 3 channels"),
+        (
+            {"color_jitter": 0.1},
+            IMAGES.astype("float32") - 128,
+            LABELS,
+            "Normalize images in a layer of the model. Received: least=-128",
+        ),
+        (
+            {"resized_crop": 0.5},
+            IMAGES,
+            np.zeros((11, 6, 8), int),
+            "the labels would have to vary with them",
+        ),
+        ({"resized_crop": 0.5}, IMAGES[:, 0, 0], LABELS, "mine has no images"),
+    ],
+)
+def test_images_that_cannot_vary_are_refused(
+    settings, images, labels, sentence
+):
+    with pytest.raises(errors.SettingsError) as caught:
+        varied(settings, images, labels)
+    assert sentence in str(caught.value)
+
+
+def test_layers_of_keras_are_asked_for():
+    settings = config.Variation(rand_augment=0.1)
+    with pytest.raises(errors.SettingsError, match="Pass `image_layers=lit_tf"):
+        data.load(config.Data(variation=settings))
+    loaded = data.load(
+        config.Data(variation=settings), image_layers=layers.ImageLayers
+    )
+    assert loaded.crop.parts[1].rand_augment == 0.1
