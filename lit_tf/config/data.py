@@ -110,6 +110,13 @@ class Data(Group):
         "a teacher its number of input channels.",
         check=Check("1 or 3", lambda value: value in (1, 3)),
     )
+    decoding: str = setting(
+        "auto",
+        "When images in files are decoded and resized: once, to pixels in "
+        "--cache_dir, or always, at every read. auto: once if the pixels take "
+        "at most 4 GiB or are there already, else always.",
+        choices=choices.DECODING,
+    )
     crop_size: int = setting(
         0,
         "Side in pixels of the central square that is cut out of an image "

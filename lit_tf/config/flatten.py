@@ -23,6 +23,7 @@ ADDED = {
     "preprocessor": "",
     "sequence_length": 0,
     "sections": 0,
+    "decoding": "auto",
     "epochs": 0,
     "budget": "",
     "fresh_batch_norm": False,

@@ -176,6 +176,7 @@ def dataset(
         cache_dir=cache_dir,
         shape=settings.image_shape,
         crop=settings.crop_size or defaults.crop_size,
+        decoding=settings.decoding,
     )
     columns = [collected.attributes.index(name) for name in attributes]
     labels = images.labels[:, columns].astype(np.float32)
@@ -194,7 +195,7 @@ def dataset(
         f"{len(train):,} training and {len(test):,} test images",
         *images.notes,
         *collected.notes,
-        f"decoded in {images.folder}/",
+        images.storage,
     ]
     return Dataset(
         name=defaults.name,

@@ -62,6 +62,8 @@ def dataset(
         cache_dir=cache_dir,
         shape=settings.image_shape,
         crop=settings.crop_size,
+        decoding=settings.decoding,
+        groups=labels,
     )
     kept = np.array(labels, np.int32)[pixels.places]
     _check_no_class_is_broken(labels, kept, classes, pixels)
@@ -74,7 +76,7 @@ def dataset(
         validation=validation,
         classes=classes,
         folder=folder,
-        notes=[*pixels.notes, *notes, f"decoded in {pixels.folder}/"],
+        notes=[*pixels.notes, *notes, pixels.storage],
     )
 
 

@@ -1,11 +1,5 @@
-"""Decoded images in a file: decoded once, then found by their key.
+"""Decoded images in a file: decoded once, then found by their key."""
 
-The largest rectangle of the wanted proportions is cropped from the centre and
-resized, as torchvision's `CenterCrop` and `Resize` do with a Pillow image.
-"""
-
-import concurrent.futures
-import contextlib
 import dataclasses
 import functools
 import itertools
@@ -13,19 +7,18 @@ import math
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from lit_tf import errors
-from lit_tf.data import derived_files, image_files, rows
+from lit_tf.data import derived_files, image_pixels, rows, undecoded
 from lit_tf.utils import atomic_files, npz_files
 
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
 _BLOCK = 512  # Images in memory at a time.
-_BROKEN = 0.01  # A larger fraction of broken images has another cause.
+_STORED = 4 * 2**30  # Bytes of pixels that are stored unless asked for.
 _NAMED = 5  # Broken images that are named.
 _LONGEST = 500  # Characters of a name with its reason.
 
@@ -55,7 +48,8 @@ class Decoded:
         places: position of each image in the input order, `[images]`.
         broken: number of images that could not be decoded.
         first_broken: names of the first of them, and the reasons.
-        folder: the folder that holds them.
+        folder: the folder that holds them; None if they are decoded at every
+            read.
     """
 
     pixels: rows.Rows
@@ -63,7 +57,14 @@ class Decoded:
     places: np.ndarray
     broken: int
     first_broken: tuple[str, ...]
-    folder: pathlib.Path
+    folder: pathlib.Path | None
+
+    @property
+    def storage(self) -> str:
+        """Where the pixels are, for the user."""
+        if self.folder is None:
+            return "decoded at every read"
+        return f"decoded in {self.folder}/"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -85,6 +86,8 @@ def decode(
     cache_dir: str,
     shape: tuple[int, int, int],
     crop: int,
+    decoding: str,
+    groups: Sequence[int] | None = None,
 ) -> Decoded:
     """Returns decoded images; decodes them unless an earlier call did.
 
@@ -99,19 +102,33 @@ def decode(
         crop: side in pixels of the square that is cropped before resizing. If
             it is 0 or larger than the image, the largest rectangle of the
             proportions of `shape` is cropped.
+        decoding: "once" to store the pixels, "always" to decode images in files
+            at every read. "auto" is "once" for pixels of at most 4 GiB, for
+            those that an earlier call stored, and for images that are in no
+            files of their own.
+        groups: number of the group of each image, whose others may take the
+            place of one that breaks later; None for images of equal values.
 
     Raises:
+        SettingsError: if images in no files are to be decoded always.
         DataError: if more than one image in a hundred is broken, or the disk
             has no room.
     """
+    first, images = _first(images)
+    in_files = first is not None and isinstance(first.file, str)
+    if decoding == "always" and not in_files:
+        raise errors.SettingsError(
+            "`decoding` can be 'always' for images in files of their own. "
+            "Received: decoding='always'."
+        )
 
     def read(place, facts):
         places = npz_files.read_array(place / "places.npy")
         labels = npz_files.read_array(place / "labels.npy")
         _check(places, labels, count)
-        pixels = place / "pixels.bin"
+        file = place / "pixels.bin"
         return Decoded(
-            pixels=derived_files.map_rows(pixels, (len(places), *shape)),
+            pixels=derived_files.map_rows(file, (len(places), *shape)),
             labels=labels,
             places=places,
             broken=int(facts["broken"]),
@@ -125,14 +142,52 @@ def decode(
     # Another key, or another name, would not find what earlier versions stored.
     if shape != (size, size, 3):
         key["shape"] = list(shape)  # As JSON returns it.
-    return derived_files.load_or_create(
-        "pictures",
-        key,
-        source=folder,
-        cache_dir=cache_dir,
-        portable=False,
-        read=read,
-        write=functools.partial(_write, images, count, shape, crop),
+    large = decoding == "auto" and count * math.prod(shape) > _STORED
+    live = decoding == "always" or (large and in_files)
+    found = None
+    if decoding != "always":
+        found = derived_files.load_or_create(
+            "pictures",
+            key,
+            source=folder,
+            cache_dir=cache_dir,
+            portable=False,
+            read=read,
+            write=None
+            if live
+            else functools.partial(_write, images, count, shape, crop),
+        )
+    if found is None:
+        found = _undecoded(list(images), groups, key, shape, crop)
+    return found
+
+
+def _first(images):
+    """Returns the first image, None for none, and all of them."""
+    images = iter(images)
+    first = next(images, None)
+    return first, images if first is None else itertools.chain([first], images)
+
+
+def _undecoded(images, groups, key, shape, crop):
+    """Returns images that stay in their files."""
+    labels = np.array([image.values for image in images], np.uint8)
+    if groups is None:
+        _, groups = np.unique(labels, axis=0, return_inverse=True)
+    return Decoded(
+        pixels=undecoded.UndecodedImages(
+            [image.name for image in images],
+            [image.file for image in images],
+            np.asarray(groups).reshape(-1),
+            shape=shape,
+            crop=crop,
+            key=key,
+        ),
+        labels=labels,
+        places=np.arange(len(images)),
+        broken=0,
+        first_broken=(),
+        folder=None,
     )
 
 
@@ -150,110 +205,38 @@ def _write(images, count, shape, crop, folder):
 
     def attempt(image):
         try:
-            return _pixels(image.file, shape, crop)
+            return image_pixels.read(image.file, shape, crop)
         except Exception as error:  # Broken files raise many kinds of errors.
             return error
 
     labels, places, broken = [], [], []
     numbered = enumerate(images)
-    # Pillow releases Python's lock to decode and resize: threads suffice.
     with (
         (folder / "pixels.bin").open("wb") as file,
         warnings.catch_warnings(),  # Pillow's, of odd files.
-        _threads() as pool,
+        image_pixels.threads() as pool,
     ):
         warnings.simplefilter("ignore")
         length = count * math.prod(shape)
         atomic_files.reserve(file, length, folder=f"{folder.parent}/")
         while block := list(itertools.islice(numbered, _BLOCK)):
             results = pool.map(attempt, (image for _, image in block))
-            for (place, image), pixels in zip(block, results, strict=True):
-                if isinstance(pixels, Exception):
-                    reason = errors.line(pixels)
+            for (place, image), content in zip(block, results, strict=True):
+                if isinstance(content, Exception):
+                    reason = errors.line(content)
                     broken.append(f"{image.name} ({reason})"[:_LONGEST])
                     continue
-                file.write(pixels)
+                file.write(content)
                 labels.append(image.values)
                 places.append(place)
         file.truncate()
         file.flush()
         os.fsync(file.fileno())
-    if len(broken) > _BROKEN * count:
+    if len(broken) > undecoded.BROKEN * count:
         raise errors.DataError(
             f"{len(broken):,} of {count:,} images cannot be decoded, more "
-            f"than {_BROKEN:.0%}. The first: {broken[0]}."
+            f"than {undecoded.BROKEN:.0%}. The first: {broken[0]}."
         )
     np.save(folder / "labels.npy", np.array(labels, np.uint8))
     np.save(folder / "places.npy", np.array(places, np.int64))
     return {"broken": len(broken), "first_broken": broken[:_NAMED]}
-
-
-@contextlib.contextmanager
-def _threads():
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield pool
-    finally:
-        # After a signal, images that wait for a thread are not decoded.
-        pool.shutdown(cancel_futures=True)
-
-
-def _pixels(file, shape, crop):
-    height, width, channels = shape
-    with image_files.opened(file) as image:
-        kind = image.format
-        # Nothing is copied without need: a large image takes hundreds of
-        # megabytes.
-        ImageOps.exif_transpose(image, in_place=True)
-        image = _cropped(_rgb(image, kind), height, width, crop)
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return (image if channels == 3 else image.convert("L")).tobytes()
-
-
-def _cropped(image, height, width, crop):
-    """Returns the largest centred part of the proportions height : width."""
-    size = image.size
-    if size[0] * height <= size[1] * width:
-        part = size[0], max(1, round(size[0] * height / width))
-    else:
-        part = max(1, round(size[1] * width / height)), size[1]
-    part = tuple(min(crop or length, length) for length in part)
-    if size == part:
-        return image
-    left, top = (
-        round((length - kept) / 2)
-        for length, kept in zip(size, part, strict=True)
-    )
-    # Crop first: `resize` with a box would read pixels outside it.
-    return image.crop((left, top, left + part[0], top + part[1]))
-
-
-def _rgb(image, kind):
-    """Returns an image of any mode in RGB; the low bits of deep ones are cut.
-
-    Args:
-        image: the image.
-        kind: the format of its file, as Pillow calls it.
-    """
-    # Pillow's own conversion would clip most of these to white.
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        image = Image.fromarray(_bytes(np.asarray(image), kind))
-    elif image.mode in ("La", "RGBa"):
-        image = image.convert(image.mode.upper())
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _bytes(pixels, kind):
-    """Returns one channel of 32 bits as bytes, by the range of its values."""
-    if pixels.dtype.kind == "f":
-        if not np.isfinite(pixels).all():
-            raise ValueError("its pixels are not finite")
-        # Floats are in [0, 1], unless they are not.
-        pixels = pixels * 255 if pixels.max(initial=0) <= 1 else pixels
-    if kind == "PPM" and pixels.dtype.kind == "i":
-        pixels = pixels / 256  # Pillow scales these to 16 bits.
-    while pixels.max(initial=0) > 255:
-        pixels = pixels / 256
-    return np.clip(pixels, 0, 255).astype(np.uint8)

@@ -26,8 +26,8 @@ def load_or_create(
     cache_dir: str,
     portable: bool,
     read: Callable[[pathlib.Path, Facts], Content],
-    write: Callable[[pathlib.Path], Facts],
-) -> Content:
+    write: Callable[[pathlib.Path], Facts] | None,
+) -> Content | None:
     """Returns the content of a key, which is made first if it is missing.
 
     It is written whole or not at all, by one process at a time.
@@ -43,7 +43,8 @@ def load_or_create(
         read: a function of the folder and the facts that returns the content.
             OSError, ValueError or KeyError mean that the folder is damaged; it
             is then made again.
-        write: a function that fills a folder and returns the facts for `read`.
+        write: a function that fills a folder and returns the facts for `read`;
+            None to return None if the content is missing.
 
     Raises:
         DataError: if no folder can be written to. Exceptions of `write` are
@@ -58,6 +59,8 @@ def load_or_create(
         key = {**key, "source": path.decode("utf-8", "backslashreplace")}
     parent = cache_folder(cache_dir) / "encoded"
     folder = KeyedFolder(parent, key, prefix=prefix)
+    if write is None:
+        return folder.read(read)
     with folder.locked(
         folder=f"{parent}/, the folder of --cache_dir,",
         waiting=f"waits for another process to make {folder.path}/",
@@ -110,7 +113,7 @@ def map_rows(
     size = np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize
     if path.stat().st_size != size:
         raise ValueError(f"{path} is not whole.")
-    return rows.Rows(np.memmap(path, dtype, "r", shape=shape))
+    return rows.MappedRows(np.memmap(path, dtype, "r", shape=shape))
 
 
 def fingerprint(paths: Iterable[tuple[str, str | os.PathLike]]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import augment, batches, held_out, streams
+from lit_tf.data import augment, batches, held_out, sources, streams
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.streams import Stream
 
@@ -28,8 +28,9 @@ def read(
 ) -> Dataset:
     """Returns a user's data as a dataset without a test split.
 
-    Arrays of inputs and labels are read by number, so that a run resumes
-    exactly; everything else is read as a stream of batches.
+    Arrays of inputs and labels are read by number, and so is a source of
+    examples (`sources`), so that a run resumes exactly; everything else is read
+    as a stream of batches.
 
     Args:
         train: what `keras.Model.fit` takes (see `streams.of`).
@@ -53,7 +54,7 @@ def read(
         splits = _splits(train, validation_data)
     if splits is None:
         how = {"rank": rank, "batch_size": batch_size}
-        examples = streams.of(
+        examples = _stream(
             train,
             name="train",
             steps=steps,
@@ -63,7 +64,7 @@ def read(
         )
         validation = None
         if validation_data is not None:
-            validation = streams.of(
+            validation = _stream(
                 validation_data,
                 name="validation_data",
                 steps=validation_steps,
@@ -111,8 +112,7 @@ def fingerprint(dataset: Dataset) -> str:
         return dataset.fingerprint
     streamed = [one for one in (dataset.train, dataset.validation) if one]
     form = "; ".join(
-        f"{one.steps} × {one.batch_size}, {one.batches.element_spec}"
-        for one in streamed
+        f"{one.steps} × {one.batch_size}, {one.spec}" for one in streamed
     )
     return hashlib.sha256(form.encode()).hexdigest()[:16]
 
@@ -160,6 +160,25 @@ def evaluation_batches(
     if isinstance(examples, Stream):
         return examples.evaluation()
     return batches.evaluation(examples, batch_size=batch_size)
+
+
+def _stream(data, *, shuffled=False, **how):
+    """Returns data as a stream; a source by number as one that begins anywhere.
+
+    Args:
+        data: the data.
+        shuffled: whether arrays are shuffled in every epoch.
+        **how: further arguments of `streams.of`.
+    """
+    if not sources.is_source(data):
+        return streams.of(data, shuffled=shuffled, **how)
+    errors.require(
+        not how.pop("steps"),
+        "`steps_per_epoch` and `validation_steps` are for data without "
+        "numbered examples.",
+        data=type(data).__name__,
+    )
+    return sources.of(data, **how)
 
 
 def _divided(train, fraction):

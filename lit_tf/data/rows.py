@@ -1,42 +1,37 @@
-"""Rows of a file that are read on demand and not kept in memory."""
+"""Arrays whose rows are read on demand and not kept in memory."""
 
+import abc
+import copy
 import mmap
 from typing import Any
 
 import numpy as np
 
 
-class Rows:
-    """An array-like `[rows, ...]` that reads its rows from a file.
-
-    The file is mapped into memory. Pages are released after every read, so that
-    memory use does not grow with the file or with the number of reads.
+class Rows(abc.ABC):
+    """An array-like `[rows, ...]` that reads its rows on demand.
 
     Args:
-        file: all rows, as a memory map.
-        index: numbers of the rows to use, in order; None for all.
+        shape: `[rows, ...]` of all rows.
+        dtype: the type of the numbers.
     """
 
     nbytes = 0  # In memory.
+    # Hash of the rows, where it does not come from reading them.
+    fingerprint: bytes | None = None
 
-    def __init__(self, file: np.memmap, index: np.ndarray | None = None):
-        self._file = file
-        self._index = index
-        count = len(file) if index is None else len(index)
-        self.shape = (count, *file.shape[1:])
-        self.dtype = file.dtype
-        self.ndim = file.ndim
+    def __init__(self, shape: tuple[int, ...], dtype: Any):
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.ndim = len(shape)
+        self._index = None  # Numbers of the rows to use; None for all.
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Reads one row, a slice of rows, or rows at an array of indices."""
-        places = key if self._index is None else self._index[key]
-        result = np.array(self._file[places])
-        if len(self):  # The pages stay in the system's page cache.
-            self._file._mmap.madvise(mmap.MADV_DONTNEED)
-        return result
+        return self._read(key if self._index is None else self._index[key])
 
     def take(self, indices: np.ndarray, axis: int = 0) -> "Rows":
         """Returns the rows at the indices, without reading them.
@@ -50,5 +45,33 @@ class Rows:
         """
         if axis:
             raise ValueError(f"`axis` must be 0. Received: axis={axis}.")
-        chosen = indices if self._index is None else self._index[indices]
-        return Rows(self._file, np.asarray(chosen))
+        chosen = copy.copy(self)
+        indices = np.asarray(indices)
+        chosen._index = indices if self._index is None else self._index[indices]
+        chosen.shape = (len(indices), *self.shape[1:])
+        return chosen
+
+    @abc.abstractmethod
+    def _read(self, places: Any) -> np.ndarray:
+        """Reads rows by their numbers: one, a slice of them, or an array."""
+
+
+class MappedRows(Rows):
+    """Rows of a file that is mapped into memory.
+
+    Pages are released after every read, so that memory use does not grow with
+    the file or with the number of reads.
+
+    Args:
+        file: all rows, as a memory map.
+    """
+
+    def __init__(self, file: np.memmap):
+        super().__init__(file.shape, file.dtype)
+        self._file = file
+
+    def _read(self, places):
+        result = np.array(self._file[places])
+        if len(self._file):  # The pages stay in the system's page cache.
+            self._file._mmap.madvise(mmap.MADV_DONTNEED)
+        return result

@@ -1,7 +1,7 @@
 """The user's own batches as a stream: read in the order in which they come."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,13 +45,23 @@ class Stream:
         """The number of examples of an epoch, if all batches are whole."""
         return self.steps * self.batch_size
 
-    def training(self, first_step: int, last_step: int) -> tf.data.Dataset:
+    @property
+    def spec(self) -> Any:
+        """The form of a batch, a `tf.TensorSpec` for each tensor."""
+        return self.batches.element_spec
+
+    def training(
+        self, first_step: int, last_step: int, *, seed: int
+    ) -> tf.data.Dataset:
         """Returns the batches from one step to another, epoch after epoch.
 
         Args:
             first_step: number of the first step, counted from 0 at epoch 0.
             last_step: number of the step before which to end.
+            seed: seed of the order; not read, because the batches have their
+                own.
         """
+        del seed
         following = self.batches
         if not self.endless:
             skipped = first_step % self.steps
@@ -115,7 +125,7 @@ def of(
     first = next(iter(batches), None)
     if first is None:
         raise errors.DataError(f"`{name}` has no batches.")
-    _check_form(batches.element_spec, name, rank)
+    check_form(batches.element_spec, name, rank)
     endless = batches.cardinality() == tf.data.INFINITE_CARDINALITY
     errors.require(
         not endless or bool(steps),
@@ -125,7 +135,7 @@ def of(
     if steps and not endless:  # Keras does not begin anew in every epoch.
         batches, endless = batches.repeat(), True
     return Stream(
-        batches.map(_weighted(class_weight)) if class_weight else batches,
+        batches.map(weighted(class_weight)) if class_weight else batches,
         steps=steps or _count(batches, name),
         endless=endless,
         first=first,
@@ -143,11 +153,11 @@ def _of_sequence(sequence, name):
 
     def generate():
         for number in range(len(sequence)):
-            yield _tuples(sequence[number])
+            yield of_lists(sequence[number])
         sequence.on_epoch_end()
 
     batches = tf.data.Dataset.from_generator(
-        generate, output_signature=_form(_tuples(sequence[0]))
+        generate, output_signature=_form(of_lists(sequence[0]))
     )
     return batches.apply(tf.data.experimental.assert_cardinality(len(sequence)))
 
@@ -159,15 +169,15 @@ def _of_generator(generator, name, rank, steps, class_weight):
     first = next(generator, None)
     if first is None:
         raise errors.DataError(f"`{name}` has no batches.")
-    first = _tuples(first)
+    first = of_lists(first)
     # A generator does not go back to the batch that was looked at.
-    rest = itertools.chain([first], map(_tuples, generator))
+    rest = itertools.chain([first], map(of_lists, generator))
     batches = tf.data.Dataset.from_generator(
         lambda: rest, output_signature=_form(first)
     )
-    _check_form(batches.element_spec, name, rank)
+    check_form(batches.element_spec, name, rank)
     return Stream(
-        batches.map(_weighted(class_weight)) if class_weight else batches,
+        batches.map(weighted(class_weight)) if class_weight else batches,
         steps=steps,
         endless=True,
         first=first,
@@ -186,12 +196,12 @@ def _dtype(one):
     return tf.as_dtype(np.asarray(one).dtype)
 
 
-def _tuples(batch):
+def of_lists(batch: Any) -> Any:
     """Returns a batch with tuples for lists, as `tf.data` nests tensors."""
     if isinstance(batch, Mapping):
-        return {key: _tuples(one) for key, one in batch.items()}
+        return {key: of_lists(one) for key, one in batch.items()}
     if isinstance(batch, list | tuple):
-        return tuple(map(_tuples, batch))
+        return tuple(map(of_lists, batch))
     return batch
 
 
@@ -202,7 +212,7 @@ def _of_arrays(data, name, batch_size, shuffled):
         **{name: data},
     )
     try:
-        arrays = tf.nest.map_structure(np.asarray, _tuples(data))
+        arrays = tf.nest.map_structure(np.asarray, of_lists(data))
         examples = tf.data.Dataset.from_tensor_slices(arrays)
     except (TypeError, ValueError) as error:
         raise errors.SettingsError(
@@ -217,7 +227,17 @@ def _of_arrays(data, name, batch_size, shuffled):
     return examples.batch(batch_size)
 
 
-def _check_form(form, name, rank):
+def check_form(form: Any, name: str, rank: int | None) -> None:
+    """Refuses what are no batches.
+
+    Args:
+        form: the form of a batch, a `tf.TensorSpec` for each tensor.
+        name: the name of the argument, for messages.
+        rank: rank of a batch of the model's first input; None if unknown.
+
+    Raises:
+        SettingsError: if they have no rank or another one.
+    """
     specs = tf.nest.flatten(form)
     for spec in specs:
         errors.require(
@@ -234,7 +254,12 @@ def _check_form(form, name, rank):
         )
 
 
-def _weighted(class_weight):
+def weighted(class_weight: Mapping[int, float]) -> Callable[..., Any]:
+    """Returns a function of a batch that multiplies weights of classes in.
+
+    Args:
+        class_weight: weight of the examples of each class number.
+    """
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(
             tf.constant(list(class_weight), tf.int64),

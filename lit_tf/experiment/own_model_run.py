@@ -30,6 +30,7 @@ from lit_tf.sections import (
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import devices, fit, run_folder, schedule
 from lit_tf.training.own_training import OwnTraining
+from lit_tf.utils import graph_errors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class OwnModelRun:
     own: OwnTraining
     folder: run_folder.RunFolder | None
 
+    @graph_errors.translated()
     def compress(self) -> CompressionResult:
         """Trains the student and compares it with the model."""
         blocks = self.folder.pinned("blocks") if self.folder else None

@@ -27,8 +27,10 @@ from lit_tf.experiment.teacher_check import check_teacher
 from lit_tf.sections import model_files, sectioned_model
 from lit_tf.training import fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
+from lit_tf.utils import graph_errors
 
 
+@graph_errors.translated()
 def teach(settings: Teach, *, command: str = "") -> dict[str, Any]:
     """Trains a teacher from labels alone and writes its run folder.
 
@@ -43,6 +45,7 @@ def teach(settings: Teach, *, command: str = "") -> dict[str, Any]:
         return _teach(build.complete(settings), command)
 
 
+@graph_errors.translated()
 def compress(
     settings: Compress,
     *,

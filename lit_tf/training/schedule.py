@@ -1,7 +1,6 @@
 """Steps and batches of one phase."""
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -182,15 +181,16 @@ class StreamSchedule(Schedule):
     def training_inputs(self, count):
         stream = self.dataset.train
         # A generator would lose the batches.
-        batches = [stream.first] if stream.endless else stream.evaluation()
-        for batch in itertools.islice(batches, count):
+        batches = [stream.first]
+        if not stream.endless:
+            batches = stream.training(0, min(count, stream.steps), seed=0)
+        for batch in batches:
             yield keras.utils.unpack_x_y_sample_weight(batch)[0]
 
     def training(self, *, epochs, seed, first_step=0, last_step=None):
-        del seed  # The user's batches have an order of their own.
         end = epochs * self.steps_per_epoch
         end = end if last_step is None else min(end, last_step)
-        stream = self.dataset.train.training(first_step, end)
+        stream = self.dataset.train.training(first_step, end, seed=seed)
         return self._distributed(stream)
 
     def validation(self):

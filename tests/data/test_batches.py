@@ -145,7 +145,7 @@ def test_rows_of_a_file_and_arrays_in_memory_give_equal_batches(tmp_path):
     split = numbered(11)
     split.inputs.tofile(tmp_path / "rows.bin")
     file = np.memmap(tmp_path / "rows.bin", np.uint8, "r", shape=(11, 5, 5, 3))
-    mapped = Split(rows.Rows(file), split.labels)
+    mapped = Split(rows.MappedRows(file), split.labels)
     part = np.array([9, 2, 3, 10, 0, 7])
     for in_file, in_memory in (
         (mapped, split),

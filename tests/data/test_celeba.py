@@ -9,7 +9,7 @@ from attribute_files import FORTY, NAMES, edit, load, refusal, write_celeba
 from PIL import Image
 
 from lit_tf import errors
-from lit_tf.data import decoded
+from lit_tf.data import image_pixels
 
 
 def test_celeba_is_read_as_published(tmp_path):
@@ -149,7 +149,7 @@ def test_downloaded_and_official_files_give_the_same_examples(
         assert one == other
     for name in ("name", "classes", "form", "crop", "task", "exclusive"):
         assert getattr(read, name) == getattr(downloaded, name)
-    monkeypatch.setattr(decoded, "_pixels", None)
+    monkeypatch.setattr(image_pixels, "read", None)
     again = load(tmp_path / "data", "celeba", download=True)
     assert again.fingerprint == downloaded.fingerprint
 

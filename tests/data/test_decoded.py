@@ -8,7 +8,7 @@ import pytest
 from attribute_files import check_values, edit, load, pixels, refusal, write
 from PIL import Image
 
-from lit_tf.data import decoded
+from lit_tf.data import decoded, image_pixels
 
 
 def test_another_choice_of_attributes_does_not_decode_images_again(
@@ -16,7 +16,7 @@ def test_another_choice_of_attributes_does_not_decode_images_again(
 ):
     write(tmp_path)
     load(tmp_path)
-    monkeypatch.setattr(decoded, "_pixels", None)
+    monkeypatch.setattr(image_pixels, "read", None)
     check_values(load(tmp_path, attributes=("Young",)), columns=(4,))
 
 
@@ -184,7 +184,7 @@ def test_a_full_disk_is_reported_before_anything_is_decoded(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(decoded, "_pixels", None)
+    monkeypatch.setattr(image_pixels, "read", None)
     line = refusal(tmp_path)
     assert "encoded/ has no room for 3.8 kB (No space" in line
 
@@ -203,7 +203,7 @@ def test_an_interruption_does_not_wait_for_the_other_images(
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(decoded, "_pixels", broken)
+    monkeypatch.setattr(image_pixels, "read", broken)
     monkeypatch.setattr(decoded.errors, "line", interrupted)
     monkeypatch.setattr(decoded.os, "cpu_count", lambda: 1)
     with pytest.raises(KeyboardInterrupt):

@@ -9,7 +9,7 @@ from own_files import classes, load, refused
 from PIL import Image
 
 from lit_tf import errors
-from lit_tf.data import decoded
+from lit_tf.data import image_pixels
 from lit_tf.utils.keyed_folder import KeyedFolder
 
 
@@ -51,7 +51,7 @@ def test_an_old_folder_of_pixels_is_read_and_is_no_class(
     (old.path / "facts.json").write_text(json.dumps(facts))
     (tmp_path / "encoded" / f".{old.path.name}.lock").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(decoded, "_pixels", None)
+        patch.setattr(image_pixels, "read", None)
         again = load(tmp_path, cache_dir=str(tmp_path / "none"))
     assert again.fingerprint == first.fingerprint
     assert str(old.path) in again.note and not (tmp_path / "none").exists()

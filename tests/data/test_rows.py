@@ -12,7 +12,7 @@ TABLE = np.arange(24, dtype=np.uint8).reshape(6, 4)
 def mapped(tmp_path):
     TABLE.tofile(tmp_path / "table.bin")
     file = np.memmap(tmp_path / "table.bin", np.uint8, "r", shape=TABLE.shape)
-    return rows.Rows(file)
+    return rows.MappedRows(file)
 
 
 def test_rows_have_the_shape_and_type_of_their_array(mapped):
@@ -56,7 +56,7 @@ def test_rows_do_not_stay_in_memory_after_a_read(tmp_path):
     path = tmp_path / "large.bin"
     np.ones((4096, 4096), np.uint8).tofile(path)
     file = np.memmap(path, np.uint8, "r", shape=(4096, 4096))
-    whole = rows.Rows(file)
+    whole = rows.MappedRows(file)
     assert sum(int(whole[i].sum()) for i in range(0, 4096, 64)) == 64 * 4096
     assert _resident(path) == 0
     assert file[::64].sum() == 64 * 4096  # The plain memory map, by contrast.

@@ -40,14 +40,14 @@ def test_a_dataset_is_read_epoch_after_epoch():
     stream = streams.of(batched(), name="train")
     assert (stream.steps, stream.batch_size) == (3, 4)
     first = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert inputs_of(stream.training(0, 5)) == first + first[:2]
+    assert inputs_of(stream.training(0, 5, seed=0)) == first + first[:2]
     assert inputs_of(stream.evaluation()) == first
 
 
 def test_a_stream_resumes_within_an_epoch():
     stream = streams.of(batched(), name="train")
-    whole = inputs_of(stream.training(0, 8))
-    assert inputs_of(stream.training(4, 8)) == whole[4:]
+    whole = inputs_of(stream.training(0, 8, seed=0))
+    assert inputs_of(stream.training(4, 8, seed=0)) == whole[4:]
 
 
 def test_it_is_noticed_whether_the_order_changes():
@@ -62,21 +62,26 @@ def test_it_is_noticed_whether_the_order_changes():
 
 def test_steps_of_finite_data_go_on_where_the_epoch_before_ended():
     stream = streams.of(batched(), name="train", steps=2)
-    assert inputs_of(stream.training(0, 4))[2:] == [[8, 9], [0, 1, 2, 3]]
+    assert inputs_of(stream.training(0, 4, seed=0))[2:] == [
+        [8, 9],
+        [0, 1, 2, 3],
+    ]
 
 
 def test_a_sequence_learns_of_the_end_of_each_epoch():
     sequence = Sequence()
     stream = streams.of(sequence, name="train")
     assert stream.steps == 5
-    assert len(inputs_of(stream.training(0, 11))) == 11
+    assert len(inputs_of(stream.training(0, 11, seed=0))) == 11
     assert sequence.epochs == 2
 
 
 def test_a_generator_loses_no_batch():
     batches = ((INPUTS[i : i + 1], LABELS[i : i + 1]) for i in range(10))
     stream = streams.of(batches, name="train", steps=5)
-    assert inputs_of(stream.training(0, 10)) == [[float(i)] for i in range(10)]
+    assert inputs_of(stream.training(0, 10, seed=0)) == [
+        [float(i)] for i in range(10)
+    ]
 
 
 def test_the_batches_of_data_of_unknown_length_are_counted(capsys):

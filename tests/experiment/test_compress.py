@@ -258,3 +258,20 @@ def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     compress(classifier(), batches(CLASSES), epochs=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_gives_the_bits_of_its_arrays():
+    class Source:
+        def __len__(self):
+            return len(INPUTS)
+
+        def __getitem__(self, i):
+            return INPUTS[i], CLASSES[i]
+
+    model, validation = classifier(), (INPUTS[:9], CLASSES[:9])
+    students = [
+        compress(model, data, validation).student
+        for data in (Source(), (INPUTS, CLASSES))
+    ]
+    for one, other in zip(*(s.get_weights() for s in students), strict=True):
+        np.testing.assert_array_equal(one, other)

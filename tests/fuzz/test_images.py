@@ -14,7 +14,7 @@ from mutations import EXAMPLES, check, contents
 from PIL import EpsImagePlugin, Image
 
 from lit_tf import config, data, errors
-from lit_tf.data import decoded, image_files, tfrecord_files, tfrecords
+from lit_tf.data import image_files, image_pixels, tfrecord_files, tfrecords
 
 # Of Pillow, about damaged files.
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")
@@ -44,7 +44,7 @@ def test_any_bytes_as_an_image_are_decoded_or_broken(tmp_path_factory, content):
 
     def decode():
         try:
-            return decoded._pixels(str(path), (8, 8, 3), 0)
+            return image_pixels.read(str(path), (8, 8, 3), 0)
         except Exception as error:  # As in `decoded._write`.
             raise errors.DataError(f"{errors.line(error)[:500]}.") from None
 
@@ -69,7 +69,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(
 
     def decode():
         with pytest.raises(Exception, match="too many|exceeds limit"):
-            decoded._pixels(str(path), (8, 8, 3), 0)
+            image_pixels.read(str(path), (8, 8, 3), 0)
 
     check(decode, path.stat().st_size)
 
@@ -79,7 +79,7 @@ def test_a_large_photograph_is_decoded(tmp_path):
     path = tmp_path / "photo.jpg"
     Image.new("RGB", (6000, 4000), (9, 99, 200)).save(path)
     assert path.stat().st_size * 8 < 6000 * 4000 * 3
-    assert len(decoded._pixels(str(path), (8, 8, 3), 0)) == 8 * 8 * 3
+    assert len(image_pixels.read(str(path), (8, 8, 3), 0)) == 8 * 8 * 3
 
 
 @pytest.mark.parametrize("place", ["class", "attributes", "tfrecord"])
