@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from lit_tf import config
-from lit_tf.data import own_data
+from lit_tf.data import graph_errors, own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import (
     budget,
@@ -30,7 +30,6 @@ from lit_tf.sections import (
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import devices, fit, run_folder, schedule
 from lit_tf.training.own_training import OwnTraining
-from lit_tf.utils import graph_errors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lit_tf import data, models
 from lit_tf.config import Compress, Teach, teacher_settings
+from lit_tf.data import graph_errors
 from lit_tf.experiment import (
     budget,
     build,
@@ -27,7 +28,6 @@ from lit_tf.experiment.teacher_check import check_teacher
 from lit_tf.sections import model_files, sectioned_model
 from lit_tf.training import fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
-from lit_tf.utils import graph_errors
 
 
 @graph_errors.translated()

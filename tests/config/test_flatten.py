@@ -11,6 +11,7 @@ from lit_tf.config import flatten
 # Second values of the settings that allow only certain values.
 OTHERS = {
     "flip": "on",
+    "decoding": "once",
     "attributes": ("Dark", "Coat"),
     "exclusive": ("Trouser+Coat",),
     "image_size": 64,

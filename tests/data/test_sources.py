@@ -6,8 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from lit_tf import errors
-from lit_tf.data import own_data, sources
-from lit_tf.utils import graph_errors
+from lit_tf.data import graph_errors, own_data, sources
 
 INPUTS = np.arange(10, dtype=np.float32)[:, None]
 LABELS = np.arange(10) % 2
