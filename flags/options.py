@@ -180,8 +180,14 @@ class Report(Group):
     reference: str = setting(
         "",
         "Name of the row with which the other rows of the same student are "
-        "compared. Default: lit with default settings or, without it, the "
-        "student's first row.",
+        "compared. Default: of the rows with the same start (--init) lit with "
+        "default settings or, without it, the first row.",
+    )
+    measure_latency: bool = setting(
+        True,
+        "Measure the latency of all students anew, in turn in one process, if "
+        "all runs have their SavedModels. Otherwise it is what each run "
+        "measured.",
     )
     mixed: bool = setting(
         False,

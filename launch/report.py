@@ -8,10 +8,16 @@ from lit_tf.launch import command
 
 def _report(line, folders):
     del line
-    flags = parse.from_flags(options.Report)
+    flags = dataclasses.asdict(parse.from_flags(options.Report))
+    measure = flags.pop("measure_latency")
     command.load("comparison.gather").gather(
-        folders, **dataclasses.asdict(flags)
+        folders, latencies=_latencies if measure else None, **flags
     )
+
+
+def _latencies(folders):
+    """Imports TensorFlow only where there is something to measure."""
+    return command.load("experiment.latency").of_runs(folders)
 
 
 def main():

@@ -1,6 +1,7 @@
 """Figures of a report: accuracy against costs and settings, and penalties.
 
-Each row has its own colour; the teacher's accuracy is a dashed line. Encoders
+At most eight series have a color and a label of their own: of more rows, those
+with the highest accuracies. The teacher's accuracy is a dashed line. Encoders
 are shown by their cosine to the teacher.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib import figure, ticker
 
+from lit_tf.comparison import direct_labels
 from lit_tf.comparison.rows import Row, spread
 from lit_tf.config import method_table
 from lit_tf.utils import atomic_files
@@ -27,6 +29,18 @@ _BUDGETS = {
 }
 _TUNED = {"temperature": "τ", "alpha": "α", "beta": "β"}
 _FED = {"teacher_fed": "-", "student_fed": ":"}
+# Told apart by people who see few colors (Okabe and Ito), brown for yellow.
+_COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#8C510A",
+)
+_OTHERS = "#A0A0A0"
 _MAX_PENALTY_PANELS = 4  # The sheet has no room for more.
 
 
@@ -64,32 +78,53 @@ def _budgets(rows):
 
 def _against(rows, costs: Mapping[str, tuple[str, float]]):
     """Draws accuracy against costs, one line for each name of a row."""
-    lines: dict[str, list[Row]] = {}
-    for row in rows:
-        lines.setdefault(row.name, []).append(row)
-    size = (4 * len(costs), 3.4 + 0.1 * len(lines))
+    lines, others = _series(rows)
+    size = (3.4 * len(costs) + 2.4, 4)
     sheet = figure.Figure(figsize=size, layout="constrained")
     panels = sheet.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, (cost, (label, unit)) in zip(panels, costs.items(), strict=True):
-        for i, (name, line) in enumerate(lines.items()):
+        ends = []
+        for row in others:
+            x, (y, _) = row.cost(cost) / unit, _scaled(row)
+            axes.plot(x, y, ".", color=_OTHERS)
+        if others:
+            text = f"{len(others)} others, in the table"
+            ends.append(direct_labels.Label(text, _OTHERS, x, y))
+        for color, (name, line) in zip(_COLORS, lines.items(), strict=False):
             line = sorted(line, key=lambda row: row.cost(cost))
             means, spreads = zip(*map(_scaled, line), strict=True)
+            places = [row.cost(cost) / unit for row in line]
             axes.errorbar(
-                [row.cost(cost) / unit for row in line],
+                places,
                 means,
                 spreads,
                 label=name,
-                color=f"C{i % 10}",
-                marker="os^Dvp"[i // 10 % 6],
+                color=color,
+                marker="o",
                 capsize=3,
             )
-        _teacher(axes, rows)
+            ends.append(direct_labels.Label(name, color, places[-1], means[-1]))
         # The axis begins at 0, so that lengths are proportional to costs.
-        most = max(row.cost(cost) for row in rows) / unit
-        axes.set(xlabel=label, xlim=(0, 1.06 * most))
+        most = 1.06 * max(row.cost(cost) for row in rows) / unit
+        axes.set(xlabel=label, xlim=(0, most))
+        ends += [
+            direct_labels.Label(name, "grey", most, value)
+            for name, value in _teachers(axes, rows)
+        ]
     panels[0].set(ylabel=_label(rows))
-    _legend(sheet, panels[0])
+    direct_labels.draw(panels[-1], ends)
     return sheet
+
+
+def _series(rows):
+    """Returns the rows of each name that is shown, and the other rows."""
+    lines: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: -row.score):
+        lines.setdefault(row.name, []).append(row)
+    shown = len(_COLORS) if len(lines) <= len(_COLORS) else len(_COLORS) - 1
+    names = list(lines)
+    others = [row for name in names[shown:] for row in lines.pop(name)]
+    return lines, others
 
 
 def _sensitivity(rows):
@@ -205,17 +240,21 @@ def _scaled(row):
     return scale * mean, scale * deviation
 
 
-def _teacher(axes, rows):
+def _teachers(axes, rows):
+    """Draws the teachers' accuracies; returns their names and accuracies."""
     measure = rows[0].measure
     key = f"{_split(rows)}_{measure.name}"
     teachers = (row.runs[0].report["teacher"] for row in rows)
     known = dict.fromkeys((one["model"], one.get(key)) for one in teachers)
-    for i, (name, value) in enumerate(known):
-        if value is not None:
-            style = {"ls": ("--", "-.", ":")[i % 3], "color": "grey"}
-            axes.axhline(
-                measure.scale * value, label=f"teacher {name}", **style
-            )
+    drawn = [
+        (f"teacher {name}", measure.scale * value)
+        for name, value in known
+        if value is not None
+    ]
+    for i, (name, value) in enumerate(drawn):
+        style = {"ls": ("--", "-.", ":")[i % 3], "color": "grey"}
+        axes.axhline(value, label=name, **style)
+    return drawn
 
 
 def _label(rows):

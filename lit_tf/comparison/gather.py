@@ -1,8 +1,9 @@
 """The steps of `lit-report`: from run folders to a report."""
 
+import dataclasses
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lit_tf import errors
@@ -13,6 +14,8 @@ _TITLE = "# Comparison of training methods"
 # A run folder holds a report.json, and a report of several runs must not.
 _DATA, _TEXT, _PAGE = "rows.json", "report.md", "report.html"
 _OF_RUN = "report.json"
+_EXPORTED = "saved_model"
+Latencies = Callable[[Sequence[pathlib.Path]], Mapping[pathlib.Path, float]]
 
 
 def gather(
@@ -22,6 +25,7 @@ def gather(
     reference: str = "",
     mixed: bool = False,
     overwrite: bool = False,
+    latencies: Latencies | None = None,
 ) -> dict[str, Any]:
     """Compares finished runs; prints the report and writes it to a folder.
 
@@ -29,10 +33,12 @@ def gather(
         folders: run folders, or folders that contain run folders.
         output: the folder to write.
         reference: the name of the row with which the other rows of a student
-            are compared; "" for the student's first row, which is LIT with
-            default settings if there is such a row.
+            are compared; "" for the first row of the same student and start,
+            which is LIT with default settings if there is such a row.
         mixed: whether runs of different data or versions are accepted.
         overwrite: whether a report at `output` may be replaced.
+        latencies: measures the students of run folders in turn; None for the
+            latencies that the runs measured.
 
     Returns:
         The report, as in `rows.json`.
@@ -57,7 +63,9 @@ def gather(
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
     results = {"warnings": warnings, "left_out": skipped, "data": []}
     for number, group in enumerate(by_data.values(), 1):
+        group = _measured(group, latencies)
         references = _references(group, reference)
+        group = sorted(group, key=lambda row: (row.student, -row.score))
         differences = significance.against(references, group)
         place = f"data_{number}" if len(by_data) > 1 else ""
         (target / place).mkdir(exist_ok=True)
@@ -93,16 +101,31 @@ def _check_target(target, overwrite):
 
 
 def _references(group, name):
-    """Returns the row with which the other rows of each student compare."""
+    """Returns the row that others of each student and start compare with."""
     known = dict.fromkeys(row.name for row in group)
     if name and name not in known:
         raise errors.SettingsError(errors.unknown("row", name, known))
-    found: dict[str, rows.Row] = {}
+    found: dict[tuple[str, str], rows.Row] = {}
+    starts = dict.fromkeys(row.start for row in group)
     for row in group:
         # LIT with default settings comes first, if there is such a row.
-        if not name or row.name == name:
-            found.setdefault(row.student, row)
+        if not name:
+            found.setdefault((row.student, row.start), row)
+        elif row.name == name:
+            found |= {(row.student, start): row for start in starts}
     return found
+
+
+def _measured(group, latencies):
+    """Returns rows with latencies measured in turn, if all can be measured."""
+    folders = [row.runs[0].folder for row in group]
+    if not latencies or not all((f / _EXPORTED).is_dir() for f in folders):
+        return group
+    found = latencies(folders)
+    return [
+        dataclasses.replace(row, latency_ms=found[folder])
+        for row, folder in zip(group, folders, strict=True)
+    ]
 
 
 def _numbers(group, references, differences):
@@ -111,7 +134,7 @@ def _numbers(group, references, differences):
     units = ("train_examples", "train_flops", "train_seconds")
     return {
         "data": group[0].runs[0].report["data"],
-        "references": {s: row.name for s, row in references.items()},
+        "references": _first_of_each(references),
         "rows": [
             {
                 "name": row.name,
@@ -129,6 +152,14 @@ def _numbers(group, references, differences):
         ],
         "differences": [_difference(one) for one in differences],
     }
+
+
+def _first_of_each(references):
+    """Returns the name of the first reference of each student."""
+    names = {}
+    for (student, _), row in references.items():
+        names.setdefault(student, row.name)
+    return names
 
 
 def _difference(one):

@@ -8,6 +8,8 @@ from lit_tf.comparison.rows import Row, figure, spread
 from lit_tf.utils import text_format
 
 _MARKS = "†‡§¶"
+_NOTHING = "—"
+_FIRST = ("costs.png", "budgets.png")
 
 
 def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
@@ -29,16 +31,16 @@ def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
 
 def section(
     rows: Sequence[Row],
-    references: Mapping[str, Row],
+    references: Mapping[tuple[str, str], Row],
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:
     """Returns the section of a report about one dataset, in Markdown.
 
     Args:
-        rows: the rows of one dataset.
-        references: the row with which the other rows of a student are
-            compared, by student.
+        rows: the rows of one dataset, in their order.
+        references: the row with which the other rows of a student and start
+            are compared, by both.
         differences: the differences from these rows.
         figures: the caption of each PNG file, by the file's name.
     """
@@ -50,24 +52,49 @@ def section(
         f"{facts['note'] or facts['name']}. Split into {facts['train']:,} "
         f"training, {facts['validation']:,} validation and "
         f"{facts['test']:,} test examples.",
-        text_format.table([_SCORES, *(_scores(row, marked) for row in rows)]),
+        *_images({k: v for k, v in figures.items() if k.endswith(_FIRST)}),
+        _table(_SCORES, (_scores(row, marked) for row in rows)),
         _teachers(rows),
         *_notes(rows, reference, marked),
         "### Differences",
         _claims(differences, rows[0].measure),
         "### Costs of the student and of its training",
-        text_format.table([_COSTS, *(_costs(row, marked) for row in rows)]),
+        _table(_COSTS, (_costs(row, marked) for row in rows)),
         "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
         "inference. Training FLOPs are those of all training steps, including "
         "the teacher's forward passes. Latency is the median of the SavedModel "
-        "at batch size 1. All values are means over seeds.",
+        f"at batch size 1, {_measured(rows)}. Other values are means over "
+        "seeds.",
+        *_images({k: v for k, v in figures.items() if not k.endswith(_FIRST)}),
     ]
-    for name, about in figures.items():
-        parts += [f"![{about}]({name})", f"{about}."]
     known = _published(rows)
     if known:
         parts += ["### Published", *known]
     return "\n\n".join(parts)
+
+
+def _images(figures):
+    """Yields the figures with their captions."""
+    for name, about in figures.items():
+        yield f"![{about}]({name})"
+        yield f"{about}."
+
+
+def _table(headings, rows):
+    """Returns a table without the columns that say nothing."""
+    columns = [
+        column
+        for column in zip(headings, *rows, strict=True)
+        if set(column[1:]) != {_NOTHING}
+    ]
+    return text_format.table(list(zip(*columns, strict=True)))
+
+
+def _measured(rows):
+    """Returns when the latencies of rows were measured."""
+    if any(row.latency_ms is None for row in rows):
+        return "as each run measured it: do not compare rows"
+    return "measured in turn for this report"
 
 
 _SCORES = (
@@ -130,7 +157,7 @@ def _name(row, marked):
 
 def _spread(values, measure):
     if not values:
-        return "—"
+        return _NOTHING
     mean, deviation = spread(values)
     if len(values) == 1:
         return measure.shown(mean)

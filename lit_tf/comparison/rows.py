@@ -39,10 +39,23 @@ class Row:
     Args:
         name: the name of the row, such as "lit init=teacher_blocks".
         runs: the runs, ascending by seed.
+        latency_ms: latency of the student, measured in turn with those of the
+            other rows; None for those that the runs measured.
     """
 
     name: str
     runs: Sequence[FinishedRun]
+    latency_ms: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The mean accuracy, or cosine, of the exported students."""
+        return statistics.mean(self.of(lambda run: run.score))
+
+    @property
+    def start(self) -> str:
+        """The value of `--init`: the weights that the student began with."""
+        return self.runs[0].settings["init"]
 
     @property
     def student(self) -> str:
@@ -85,6 +98,8 @@ class Row:
             name: "depth", "parameters", "flops" or "latency_ms" of the
                 student; "train_examples", "train_flops" or "train_seconds".
         """
+        if name == "latency_ms" and self.latency_ms is not None:
+            return self.latency_ms
         if name in _COSTS:
             return statistics.mean(self.of(lambda r: r.report["student"][name]))
         unit = name.removeprefix("train_")

@@ -15,6 +15,7 @@ from lit_tf.utils import json_files
 _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
 # The keys that the report of a compression has.
 _KEYS = ("settings", "budget", "teacher", "student", "data", "versions")
+_DEFAULTS = flatten.flatten(config.Compress())
 _SESSION = {field.name for field in dataclasses.fields(config.Session)}
 # Settings that may differ within a row: paths and the seed.
 _FREE = _SESSION | {"seed", "teacher_weights", "discriminator_weights"}
@@ -173,7 +174,8 @@ def _read(folder):
         missing = [key for key in _KEYS if key not in report]
         if missing:
             return f"its report, of another kind, has no {missing[0]}"
-        report["settings"] = flatten.current(report["settings"])
+        # Settings that an earlier version lacked have no effect by default.
+        report["settings"] = _DEFAULTS | flatten.current(report["settings"])
         found = FinishedRun(folder, report)
         found.identity, report["settings"]["method"]
         report["budget"]["examples"]

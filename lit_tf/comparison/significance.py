@@ -37,22 +37,22 @@ class Difference:
 
 
 def against(
-    references: Mapping[str, rows.Row], others: Sequence[rows.Row]
+    references: Mapping[tuple[str, str], rows.Row], others: Sequence[rows.Row]
 ) -> list[Difference]:
     """Compares rows with the reference of their student, at the same budget.
 
     Args:
-        references: the reference of each student.
+        references: the reference of each student and start.
         others: the rows to compare. A row is left out if its student has no
-            reference, or if its budget or data differ from the reference's,
-            or if they share no seed.
+            reference of the same start, or if its budget or data differ from
+            the reference's, or if they share no seed.
 
     Returns:
         The differences; p is corrected for the number of tests (Holm, 1979).
     """
     found = []
     for row in others:
-        reference = references.get(row.student)
+        reference = references.get((row.student, row.start))
         if reference is None or row is reference:
             continue
         base, compared = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lit_tf.comparison import figures, rows, runs
+from lit_tf.comparison import direct_labels, figures, rows, runs
 
 DEEP = {"student": "resnet32", "test": 0.95}
 
@@ -38,3 +38,24 @@ def test_costs_begin_at_0_and_end_beyond_the_largest(drawn):
         low, high = axes.get_xlim()
         most = max(x for line in axes.lines for x in line.get_xdata())
         assert low == 0 and 1.05 * most < high < 1.1 * most
+
+
+def test_at_most_eight_series_have_a_color_and_a_label(drawn):
+    penalties = [
+        {"beta": i / 10, "test": 0.5 + i / 100, "seed": 0} for i in range(10)
+    ]
+    axes = drawn("budgets.png", *penalties)[-1]
+    labels = [text.get_text().replace("\n", " ") for text in axes.texts]
+    named = [text for text in labels if text.startswith("lit")]
+    assert len(named) == 7 and "lit beta=0.9" in named
+    assert "lit beta=0.0" not in named
+    assert "3 others, in the table" in labels
+    colors = {text.get_color() for text in axes.texts}
+    assert len(colors) == len(axes.texts)
+
+
+def test_labels_stand_in_the_order_of_their_points_and_do_not_overlap():
+    places = direct_labels.spread([9.0, 5.0, 4.9, 4.8, 0.0], [1, 1, 2, 1, 1])
+    assert places[0] == 9.0 and places[-1] == 0.0
+    tops = [4.9 + 2.0 - 0.5, 4.9 + 2.0 - 2.0, 4.9 + 2.0 - 3.5]
+    assert places[1:4] == pytest.approx(tops)

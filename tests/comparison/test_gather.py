@@ -146,7 +146,7 @@ def test_the_reference_is_a_row_by_its_name(reported):
 def test_each_student_has_a_reference(reported):
     deep = {"student": "resnet32"}
     results, output = reported(
-        {"method": "kd"}, deep, {**deep, "init": "teacher_blocks", "test": 0.8}
+        {"method": "kd"}, deep, {**deep, "method": "hint", "test": 0.8}
     )
     assert results["data"][0]["references"] == {
         "resnet20": "kd",
@@ -155,7 +155,7 @@ def test_each_student_has_a_reference(reported):
     (found,) = results["data"][0]["differences"]
     assert found["reference"] == "lit" and found["student"] == "resnet32"
     text = (output / "report.md").read_text()
-    assert re.search(r"init=teacher_blocks \| lit +\| resnet32 \| 0 ", text)
+    assert re.search(r"hint +\| lit +\| resnet32 \| 0 ", text)
 
 
 def test_an_unknown_reference_is_refused_with_the_known_rows(reported):
@@ -182,3 +182,61 @@ def test_a_report_is_replaced_only_on_request(reported, tmp_path):
 def test_a_call_without_folders_shows_an_example(tmp_path):
     with pytest.raises(errors.SettingsError, match="lit-report runs/"):
         gather.gather([], str(tmp_path / "report"))
+
+
+def test_rows_are_compared_with_the_row_of_their_start(reported):
+    blocks = {"init": "teacher_blocks"}
+    results, output = reported(
+        *seeds(0.90, 0.91, 0.92),
+        *seeds(0.89, 0.90, 0.911, method="kd"),
+        *seeds(0.95, 0.96, 0.97, **blocks),
+        *seeds(0.96, 0.97, 0.98, method="kd", **blocks),
+    )
+    pairs = {
+        (one["row"], one["reference"])
+        for one in results["data"][0]["differences"]
+    }
+    assert pairs == {
+        ("kd", "lit"),
+        ("kd init=teacher_blocks", "lit init=teacher_blocks"),
+    }
+
+
+def test_rows_are_sorted_by_accuracy_and_empty_columns_are_left_out(reported):
+    results, output = reported(
+        *seeds(0.90, best=None),
+        *seeds(0.93, method="kd", best=None),
+        *seeds(0.91, method="hint", best=None),
+    )
+    names = [row["name"] for row in results["data"][0]["rows"]]
+    assert names == ["kd", "hint", "lit"]
+    text = (output / "report.md").read_text()
+    assert text.index("| kd ") < text.index("| hint ") < text.index("| lit ")
+    assert "test, last" in text and "validation, best" not in text
+    assert text.index("budgets.png") < text.index("| method")
+    assert text.index("| method") < text.index("penalties.png")
+
+
+def test_latencies_are_measured_in_turn_if_all_students_are_there(
+    reported, leave
+):
+    def measured(folders):
+        return {folder: 0.25 * (1 + i) for i, folder in enumerate(folders)}
+
+    given = (*seeds(0.9, 0.9), *seeds(0.8, method="kd"))
+    results, output = reported(*given, latencies=measured)
+    assert "as each run measured it: do not compare rows" in (
+        (output / "report.md").read_text()
+    )
+    for i in (0, 1, 2):
+        (output.parent / "runs" / f"run_{i}" / "saved_model").mkdir()
+    results = gather.gather(
+        [str(output.parent / "runs")],
+        str(output),
+        overwrite=True,
+        latencies=measured,
+    )
+    found = {r["name"]: r["latency_ms"] for r in results["data"][0]["rows"]}
+    assert found == {"lit": 0.25, "kd": 0.5}
+    text = (output / "report.md").read_text()
+    assert "measured in turn for this report" in text and "0.50 ms" in text
