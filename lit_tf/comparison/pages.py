@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lit_tf.comparison import published_results, significance
-from lit_tf.comparison.rows import Row, figure, spread
+from lit_tf.comparison.rows import Row, figure, shared, spread
 from lit_tf.utils import text_format
 
 _MARKS = "†‡§¶"
@@ -186,6 +186,8 @@ def _teachers(rows):
 
 def _notes(rows, reference, marked):
     measure = reference.measure
+    if common := shared(rows):
+        yield f"All rows: {', '.join(common)}."
     yield (
         f"{measure.plural.capitalize()} of several seeds are mean ± standard "
         f"deviation. {measure.one.capitalize()} without ± is of a single seed."

@@ -132,7 +132,8 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
 
     Returns:
         The rows, sorted by student, method (in the order of the table of
-        methods), number of settings in the name, and name.
+        methods), number of settings in the name, and name. Settings that all
+        rows share are in no name (see `shared`).
     """
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -152,8 +153,30 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
     return sorted(made, key=place)
 
 
+def shared(rows: Sequence[Row]) -> list[str]:
+    """Returns the settings that all rows share and that are not the defaults.
+
+    Args:
+        rows: the rows of one report.
+    """
+    identities = [row.runs[0].identity for row in rows]
+    common = set(_NAMING) - set(_differing(identities))
+    named = [key for key in _NAMING if key in common]
+    return _words(identities[0], named)
+
+
+def _differing(identities):
+    """Returns the settings in names whose values differ."""
+    return [
+        key
+        for key in _NAMING
+        if len({repr(one.get(key, _DEFAULTS[key])) for one in identities}) > 1
+    ]
+
+
 def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = [_named(identity, _NAMING) for identity in identities]
+    naming = _differing(identities)
+    names = [_named(identity, naming) for identity in identities]
     for name in set(names):
         alike = [i for i, other in enumerate(names) if other == name]
         unnamed = {"student", "data"}
@@ -175,12 +198,17 @@ def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _named(identity, keys):
-    words = [
+    label = method_table.label(identity["method"])
+    return " ".join([label, *_words(identity, keys)])
+
+
+def _words(identity, keys):
+    """Returns the settings that do not have their defaults, in words."""
+    return [
         f"{key}={_word(identity[key])}"
         for key in keys
         if identity.get(key, _DEFAULTS[key]) != _DEFAULTS[key]
     ]
-    return " ".join([method_table.label(identity["method"]), *words])
 
 
 def _word(value):

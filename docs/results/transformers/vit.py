@@ -1,10 +1,10 @@
 """A home-made vision transformer of 8 blocks, trained on CIFAR-10.
 
-    python docs/results/transformers/vit.py DATA_DIR TEACHER.keras
+    python docs/results/transformers/vit.py DATA_DIR TEACHER.keras [EPOCHS]
 
 Three convolutions make 16 tokens of an image, and 8 blocks of width 64 follow.
 Keras's `fit` trains it on the 45,000 images that are not set apart for
-validation, flipped and cropped at random, with seed 0.
+validation, flipped and cropped at random, with seed 0, for 60 epochs.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ import tensorflow as tf
 import lit_tf
 
 BLOCKS, WIDTH, HEADS, TOKENS = 8, 64, 4, 16
-EPOCHS, BATCH, RATE = 12, 128, 1e-3
+EPOCHS, BATCH, RATE = 60, 128, 1e-3
 
 
 def vit():
@@ -47,7 +47,8 @@ def augmented(image, label):
 
 
 def main():
-    data_dir, target = sys.argv[1:]
+    data_dir, target, *given = sys.argv[1:]
+    epochs = int(given[0]) if given else EPOCHS
     keras.utils.set_random_seed(0)
     settings = lit_tf.config.Data(dataset="cifar10")
     cifar = lit_tf.data.load(settings, data_dir=data_dir)
@@ -58,15 +59,23 @@ def main():
     model = vit()
     model.compile(
         keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(RATE, EPOCHS * len(train)),
+            keras.optimizers.schedules.CosineDecay(RATE, epochs * len(train)),
             weight_decay=0.05,
         ),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
     held_out = cifar.validation.inputs, cifar.validation.labels
-    model.fit(train, epochs=EPOCHS, validation_data=held_out, verbose=2)
     pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
+    # Interrupted, it goes on at the last whole epoch.
+    backup = keras.callbacks.BackupAndRestore(f"{target}.backup")
+    model.fit(
+        train,
+        epochs=epochs,
+        validation_data=held_out,
+        callbacks=[backup],
+        verbose=2,
+    )
     model.save(target)
 
 
