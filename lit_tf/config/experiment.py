@@ -254,6 +254,13 @@ class Compress(Group):
 
     def _check_method(self):
         """Checks that the method reads every setting that was changed."""
+        errors.require(
+            not self.lit.label_smoothing
+            or method_table.get(self.method).lit_labels,
+            "`lit_label_smoothing` changes the hard loss, which phase lit of "
+            f"`method` {self.method} does not have. Set it to 0.",
+            lit_label_smoothing=self.lit.label_smoothing,
+        )
         for group in (self, self.loss, self.baselines, self.frozen):
             for field in dataclasses.fields(group):
                 if dataclasses.is_dataclass(field.default):

@@ -47,6 +47,7 @@ class Method:
             of teacher and student must have equal shapes.
         needs_labels: whether a phase trains on labels without a teacher, so
             that the method cannot train on texts alone.
+        lit_labels: whether phase `lit` has a hard loss.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Method:
     copies: bool = True
     compares: bool = False
     needs_labels: bool = False
+    lit_labels: bool = True
 
     def load(self) -> Callable[..., Any]:
         """Imports and returns the function that yields the stages.
@@ -126,6 +128,7 @@ _BUILT_IN = (
         ends="copied, frozen",
         sections="trained up to the middle",
         compares=True,
+        lit_labels=False,
     ),
     Method(
         name="multi_hint",

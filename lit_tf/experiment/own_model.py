@@ -184,6 +184,7 @@ def compress(
         "ema": ema,
         "label_smoothing": label_smoothing,
         "class_weight": class_weight,
+        "variation": variation,
         "optimizer": optimizer,
     }
     own_model_settings.check_arguments(

@@ -32,6 +32,7 @@ _TYPES = {
     "ema": _NUMBER,
     "label_smoothing": _NUMBER,
     "class_weight": _MAPPING,
+    "variation": (config.Variation, "a lit_tf.config.Variation"),
     "optimizer": (
         (str, keras.optimizers.Optimizer),
         "the name of an optimizer, or an optimizer of Keras",

@@ -35,6 +35,22 @@ def test_a_method_refuses_settings_that_it_does_not_read(
     )
 
 
+def test_labels_are_smoothed_in_a_phase_that_reads_them():
+    lit, fine_tune = (
+        dataclasses.replace(phase, label_smoothing=0.1)
+        for phase in (config.LIT, config.FINE_TUNE)
+    )
+    config.Compress(method="kd", lit=lit, fine_tune=fine_tune)
+    config.Compress(method="hint", fine_tune=fine_tune)
+    with pytest.raises(errors.SettingsError) as refusal:
+        config.Compress(method="hint", lit=lit)
+    assert str(refusal.value) == (
+        "`lit_label_smoothing` changes the hard loss, which phase lit of "
+        "`method` hint does not have. Set it to 0. Received: "
+        "lit_label_smoothing=0.1."
+    )
+
+
 def test_every_method_may_change_the_schedule_of_phase_fine_tune():
     for method in method_table.names():
         config.Compress(

@@ -8,7 +8,7 @@ from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 import lit_tf
 from lit_tf import config, errors
 from lit_tf.data import own_data
-from lit_tf.experiment import own_model_report
+from lit_tf.experiment import own_model_report, own_model_settings
 
 
 def test_a_budget_shorter_than_an_epoch_is_refused(measured_seconds):
@@ -83,6 +83,16 @@ REFUSED = {
         "`clip_norm` and `ema` are for the optimizers by name. Set "
         "`global_clipnorm`, `use_ema`",
     ),
+    "variation in a dictionary": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"variation": {"mixup": 0.2}},
+        "`variation` must be a lit_tf.config.Variation. Received: variation=",
+    ),
+    "a callback that assigns averages": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"callbacks": keras.callbacks.SwapEMAWeights()},
+        "Averages of the weights are validated without SwapEMAWeights.",
+    ),
     "mixed vectors": (
         lambda: (classifier(), (INPUTS, CLASSES)),
         {"variation": config.Variation(mixup=0.2)},
@@ -138,3 +148,37 @@ def test_bad_input_is_refused_in_one_sentence(make, changes, sentence):
     with pytest.raises(errors.ALL) as error:
         compress(*make(), **changes)
     assert str(error.value).startswith(sentence)
+
+
+def _images(outputs, units):
+    """Returns the mixing of images for a model with some outputs."""
+    x = keras.Input((4, 4, 3))
+    y = keras.layers.Dense(units)(keras.layers.Flatten()(x))
+    dataset = own_data.read(
+        (np.zeros((8, 4, 4, 3)), np.arange(8) % 2), rank=4, batch_size=4
+    )
+    return own_model_settings.varied(
+        dataset, config.Variation(mixup=0.2), outputs, keras.Model(x, y)
+    ).mixing
+
+
+@pytest.mark.parametrize(("units", "classes"), [(1, 2), (5, 5)])
+def test_images_of_exclusive_classes_are_mixed(units, classes):
+    mixing = _images(lit_tf.outputs.Classes(), units)
+    assert (mixing.classes, mixing.mixup, mixing.cutmix) == (classes, 0.2, 0)
+
+
+FOCAL = keras.losses.CategoricalFocalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        lit_tf.outputs.Values(),
+        lit_tf.outputs.Labels(),
+        lit_tf.outputs.Classes(loss=FOCAL),
+    ],
+)
+def test_images_of_other_outputs_are_not_mixed(outputs):
+    with pytest.raises(errors.SettingsError, match="one of several exclusive"):
+        _images(outputs, 5)
