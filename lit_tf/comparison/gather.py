@@ -65,7 +65,7 @@ def gather(
     for number, group in enumerate(by_data.values(), 1):
         group = _measured(group, latencies)
         references = _references(group, reference)
-        group = sorted(group, key=lambda row: (row.student, -row.score))
+        group = sorted(group, key=lambda row: (row.architecture, -row.score))
         differences = significance.against(references, group)
         place = f"data_{number}" if len(by_data) > 1 else ""
         (target / place).mkdir(exist_ok=True)
@@ -105,14 +105,14 @@ def _references(group, name):
     known = dict.fromkeys(row.name for row in group)
     if name and name not in known:
         raise errors.SettingsError(errors.unknown("row", name, known))
-    found: dict[tuple[str, str], rows.Row] = {}
-    starts = dict.fromkeys(row.start for row in group)
+    found: dict[tuple[Any, ...], rows.Row] = {}
     for row in group:
         # LIT with default settings comes first, if there is such a row.
         if not name:
-            found.setdefault((row.student, row.start), row)
+            found.setdefault(row.kind, row)
         elif row.name == name:
-            found |= {(row.student, start): row for start in starts}
+            alike = [r for r in group if r.architecture == row.architecture]
+            found |= {one.kind: row for one in alike}
     return found
 
 
@@ -157,8 +157,8 @@ def _numbers(group, references, differences):
 def _first_of_each(references):
     """Returns the name of the first reference of each student."""
     names = {}
-    for (student, _), row in references.items():
-        names.setdefault(student, row.name)
+    for row in references.values():
+        names.setdefault(row.student, row.name)
     return names
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lit_tf.comparison import published_results, significance
 from lit_tf.comparison.rows import Row, figure, shared, spread
@@ -31,7 +32,7 @@ def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
 
 def section(
     rows: Sequence[Row],
-    references: Mapping[tuple[str, str], Row],
+    references: Mapping[tuple[Any, ...], Row],
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
 ) -> str:

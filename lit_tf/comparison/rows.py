@@ -53,9 +53,15 @@ class Row:
         return statistics.mean(self.of(lambda run: run.score))
 
     @property
-    def start(self) -> str:
-        """The value of `--init`: the weights that the student began with."""
-        return self.runs[0].settings["init"]
+    def architecture(self) -> tuple[int, ...]:
+        """What students of one architecture share, however they are cut."""
+        student = self.runs[0].report["student"]
+        return tuple(student[name] for name in ("depth", "parameters", "flops"))
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What rows share that are compared: the student, and its start."""
+        return self.architecture, self.runs[0].settings["init"]
 
     @property
     def student(self) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -37,12 +38,12 @@ class Difference:
 
 
 def against(
-    references: Mapping[tuple[str, str], rows.Row], others: Sequence[rows.Row]
+    references: Mapping[tuple[Any, ...], rows.Row], others: Sequence[rows.Row]
 ) -> list[Difference]:
     """Compares rows with the reference of their student, at the same budget.
 
     Args:
-        references: the reference of each student and start.
+        references: the reference of each `Row.kind`.
         others: the rows to compare. A row is left out if its student has no
             reference of the same start, or if its budget or data differ from
             the reference's, or if they share no seed.
@@ -52,7 +53,7 @@ def against(
     """
     found = []
     for row in others:
-        reference = references.get((row.student, row.start))
+        reference = references.get(row.kind)
         if reference is None or row is reference:
             continue
         base, compared = (

@@ -140,7 +140,7 @@ def three(gaps, **settings):
 
 
 def of_itself(row):
-    return {(row.student, row.start): row}
+    return {row.kind: row}
 
 
 def test_a_difference_is_paired_over_the_shared_seeds(read):

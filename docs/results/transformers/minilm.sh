@@ -32,6 +32,7 @@ row() {
 classes="--temperature=2 --alpha=0.5"
 # One phase with the examples of both.
 whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
+labels="--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=2"
 
 rows() {
   for seed in 0 1 2; do
@@ -45,8 +46,7 @@ rows() {
       row "encoder_kd_$which" minilm "$texts" $how $whole
       row "polarity_lit_$which" minilm_polarity "$reviews" $lit $classes
       row "polarity_kd_$which" minilm_polarity "$reviews" $how $whole $classes
-      row "polarity_labels_$which" minilm_polarity "$reviews" $how $whole \
-        --alpha=1
+      row "polarity_labels_$which" minilm_polarity "$reviews" $how $labels
     done
   done
 }

@@ -31,6 +31,10 @@ whole() {
   echo "--method=kd --lit_epochs=0 --fine_tune_epochs=$1"
 }
 
+labels() {
+  echo "--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=$1"
+}
+
 rows() {
   for init in teacher_blocks fresh; do
     for blocks in 2 4; do
@@ -45,10 +49,10 @@ rows() {
           row "lit_k${sections}_$which" $how --sections=$sections --keep=$keep
         done
         row "kd_$which" $how --keep=$blocks $(whole 6)
-        row "labels_$which" $how --keep=$blocks $(whole 6) --alpha=1
-        # About as many epochs as take the seconds of the other methods. Those of
-        # LIT and KD differ by less than an epoch.
-        row "labels_seconds_$which" $how --keep=$blocks $(whole 12) --alpha=1
+        row "labels_$which" $how --keep=$blocks $(labels 6)
+        # As many epochs as take the FLOPs of LIT with 2 sections. Those of LIT
+        # and KD differ by less than an epoch.
+        row "labels_flops_$which" $how --keep=$blocks $(labels 10)
       done
     done
   done
