@@ -216,3 +216,11 @@ def test_ruff_has_nothing_to_say(command):
     ruff = [sys.executable, "-m", "ruff", *command, str(ROOT)]
     said = subprocess.run(ruff, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Pytest imports them without packages, by their names alone."""
+    names = [path.name for path in ROOT.glob("tests/**/*.py")]
+    names = [name for name in names if name != "conftest.py"]
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice
