@@ -37,8 +37,8 @@ def gather(
             which is LIT with default settings if there is such a row.
         mixed: whether runs of different data or versions are accepted.
         overwrite: whether a report at `output` may be replaced.
-        latencies: measures the students of run folders in turn; None for the
-            latencies that the runs measured.
+        latencies: measures the students of run folders in turn, or returns
+            nothing if it cannot; None for the latencies that the runs measured.
 
     Returns:
         The report, as in `rows.json`.
@@ -122,6 +122,8 @@ def _measured(group, latencies):
     if not latencies or not all((f / _EXPORTED).is_dir() for f in folders):
         return group
     found = latencies(folders)
+    if not found:
+        return group
     return [
         dataclasses.replace(row, latency_ms=found[folder])
         for row, folder in zip(group, folders, strict=True)

@@ -137,7 +137,7 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
         runs: finished runs.
 
     Returns:
-        The rows, sorted by student, method (in the order of the table of
+        The rows, sorted by architecture, method (in the order of the table of
         methods), number of settings in the name, and name. Settings that all
         rows share are in no name (see `shared`).
     """
@@ -154,7 +154,8 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
 
     def place(row):
         words = _named(row.runs[0].identity, _NAMING).count(" ")
-        return row.student, order.get(row.method, len(order)), words, row.name
+        method = order.get(row.method, len(order))
+        return row.architecture, method, words, row.name
 
     return sorted(made, key=place)
 

@@ -105,22 +105,25 @@ def decode(
         decoding: "once" to store the pixels, "always" to decode images in files
             at every read. "auto" is "once" for pixels of at most 4 GiB, for
             those that an earlier call stored, and for images that are in no
-            files of their own.
+            files of their own or without groups.
         groups: number of the group of each image, whose others may take the
-            place of one that breaks later; None for images of equal values.
+            place of one that breaks later; None for no groups.
 
     Raises:
-        SettingsError: if images in no files are to be decoded always.
+        SettingsError: if images in no files, or without groups, are to be
+            decoded always.
         DataError: if more than one image in a hundred is broken, or the disk
             has no room.
     """
     first, images = _first(images)
     in_files = first is not None and isinstance(first.file, str)
-    if decoding == "always" and not in_files:
-        raise errors.SettingsError(
-            "`decoding` can be 'always' for images in files of their own. "
-            "Received: decoding='always'."
-        )
+    in_files = in_files and groups is not None
+    errors.require(
+        decoding != "always" or in_files,
+        "`decoding` can be 'always' for images with classes, in files of their "
+        "own.",
+        decoding=decoding,
+    )
 
     def read(place, facts):
         places = npz_files.read_array(place / "places.npy")
@@ -171,19 +174,16 @@ def _first(images):
 
 def _undecoded(images, groups, key, shape, crop):
     """Returns images that stay in their files."""
-    labels = np.array([image.values for image in images], np.uint8)
-    if groups is None:
-        _, groups = np.unique(labels, axis=0, return_inverse=True)
     return Decoded(
         pixels=undecoded.UndecodedImages(
             [image.name for image in images],
             [image.file for image in images],
-            np.asarray(groups).reshape(-1),
+            np.asarray(groups),
             shape=shape,
             crop=crop,
             key=key,
         ),
-        labels=labels,
+        labels=np.array([image.values for image in images], np.uint8),
         places=np.arange(len(images)),
         broken=0,
         first_broken=(),

@@ -107,13 +107,14 @@ def preprocessed(data: Any, preprocessor: Callable[..., Any] | None) -> Any:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Returns a hash of arrays; of streams their form and length."""
+    """Returns a hash of arrays; of streams their form and length.
+
+    Of a source of examples by number the first batch counts too.
+    """
     if isinstance(dataset.train, Split):
         return dataset.fingerprint
     streamed = [one for one in (dataset.train, dataset.validation) if one]
-    form = "; ".join(
-        f"{one.steps} × {one.batch_size}, {one.spec}" for one in streamed
-    )
+    form = "; ".join(one.identity for one in streamed)
     return hashlib.sha256(form.encode()).hexdigest()[:16]
 
 

@@ -5,8 +5,7 @@ of Hugging Face or PyTorch, or an object of the user: anything with `len` and
 `[i]`.
 """
 
-import concurrent.futures
-import os
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data import keyed_random, shares, streams
+from lit_tf.utils import threads
 
 _LABELS = ("label", "labels")
 
@@ -43,7 +43,12 @@ def of(
     stream = SourceStream(
         data, name=name, batch_size=batch_size, class_weight=class_weight
     )
-    streams.check_form(stream.spec, name, rank)
+    first = tf.nest.flatten(stream.spec)[0].shape
+    if rank is not None and first.rank != rank:
+        raise errors.SettingsError(
+            f"An input of `{name}` must have {rank - 1} dimensions, as the "
+            f"model's has. Received: examples of shape {first[1:]}."
+        )
     return stream
 
 
@@ -62,8 +67,9 @@ class SourceStream(streams.Stream):
     before, and a run that resumes reads the examples of an undisturbed run.
 
     Args:
-        source: the examples: (inputs, label), (inputs, label, weight), inputs
-            alone, or a dictionary with the key `label` or `labels`.
+        source: the examples: a tuple (inputs, label) or (inputs, label,
+            weight), inputs alone, or a dictionary with the key `label` or
+            `labels`. Lists are arrays, pictures of Pillow their pixels.
         name: the name of the argument, for messages.
         batch_size: number of examples of a batch. The last one of an epoch may
             be smaller.
@@ -88,6 +94,8 @@ class SourceStream(streams.Stream):
         self._examples = len(source)
         if not self._examples:
             raise errors.DataError(f"`{name}` has no examples.")
+        self._form = None
+        self._form = self._example(0)
         first = self._batch(np.arange(min(batch_size, self._examples)))
         super().__init__(
             None,
@@ -99,6 +107,13 @@ class SourceStream(streams.Stream):
 
     def __len__(self) -> int:
         return self._examples
+
+    @property
+    def identity(self) -> str:
+        digest = hashlib.sha256()
+        for array in tf.nest.flatten(self.first):
+            digest.update(np.ascontiguousarray(array))
+        return f"{super().identity}; {digest.hexdigest()}"
 
     @property
     def spec(self) -> Any:
@@ -152,21 +167,24 @@ class SourceStream(streams.Stream):
 
     def _batch(self, places):
         """Returns the examples at some places as arrays."""
-        places = places.tolist()
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            examples = list(pool.map(self._example, places))
-        try:
-            return tf.nest.map_structure(
-                lambda *each: np.stack(each), *examples
-            )
-        except (TypeError, ValueError) as error:
-            raise errors.DataError(
-                f"All examples of `{self._name}` must have one form and one "
-                f"shape. Received: other ones among the numbers {places[0]} to "
-                f"{places[-1]} ({errors.line(error)})."
-            ) from error
+        examples = list(threads.shared().map(self._example, places.tolist()))
+        return tf.nest.map_structure(lambda *each: np.stack(each), *examples)
 
     def _example(self, number):
+        """Returns an example as arrays of the form of the first one."""
+        example = self._read_example(number)
+        if self._form is None:
+            return example
+        try:
+            return tf.nest.map_structure(_like, self._form, example)
+        except (TypeError, ValueError) as error:
+            raise errors.DataError(
+                f"All examples of `{self._name}` must have the form of the "
+                f"first. Received: another one as number {number:,} "
+                f"({errors.line(error)})."
+            ) from error
+
+    def _read_example(self, number):
         try:
             return _arrays(self._source[number])
         except Exception as error:  # Code of the user raises any kind.
@@ -184,10 +202,35 @@ def _arrays(example):
         inputs = {k: v for k, v in example.items() if k not in _LABELS}
         if len(inputs) == 1:
             (inputs,) = inputs.values()
-        example = (inputs, *labels) if labels else inputs
-    return tf.nest.map_structure(_array, streams.of_lists(example))
+        example = (inputs, *labels[:1]) if labels else inputs
+    example = _nested(example)
+    if isinstance(example, tuple) and len(example) == 3:
+        inputs, label, weight = example
+        example = inputs, label, weight.astype(np.float32)
+    return example
 
 
-def _array(value):
-    array = np.asarray(value)
-    return np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
+def _nested(example):
+    """Returns an example with arrays for all but dictionaries and tuples."""
+    if isinstance(example, Mapping):
+        return {key: _nested(part) for key, part in example.items()}
+    if isinstance(example, tuple):
+        return tuple(map(_nested, example))
+    array = np.asarray(example)
+    if array.dtype.kind == "U":
+        return np.char.encode(array, "utf-8")
+    is_picture = hasattr(example, "getbands")
+    return array[..., np.newaxis] if is_picture and array.ndim == 2 else array
+
+
+def _like(first, array):
+    """Returns an array with the type of the first example's.
+
+    Raises:
+        TypeError: if it has another shape, or numbers that do not fit.
+    """
+    if array.shape != first.shape:
+        raise TypeError(f"shape {array.shape} instead of {first.shape}")
+    if first.dtype.kind == "S":  # Texts of any length.
+        return array
+    return array.astype(first.dtype, casting="same_kind", copy=False)

@@ -50,6 +50,11 @@ class Stream:
         """The form of a batch, a `tf.TensorSpec` for each tensor."""
         return self.batches.element_spec
 
+    @property
+    def identity(self) -> str:
+        """What is known of the batches before they are read, for a hash."""
+        return f"{self.steps} × {self.batch_size}, {self.spec}"
+
     def training(
         self, first_step: int, last_step: int, *, seed: int
     ) -> tf.data.Dataset:

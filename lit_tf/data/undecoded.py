@@ -11,6 +11,7 @@ import numpy as np
 from lit_tf import errors
 from lit_tf.data import image_pixels
 from lit_tf.data.rows import Rows
+from lit_tf.utils import threads
 
 BROKEN = 0.01  # A larger fraction of broken images has another cause.
 _NAMED = 5  # Broken images that are named.
@@ -20,9 +21,10 @@ _LONGEST = 500  # Characters of a name with its reason.
 class UndecodedImages(Rows):
     """Images `[images, height, width, channels]`, uint8, in their files.
 
-    A read decodes in one thread for each core, and returns the pixels that
+    Reads decode in a thread for each core, and return the pixels that
     `decoded.decode` would store. In the place of an image that is broken or has
-    vanished, the next one of its group is returned; this is printed.
+    vanished, the next one of its group among these rows is returned; this is
+    printed.
 
     Args:
         names: the names for messages.
@@ -49,7 +51,8 @@ class UndecodedImages(Rows):
         super().__init__((len(files), *shape), np.uint8)
         self._names = names
         self._files = files
-        self._next = _next_of_group(groups)
+        self._groups = np.asarray(groups)
+        self._next = _ring(self._groups, np.arange(len(files)))
         self._crop = crop
         self._key = {**key, "shape": list(shape), "crop": crop}
         self._broken: dict[int, str] = {}  # Reasons by number.
@@ -63,10 +66,16 @@ class UndecodedImages(Rows):
             digest.update(np.ascontiguousarray(self._index, np.int64))
         return digest.digest()
 
+    def take(self, indices, axis=0):
+        chosen = super().take(indices, axis)
+        # No image of another split takes the place of one of these.
+        chosen._next = _ring(self._groups, chosen._index)
+        return chosen
+
     def _read(self, places):
         chosen = np.arange(len(self._files))[places]
-        with image_pixels.threads() as pool:
-            images = list(pool.map(self._decoded, chosen.ravel().tolist()))
+        numbers = chosen.ravel().tolist()
+        images = list(threads.shared().map(self._decoded, numbers))
         content = np.frombuffer(b"".join(images), np.uint8)
         return content.reshape(*chosen.shape, *self.shape[1:])
 
@@ -85,8 +94,8 @@ class UndecodedImages(Rows):
             place = int(self._next[place])
             if place == number:
                 raise errors.DataError(
-                    "Every image of the class of "
-                    f"{self._named(number)} is broken."
+                    "Every image of its class and split is broken, as "
+                    f"{self._named(number)}."
                 )
 
     def _add_broken(self, number, reason):
@@ -100,8 +109,8 @@ class UndecodedImages(Rows):
                 return
             self._broken[number] = reason
             count, total = len(self._broken), len(self._files)
-        if count > max(1, BROKEN * total):
             first = next(iter(self._broken))
+        if count > max(1, BROKEN * total):
             raise errors.DataError(
                 f"{count:,} of {total:,} images cannot be read, more than "
                 f"{BROKEN:.0%}. The first: {self._named(first)}."
@@ -121,11 +130,19 @@ class UndecodedImages(Rows):
         return name[:_LONGEST]
 
 
-def _next_of_group(groups):
-    """Returns the number of the next image of each one's group, in a ring."""
-    order = np.argsort(groups, kind="stable")
-    following = np.empty_like(order)
-    sorted_groups = np.asarray(groups)[order]
+def _ring(groups, numbers):
+    """Returns the next image of each one's group, in a ring.
+
+    Args:
+        groups: the group of every image.
+        numbers: numbers of the images among which the next one is.
+    """
+    numbers = np.unique(numbers)
+    order = numbers[np.argsort(groups[numbers], kind="stable")]
+    following = np.full(len(groups), -1)
+    if not len(order):
+        return following
+    sorted_groups = groups[order]
     starts = np.flatnonzero(
         np.diff(sorted_groups, prepend=sorted_groups[0] - 1)
     )

@@ -56,7 +56,8 @@ def write(
     )
     curves.draw(folder.metrics, folder.curves, _CURVES, teacher=None)
     validated = dataset.validation is not None
-    of_classes = "accuracy" in result.facts["student"]["metrics"]
+    comparison = result.facts["comparison"] or {}
+    of_classes = "accuracy" in comparison.get("student", {})
     score = "validation_accuracy" if of_classes else "validation_score"
     student = {
         "exported": "best" if validated else "last",

@@ -67,7 +67,7 @@ def test_a_report_of_version_0_1_is_in_the_same_row_as_a_new_one(leave):
     old, new = found
     assert not skipped and old.identity == new.identity
     (row,) = rows.of(found)
-    assert row.name == "lit fine_tune=False"
+    assert row.name == "lit" and rows.shared([row]) == ["fine_tune=False"]
 
 
 def test_folders_without_a_finished_run_are_refused(leave, tmp_path):

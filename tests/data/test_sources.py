@@ -115,9 +115,48 @@ def test_a_wrong_length_is_an_error_of_one_sentence():
 
 
 def test_examples_of_several_shapes_are_refused():
-    with pytest.raises(errors.DataError, match="must have one form and one"):
+    with pytest.raises(errors.DataError) as error:
         stream(lambda i: (np.zeros(i + 1), 0))
+    assert str(error.value).startswith(
+        "All examples of `train` must have the form of the first. Received: "
+        "another one as number "
+    )
     with pytest.raises(errors.DataError, match="`train` has no examples"):
         stream(length=0)
     with pytest.raises(errors.SettingsError, match="numbered examples"):
         own_data.read(Source(pair), rank=2, batch_size=4, steps=2)
+
+
+def test_lists_are_arrays_and_grey_pictures_have_a_channel():
+    tokens = {"input_ids": [1, 2, 3], "label": 0}
+    inputs, _ = stream(lambda i: tokens).spec
+    assert inputs.shape == (None, 3)
+    grey = {"image": Image.new("L", (3, 2)), "label": 0}
+    inputs, _ = stream(lambda i: grey, rank=4).spec
+    assert inputs.shape == (None, 2, 3, 1)
+    _, one_hot = stream(lambda i: (INPUTS[i], [0.0, 1.0])).spec
+    assert one_hot.shape == (None, 2)
+    with pytest.raises(errors.SettingsError, match="must have 3 dimensions"):
+        stream(rank=4)
+
+
+def test_weights_may_be_whole_and_broken_numbers():
+    weighed = stream(lambda i: (INPUTS[i], 0, 1 if i < 4 else 0.5))
+    weights = np.concatenate(
+        [w for _, _, w in weighed.evaluation().as_numpy_iterator()]
+    )
+    np.testing.assert_array_equal(weights, [1.0] * 4 + [0.5] * 6)
+
+
+def test_another_source_of_the_same_form_has_another_fingerprint():
+    found = [
+        own_data.fingerprint(
+            own_data.read(
+                Source(lambda i, add=add: (INPUTS[i] + add, LABELS[i])),
+                rank=2,
+                batch_size=4,
+            )
+        )
+        for add in (0, 0, 1)
+    ]
+    assert found[0] == found[1] != found[2]

@@ -92,7 +92,7 @@ def test_a_class_whose_images_are_all_broken_is_an_error(tmp_path):
     loaded = load(tmp_path, decoding="always")
     (tmp_path / "b" / "0.png").write_bytes(b"no image")
     splits = (loaded.train, loaded.test)
-    with pytest.raises(errors.DataError, match="of the class of .*b/0.png"):
+    with pytest.raises(errors.DataError, match="broken, as .*b/0.png"):
         for split in splits:
             split.inputs[:]
 
@@ -109,3 +109,17 @@ def test_images_without_files_of_their_own_are_decoded_once(tmp_path):
             crop=0,
             decoding="always",
         )
+
+
+def test_no_image_of_another_split_takes_the_place_of_a_broken_one(tmp_path):
+    for part in ("train", "test"):
+        for i, name in enumerate("ab"):
+            seed = 2 * i + (part == "test")
+            images(tmp_path / part / name, 60, seed=seed)
+    loaded = load(tmp_path, decoding="always")
+    train, test = loaded.train.inputs[:], loaded.test.inputs[:]
+    (tmp_path / "train" / "a" / "59.png").unlink()
+    (tmp_path / "test" / "a" / "0.png").unlink()
+    for split, before in ((loaded.train, train), (loaded.test, test)):
+        own = {image.tobytes() for image in before}
+        assert all(image.tobytes() in own for image in split.inputs[:])

@@ -84,7 +84,8 @@ def time_step():
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    files, epochs = (*map(int, sys.argv[2:]), 20_000, 10)[:2]
+    given = [*map(int, sys.argv[2:])]
+    files, epochs = given + [20_000, 10][len(given) :]
     machine = report.hardware()
     print(f"{machine['cores']} cores of {machine['processor']}", flush=True)
     generate(folder, files)

@@ -45,6 +45,11 @@ def reviews(data_dir, preprocessor):
     )
 
 
+def inputs_of(split):
+    """Returns the inputs in memory, as Keras takes them."""
+    return split.read(0, len(split))
+
+
 def write(model, backbone, target):
     target.mkdir(parents=True, exist_ok=True)
     preprocessor = pathlib.Path(backbone).parent / "preprocessor"
@@ -88,9 +93,9 @@ def classifier(backbone, data_dir, target):
         metrics=["accuracy"],
     )
     model.fit(
-        data.train.inputs,
+        inputs_of(data.train),
         data.train.labels,
-        validation_data=(data.validation.inputs, data.validation.labels),
+        validation_data=(inputs_of(data.validation), data.validation.labels),
         batch_size=BATCH,
         epochs=EPOCHS,
         verbose=2,
@@ -105,7 +110,7 @@ def probe(data_dir, *models):
         data = reviews(data_dir, folder)
         splits = (data.train, data.validation, data.test)
         vectors = [
-            np.asarray(model.predict(split.inputs, BATCH, verbose=0))
+            np.asarray(model.predict(inputs_of(split), BATCH, verbose=0))
             for split in splits
         ]
         signs = [2.0 * split.labels - 1 for split in splits]

@@ -8,8 +8,8 @@
 #
 # TEACHERS_DIR holds minilm.keras, minilm_polarity.keras and preprocessor/, and
 # TEXTS_DIR the reviews without labels, as minilm.py writes them. JOBS rows are
-# trained at a time, one by default, each on one thread. Rows are in the order in
-# which they tell most. Interrupted, it goes on where it was.
+# trained at a time, one by default, each on one thread. Interrupted, it goes on
+# where it was. Not run yet; about 9 core-hours, an estimate.
 set -e
 teachers=$1
 reviews=$2
@@ -38,13 +38,13 @@ rows() {
   for seed in 0 1 2; do
     for blocks in 3 2; do
       which=${blocks}_seed$seed
-      how="--seed=$seed --keep=$blocks"
+      # All keep the same blocks: the first one of each section.
       each=1,1,1
       [ "$blocks" = 3 ] || each=1,1
-      lit="--seed=$seed --sections=$blocks --keep=$each"
-      row "encoder_lit_$which" minilm "$texts" $lit
+      how="--seed=$seed --sections=$blocks --keep=$each"
+      row "encoder_lit_$which" minilm "$texts" $how
       row "encoder_kd_$which" minilm "$texts" $how $whole
-      row "polarity_lit_$which" minilm_polarity "$reviews" $lit $classes
+      row "polarity_lit_$which" minilm_polarity "$reviews" $how $classes
       row "polarity_kd_$which" minilm_polarity "$reviews" $how $whole $classes
       row "polarity_labels_$which" minilm_polarity "$reviews" $how $labels
     done
