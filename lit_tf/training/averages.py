@@ -46,6 +46,11 @@ class UseAverages(keras.callbacks.Callback):
         super().__init__()
         self._trained = []
 
+    def on_epoch_begin(self, epoch, logs=None):
+        # One `fit` trains several epochs. The steps of this one change the
+        # variables that `on_epoch_end` of the last one remembered.
+        self._trained = []
+
     def on_test_begin(self, logs=None):
         self._remember()
         for variable, average in of(self.model):

@@ -35,6 +35,7 @@ MOMENTS = {
     "the first step": ("on_train_batch_begin", 0),
     "an epoch": ("on_train_batch_begin", 3),
     "the last step of an epoch": ("on_train_batch_begin", 6),
+    "a later epoch": ("on_train_batch_begin", 9),
     "validation": ("on_test_batch_begin", 14),
     "the end of an epoch": ("on_epoch_end", 14),
     "the last step": ("on_train_batch_begin", 16),
