@@ -24,8 +24,8 @@ class Variation(Group):
     )
     rand_augment: float = setting(
         0.0,
-        "Strength, in [0, 1], of RandAugment of training images: the factor "
-        "of keras.layers.RandAugment, such as 0.1. Default: 0, none.",
+        "Strength, in [0, 1], of the operations of RandAugment on training "
+        "images, such as 0.1, by layers of Keras. Default: 0, none.",
         check=UNIT,
     )
     rand_augment_operations: int = setting(

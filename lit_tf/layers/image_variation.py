@@ -11,8 +11,68 @@ import tensorflow as tf
 _LARGEST = 255.0
 _RANGE = (0.0, _LARGEST)
 _KEY = 10  # Number of the draw.
-# Layers that mix the channels of colour images.
-_OF_COLOURS = (keras.layers.RandomColorDegeneration,)
+# Layers that mix the channels of color images.
+_OF_COLORS = (
+    keras.layers.RandomColorDegeneration,
+    keras.layers.RandomSaturation,
+)
+
+
+class _Solarization(keras.layers.Solarization):
+    """Inverts pixels from a threshold on; a small factor, only bright ones.
+
+    Keras draws the threshold from 0 to 255 · factor: with a small factor it
+    inverts nearly all pixels.
+    """
+
+    def get_random_transformation(self, data, training=True, seed=None):
+        drawn = super().get_random_transformation(data, training, seed)
+        return drawn | {"thresholds": _LARGEST + 1 - drawn["thresholds"]}
+
+
+def _pixels(**arguments):
+    return {"value_range": _RANGE, "seed": 0, **arguments}
+
+
+# A layer of Keras → its arguments, as a function of the strength in [0, 1].
+_JITTER = {
+    keras.layers.RandomBrightness: lambda s: _pixels(factor=s),
+    # A single factor would never lower the contrast.
+    keras.layers.RandomContrast: lambda s: _pixels(factor=(s, s)),
+    # A factor f multiplies the saturation by f / (1 - f).
+    keras.layers.RandomSaturation: lambda s: _pixels(
+        factor=((1 - s) / (2 - s), (1 + s) / (2 + s))
+    ),
+}
+# The operations of `keras.layers.RandAugment`, which itself posterizes and
+# solarizes most at a small factor, and blurs at any.
+_RAND_AUGMENT = {
+    keras.layers.RandomShear: lambda s: {
+        "x_factor": s,
+        "y_factor": s,
+        "seed": 0,
+    },
+    keras.layers.RandomTranslation: lambda s: {
+        "height_factor": s,
+        "width_factor": s,
+        "seed": 0,
+    },
+    keras.layers.RandomRotation: lambda s: {"factor": s, "seed": 0},
+    keras.layers.RandomBrightness: _JITTER[keras.layers.RandomBrightness],
+    keras.layers.RandomColorDegeneration: lambda s: _pixels(factor=s),
+    keras.layers.RandomContrast: _JITTER[keras.layers.RandomContrast],
+    # 0 blurs, 0.5 changes nothing, and 1 sharpens.
+    keras.layers.RandomSharpness: lambda s: _pixels(
+        factor=((1 - s) / 2, (1 + s) / 2)
+    ),
+    # The number of bits that a pixel keeps, as lower and upper bound.
+    keras.layers.RandomPosterization: lambda s: _pixels(
+        factor=(8 - round(4 * s),) * 2
+    ),
+    _Solarization: lambda s: _pixels(threshold_factor=s),
+    keras.layers.AutoContrast: lambda s: {"value_range": _RANGE},
+    keras.layers.Equalization: lambda s: {"value_range": _RANGE},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,8 +88,9 @@ class ImageLayers:
         white: the largest value of a pixel; 0 is the smallest.
         color_jitter: the largest relative change, in [0, 1], of brightness,
             contrast and, of 3 channels, saturation; 0 for none.
-        rand_augment: `factor` of `keras.layers.RandAugment`, in [0, 1]; 0 for
-            none.
+        rand_augment: strength, in [0, 1], of the operations of
+            `keras.layers.RandAugment`; 0 for none. Automatic contrast and
+            equalization have no strength.
         operations: number of operations of RandAugment for each image.
     """
 
@@ -63,22 +124,21 @@ class ImageLayers:
     @functools.cached_property
     def stages(self) -> list[list[keras.layers.Layer]]:
         """The layers, one of each inner list for an image."""
-        how = {"value_range": _RANGE, "dtype": "float32", "seed": 0}
         stages = []
         if self.color_jitter:
-            kinds = [keras.layers.RandomBrightness, keras.layers.RandomContrast]
-            if self.channels == 3:
-                kinds.append(keras.layers.RandomSaturation)
-            stages += [[kind(self.color_jitter, **how)] for kind in kinds]
+            jitter = self._layers(_JITTER, self.color_jitter)
+            stages += [[layer] for layer in jitter]
         if self.rand_augment:
-            whole = keras.layers.RandAugment(
-                num_ops=self.operations, factor=self.rand_augment, **how
-            )
-            layers = [getattr(whole, name) for name in whole._AUGMENT_LAYERS]
-            if self.channels == 1:
-                layers = [x for x in layers if not isinstance(x, _OF_COLOURS)]
-            stages += [layers] * self.operations
+            operations = self._layers(_RAND_AUGMENT, self.rand_augment)
+            stages += [operations] * self.operations
         return stages
+
+    def _layers(self, table, strength):
+        return [
+            kind(**arguments(strength), dtype="float32")
+            for kind, arguments in table.items()
+            if self.channels == 3 or kind not in _OF_COLORS
+        ]
 
     def _varied(self, images, keys):
         scale = _LARGEST / self.white
@@ -95,16 +155,17 @@ class ImageLayers:
     def _varied_alone(self, image, key):
         images = image[tf.newaxis]
         for number, layers in enumerate(self.stages):
-            seed = _Seed(key, number)
             branches = [
-                functools.partial(_transformed, layer, images, seed)
-                for layer in layers
+                functools.partial(
+                    _transformed, layer, images, _Seed(key, number, place)
+                )
+                for place, layer in enumerate(layers, 1)
             ]
             if len(branches) == 1:
                 images = branches[0]()
                 continue
             chosen = tf.random.stateless_uniform(
-                [], seed.next(), 0, len(layers), tf.int32
+                [], _Seed(key, number, 0).next(), 0, len(layers), tf.int32
             )
             images = tf.switch_case(chosen, branches)
         return images[0]
@@ -123,14 +184,17 @@ class _Seed(keras.random.SeedGenerator):
 
     Args:
         key: an int32 scalar.
-        stage: number of the layer.
+        stage: number of the stage.
+        place: number of the layer in it, from 1; 0 for the choice of a layer.
     """
 
-    def __init__(self, key, stage):
-        self._key, self._stage, self._count = key, stage, 0
+    def __init__(self, key, stage, place):
+        # Each layer has seeds of its own: a graph traces all of a stage.
+        self._key, self._base = key, stage * 2**16 + place * 2**8
+        self._count = 0
 
     def next(self, ordered=True):
         """Returns another seed, `[2]`, int32."""
         del ordered
         self._count += 1
-        return tf.stack([self._key, self._stage * 2**16 + self._count])
+        return tf.stack([self._key, self._base + self._count])

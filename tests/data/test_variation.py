@@ -133,6 +133,88 @@ def test_rand_augment_applies_layers_of_keras_to_each_image_alone(channels):
         np.testing.assert_array_equal(alone[0], whole[k])
 
 
+@pytest.fixture(scope="module")
+def changes():
+    """Mean absolute changes of a smooth image by each operation, by strength.
+
+    Without those that have no strength.
+    """
+    ramp = np.linspace(0, 250, 32, dtype="float32")
+    image = np.stack([ramp + 0 * ramp[:, None], ramp[:, None] + 0 * ramp])
+    images = np.stack([image[0], image[1], image.mean(0)], -1)[None]
+    images = tf.constant(np.repeat(images, 16, axis=0))
+    found = {}
+    for strength in (0.02, 0.2, 0.5):
+        layer = layers.ImageLayers(
+            channels=3, white=255.0, rand_augment=strength, operations=1
+        )
+        for one in layer.stages[0][:9]:
+            drawn = one.get_random_transformation(
+                images, seed=keras.random.SeedGenerator(1)
+            )
+            changed = np.clip(one.transform_images(images, drawn), 0, 255)
+            change = np.abs(changed - images).mean()
+            found.setdefault(type(one).__name__, []).append(change)
+    return found
+
+
+def test_rand_augment_changes_little_at_a_small_strength(changes):
+    assert len(changes) == 9
+    for name, (small, medium, large) in changes.items():
+        assert small < 8, name
+        assert small <= medium < large, name
+
+
+@pytest.mark.parametrize(("strength", "bits"), [(0.1, 8), (0.3, 7), (1.0, 4)])
+def test_posterization_keeps_more_bits_at_a_smaller_strength(strength, bits):
+    layer = layers.ImageLayers(channels=3, white=255.0, rand_augment=strength)
+    kind = keras.layers.RandomPosterization
+    (one,) = (x for x in layer.stages[0] if isinstance(x, kind))
+    whole = tf.reshape(tf.range(256.0), [1, 16, 16, 1])
+    drawn = one.get_random_transformation(
+        whole, seed=keras.random.SeedGenerator(1)
+    )
+    kept = np.unique(one.transform_images(whole, drawn))
+    assert len(kept) == 2**bits
+
+
+def test_jitter_raises_and_lowers_contrast_and_saturation():
+    layer = layers.ImageLayers(channels=3, white=255.0, color_jitter=0.4)
+    _, (contrast,), (saturation,) = layer.stages
+    pixels = np.array([[100, 120, 140], [120, 100, 130]], "float32")
+    images = tf.constant(np.tile(pixels, (64, 1, 1, 1)))
+    for one, measured in (
+        (contrast, lambda x: x.std(axis=(1, 2))[:, 0]),
+        (
+            saturation,
+            lambda x: 1 - x.min(axis=-1)[:, 0, 0] / x.max(-1)[:, 0, 0],
+        ),
+    ):
+        drawn = one.get_random_transformation(
+            images, seed=keras.random.SeedGenerator(1)
+        )
+        changed = np.array(one.transform_images(images, drawn))
+        ratio = measured(changed) / measured(images.numpy())
+        assert 0.59 < ratio.min() < 0.7 and 1.3 < ratio.max() < 1.41
+
+
+def test_rand_augment_in_a_graph_varies_as_alone_and_after_a_resumption():
+    dataset = varied({"rand_augment": 0.3})
+    whole = read(dataset)
+    for one, other in zip(whole[4:], read(dataset, first_step=4), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+    keys = tf.constant(RANDOM.integers(0, 2**31, 11, np.int32))
+    layer = dataset.crop.parts[1]
+
+    def vary(images):
+        return layer(images, lambda _: keys)
+
+    images = tf.constant(IMAGES)
+    np.testing.assert_allclose(
+        tf.function(vary)(images), vary(images), atol=1.0
+    )
+
+
 def test_the_layers_leave_the_state_of_random_numbers_alone():
     random.seed(5)
     expected = random.random()

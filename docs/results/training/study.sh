@@ -45,7 +45,7 @@ rows() {
       row "resized_crop_$value" --pad=0 --resized_crop=$value
     done
     for value in 0.2 0.4; do row "jitter_$value" --color_jitter=$value; done
-    for value in 0.05 0.1; do row "rand_augment_$value" --rand_augment=$value; done
+    for value in 0.1 0.2; do row "rand_augment_$value" --rand_augment=$value; done
     for value in 0.2 0.8; do row "mixup_$value" --mixup=$value; done
     row cutmix_1 --cutmix=1
   done
