@@ -39,6 +39,7 @@ class Deployment(Group):
         256,
         "Number of training examples, drawn by --seed, on which int8 measures "
         "the ranges of activations.",
+        check=AT_LEAST_1,
     )
     integer_io: bool = setting(
         False,
@@ -64,11 +65,6 @@ class Deployment(Group):
             "Only `format` litert is quantized; the other formats are float32.",
             format=self.format,
             quantize=self.quantize,
-        )
-        errors.require(
-            self.calibration_examples > 0 or self.quantize != "int8",
-            "int8 needs at least one example to calibrate on.",
-            calibration_examples=self.calibration_examples,
         )
         errors.require(
             self.quantize == "int8" or not self.integer_io,

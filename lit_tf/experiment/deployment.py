@@ -92,18 +92,22 @@ def export(
             classes=class_names.of_export(path, dataset),
             **kind,
         )
-    facts = exported_file.write(
+    calibrated_on = exported_file.calibration(how, dataset.train, signature)
+    checked = exported_file.write(
         how,
         target,
         written,
         dataset.train.read(0, export_report.CHECKED),
-        exported_file.calibration(how, dataset.train, signature),
+        calibrated_on,
+        classes=dataset.task == "classes",
     )
     roles = {}
     if how.measure:
         measured = _Measured(how, target, dataset, session)
         roles = measured.roles(models, written)
-    facts = deployment_report.facts(how, output, facts, roles)
+    facts = deployment_report.facts(
+        how, output, checked, roles, calibrated_on=len(calibrated_on)
+    )
     if pathlib.Path(path).is_dir():
         deployment_report.write(facts, pathlib.Path(path), how)
     return facts

@@ -43,6 +43,9 @@ def facts(
     output: str,
     checked: Mapping[str, Any],
     roles: Mapping[str, Mapping[str, Any]],
+    *,
+    calibrated_on: int,
+    drawn: bool = True,
 ) -> dict[str, Any]:
     """Returns the facts of an export.
 
@@ -52,6 +55,8 @@ def facts(
         checked: what `exported_file.write` returned.
         roles: `name`, metrics, `bytes` and `latency_ms` of "teacher", "model"
             and "export"; {} if nothing was measured.
+        calibrated_on: number of examples on which int8 was calibrated.
+        drawn: whether the seed chose them.
 
     Returns:
         `format`, `quantize`, `output`; `check`; for int8 `calibration`; and
@@ -65,8 +70,8 @@ def facts(
     }
     if how.quantize == "int8":
         found["calibration"] = {
-            "examples": how.calibration_examples,
-            "seed": how.seed,
+            "examples": calibrated_on,
+            **({"seed": how.seed} if drawn else {}),
             "integer_io": how.integer_io,
         }
     if roles:
@@ -125,7 +130,17 @@ def table(facts: Mapping[str, Any]) -> str:
                 f"{one['latency_ms']:.2f} ms",
             )
         )
-    return text_format.table(rows)
+    return f"{text_format.table(rows)}\n\n{_threads(facts)}"
+
+
+def _threads(facts):
+    """Returns on how many threads the latency was measured."""
+    names = {"tensorflow": "TensorFlow", "litert": "LiteRT"}
+    counts = " and ".join(
+        f"{names[name]} on {count} thread{'s' * (count != 1)}"
+        for name, count in facts["latency_threads"].items()
+    )
+    return f"Latency: {counts}."
 
 
 def _label(facts, role):

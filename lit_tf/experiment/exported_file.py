@@ -109,6 +109,8 @@ def write(
     signature: Any,
     examples: Any,
     calibrated_on: Sequence[dict[str, np.ndarray]] = (),
+    *,
+    classes: bool,
 ) -> dict[str, Any]:
     """Writes a file and compares its answers with those of the model.
 
@@ -118,10 +120,12 @@ def write(
         signature: the signature of the model, float32.
         examples: examples for the comparison, `[batch, ...]`.
         calibrated_on: examples to calibrate int8 on.
+        classes: whether the model tells exclusive classes apart: by its output
+            `probabilities`, or by its only one.
 
     Returns:
         `max_difference`, the largest difference of an output; `checked_on`, the
-        number of examples; for a classifier `same_class`, the fraction of them
+        number of examples; for `classes` `same_class`, the fraction of them
         for which both have the same most probable class.
 
     Raises:
@@ -151,7 +155,7 @@ def write(
         return {
             "max_difference": _difference(how, expected, actual),
             "checked_on": count,
-            **_same_class(expected, actual),
+            **(_same_class(expected, actual) if classes else {}),
         }
 
 
@@ -245,11 +249,7 @@ def _difference(how, expected, actual):
 
 def _same_class(expected, actual):
     """Returns the fraction of examples with the same most probable class."""
-    one, *others = expected.values()
-    name = "probabilities" if "probabilities" in expected else None
-    if name is None and (others or one.ndim != 2 or one.shape[1] == 1):
-        return {}
-    name = name or next(iter(expected))
+    (name,) = expected if len(expected) == 1 else ("probabilities",)
     same = expected[name].argmax(-1) == actual[name].argmax(-1)
     return {"same_class": float(np.mean(same))}
 

@@ -152,13 +152,21 @@ def of_dataset(
     target = exported_file.check_target(how, path, overwrite)
     signature = OwnSignature(copying.copy_model(model, policy="float32"))
     examples, calibrated_on = _examples(how, dataset.train, signature)
+    classes = _tells_classes(model, dataset)
     checked = exported_file.write(
-        how, target, signature, examples, calibrated_on
+        how, target, signature, examples, calibrated_on, classes=classes
     )
     roles = {}
     if how.measure:
-        roles = _roles(how, target, model, teacher, signature, dataset)
-    facts = deployment_report.facts(how, path, checked, roles)
+        roles = _roles(how, target, model, teacher, signature, dataset, classes)
+    facts = deployment_report.facts(
+        how,
+        path,
+        checked,
+        roles,
+        calibrated_on=len(calibrated_on),
+        drawn=isinstance(dataset.train, Split),
+    )
     return deployment_report.Exported(facts)
 
 
@@ -168,15 +176,15 @@ def _examples(how, train, signature):
         examples = train.read(0, export_report.CHECKED)
         return examples, exported_file.calibration(how, train, signature)
     first = train.first[0] if isinstance(train.first, tuple) else train.first
-    first = tf.nest.map_structure(
-        lambda x: x[: how.calibration_examples], first
-    )
+    checked = tf.nest.map_structure(lambda x: x[: export_report.CHECKED], first)
+    if how.quantize != "int8":
+        return checked, []
     named = lite_predictor.named_inputs(signature, first)
-    count = len(tf.nest.flatten(first)[0])
-    return first, exported_file.rows(named, count)
+    count = min(how.calibration_examples, train.batch_size)
+    return checked, exported_file.rows(named, count)
 
 
-def _roles(how, target, model, teacher, signature, dataset):
+def _roles(how, target, model, teacher, signature, dataset, classes):
     """Returns metrics, bytes and latency of teacher, model and export."""
     example = own_data.first_inputs(dataset)
     models = {"teacher": teacher} if teacher is not None else {}
@@ -194,7 +202,7 @@ def _roles(how, target, model, teacher, signature, dataset):
         role: lambda x, one=one: lite_predictor.outputs_of(one, x)
         for role, one in signatures.items()
     } | {"export": exported_file.answers(how, target, signature)}
-    metrics = _metrics(models, answers, dataset)
+    metrics = _metrics(models, answers, dataset, classes)
     return {
         role: {
             "name": models[role].name if role in models else target.name,
@@ -208,39 +216,39 @@ def _roles(how, target, model, teacher, signature, dataset):
     }
 
 
-def _metrics(models, answers, dataset):
+def _metrics(models, answers, dataset, classes):
     """Returns the metrics of each role on the validation data.
 
     They are those that the model was compiled with, or else the accuracy of a
-    classifier; and of the export the `agreement` with the model.
+    classifier; and of the export of a classifier the `agreement` with the
+    model, which needs no labels.
     """
     if dataset.validation is None:
         return {}
     model = models["model"]
-    classes = _tells_classes(model, dataset)
     found, predicted = {}, {}
     for role, run in answers.items():
         judge = models.get(role, model)
+        # Not `compute_metrics`: it also returns the losses, as 0.
+        compiled = judge._compile_metrics if judge.compiled else None
         judge.reset_metrics()
         predicted[role], labels, found[role] = [], [], {}
         for batch in own_data.evaluation_batches(dataset.validation, _BATCH):
             x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
             outputs = _nested(judge, run(x))
-            if judge.compiled and y is not None:
-                scores = judge.compute_metrics(x, y, outputs, weights)
-                found[role] = {
-                    name: float(value)
-                    for name, value in scores.items()
-                    if name != "loss" and not np.ndim(value)
-                }
+            labelled = _has_labels(y)
+            if compiled is not None and labelled:
+                compiled.update_state(y, outputs, weights)
+                found[role] = _numbers(compiled.result())
             if classes:
                 (one,) = keras.tree.flatten(outputs)
                 predicted[role].append(np.argmax(one, axis=-1))
+            if classes and labelled:
                 labels.append(paired.class_numbers(*tf.nest.flatten(y)))
         judge.reset_metrics()
         if classes:
             predicted[role] = np.concatenate(predicted[role])
-            if not found[role]:
+            if labels and not found[role]:
                 right = predicted[role] == np.concatenate(labels)
                 found[role] = {"accuracy": float(np.mean(right))}
     if classes:
@@ -249,11 +257,27 @@ def _metrics(models, answers, dataset):
     return found
 
 
+def _has_labels(y):
+    """Returns whether a batch has labels; arrays without have width 0."""
+    return y is not None and all(
+        tuple(one.shape[1:]) != (0,) for one in tf.nest.flatten(y)
+    )
+
+
+def _numbers(scores):
+    """Returns those metrics that are single numbers."""
+    return {
+        name: float(value)
+        for name, value in scores.items()
+        if not np.ndim(value)
+    }
+
+
 def _tells_classes(model, dataset):
     """Returns whether a model has one output of exclusive classes."""
     labels = own_data.first_labels(dataset)
-    if labels is None:
-        return False
+    if labels is None:  # The loss or the last activation may say it.
+        labels = np.zeros((1, 0), np.float32)
     try:
         kind = derived.derive(
             model,
@@ -265,13 +289,15 @@ def _tells_classes(model, dataset):
         )
     except errors.SettingsError:  # Only a measurement is missing.
         return False
-    return paired.of_classes(kind, model) and model.output_shape[-1] > 1
+    graph = functional.require_functional(model)
+    one = keras.tree.flatten(graph.output)[0]
+    return paired.of_classes(kind, graph) and one.shape[-1] > 1
 
 
 def _nested(model, named):
     """Returns named outputs, nested as a model returns them."""
-    outputs = named
-    if not isinstance(model.output, Mapping):
+    outputs, own = named, functional.require_functional(model).output
+    if not isinstance(own, Mapping):
         flat = [named[f"output_{k}"] for k in range(len(named))]
-        outputs = keras.tree.pack_sequence_as(model.output, flat)
+        outputs = keras.tree.pack_sequence_as(own, flat)
     return keras.tree.map_structure(tf.constant, outputs)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import small
+import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors
@@ -65,9 +66,12 @@ def test_an_export_is_measured_beside_teacher_and_student(
     assert known == facts
     assert known["calibration"]["examples"] == 16
     rows = deployment_report.table(facts).splitlines()
-    firsts = [row.split("|")[1].strip() for row in rows[2:]]
+    firsts = [row.split("|")[1].strip() for row in rows[2:5]]
     assert firsts == ["teacher.keras", "student.keras", "litert int8"]
-    assert "16" not in deployment_report.sentence(facts)
+    assert rows[-1].startswith("Latency: TensorFlow on ")
+    assert rows[-1].endswith("and LiteRT on 1 thread.")
+    assert facts["check"]["checked_on"] == 64
+    assert 0 < facts["check"]["same_class"] <= 1
 
 
 @pytest.mark.parametrize("format", ["keras", "saved_model"])
@@ -134,7 +138,7 @@ def test_the_seed_chooses_the_calibration_examples(monkeypatch):
             {"quantize": "int8", "format": "keras"},
             "Only `format` litert is quantized",
         ),
-        ({"quantize": "int8", "calibration_examples": 0}, "at least one exam"),
+        ({"calibration_examples": 0}, "`calibration_examples` must be ≥ 1"),
         ({"integer_io": True}, "`integer_io` is for `quantize` int8"),
         ({"format": "onnx"}, "format"),
     ],
@@ -238,3 +242,65 @@ def test_in_python_data_that_do_not_fit_are_refused(own, tmp_path):
     with pytest.raises(errors.SettingsError, match="cannot be called on the f"):
         lit_tf.export(model, path, (x, y), format="keras", teacher=other)
     assert not list(tmp_path.iterdir())
+
+
+def test_losses_of_several_outputs_are_no_metrics(tmp_path):
+    inputs = keras.Input((4,))
+    outputs = {n: keras.layers.Dense(3, name=n)(inputs) for n in ("a", "b")}
+    model = keras.Model(inputs, outputs)
+    model.compile(loss={"a": "mse", "b": "mse"}, metrics={"a": ["mae"]})
+    x = np.ones((8, 4), np.float32)
+    data = x, {"a": x[:, :3], "b": x[:, :3]}
+    expected = model.evaluate(*data, verbose=0, return_dict=True)["a_mae"]
+    path = tmp_path / "out.keras"
+    facts = lit_tf.export(model, path, data, data, format="keras").facts
+    costs = {"name", "bytes", "latency_ms"}
+    assert facts["export"].keys() - costs == {"a_mae"}
+    assert facts["export"]["a_mae"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("loss", ["mse", None])
+def test_numbers_are_not_compared_as_classes(tmp_path, loss):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    if loss:
+        model.compile(loss=loss)
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    data = (x, x[:, :3]) if loss else x
+    path = tmp_path / "out.keras"
+    exported = lit_tf.export(model, path, data, data, format="keras")
+    assert "same_class" not in exported.facts["check"]
+    assert "same class" not in str(exported)
+
+
+def test_a_classifier_without_labels_is_compared_with_its_export(own, tmp_path):
+    model, _, (x, _) = own
+    path = tmp_path / "out.keras"
+    facts = lit_tf.export(model, path, x, x, format="keras").facts
+    costs = {"name", "bytes", "latency_ms"}
+    assert facts["export"].keys() - costs == {"agreement"}
+    assert facts["export"]["agreement"] == facts["check"]["same_class"] == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "checked"),
+    [
+        ({"format": "keras", "calibration_examples": 2}, 64),
+        pytest.param(
+            {"quantize": "int8", "calibration_examples": 500},
+            64,
+            marks=needs_litert,
+        ),
+    ],
+)
+def test_a_stream_is_checked_on_as_many_examples_as_arrays(
+    own, tmp_path, how, checked
+):
+    model, _, data = own
+    batches = tf.data.Dataset.from_tensor_slices(data).batch(80)
+    suffix = "keras" if "format" in how else "tflite"
+    path = tmp_path / f"out.{suffix}"
+    facts = lit_tf.export(model, path, batches, **how).facts
+    assert facts["check"]["checked_on"] == checked
+    if "quantize" in how:
+        known = {"examples": 80, "integer_io": False}
+        assert facts["calibration"] == known
