@@ -66,7 +66,8 @@ class ResizedCrop:
     """Random part of an image, resized to the size of the image.
 
     The part has a random area and a random ratio of its sides in [3/4, 4/3],
-    relative to the image's. It is resized bilinearly.
+    relative to the image's, as far as the area allows. It is resized
+    bilinearly.
 
     Args:
         least: the smallest area, as a fraction of the image's, in (0, 1].
@@ -80,8 +81,10 @@ class ResizedCrop:
             keyed_random.unit_interval(draw(number)) for number in range(6, 10)
         )
         area = self.least + (1 - self.least) * area
-        ratio = tf.exp((2 * ratio - 1) * math.log(4 / 3))
-        height = tf.minimum(tf.sqrt(area / ratio), 1.0)
+        # No side is longer than the image's.
+        most = tf.minimum(math.log(4 / 3), -tf.math.log(area))
+        ratio = tf.exp((2 * ratio - 1) * most)
+        height = tf.minimum(tf.sqrt(area / ratio), 1.0)  # 1 + rounding.
         width = tf.minimum(tf.sqrt(area * ratio), 1.0)
         top, left = top * (1 - height), left * (1 - width)
         boxes = tf.stack([top, left, top + height, left + width], axis=1)

@@ -85,9 +85,10 @@ def drawn(*values):
     return lambda number: tf.constant([int(values[number - 6] * 2**31)])
 
 
-def test_a_resized_crop_of_the_whole_area_is_the_image():
+@pytest.mark.parametrize("ratio", [0, 0.5, 0.9])
+def test_a_resized_crop_of_the_whole_area_is_the_image(ratio):
     crop = augment.ResizedCrop(1.0)
-    result = crop(tf.constant(IMAGES[:1]), drawn(0, 0.5, 0.7, 0.2))
+    result = crop(tf.constant(IMAGES[:1]), drawn(0, ratio, 0.7, 0.2))
     np.testing.assert_array_equal(result, IMAGES[:1])
 
 
