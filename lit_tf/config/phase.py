@@ -208,20 +208,26 @@ class Phase(Group):
     def scaled(self, factor: float) -> "Phase":
         """Returns the phase with its length multiplied by a factor.
 
-        Epochs, steps, milestones and the lengths of warm-up are rounded;
+        Epochs, steps, milestones and the epochs of warm-up are rounded;
         milestones that are no longer within the phase, or no longer apart, are
-        left out.
+        left out. Steps of warm-up are rounded down, so that a warm-up below the
+        length of the phase stays below it.
 
         Args:
             factor: new length divided by the present one, ≥ 0.
         """
         epochs = round(self.epochs * factor)
+        steps = round(self.steps * factor)
+        # Below the error of a factor such as 1 / 3, steps are whole.
+        warmup_steps = math.floor(self.warmup_steps * factor + 1e-9)
+        if steps:
+            warmup_steps = min(warmup_steps, steps - 1)
         milestones = sorted({round(m * factor) for m in self.milestones})
         return dataclasses.replace(
             self,
             epochs=epochs,
-            steps=round(self.steps * factor),
+            steps=steps,
             milestones=tuple(m for m in milestones if 0 < m < epochs),
             warmup_epochs=round(self.warmup_epochs * factor),
-            warmup_steps=round(self.warmup_steps * factor),
+            warmup_steps=warmup_steps,
         )

@@ -11,6 +11,7 @@ from lit_tf import data, errors
 from lit_tf.config import Compress, durations, with_epochs
 from lit_tf.data import batches
 from lit_tf.experiment import step_time, student_training
+from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages
 from lit_tf.training import run_folder, schedule
 from lit_tf.utils import text_format
@@ -36,7 +37,10 @@ def check_warm_up(settings: Compress, dataset: data.Dataset) -> None:
     """
     for name in _PHASES:
         phase = getattr(settings, name)
-        steps = batches.steps_per_epoch(dataset.train, phase.batch_size)
+        count = TASKS[dataset.task].batches_per_step(settings, name)
+        steps = batches.steps_per_epoch(
+            dataset.train, phase.batch_size * count, whole=count > 1
+        )
         phase.check_warm_up(phase.total(steps), name)
 
 

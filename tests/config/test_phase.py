@@ -136,6 +136,15 @@ def test_a_shorter_phase_has_a_shorter_warm_up():
     assert phase(warmup_steps=9).scaled(1 / 3).warmup_steps == 3
 
 
+@pytest.mark.parametrize("whole", [{"steps": 30}, {"epochs": 3}])
+def test_a_warm_up_that_ends_within_its_phase_does_so_when_scaled(whole):
+    one = phase(**{"epochs": 0} | whole, warmup_steps=29)
+    one.check_warm_up(one.total(10))
+    for factor in (2 / 3, 1 / 3, 1 / 30, 5 / 3):
+        scaled = one.scaled(factor)
+        scaled.check_warm_up(scaled.total(10))
+
+
 def test_a_warm_up_must_end_within_its_phase():
     phase(warmup_steps=5).check_warm_up(6)
     phase(warmup_steps=5).check_warm_up(0)  # A phase that is left out.

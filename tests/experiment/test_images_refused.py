@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import lit_tf
 from lit_tf import config, errors, models
-from lit_tf.experiment import dry_run, saved_models
+from lit_tf.experiment import dry_run, lengths, saved_models
 from lit_tf.experiment.build import load_auxiliary_models, load_dataset
 from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
@@ -184,6 +185,21 @@ def test_the_message_names_a_loss_that_is_not_finite(settings, tmp_path):
     assert results.startswith(
         "Phase fine_tune, epoch 1, step 1: the g_cls loss is not finite (nan)"
     )
+
+
+def test_a_warm_up_longer_than_steps_of_several_batches_is_refused(
+    generators, tmp_path
+):
+    settings = generators(tmp_path)
+    phase = dataclasses.replace(
+        settings.fine_tune, epochs=1, steps=0, batch_size=2, warmup_steps=3
+    )
+    settings = dataclasses.replace(
+        settings, fine_tune=phase, discriminator="trained"
+    )
+    nine = types.SimpleNamespace(train=range(9), task="images")
+    with pytest.raises(errors.SettingsError, match="below the 2 steps"):
+        lengths.check_warm_up(settings, nine)
 
 
 def test_a_learning_rate_that_is_too_high_leaves_finite_weights(

@@ -58,6 +58,11 @@ class ImageTranslation(Task):
         else:
             self.new_auxiliary_models(dataset, settings.adversarial)
 
+    def batches_per_step(self, settings, phase):
+        if phase == "fine_tune" and settings.discriminator == "trained":
+            return settings.adversarial.discriminator_steps
+        return 1
+
     def teacher_trainer(self, model, auxiliary_models, settings, *, seed):
         return stargan.Adversarial(
             model,

@@ -59,6 +59,16 @@ class Task:
             DataError: if an auxiliary model is missing or damaged.
         """
 
+    def batches_per_step(self, settings: Compress, phase: str) -> int:
+        """Returns how many batches a step of a student's phase reads.
+
+        Args:
+            settings: the settings of the run.
+            phase: the name of the phase.
+        """
+        del settings, phase
+        return 1
+
     def teacher_trainer(
         self,
         model: SectionedModel,
