@@ -28,6 +28,7 @@ class StudentModel(keras.Model):
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.student = student
         self.outputs = outputs
+        self.label_smoothing = 0.0
         self.built = True
 
     @property
@@ -63,6 +64,8 @@ class StudentModel(keras.Model):
     def smooth_labels(self, share: float) -> None:
         """Smooths the labels of the hard loss; call it before `compile`.
 
+        `compile` then takes no `loss`.
+
         Args:
             share: ε in [0, 1), what is spread evenly over all classes; 0 for
                 the labels as they are.
@@ -77,6 +80,7 @@ class StudentModel(keras.Model):
             label_smoothing=share,
         )
         self.replace_outputs(self.outputs.smoothed(share))
+        self.label_smoothing = share
 
     def replace_outputs(self, outputs: Outputs) -> None:
         """Replaces the kind of output, whose metrics the trainer keeps."""

@@ -119,8 +119,8 @@ class Trainer(StudentModel):
 
         Raises:
             SettingsError: if the method does not train on labels but received a
-                `loss`, or the `loss` does not match the outputs or reads
-                probabilities.
+                `loss`, its labels are smoothed, or the `loss` does not match
+                the outputs or reads probabilities.
         """
         own = {
             name: value
@@ -133,6 +133,13 @@ class Trainer(StudentModel):
                     f"{type(self).__name__} has its own losses. Compile it "
                     f"without `loss` and `loss_weights`. Received: {own}."
                 )
+            errors.require(
+                "loss" not in own or not self.label_smoothing,
+                "A `loss` of your own would replace the one of "
+                "`smooth_labels`. Compile without `loss`, or let your loss "
+                "smooth the labels.",
+                label_smoothing=self.label_smoothing,
+            )
             self.replace_outputs(self.outputs.with_losses(**own))
         for name in ("metrics", "weighted_metrics"):
             errors.require(

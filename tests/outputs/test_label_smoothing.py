@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import errors, outputs
-from lit_tf.methods import fitnets
+from lit_tf.methods import fitnets, supervised
 
 Z_T = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]], np.float32)
 Z_S = np.array([[0.5, -1.0, 0.0], [1.0, 2.0, -3.0]], np.float32)
@@ -71,3 +71,14 @@ def test_a_trainer_without_a_hard_loss_refuses_to_smooth_labels(dense):
     hint.smooth_labels(0.0)
     with pytest.raises(errors.SettingsError, match="Hint does not have"):
         hint.smooth_labels(0.1)
+
+
+def test_a_loss_of_compile_does_not_replace_smoothed_labels(dense):
+    trainer = supervised.Teach(dense(1), outputs=outputs.Classes())
+    trainer.smooth_labels(0.1)
+    with pytest.raises(errors.SettingsError, match="loss smooth the labels"):
+        trainer.compile(loss=OWN)
+    trainer.compile()
+    assert trainer.outputs.label_smoothing == 0.1
+    trainer.smooth_labels(0.0)
+    trainer.compile(loss=OWN)
