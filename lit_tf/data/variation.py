@@ -43,9 +43,10 @@ def varied(
     train = dataset.train
     errors.require(
         isinstance(train, Split),
-        "Training images vary by their number, which batches of your own do "
-        "not have. Pass arrays (inputs, labels), or vary the images in your "
-        "pipeline.",
+        "Training images vary by their number, which batches do not have. Pass "
+        "`train` and `validation_data` as arrays (inputs, labels) with one "
+        "array of labels, without sample weights, `class_weight` and numbers "
+        "of steps; or vary the images in your pipeline.",
         **received,
     )
     arrays = [array for _, array in named_arrays(train.inputs)]
@@ -114,13 +115,23 @@ def _by_layers(settings, images, image_layers, received):
 
 
 def _white(images):
-    """Returns the value of a white pixel, 1 or 255."""
-    if all(array.dtype == np.uint8 for array in images):
+    """Returns the value of a white pixel of all inputs, 1 or 255."""
+    found = sorted({_white_of(array) for array in images})
+    errors.require(
+        len(found) == 1,
+        "`color_jitter` and `rand_augment` need the same range of pixels in "
+        "all inputs, from 0 to 1 or from 0 to 255. Scale one of them.",
+        largest=found,
+    )
+    return found[0]
+
+
+def _white_of(images):
+    if images.dtype == np.uint8:
         return 255.0
     blocks = [
-        array[start : start + _BLOCK]
-        for array in images
-        for start in range(0, len(array), _BLOCK)
+        images[start : start + _BLOCK]
+        for start in range(0, len(images), _BLOCK)
     ]
     least = min(float(block.min()) for block in blocks)
     largest = max(float(block.max()) for block in blocks)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import config, data, errors, layers
-from lit_tf.data import augment, batches, variation
+from lit_tf.data import augment, batches, own_data, variation
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (11, 6, 8, 3)).astype("uint8")
@@ -266,6 +266,12 @@ def test_the_variation_of_a_dataset_is_a_part_of_its_key_in_a_cache():
             "the labels would have to vary with them",
         ),
         ({"resized_crop": 0.5}, IMAGES[:, 0, 0], LABELS, "mine has no images"),
+        (
+            {"color_jitter": 0.5},
+            {"one": IMAGES, "other": (IMAGES / 255).astype("float32")},
+            LABELS,
+            "need the same range of pixels in all inputs",
+        ),
     ],
 )
 def test_images_that_cannot_vary_are_refused(
@@ -274,6 +280,29 @@ def test_images_that_cannot_vary_are_refused(
     with pytest.raises(errors.SettingsError) as caught:
         varied(settings, images, labels)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("train", "how"),
+    [
+        ((IMAGES, LABELS), {"class_weight": {0: 2.0}}),
+        ((IMAGES, LABELS), {"steps": 2}),
+        ((IMAGES, LABELS, np.ones(11)), {}),
+        ((IMAGES, {"one": LABELS}), {}),
+    ],
+)
+def test_arrays_that_are_read_in_batches_are_refused_with_the_reason(
+    train, how
+):
+    dataset = own_data.read(train, rank=4, batch_size=4, **how)
+    sentence = "without sample weights, `class_weight` and numbers of steps"
+    with pytest.raises(errors.SettingsError, match=sentence):
+        variation.varied(
+            dataset,
+            config.Variation(resized_crop=0.5),
+            classes=0,
+            image_layers=None,
+        )
 
 
 def test_layers_of_keras_are_asked_for():
