@@ -35,7 +35,7 @@ class Variation(Group):
     )
     mixup: float = setting(
         0.0,
-        "α ≥ 0 of mixup: each training image is mixed with another one of its "
+        "α ≥ 0 of mixup: each training image is mixed with a random one of its "
         "batch, and so is its label; the share is drawn from Beta(α, α). "
         "Default: 0, no mixup.",
         check=FINITE,
@@ -43,7 +43,7 @@ class Variation(Group):
     cutmix: float = setting(
         0.0,
         "α ≥ 0 of CutMix: a rectangle of each training image is replaced by "
-        "another image of its batch, and as much of its label; the share of "
+        "a random image of its batch, and as much of its label; the share of "
         "the rest is drawn from Beta(α, α). With --mixup too, each image has "
         "one of them. Default: 0, no CutMix.",
         check=FINITE,

@@ -14,7 +14,7 @@ _SHARE, _KIND, _TOP, _LEFT = range(20, 24)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """Mixes each image with another one of its batch, and their labels.
+    """Mixes each image with a random one of its batch, and their labels.
 
     The share λ of the first image is drawn for each example from the
     distribution Beta(α, α). Mixup (Zhang et al., 2018) returns

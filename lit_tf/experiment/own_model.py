@@ -190,7 +190,7 @@ def compress(
     own_model_settings.check_arguments(
         **{name: value for name, value in given.items() if value is not None}
     )
-    own_model_settings.check_callbacks(callbacks, optimizer)
+    own_model_settings.check_callbacks(callbacks, optimizer, ema)
     errors.require(
         outputs is None or hasattr(outputs, "terms"),
         "`outputs` must be a kind of output, such as lit_tf.outputs.Values().",

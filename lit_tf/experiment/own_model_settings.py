@@ -13,6 +13,7 @@ from lit_tf.config import own_model
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import paired
+from lit_tf.methods import gradients
 from lit_tf.outputs import Outputs
 
 _NUMBER = (numbers.Real, "a number")
@@ -137,17 +138,26 @@ def check_arguments(**received: Any) -> None:
 def check_callbacks(
     callbacks: Sequence[keras.callbacks.Callback],
     optimizer: str | keras.optimizers.Optimizer,
+    ema: float,
 ) -> None:
     """Checks that no callback does what a phase does.
 
     Args:
         callbacks: the user's callbacks.
         optimizer: the optimizer, or the name of one.
+        ema: momentum of the averages of weights; 0 for none.
 
     Raises:
         SettingsError: if one does.
     """
+    averaged = ema or getattr(gradients.inner(optimizer), "use_ema", False)
     for callback in callbacks:
+        errors.require(
+            not (averaged and getattr(callback, "restore_best_weights", False)),
+            "Averages of the weights are returned, and the best ones are kept "
+            "without `restore_best_weights`. Set it to False.",
+            callback=type(callback).__name__,
+        )
         errors.require(
             not isinstance(callback, keras.callbacks.SwapEMAWeights),
             "Averages of the weights are validated without SwapEMAWeights. "

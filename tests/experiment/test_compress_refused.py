@@ -30,6 +30,7 @@ def test_metrics_that_read_other_labels_are_left_out(capsys):
     assert "metrics   those that mine was compiled" in capsys.readouterr().out
 
 
+BEST = keras.callbacks.EarlyStopping(restore_best_weights=True)
 REFUSED = {
     "no model": (
         lambda: ("mine.keras", (INPUTS, CLASSES)),
@@ -92,6 +93,19 @@ REFUSED = {
         lambda: (classifier(), (INPUTS, CLASSES)),
         {"callbacks": keras.callbacks.SwapEMAWeights()},
         "Averages of the weights are validated without SwapEMAWeights.",
+    ),
+    "the best weights with averages": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"callbacks": BEST, "ema": 0.9},
+        "Averages of the weights are returned, and the best ones are kept",
+    ),
+    "the best weights with averages of an optimizer": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {
+            "callbacks": BEST,
+            "optimizer": keras.optimizers.Adam(use_ema=True),
+        },
+        "Averages of the weights are returned, and the best ones are kept",
     ),
     "mixed vectors": (
         lambda: (classifier(), (INPUTS, CLASSES)),
