@@ -12,7 +12,8 @@ from lit_tf.data import (
     image_files,
     statistics,
 )
-from lit_tf.data.dataset import Dataset, Source, Split, check_alike
+from lit_tf.data.alike import check_alike
+from lit_tf.data.dataset import Dataset, Source, Split
 from lit_tf.utils import npz_files
 
 _NAME = "npz"

@@ -9,7 +9,7 @@ vector.
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -101,29 +101,6 @@ def named_arrays(inputs: Inputs) -> list[tuple[str, np.ndarray | Rows]]:
         for key, part in parts
         for name, array in named_arrays(part)
     ]
-
-
-def check_alike(splits: Iterable[Split], where: str) -> None:
-    """Checks that the splits of a dataset have the same inputs.
-
-    Args:
-        splits: the splits.
-        where: where they come from, for the message.
-
-    Raises:
-        DataError: if the names or the shape of an input differ.
-    """
-    forms = [
-        {name: array.shape[1:] for name, array in named_arrays(split.inputs)}
-        for split in splits
-    ]
-    for name in sorted(set().union(*forms)):
-        shapes = [form.get(name) for form in forms]
-        if len(set(shapes)) > 1:
-            raise errors.DataError(
-                f"{name or 'All inputs'} in {where} must have one shape. "
-                f"Received: {' and '.join(map(str, shapes))}."
-            )
 
 
 def _without_lists(inputs):

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.data import augment, class_numbers, statistics
-from lit_tf.data.dataset import Dataset, Split, check_alike
+from lit_tf.data.alike import check_alike
+from lit_tf.data.dataset import Dataset, Split
 
 _NOTHING = augment.Crop()
 
