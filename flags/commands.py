@@ -41,9 +41,18 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
         config.Baselines,
     ),
     "Frozen teacher": (config.Frozen, "teacher_cache_dir"),
-    "Data": ("dataset", "inputs", "data_dir", "download", "cache_dir"),
+    "Data": (
+        "dataset",
+        "inputs",
+        "data_dir",
+        "download",
+        "cache_dir",
+        "decoding",
+    ),
     "Validation split": ("validation_fraction", "split_seed"),
-    "Augmentation": ("pad", "flip", config.Variation),
+    "Augmentation": ("pad", "flip"),
+    # Of training alone.
+    "Variation of images": (config.Variation,),
     "Texts": ("text_length", "preprocessor", "sequence_length"),
     "Images": (
         "attributes",

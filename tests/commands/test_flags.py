@@ -46,6 +46,13 @@ def test_every_flag_of_a_command_is_listed_in_a_topic(name):
     assert "Other" not in commands.flags_by_topic(commands.COMMANDS[name])
 
 
+@pytest.mark.parametrize("name", ["lit-evaluate", "lit-export"])
+def test_commands_that_do_not_train_take_no_variation_of_training(name):
+    names = {one.name for one in flags_of(name)}
+    assert not names & set(vars(config.Variation()))
+    assert {"pad", "flip"} <= names  # As in version 0.1.
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("lit-compress", config.Compress), ("lit-teach", config.Teach)],
@@ -93,7 +100,11 @@ def test_a_saved_model_is_evaluated_on_the_data_of_the_flags():
         "validation_fraction": 0.25,
         "split_seed": 7,
     }
-    arguments = (flatten.to_flag(k, v) for k, v in wanted.items())
+    arguments = (
+        flatten.to_flag(name, value)
+        for name, value in wanted.items()
+        if name not in vars(config.Variation())
+    )
     assert answer(_SHOW_DATA, "--model=m", *arguments) == wanted
 
 
