@@ -146,7 +146,7 @@ BOTH = data.Split(
 )
 REFUSED = {
     "texts": (data.Split(np.zeros((4, 9)), CLASSES), 3, "no images"),
-    "streams": (stream(), 3, "Pass arrays (inputs, labels)"),
+    "streams": (stream(), 3, "as arrays (inputs, labels) with one"),
     "numbers": (split(), 0, "a single input of images, each with one of"),
     "positions": (
         data.Split(np.zeros((4, 2, 2, 3)), np.zeros((4, 2, 2), int)),
