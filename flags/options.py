@@ -134,6 +134,10 @@ class Export(Recipe, Code, Deployment):
     )
     json: str = setting("", "JSON file for the results.")
 
+    def __post_init__(self):
+        super().__post_init__()
+        self.for_path(self.output)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Import(Code):

@@ -22,10 +22,6 @@ def _export(line):
         overwrite=flags.overwrite,
         texts=flags.texts,
     )
-    report = command.load("experiment.deployment_report")
-    print(report.sentence(facts))
-    if table := report.table(facts):
-        print(f"\n{table}")
     if flags.json:
         atomic_files.write_json(pathlib.Path(flags.json), facts)
 

@@ -6,11 +6,20 @@ A process that a test starts calls these functions too: its code to run first is
 
 import keras
 
-from lit_tf import layers, models
-from lit_tf.experiment import budget, curves, export_report, report
+from lit_tf import config, layers, models
+from lit_tf.config.deployment import Deployment
+from lit_tf.experiment import budget, curves, deployment, export_report, report
 from lit_tf.models import residual
 from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
+
+
+def to_saved_model(path, output, settings, session=None, **options):
+    """Exports a model without measuring it; returns the largest difference."""
+    how = Deployment(measure=False)
+    session = session or config.Session()
+    facts = deployment.export(path, output, settings, session, how, **options)
+    return facts["check"]["max_difference"]
 
 
 def build(depth, *, input_shape, classes, mean, std, width=8):

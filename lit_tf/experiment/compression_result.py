@@ -10,7 +10,12 @@ import keras
 
 from lit_tf.config.deployment import Deployment
 from lit_tf.data.dataset import Dataset
-from lit_tf.experiment import deployment_report, own_export, report
+from lit_tf.experiment import (
+    deployment_report,
+    export_target,
+    own_export,
+    report,
+)
 from lit_tf.experiment.tasks import class_report
 from lit_tf.utils import text_format, web_page
 
@@ -40,7 +45,7 @@ class CompressionResult:
         self,
         path: str | os.PathLike,
         *,
-        format: str = "litert",
+        format: str = "auto",
         quantize: str = "none",
         overwrite: bool = False,
         **how: Any,
@@ -51,7 +56,8 @@ class CompressionResult:
 
         Args:
             path: the path to write (see `lit_tf.export`).
-            format: "litert", "keras" or "saved_model".
+            format: "litert", "keras" or "saved_model"; "auto" for that of the
+                path.
             quantize: "none", "float16", "dynamic" or "int8", for LiteRT.
             overwrite: whether an existing file of the format is replaced.
             **how: other arguments of `lit_tf.export`: `calibration_examples`,
@@ -66,13 +72,12 @@ class CompressionResult:
             DataError: as `lit_tf.export`.
         """
         settings = Deployment(format=format, quantize=quantize, **how)
+        settings = settings.for_path(path)
+        export_target.check(settings, path, overwrite)
+        if self.folder:
+            deployment_report.check_writable(self.folder, settings)
         exported = own_export.of_dataset(
-            self.student,
-            path,
-            self.data,
-            settings,
-            teacher=self.teacher,
-            overwrite=overwrite,
+            self.student, path, self.data, settings, teacher=self.teacher
         )
         if self.folder:
             deployment_report.write(exported.facts, self.folder, settings)

@@ -8,10 +8,12 @@ from typing import Any
 from lit_tf import data, errors
 from lit_tf.config import Data, Session
 from lit_tf.config.deployment import Deployment
+from lit_tf.data import graph_errors
 from lit_tf.experiment import (
     class_names,
     deployment_report,
     export_report,
+    export_target,
     exported_file,
     model_paths,
     run_data,
@@ -27,9 +29,9 @@ from lit_tf.interop import (
 from lit_tf.sections import copying, cost, model_files
 from lit_tf.utils import json_files
 
-_LATENCY_RUNS = 100
 
-
+@exported_file.on_cpu()
+@graph_errors.translated()
 def export(
     path: str,
     output: str,
@@ -43,8 +45,8 @@ def export(
 ) -> dict[str, Any]:
     """Exports a saved model, checks the file, and measures it.
 
-    If the model is that of a run folder, the facts are written there too, as
-    `export_FORMAT.json`.
+    The facts are printed. If the model is that of a run folder, they are
+    written there too, as `export_FORMAT.json`.
 
     Args:
         path: a `.keras` file or a run folder.
@@ -67,13 +69,17 @@ def export(
         DataError: if a file is missing, exists or cannot be written, or the
             answers of the export differ. Nothing is written.
     """
+    how = how.for_path(output)
     errors.require(
         how.format == "saved_model" or not texts,
         "Only a SavedModel takes texts; the other formats take token ids.",
         format=how.format,
         texts=texts,
     )
-    target = exported_file.check_target(how, output, overwrite)
+    target = export_target.check(how, output, overwrite)
+    is_folder = pathlib.Path(path).is_dir()
+    if is_folder:
+        deployment_report.check_writable(pathlib.Path(path), how)
     settings = run_data.complete(settings, session, path)
     saved_models.check_texts(settings, texts)
     cost.limit_threads(how.threads)
@@ -108,7 +114,8 @@ def export(
     facts = deployment_report.facts(
         how, output, checked, roles, calibrated_on=len(calibrated_on)
     )
-    if pathlib.Path(path).is_dir():
+    print(deployment_report.Exported(facts), flush=True)
+    if is_folder:
         deployment_report.write(facts, pathlib.Path(path), how)
     return facts
 
@@ -143,7 +150,7 @@ class _Measured:
             self.how, self.target, written, example
         )
         metrics = self._metrics(task, models, written)
-        latency = cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+        latency = exported_file.latencies_ms(functions)
         return {
             role: {
                 "name": files.get(role, self.target).name,

@@ -30,7 +30,8 @@ class Exported:
     @property
     def table(self) -> str:
         """Teacher, model and export in Markdown, after a sentence."""
-        return f"{sentence(self.facts)}\n\n{table(self.facts)}"
+        parts = sentence(self.facts), table(self.facts)
+        return "\n\n".join(filter(None, parts))
 
     def __str__(self) -> str:
         return self.table
@@ -86,11 +87,24 @@ def facts(
     }
 
 
+def _path(folder, how):
+    return folder / f"export_{how.name}.json"
+
+
+def check_writable(folder: pathlib.Path, how: Deployment) -> None:
+    """Checks that the facts can be written into a run folder.
+
+    Raises:
+        DataError: if they cannot.
+    """
+    atomic_files.check_writable(_path(folder, how))
+
+
 def write(
     facts: Mapping[str, Any], folder: pathlib.Path, how: Deployment
 ) -> pathlib.Path:
     """Writes the facts into a run folder, and returns the path of the file."""
-    path = folder / f"export_{how.name}.json"
+    path = _path(folder, how)
     atomic_files.write_json(path, dict(facts))
     return path
 

@@ -1,9 +1,9 @@
 """A model as a file for its place of use: written, checked, called."""
 
+import contextlib
 import copy
 import pathlib
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.config.deployment import SUFFIXES, Deployment
+from lit_tf.config.deployment import Deployment
 from lit_tf.interop import (
     lite_convert,
     lite_model,
@@ -19,57 +19,23 @@ from lit_tf.interop import (
     saved_model,
     signatures,
 )
-from lit_tf.sections import model_files
+from lit_tf.sections import cost, functional, model_files
 from lit_tf.utils import atomic_files
 
 # Of a float32 file, relative to the largest output, or absolute below 1.
 _TOLERANCE = 1e-4
-_KINDS = {
-    "saved_model": "SavedModel",
-    "keras": ".keras file",
-    "litert": "LiteRT file",
-}
-_SAVED_MODEL = {
-    "saved_model.pb",
-    "variables",
-    "assets",
-    saved_model.EXTRA,
-    "fingerprint.pb",
-}
+_LATENCY_RUNS = 100
 
 
-def check_target(how: Deployment, path: str, overwrite: bool) -> pathlib.Path:
-    """Returns the path to write, if it can be written.
+@contextlib.contextmanager
+def on_cpu() -> Iterator[None]:
+    """Computes on the CPU, as LiteRT does, even if there is a GPU.
 
-    Args:
-        how: the settings of the export.
-        path: the path of the file or folder.
-        overwrite: whether an existing file of the same format is replaced.
-
-    Raises:
-        SettingsError: if it has another suffix, or the package that runs the
-            file is missing.
-        DataError: if it exists or cannot be written to.
+    A GPU may multiply float32 in TF32, whose answers differ by more than the
+    check of a file allows, and its latency is not that of a file on the CPU.
     """
-    target, suffix = pathlib.Path(path).resolve(), SUFFIXES[how.format]
-    errors.require(
-        not suffix or target.suffix == suffix,
-        f"The path of a {_KINDS[how.format]} must end in {suffix}.",
-        output=str(path),
-    )
-    if how.format == "litert":
-        lite_model.require_runtime()
-    if suffix:
-        atomic_files.check_writable(target)
-    if target.exists():
-        if not overwrite:
-            raise errors.DataError(f"{target} exists; --overwrite replaces it.")
-        if not _IS[how.format](target):
-            kind = _KINDS[how.format]
-            raise errors.DataError(
-                f"{target} is not a {kind}. --overwrite replaces only a {kind}."
-            )
-    return target
+    with tf.device("CPU:0"):
+        yield
 
 
 def calibration(
@@ -129,7 +95,8 @@ def write(
         for which both have the same most probable class.
 
     Raises:
-        SettingsError: if LiteRT lacks an operation.
+        SettingsError: if LiteRT lacks an operation, or a layer of a
+            .keras file is not registered.
         DataError: if a float32 file has other answers than the model, or any
             file has an answer that is not finite. Nothing is written.
     """
@@ -139,7 +106,7 @@ def write(
         return {"max_difference": found, "checked_on": count}
     with atomic_files.whole(target) as partial:
         if how.format == "keras":
-            model_files.write(signature.model, partial)
+            _write_keras(signature.model, partial)
         else:
             first = tf.nest.map_structure(lambda x: x[:1], examples)
             content = lite_convert.convert(
@@ -195,6 +162,17 @@ def latency_function(
     return model_function(_reopened(how, target, signature), example)
 
 
+def latencies_ms(
+    functions: Mapping[str, Callable[[], Any]],
+) -> dict[str, float]:
+    """Returns the median time of functions that run one example, in ms.
+
+    Args:
+        functions: the functions, by name; they are called in turn.
+    """
+    return cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+
+
 def model_function(signature: Any, example: Any) -> Callable[[], Any]:
     """Returns a function that runs a Keras model on one example, compiled.
 
@@ -206,6 +184,25 @@ def model_function(signature: Any, example: Any) -> Callable[[], Any]:
     compiled = tf.function(function, autograph=False)
     inputs = signature.number_inputs(example)
     return lambda: compiled(*inputs)
+
+
+def _write_keras(model, partial):
+    """Writes a .keras file that Keras can load.
+
+    Raises:
+        SettingsError: if it could not.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        name = keras.saving.get_registered_name(type(layer))
+        errors.require(
+            functional.is_known(layer)
+            or keras.saving.get_registered_object(name) is not None,
+            f"Keras cannot load a file with layer {layer.name!r}, whose class "
+            "is not registered. Decorate it with "
+            "@keras.saving.register_keras_serializable(). Nothing was written.",
+            layer=type(layer).__name__,
+        )
+    model_files.write(model, partial)
 
 
 def _reopened(how, target, signature):
@@ -252,23 +249,3 @@ def _same_class(expected, actual):
     (name,) = expected if len(expected) == 1 else ("probabilities",)
     same = expected[name].argmax(-1) == actual[name].argmax(-1)
     return {"same_class": float(np.mean(same))}
-
-
-def _is_saved_model(path):
-    content = {p.name for p in path.iterdir()} if path.is_dir() else {""}
-    # An empty folder is replaced too.
-    return content <= _SAVED_MODEL and (
-        not content or "saved_model.pb" in content
-    )
-
-
-def _is_litert(path):
-    with path.open("rb") as file:
-        return file.read(8)[4:] == b"TFL3"
-
-
-_IS = {
-    "saved_model": _is_saved_model,
-    "litert": _is_litert,
-    "keras": zipfile.is_zipfile,
-}

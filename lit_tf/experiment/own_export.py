@@ -1,6 +1,7 @@
 """`export`: one call from a user's model to a file for its place of use."""
 
 import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,12 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.config.deployment import Deployment
-from lit_tf.data import own_data
+from lit_tf.data import graph_errors, own_data
 from lit_tf.data.dataset import Dataset, Split
 from lit_tf.experiment import (
     deployment_report,
     export_report,
+    export_target,
     exported_file,
     own_model_settings,
     paired,
@@ -24,7 +26,6 @@ from lit_tf.interop.own_signature import OwnSignature
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, cost, functional
 
-_LATENCY_RUNS = 30
 _BATCH = 256
 _DEFAULT = Deployment()
 
@@ -35,7 +36,7 @@ def export(
     train: Any,
     validation_data: Any = None,
     *,
-    format: str = "litert",
+    format: str = _DEFAULT.format,
     quantize: str = _DEFAULT.quantize,
     calibration_examples: int = _DEFAULT.calibration_examples,
     integer_io: bool = _DEFAULT.integer_io,
@@ -59,27 +60,24 @@ def export(
 
     import lit_tf
 
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(3, activation="softmax"),
-        ]
-    )
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
     images = np.random.uniform(size=(64, 8, 8, 3)).astype("float32")
-    print(lit_tf.export(model, "model.keras", images, format="keras"))
+    print(lit_tf.export(model, "model.keras", images))
     ```
 
     Args:
         model: functional or sequential, and built.
         path: the path to write: a folder, or a file that ends in `.keras` or
-            `.tflite`.
+            `.tflite`. It decides the format.
         train: what `keras.Model.fit` takes, or arrays of inputs alone. Of it
             come the examples of the check and of the calibration.
         validation_data: likewise; model and export are evaluated on it, by the
             metrics that the model was compiled with, or by the accuracy of a
             classifier. None for no evaluation.
-        format: "litert", "keras", or "saved_model".
+        format: "litert", "keras" or "saved_model"; "auto" for that of the
+            path.
         quantize: precision of a LiteRT file: "none" for float32, "float16" or
             "dynamic" for weights in 16 or 8 bits, "int8" for weights and
             activations.
@@ -110,10 +108,10 @@ def export(
         integer_io=integer_io,
         seed=seed,
         threads=threads,
-    )
+    ).for_path(path)
     functional.require_functional(model)
     rank = len(model.inputs[0].shape) if len(model.inputs) == 1 else None
-    exported_file.check_target(how, path, overwrite)
+    export_target.check(how, path, overwrite)
     dataset = own_data.read(
         train,
         validation_data,
@@ -125,11 +123,11 @@ def export(
     own_model_settings.check_inputs(model, dataset)
     if teacher is not None:
         own_model_settings.check_inputs(teacher, dataset)
-    return of_dataset(
-        model, path, dataset, how, teacher=teacher, overwrite=overwrite
-    )
+    return of_dataset(model, path, dataset, how, teacher=teacher)
 
 
+@exported_file.on_cpu()
+@graph_errors.translated()
 def of_dataset(
     model: keras.Model,
     path: str | os.PathLike,
@@ -137,19 +135,17 @@ def of_dataset(
     how: Deployment,
     *,
     teacher: keras.Model | None,
-    overwrite: bool,
 ) -> deployment_report.Exported:
     """Exports a model as `export` does, with data that were read before.
 
     Args:
         model: functional or sequential.
-        path: the path to write.
+        path: the path to write, which `export_target.check` accepted.
         dataset: the user's data.
-        how: the settings of the export.
+        how: the settings of the export, with a format.
         teacher: a model that is measured too; or None.
-        overwrite: whether an existing file of the same format is replaced.
     """
-    target = exported_file.check_target(how, path, overwrite)
+    target = pathlib.Path(path).resolve()
     signature = OwnSignature(copying.copy_model(model, policy="float32"))
     examples, calibrated_on = _examples(how, dataset.train, signature)
     classes = _tells_classes(model, dataset)
@@ -189,7 +185,11 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
     example = own_data.first_inputs(dataset)
     models = {"teacher": teacher} if teacher is not None else {}
     models["model"] = model
-    signatures = {role: OwnSignature(one) for role, one in models.items()}
+    # Copies, because the variables of a model may be on a GPU.
+    signatures = {
+        role: OwnSignature(copying.copy_model(one, share=True))
+        for role, one in models.items()
+    }
     functions = {
         role: exported_file.model_function(one, example)
         for role, one in signatures.items()
@@ -197,7 +197,7 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
     functions["export"] = exported_file.latency_function(
         how, target, signature, example
     )
-    latency = cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+    latency = exported_file.latencies_ms(functions)
     answers = {
         role: lambda x, one=one: lite_predictor.outputs_of(one, x)
         for role, one in signatures.items()
@@ -239,7 +239,11 @@ def _metrics(models, answers, dataset, classes):
             labelled = _has_labels(y)
             if compiled is not None and labelled:
                 compiled.update_state(y, outputs, weights)
-                found[role] = _numbers(compiled.result())
+                found[role] = {
+                    name: float(value)
+                    for name, value in compiled.result().items()
+                    if not np.ndim(value)
+                }
             if classes:
                 (one,) = keras.tree.flatten(outputs)
                 predicted[role].append(np.argmax(one, axis=-1))
@@ -262,15 +266,6 @@ def _has_labels(y):
     return y is not None and all(
         tuple(one.shape[1:]) != (0,) for one in tf.nest.flatten(y)
     )
-
-
-def _numbers(scores):
-    """Returns those metrics that are single numbers."""
-    return {
-        name: float(value)
-        for name, value in scores.items()
-        if not np.ndim(value)
-    }
 
 
 def _tells_classes(model, dataset):

@@ -8,16 +8,14 @@ import keras
 
 from lit_tf import data, errors, models
 from lit_tf.config import Architecture, Data, Session
-from lit_tf.config.deployment import Deployment
+from lit_tf.data import graph_errors
 from lit_tf.experiment import (
     class_names,
-    export_report,
-    exported_file,
     model_paths,
     run_data,
 )
 from lit_tf.experiment.tasks import TASKS
-from lit_tf.interop import hub_texts, saved_model
+from lit_tf.interop import saved_model
 from lit_tf.sections import (
     compatibility,
     copying,
@@ -33,6 +31,7 @@ from lit_tf.sections.sectioned_model import SectionedModel
 _SESSION = Session()
 
 
+@graph_errors.translated()
 def evaluate(
     path: str,
     settings: Data,
@@ -101,48 +100,6 @@ def evaluate(
         "classes": list(dataset.class_names),
         "model": str(path),
     }
-
-
-def to_saved_model(
-    path: str,
-    output: str,
-    settings: Data,
-    session: Session = _SESSION,
-    *,
-    overwrite: bool = False,
-    texts: bool = False,
-) -> float:
-    """Exports a saved model as a SavedModel and checks it on real examples.
-
-    Args:
-        path: a `.keras` file or a run folder.
-        output: the folder to write.
-        settings: the dataset whose training examples check the export.
-        session: the folder of the data.
-        overwrite: whether an existing SavedModel at `output` is replaced.
-        texts: whether the SavedModel takes strings, by the preprocessor of the
-            settings.
-
-    Returns:
-        The largest difference of outputs (see `saved_model.write`).
-
-    Raises:
-        SettingsError: if the model has other inputs or classes, or returns
-            probabilities that cannot be turned into logits.
-        DataError: if `output` exists, or the outputs differ.
-    """
-    settings = run_data.complete(settings, session, path)
-    check_texts(settings, texts)
-    target = exported_file.check_target(Deployment(), output, overwrite)
-    model, dataset = load(path, settings, session)
-    return saved_model.write(
-        model,
-        target,
-        dataset.train.read(0, export_report.CHECKED),
-        preprocessor=hub_texts.read(settings) if texts else None,
-        output=TASKS[dataset.task].output,
-        classes=class_names.of_export(path, dataset),
-    )
 
 
 def check_texts(settings: Data, texts: bool) -> None:

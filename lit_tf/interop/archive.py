@@ -3,12 +3,17 @@
 import contextlib
 import io
 import pathlib
+import re
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from lit_tf import errors
 from lit_tf.interop.signatures import Endpoints
+
+# What TensorFlow allows as the name of an operation.
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
 
 
 def write(
@@ -25,7 +30,19 @@ def write(
         model: the model that the functions call.
         path: the folder to write.
         preprocessor: the preprocessor that they call; None for none.
+
+    Raises:
+        SettingsError: if TensorFlow does not allow the name of an input.
     """
+    for _, specs in endpoints.values():
+        for spec in tf.nest.flatten(specs):
+            errors.require(
+                _NAME.fullmatch(spec.name) is not None,
+                "The name of an input of a SavedModel or a LiteRT file must "
+                "have letters, digits and . _ - / alone, and begin with a "
+                "letter or a digit. Rename the keras.Input.",
+                input=spec.name,
+            )
     archive = keras.export.ExportArchive()
     for name, (function, specs) in endpoints.items():
         archive.add_endpoint(name, function, input_signature=specs)

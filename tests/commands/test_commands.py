@@ -81,7 +81,7 @@ OUTCOMES = {
     "export --model=t.keras --output=file/out": (1, "file/out"),
     "export --model=t.keras --output=o --quantize=int8": (
         2,
-        "Only --format=li",
+        "Only `format` litert is quantized",
     ),
     "evaluate --model=t.keras --json=file/results": (1, "file/results"),
     "evaluate --model=t.keras --json=results.json": (0, "test_accuracy 0."),

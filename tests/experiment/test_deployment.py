@@ -1,5 +1,6 @@
 """Exports of a run: checked, measured, reported, or refused in a sentence."""
 
+import contextlib
 import json
 import sys
 
@@ -12,7 +13,13 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import config, errors
 from lit_tf.config.deployment import Deployment
-from lit_tf.experiment import deployment, deployment_report, exported_file
+from lit_tf.experiment import (
+    deployment,
+    deployment_report,
+    exported_file,
+    own_export,
+    saved_models,
+)
 from lit_tf.interop import lite_model
 
 DIGITS = config.Data(dataset="digits", validation_fraction=0)
@@ -35,7 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def export(folder, tmp_path, monkeypatch):
     """A function: settings → the facts of an export of the student."""
-    monkeypatch.setattr(deployment, "_LATENCY_RUNS", 2)
+    monkeypatch.setattr(exported_file, "_LATENCY_RUNS", 2)
 
     def run(output="out.tflite", *, overwrite=False, texts=False, **how):
         return deployment.export(
@@ -122,9 +129,17 @@ def test_the_seed_chooses_the_calibration_examples(monkeypatch):
     [
         ({"format": "keras"}, "must end in .keras"),
         ({"output": "out.bin"}, "must end in .tflite"),
+        (
+            {"output": "out.keras"},
+            "LiteRT file must end in .tflite; .keras is for `format` keras",
+        ),
+        (
+            {"output": "out.tflite", "format": "saved_model"},
+            "must not end in .tflite; .tflite is for `format` litert",
+        ),
         ({"output": "file/out.tflite"}, "file/out.tflite cannot be written to"),
         ({"output": "folder.tflite"}, "folder.tflite is a folder, not a file"),
-        ({"output": "other.tflite"}, "other.tflite exists; --overwrite"),
+        ({"output": "other.tflite"}, "other.tflite exists. In Python overw"),
         (
             {"output": "other.tflite", "overwrite": True},
             "other.tflite is not a LiteRT file",
@@ -157,6 +172,126 @@ def test_a_request_that_cannot_be_met_changes_nothing(
         export(**how)
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "other.tflite").read_text() == "of another program"
+
+
+def test_a_run_folder_that_cannot_be_written_is_refused_first(
+    export, folder, tmp_path
+):
+    taken = folder / "export_keras.json"
+    taken.unlink(missing_ok=True)
+    taken.mkdir()
+    try:
+        with pytest.raises(errors.DataError, match="export_keras.json is a fo"):
+            export("out.keras", format="keras")
+    finally:
+        taken.rmdir()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "format"),
+    [("a.tflite", "litert"), ("b.keras", "keras"), ("c", "saved_model")],
+)
+def test_the_suffix_of_the_path_decides_the_format(path, format):
+    assert Deployment().for_path(path).format == format
+    assert Deployment(format=format).for_path(path).format == format
+
+
+def test_a_precision_that_the_suffix_does_not_allow_is_refused():
+    with pytest.raises(errors.SettingsError, match="litert is quantized"):
+        Deployment(quantize="int8").for_path("student.keras")
+
+
+def test_models_and_files_are_compared_and_timed_on_the_cpu(
+    own, tmp_path, monkeypatch
+):
+    entered, seen = [], []
+
+    @contextlib.contextmanager
+    def device(name):
+        entered.append(name)
+        yield
+        entered.pop()
+
+    def spy(function):
+        def run(*args, **kwargs):
+            seen.append(entered[:1])
+            return function(*args, **kwargs)
+
+        return run
+
+    monkeypatch.setattr(tf, "device", device)
+    for module, name in (
+        (exported_file, "write"),
+        (exported_file.cost, "medians_ms"),
+        (own_export.copying, "copy_model"),
+    ):
+        monkeypatch.setattr(module, name, spy(getattr(module, name)))
+    model, _, (x, _) = own
+    lit_tf.export(model, tmp_path / "out.keras", x)
+    assert seen == [["CPU:0"]] * 4
+
+
+@pytest.mark.parametrize("format", ["saved_model", "litert"])
+def test_a_name_that_tensorflow_does_not_allow_is_refused(
+    tmp_path, monkeypatch, format
+):
+    monkeypatch.setattr(lite_model, "require_runtime", lambda: None)
+    names = "left-image", "right image"
+    inputs = [keras.Input((4,), name=name) for name in names]
+    model = keras.Model(inputs, keras.layers.Add()(inputs))
+    path = tmp_path / ("out.tflite" if format == "litert" else "out")
+    x = np.ones((8, 4), np.float32)
+    with pytest.raises(errors.SettingsError, match="input='right image'"):
+        lit_tf.export(model, path, dict.fromkeys(names, x))
+    assert not list(tmp_path.iterdir())
+
+
+class _Unregistered(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def test_a_layer_that_is_not_registered_is_refused(tmp_path):
+    layers = [keras.Input((4,)), _Unregistered(), keras.layers.Dense(2)]
+    model = keras.Sequential(layers)
+    x = np.ones((8, 4), np.float32)
+    with pytest.raises(errors.SettingsError, match="layer='_Unregistered'"):
+        lit_tf.export(model, tmp_path / "out.keras", x)
+    assert not list(tmp_path.iterdir())
+
+
+class _Broken:
+    """A source of examples, one of which cannot be read."""
+
+    def __len__(self):
+        return 300
+
+    def __getitem__(self, place):
+        if place == 290:
+            raise OSError("cannot identify image file")
+        return np.zeros(6, np.float32), np.int64(0)
+
+
+def test_a_broken_example_ends_in_one_sentence(own, tmp_path):
+    model, _, data = own
+    with pytest.raises(errors.DataError, match="Example 290"):
+        lit_tf.export(model, tmp_path / "out.keras", data, _Broken())
+
+
+@pytest.mark.parametrize("command", ["export", "evaluate"])
+def test_a_broken_file_ends_a_command_in_one_sentence(
+    export, folder, monkeypatch, command
+):
+    def load(*_):
+        message = "DataError: a.png is broken.\nTraceback (most recent call"
+        raise tf.errors.UnknownError(None, None, message)
+
+    monkeypatch.setattr(saved_models.run_data, "load", load)
+    with pytest.raises(errors.DataError, match=r"^a.png is broken\.$"):
+        if command == "export":
+            export("out.keras", format="keras")
+        saved_models.evaluate(str(folder), DIGITS)
 
 
 def test_without_ai_edge_litert_nothing_is_written(

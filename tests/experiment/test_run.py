@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 from small_runs import SHORT, settings_of
 from tensorboard.backend.event_processing import event_accumulator
@@ -227,10 +228,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
 
 def test_a_saved_model_is_replaced_only_with_overwrite(run, tmp_path):
     workdir, _ = run
-    saved_models.to_saved_model(workdir, tmp_path / "out", config.Data())
+    small.to_saved_model(workdir, tmp_path / "out", config.Data())
     with pytest.raises(errors.DataError, match="--overwrite"):
-        saved_models.to_saved_model(workdir, tmp_path / "out", config.Data())
-    saved_models.to_saved_model(
+        small.to_saved_model(workdir, tmp_path / "out", config.Data())
+    small.to_saved_model(
         workdir, tmp_path / "out", config.Data(), overwrite=True
     )
 
@@ -242,9 +243,7 @@ def test_only_a_saved_model_is_replaced(run, tmp_path, monkeypatch, output):
     (tmp_path / "thesis" / "thesis.tex").write_text("precious")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(errors.DataError, match="is not a SavedModel"):
-        saved_models.to_saved_model(
-            workdir, output, config.Data(), overwrite=True
-        )
+        small.to_saved_model(workdir, output, config.Data(), overwrite=True)
     assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
 
 

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 
 import lit_tf
@@ -141,7 +142,7 @@ def test_a_model_for_texts_of_another_length_is_refused(run, folder):
 
 def test_a_finished_run_is_exported_again(run, folder, tmp_path):
     workdir, _ = run
-    gap = saved_models.to_saved_model(
+    gap = small.to_saved_model(
         str(workdir),
         str(tmp_path / "again"),
         config.Data(dataset="csv", text_length=LENGTH),

@@ -6,6 +6,7 @@ import hub_model
 import keras
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 
 import lit_tf
@@ -71,7 +72,7 @@ def test_a_model_of_token_ids_is_evaluated_and_takes_strings(own):
     assert results["test_accuracy"] == pytest.approx(accuracy)
 
     output = str(folder / "saved_model")
-    difference = saved_models.to_saved_model(
+    difference = small.to_saved_model(
         str(folder), output, CSV, session(folder), texts=True
     )
     assert difference < 1e-5
@@ -116,7 +117,7 @@ def test_an_encoder_is_compressed_on_texts_alone(own, tmp_path):
     student = run.compress(settings)["student"]
     assert -1 <= student["test_cosine"] <= 1
     output = str(tmp_path / "saved_model")
-    saved_models.to_saved_model(
+    small.to_saved_model(
         str(tmp_path / "run"), output, CSV, session(tmp_path), texts=True
     )
     served = tf.saved_model.load(output)
@@ -133,7 +134,7 @@ def test_texts_without_a_preprocessor_are_refused_with_the_flag(own, tmp_path):
     with pytest.raises(errors.SettingsError, match="tokenizer with --prepro"):
         saved_models.evaluate(str(path), CSV, session(folder))
     with pytest.raises(errors.SettingsError, match="name it with --prepro"):
-        saved_models.to_saved_model(
+        small.to_saved_model(
             str(path), str(tmp_path / "s"), CSV, session(folder), texts=True
         )
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import small
 import tensorflow as tf
 from home_made import residual_rows
 
@@ -55,7 +56,7 @@ def test_a_model_with_one_output_has_two_classes(own, tmp_path, last, way):
     assert results["test_accuracy"] == pytest.approx(expected)
 
     folder = tmp_path / "saved_model"
-    saved_models.to_saved_model(path, str(folder), config.Data(), session)
+    small.to_saved_model(path, str(folder), config.Data(), session)
     loaded = tf.saved_model.load(str(folder))
     served = loaded.serve(tf.constant(X, tf.float32))
     np.testing.assert_allclose(
@@ -77,7 +78,7 @@ def test_a_model_with_one_output_has_two_classes(own, tmp_path, last, way):
 def test_a_softmax_is_not_exported_twice(own, tmp_path):
     model, path, session = own(2, "softmax")
     folder = tmp_path / "saved_model"
-    saved_models.to_saved_model(path, str(folder), config.Data(), session)
+    small.to_saved_model(path, str(folder), config.Data(), session)
     loaded = tf.saved_model.load(str(folder))
     served = loaded.serve(tf.constant(X, tf.float32))
     np.testing.assert_allclose(served["probabilities"], model(X), atol=1e-5)
