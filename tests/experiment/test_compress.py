@@ -228,7 +228,11 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
     ):
         np.testing.assert_array_equal(one, other)
     again = compress(model, data, workdir=tmp_path / "run")
-    again.export(tmp_path / "s.keras", format="keras")
+    (tmp_path / "run" / "export_keras.json").mkdir()
+    with pytest.raises(errors.DataError, match="is a folder, not a file"):
+        again.export(tmp_path / "s.keras")
+    (tmp_path / "run" / "export_keras.json").rmdir()
+    again.export(tmp_path / "s.keras")
     report = json.loads((tmp_path / "run" / "export_keras.json").read_text())
     assert report["export"]["accuracy"] == report["model"]["accuracy"]
     assert report["teacher"]["latency_ms"] > 0

@@ -188,6 +188,19 @@ def test_a_run_folder_that_cannot_be_written_is_refused_first(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_table_is_printed_before_the_report_is_written(
+    export, monkeypatch, capsys
+):
+    def write(*_):
+        raise errors.DataError("The disk is full.")
+
+    monkeypatch.setattr(deployment_report, "write", write)
+    with pytest.raises(errors.DataError, match="disk is full"):
+        export("out.keras", format="keras")
+    printed = capsys.readouterr().out
+    assert "latency, batch 1" in printed and "Latency: TensorFlow" in printed
+
+
 @pytest.mark.parametrize(
     ("path", "format"),
     [("a.tflite", "litert"), ("b.keras", "keras"), ("c", "saved_model")],
