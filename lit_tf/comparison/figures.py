@@ -29,7 +29,7 @@ _BUDGETS = {
 }
 _TUNED = {"temperature": "τ", "alpha": "α", "beta": "β"}
 _FED = {"teacher_fed": "-", "student_fed": ":"}
-# Told apart by people who see few colors (Okabe and Ito), brown for yellow.
+# Distinct for color-blind readers (Okabe and Ito), with brown for yellow.
 _COLORS = (
     "#0072B2",
     "#D55E00",

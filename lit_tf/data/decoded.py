@@ -19,8 +19,6 @@ from lit_tf.utils import atomic_files, npz_files
 _FORMAT = 1  # Increase it when the meaning of the stored files changes.
 _BLOCK = 512  # Images in memory at a time.
 _STORED = 4 * 2**30  # Bytes of pixels that are stored unless asked for.
-_NAMED = 5  # Broken images that are named.
-_LONGEST = 500  # Characters of a name with its reason.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +222,7 @@ def _write(images, count, shape, crop, folder):
             for (place, image), content in zip(block, results, strict=True):
                 if isinstance(content, Exception):
                     reason = errors.line(content)
-                    broken.append(f"{image.name} ({reason})"[:_LONGEST])
+                    broken.append(undecoded.named(image.name, reason))
                     continue
                 file.write(content)
                 labels.append(image.values)
@@ -239,4 +237,4 @@ def _write(images, count, shape, crop, folder):
         )
     np.save(folder / "labels.npy", np.array(labels, np.uint8))
     np.save(folder / "places.npy", np.array(places, np.int64))
-    return {"broken": len(broken), "first_broken": broken[:_NAMED]}
+    return {"broken": len(broken), "first_broken": broken[: undecoded.NAMED]}

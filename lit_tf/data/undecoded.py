@@ -14,7 +14,7 @@ from lit_tf.data.rows import Rows
 from lit_tf.utils import threads
 
 BROKEN = 0.01  # A larger fraction of broken images has another cause.
-_NAMED = 5  # Broken images that are named.
+NAMED = 5  # Broken images that are named.
 _LONGEST = 500  # Characters of a name with its reason.
 
 
@@ -115,7 +115,7 @@ class UndecodedImages(Rows):
                 f"{count:,} of {total:,} images cannot be read, more than "
                 f"{BROKEN:.0%}. The first: {self._named(first)}."
             )
-        if count <= _NAMED:
+        if count <= NAMED:
             print(
                 f"skipped   {self._named(number)}: another image of its class "
                 f"takes its place ({count:,} of {total:,})",
@@ -126,8 +126,12 @@ class UndecodedImages(Rows):
 
     def _named(self, number):
         """Returns the name of a broken image with the reason."""
-        name = f"{self._names[number]} ({self._broken[number]})"
-        return name[:_LONGEST]
+        return named(self._names[number], self._broken[number])
+
+
+def named(name: str, reason: str) -> str:
+    """Returns the name of a broken image with the reason, for a message."""
+    return f"{name} ({reason})"[:_LONGEST]
 
 
 def _ring(groups, numbers):
