@@ -142,6 +142,29 @@ def inputs_of_one(examples: Split | Stream) -> Any:
     return tf.nest.map_structure(lambda one: tf.constant(one[:1]), inputs)
 
 
+def check_inputs(model: Any, dataset: Dataset) -> None:
+    """Checks that a model can be called on the data.
+
+    Args:
+        model: a `keras.Model`.
+        dataset: the user's data.
+
+    Raises:
+        SettingsError: if it cannot.
+    """
+    parts = {"train": dataset.train, "validation_data": dataset.validation}
+    for name, examples in parts.items():
+        if examples is None:
+            continue
+        try:
+            model(inputs_of_one(examples), training=False)
+        except Exception as error:  # A layer may raise anything.
+            raise errors.SettingsError(
+                f"{model.name} cannot be called on the first examples of "
+                f"`{name}` ({errors.cause(error)})."
+            ) from error
+
+
 def checked_batches(dataset: Dataset, batch_size: int) -> Iterable[Any]:
     """Returns the batches on which the model is checked before training.
 

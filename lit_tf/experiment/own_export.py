@@ -18,7 +18,6 @@ from lit_tf.experiment import (
     export_report,
     export_target,
     exported_file,
-    own_model_settings,
     paired,
 )
 from lit_tf.interop import lite_predictor
@@ -120,9 +119,9 @@ def export(
         steps=steps_per_epoch,
         validation_steps=validation_steps,
     )
-    own_model_settings.check_inputs(model, dataset)
+    own_data.check_inputs(model, dataset)
     if teacher is not None:
-        own_model_settings.check_inputs(teacher, dataset)
+        own_data.check_inputs(teacher, dataset)
     return of_dataset(model, path, dataset, how, teacher=teacher)
 
 

@@ -240,7 +240,7 @@ def compress(
         validation_split=validation_split,
         class_weight=class_weight,
     )
-    own_model_settings.check_inputs(model, dataset)
+    own_data.check_inputs(model, dataset)
     kind = outputs or derived.derive(
         model,
         own_data.first_labels(dataset),

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from lit_tf import config, data, errors, layers
 from lit_tf.config import own_model
-from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import paired
 from lit_tf.methods import gradients
@@ -204,25 +203,6 @@ def check_class_weight(
         f"`class_weight` must have class numbers from 0 to {count - 1}.",
         class_weight=class_weight,
     )
-
-
-def check_inputs(model: keras.Model, dataset: Dataset) -> None:
-    """Checks that the model can be called on the data.
-
-    Raises:
-        SettingsError: if it cannot.
-    """
-    parts = {"train": dataset.train, "validation_data": dataset.validation}
-    for name, examples in parts.items():
-        if examples is None:
-            continue
-        try:
-            model(own_data.inputs_of_one(examples), training=False)
-        except Exception as error:  # A layer may raise anything.
-            raise errors.SettingsError(
-                f"{model.name} cannot be called on the first examples of "
-                f"`{name}` ({errors.cause(error)})."
-            ) from error
 
 
 def varied(
