@@ -13,8 +13,8 @@ from lit_tf.utils import after_import, backend
 __version__ = "0.2.0.dev0"
 
 _PUBLIC = {
-    "compress": "lit_tf.experiment.own_model",
-    "export": "lit_tf.experiment.own_export",
+    "compress": "lit_tf.one_call.compression",
+    "export": "lit_tf.deployment.own_model",
     "LIT": "lit_tf.methods.lit",
     "Distill": "lit_tf.methods.distill",
     "Teach": "lit_tf.methods.supervised",

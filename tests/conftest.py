@@ -4,6 +4,7 @@ import gc
 import os
 import pathlib
 import re
+import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -17,7 +18,7 @@ from PIL import Image
 
 from lit_tf import config, models
 from lit_tf.data import characters
-from lit_tf.experiment import step_time
+from lit_tf.experiment import lengths, step_time
 from lit_tf.sections.sectioned_model import SectionedModel
 
 pytest_plugins = ["differences"]
@@ -249,3 +250,12 @@ def pytest_collection_finish(session):
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.fixture
+def measured_seconds(monkeypatch):
+    """An epoch of each phase takes a second, and compiling half of one."""
+    measured = {"epoch_seconds": 1.0, "compile_seconds": 0.5}
+    monkeypatch.setattr(step_time, "measure", lambda *_: measured)
+    stopped = types.SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(lengths, "time", stopped)

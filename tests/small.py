@@ -8,7 +8,8 @@ import keras
 
 from lit_tf import config, layers, models
 from lit_tf.config.deployment import Deployment
-from lit_tf.experiment import budget, curves, deployment, export_report, report
+from lit_tf.deployment import saved_model_export
+from lit_tf.experiment import budget, curves, export_costs, report
 from lit_tf.models import residual
 from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -18,7 +19,9 @@ def to_saved_model(path, output, settings, session=None, **options):
     """Exports a model without measuring it; returns the largest difference."""
     how = Deployment(measure=False)
     session = session or config.Session()
-    facts = deployment.export(path, output, settings, session, how, **options)
+    facts = saved_model_export.export(
+        path, output, settings, session, how, **options
+    )
     return facts["check"]["max_difference"]
 
 
@@ -88,8 +91,8 @@ def skip_export(setattr=setattr):
     def latency_ms(folders, batch):
         return dict.fromkeys(folders, 1.0)
 
-    setattr(export_report, "write", write)
-    setattr(export_report.cost, "latency_ms", latency_ms)
+    setattr(export_costs, "write", write)
+    setattr(export_costs.cost, "latency_ms", latency_ms)
     setattr(curves, "draw", lambda *_, **__: None)
 
 

@@ -33,6 +33,8 @@ PACKAGES = (
     "methods",
     "training",
     "experiment",
+    "deployment",
+    "one_call",
     "comparison",
     "tuning",
     "benchmark",

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lit_tf.experiment import advice, curves, export_report
+from lit_tf.experiment import advice, curves, export_costs
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.teacher_check import SPLIT_SETTINGS
 from lit_tf.methods import stages
@@ -24,7 +24,7 @@ def teacher_results(
     read_test: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Exports a teacher; returns its facts and the rest of the report."""
-    facts = export_report.of_teacher(
+    facts = export_costs.of_teacher(
         teacher, run.dataset, run.folder.saved_model
     )
     if not read_test:
@@ -69,7 +69,7 @@ def student_results(
     exported = exported if exported in students else "last"
     student = students[exported]
     save(run, {"student": student, **stage.trainer.auxiliary_models})
-    results = export_report.of_student(
+    results = export_costs.of_student(
         pair.teacher, student, run.dataset, run.folder.saved_model
     )
     evaluated = {"roles": dict.fromkeys(("teacher", *students), {})}

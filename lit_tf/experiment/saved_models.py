@@ -9,11 +9,7 @@ import keras
 from lit_tf import data, errors, models
 from lit_tf.config import Architecture, Data, Session
 from lit_tf.data import graph_errors
-from lit_tf.experiment import (
-    class_names,
-    model_paths,
-    run_data,
-)
+from lit_tf.experiment import class_names, model_paths, run_data
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import saved_model
 from lit_tf.sections import (

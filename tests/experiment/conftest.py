@@ -1,13 +1,10 @@
 """Fixtures of several files of tests of whole runs."""
 
-import types
-
 import keras
 import numpy as np
 import pytest
 
 from lit_tf import config
-from lit_tf.experiment import lengths, step_time
 
 # A phase that ends before its epoch does.
 SHORT = config.Phase(
@@ -112,12 +109,3 @@ def own(tmp_path, one_epoch):
         )
 
     return make
-
-
-@pytest.fixture
-def measured_seconds(monkeypatch):
-    """An epoch of each phase takes a second, and compiling half of one."""
-    measured = {"epoch_seconds": 1.0, "compile_seconds": 0.5}
-    monkeypatch.setattr(step_time, "measure", lambda *_: measured)
-    stopped = types.SimpleNamespace(monotonic=lambda: 0.0)
-    monkeypatch.setattr(lengths, "time", stopped)

@@ -12,13 +12,8 @@ import lit_tf
 from lit_tf import config, errors
 from lit_tf.comparison import gather
 from lit_tf.config.deployment import Deployment
-from lit_tf.experiment import (
-    build,
-    deployment,
-    dry_run,
-    saved_models,
-    student_training,
-)
+from lit_tf.deployment import saved_model_export
+from lit_tf.experiment import build, dry_run, saved_models, student_training
 from lit_tf.experiment.run import compress
 
 LENGTH = 12
@@ -128,7 +123,7 @@ def test_the_saved_model_returns_an_embedding(run):
 
 def test_an_export_is_compared_with_the_student(run, folder, tmp_path):
     workdir, report = run
-    facts = deployment.export(
+    facts = saved_model_export.export(
         str(workdir),
         str(tmp_path / "out.keras"),
         CSV,

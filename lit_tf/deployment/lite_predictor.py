@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lit_tf.interop import lite_model, signatures
+from lit_tf.deployment import lite_model
+from lit_tf.interop import signatures
 
 
 def named_inputs(signature: Any, examples: Any) -> dict[str, np.ndarray]:

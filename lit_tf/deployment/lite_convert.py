@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.interop import archive, lite_model, signatures
+from lit_tf.deployment import lite_model
+from lit_tf.interop import archive, signatures
 from lit_tf.utils import quiet
 
 Named = Mapping[str, np.ndarray]

@@ -10,13 +10,10 @@ import keras
 from lit_tf import config, errors
 from lit_tf.config import own_model
 from lit_tf.data import own_data
-from lit_tf.experiment import (
-    lengths,
-    own_model_files,
-    own_model_settings,
-)
-from lit_tf.experiment.compression_result import CompressionResult
-from lit_tf.experiment.own_model_run import OwnModelRun
+from lit_tf.experiment import lengths
+from lit_tf.one_call import arguments, run_files
+from lit_tf.one_call.result import CompressionResult
+from lit_tf.one_call.run import OwnModelRun
 from lit_tf.outputs import Outputs, derived
 from lit_tf.sections import (
     copying,
@@ -187,16 +184,16 @@ def compress(
         "variation": variation,
         "optimizer": optimizer,
     }
-    own_model_settings.check_arguments(
+    arguments.check_arguments(
         **{name: value for name, value in given.items() if value is not None}
     )
-    own_model_settings.check_callbacks(callbacks, optimizer, ema)
+    arguments.check_callbacks(callbacks, optimizer, ema)
     errors.require(
         outputs is None or hasattr(outputs, "terms"),
         "`outputs` must be a kind of output, such as lit_tf.outputs.Values().",
         outputs=outputs,
     )
-    settings = own_model_settings.make(
+    settings = arguments.make(
         model,
         compression=compression,
         keep=(keep,) if isinstance(keep, int) else tuple(keep),
@@ -219,7 +216,7 @@ def compress(
         ),
         data=config.Data(variation=variation),
         compute=config.Compute(
-            seed=seed, dtype=own_model_settings.policy(dtype), strategy=strategy
+            seed=seed, dtype=arguments.policy(dtype), strategy=strategy
         ),
         session=dataclasses.replace(
             _NO_FOLDER, workdir=str(workdir), overwrite=overwrite
@@ -249,8 +246,8 @@ def compress(
         alpha=alpha,
         temperature=temperature,
     )
-    own_model_settings.check_class_weight(class_weight, kind, teacher)
-    dataset = own_model_settings.varied(dataset, variation, kind, model)
+    arguments.check_class_weight(class_weight, kind, teacher)
+    dataset = arguments.varied(dataset, variation, kind, model)
     own = OwnTraining(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
@@ -265,7 +262,7 @@ def compress(
                 optimizer=own.description,
             )
             if folder.finished:
-                return own_model_files.read(folder, model, dataset)
+                return run_files.read(folder, model, dataset)
         run = OwnModelRun(
             model=model,
             teacher=teacher,

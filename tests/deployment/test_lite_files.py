@@ -7,13 +7,13 @@ import small
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.interop import (
+from lit_tf.deployment import (
     lite_convert,
     lite_model,
     lite_predictor,
     own_signature,
-    signatures,
 )
+from lit_tf.interop import signatures
 
 pytest.importorskip(
     "ai_edge_litert", reason="ai-edge-litert, the extra [litert]"

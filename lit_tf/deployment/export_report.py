@@ -53,7 +53,7 @@ def facts(
     Args:
         how: the settings of the export.
         output: the path of the file or folder.
-        checked: what `exported_file.write` returned.
+        checked: what `Format.write` returned.
         roles: `name`, metrics, `bytes` and `latency_ms` of "teacher", "model"
             and "export"; {} if nothing was measured.
         calibrated_on: number of examples on which int8 was calibrated.

@@ -9,28 +9,25 @@ from lit_tf import data, errors
 from lit_tf.config import Data, Session
 from lit_tf.config.deployment import Deployment
 from lit_tf.data import graph_errors
+from lit_tf.deployment import (
+    export_report,
+    formats,
+    measurement,
+)
 from lit_tf.experiment import (
     class_names,
-    deployment_report,
-    export_report,
-    export_target,
-    exported_file,
+    export_costs,
     model_paths,
     run_data,
     saved_models,
 )
 from lit_tf.experiment.tasks import TASKS
-from lit_tf.interop import (
-    hub_texts,
-    lite_predictor,
-    saved_model,
-    signatures,
-)
-from lit_tf.sections import copying, cost, model_files
+from lit_tf.interop import hub_texts, signatures
+from lit_tf.sections import copying, cost
 from lit_tf.utils import json_files
 
 
-@exported_file.on_cpu()
+@measurement.on_cpu()
 @graph_errors.translated()
 def export(
     path: str,
@@ -76,10 +73,10 @@ def export(
         format=how.format,
         texts=texts,
     )
-    target = export_target.check(how, output, overwrite)
+    target = formats.of(how).check_target(output, overwrite)
     is_folder = pathlib.Path(path).is_dir()
     if is_folder:
-        deployment_report.check_writable(pathlib.Path(path), how)
+        export_report.check_writable(pathlib.Path(path), how)
     settings = run_data.complete(settings, session, path)
     saved_models.check_texts(settings, texts)
     cost.limit_threads(how.threads)
@@ -98,12 +95,11 @@ def export(
             classes=class_names.of_export(path, dataset),
             **kind,
         )
-    calibrated_on = exported_file.calibration(how, dataset.train, signature)
-    checked = exported_file.write(
-        how,
+    calibrated_on = measurement.calibration(how, dataset.train, signature)
+    checked = formats.of(how).write(
         target,
         written,
-        dataset.train.read(0, export_report.CHECKED),
+        dataset.train.read(0, export_costs.CHECKED),
         calibrated_on,
         classes=dataset.task == "classes",
     )
@@ -111,12 +107,12 @@ def export(
     if how.measure:
         measured = _Measured(how, target, dataset, session)
         roles = measured.roles(models, written)
-    facts = deployment_report.facts(
+    facts = export_report.facts(
         how, output, checked, roles, calibrated_on=len(calibrated_on)
     )
-    print(deployment_report.Exported(facts), flush=True)
+    print(export_report.Exported(facts), flush=True)
     if is_folder:
-        deployment_report.write(facts, pathlib.Path(path), how)
+        export_report.write(facts, pathlib.Path(path), how)
     return facts
 
 
@@ -128,6 +124,10 @@ class _Measured:
     target: pathlib.Path
     dataset: data.Dataset
     session: Session
+
+    @property
+    def _format(self):
+        return formats.of(self.how)
 
     def roles(self, loaded, written):
         """Returns metrics, bytes and latency of teacher, model and export.
@@ -141,16 +141,16 @@ class _Measured:
         models = {role: model for role, (model, _) in loaded.items()}
         files = {role: file for role, (_, file) in loaded.items()}
         functions = {
-            role: exported_file.model_function(
+            role: formats.model_function(
                 signatures.signature_of(each, output=task.output), example
             )
             for role, each in models.items()
         }
-        functions["export"] = exported_file.latency_function(
-            self.how, self.target, written, example
+        functions["export"] = self._format.latency_function(
+            self.target, written, example
         )
         metrics = self._metrics(task, models, written)
-        latency = exported_file.latencies_ms(functions)
+        latency = measurement.latencies_ms(functions)
         return {
             role: {
                 "name": files.get(role, self.target).name,
@@ -169,9 +169,10 @@ class _Measured:
         if self.dataset.task == "images":
             return {}
         read = {"session": self.session, "auxiliary_models": {}}
+        opened = self._format.predictor(self.target, written, task.output)
         # The export against the model, as a student against its teacher.
         results = task.evaluate(
-            {"teacher": models["model"], "export": self._opened(written)},
+            {"teacher": models["model"], "export": opened},
             self.dataset,
             exported="export",
             **read,
@@ -193,20 +194,6 @@ class _Measured:
             )["roles"]
             metrics = {**metrics, **{k: v for k, v in known.items() if v}}
         return metrics
-
-    def _opened(self, written):
-        """Returns the file as a function of examples to logits or vectors."""
-        if self.how.format == "saved_model":
-            return saved_model.read(self.target)
-        if self.how.format == "keras":
-            return model_files.load(self.target)
-        return lite_predictor.LitePredictor(
-            self.target,
-            written,
-            output=TASKS[self.dataset.task].output,
-            size=written.model.output_shape[-1],
-            threads=self.how.threads,
-        )
 
 
 def _teacher(path, given, dataset):

@@ -13,15 +13,14 @@ from lit_tf import errors
 from lit_tf.config.deployment import Deployment
 from lit_tf.data import graph_errors, own_data
 from lit_tf.data.dataset import Dataset, Split
-from lit_tf.experiment import (
-    deployment_report,
+from lit_tf.deployment import (
     export_report,
-    export_target,
-    exported_file,
-    paired,
+    formats,
+    lite_predictor,
+    measurement,
 )
-from lit_tf.interop import lite_predictor
-from lit_tf.interop.own_signature import OwnSignature
+from lit_tf.deployment.own_signature import OwnSignature
+from lit_tf.experiment import export_costs, paired
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, cost, functional
 
@@ -45,7 +44,7 @@ def export(
     steps_per_epoch: int | None = None,
     validation_steps: int | None = None,
     overwrite: bool = False,
-) -> deployment_report.Exported:
+) -> export_report.Exported:
     """Exports a model to a file, checks the file, and measures it.
 
     Unlike `keras.Model.export`, it can quantize, and no file is written whose
@@ -110,7 +109,7 @@ def export(
     ).for_path(path)
     functional.require_functional(model)
     rank = len(model.inputs[0].shape) if len(model.inputs) == 1 else None
-    export_target.check(how, path, overwrite)
+    formats.of(how).check_target(path, overwrite)
     dataset = own_data.read(
         train,
         validation_data,
@@ -125,7 +124,7 @@ def export(
     return of_dataset(model, path, dataset, how, teacher=teacher)
 
 
-@exported_file.on_cpu()
+@measurement.on_cpu()
 @graph_errors.translated()
 def of_dataset(
     model: keras.Model,
@@ -134,12 +133,12 @@ def of_dataset(
     how: Deployment,
     *,
     teacher: keras.Model | None,
-) -> deployment_report.Exported:
+) -> export_report.Exported:
     """Exports a model as `export` does, with data that were read before.
 
     Args:
         model: functional or sequential.
-        path: the path to write, which `export_target.check` accepted.
+        path: the path to write, which `Format.check_target` accepted.
         dataset: the user's data.
         how: the settings of the export, with a format.
         teacher: a model that is measured too; or None.
@@ -148,13 +147,13 @@ def of_dataset(
     signature = OwnSignature(copying.copy_model(model, policy="float32"))
     examples, calibrated_on = _examples(how, dataset.train, signature)
     classes = _tells_classes(model, dataset)
-    checked = exported_file.write(
-        how, target, signature, examples, calibrated_on, classes=classes
+    checked = formats.of(how).write(
+        target, signature, examples, calibrated_on, classes=classes
     )
     roles = {}
     if how.measure:
         roles = _roles(how, target, model, teacher, signature, dataset, classes)
-    facts = deployment_report.facts(
+    facts = export_report.facts(
         how,
         path,
         checked,
@@ -162,21 +161,21 @@ def of_dataset(
         calibrated_on=len(calibrated_on),
         drawn=isinstance(dataset.train, Split),
     )
-    return deployment_report.Exported(facts)
+    return export_report.Exported(facts)
 
 
 def _examples(how, train, signature):
     """Returns the examples of the check, and those of the calibration."""
     if isinstance(train, Split):
-        examples = train.read(0, export_report.CHECKED)
-        return examples, exported_file.calibration(how, train, signature)
+        examples = train.read(0, export_costs.CHECKED)
+        return examples, measurement.calibration(how, train, signature)
     first = train.first[0] if isinstance(train.first, tuple) else train.first
-    checked = tf.nest.map_structure(lambda x: x[: export_report.CHECKED], first)
+    checked = tf.nest.map_structure(lambda x: x[: export_costs.CHECKED], first)
     if how.quantize != "int8":
         return checked, []
     named = lite_predictor.named_inputs(signature, first)
     count = min(how.calibration_examples, train.batch_size)
-    return checked, exported_file.rows(named, count)
+    return checked, measurement.rows(named, count)
 
 
 def _roles(how, target, model, teacher, signature, dataset, classes):
@@ -190,17 +189,17 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
         for role, one in models.items()
     }
     functions = {
-        role: exported_file.model_function(one, example)
+        role: formats.model_function(one, example)
         for role, one in signatures.items()
     }
-    functions["export"] = exported_file.latency_function(
-        how, target, signature, example
+    functions["export"] = formats.of(how).latency_function(
+        target, signature, example
     )
-    latency = exported_file.latencies_ms(functions)
+    latency = measurement.latencies_ms(functions)
     answers = {
         role: lambda x, one=one: lite_predictor.outputs_of(one, x)
         for role, one in signatures.items()
-    } | {"export": exported_file.answers(how, target, signature)}
+    } | {"export": formats.of(how).outputs(target, signature)}
     metrics = _metrics(models, answers, dataset, classes)
     return {
         role: {

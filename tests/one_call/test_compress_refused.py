@@ -8,7 +8,7 @@ from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 import lit_tf
 from lit_tf import config, errors
 from lit_tf.data import own_data
-from lit_tf.experiment import own_model_report, own_model_settings
+from lit_tf.one_call import arguments, report
 
 
 def test_a_budget_shorter_than_an_epoch_is_refused(measured_seconds):
@@ -26,7 +26,7 @@ def test_metrics_that_read_other_labels_are_left_out(capsys):
     dataset = own_data.read(
         (INPUTS, one_hot), (INPUTS, one_hot), rank=2, batch_size=32
     )
-    assert own_model_report._own_metrics(model, dataset) == {}
+    assert report._own_metrics(model, dataset) == {}
     assert "metrics   those that mine was compiled" in capsys.readouterr().out
 
 
@@ -171,7 +171,7 @@ def _images(outputs, units):
     dataset = own_data.read(
         (np.zeros((8, 4, 4, 3)), np.arange(8) % 2), rank=4, batch_size=4
     )
-    return own_model_settings.varied(
+    return arguments.varied(
         dataset, config.Variation(mixup=0.2), outputs, keras.Model(x, y)
     ).mixing
 

@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
-from lit_tf.interop import (
-    lite_convert,
-    lite_model,
-    lite_predictor,
-    saved_model,
-    signatures,
-)
+from lit_tf.deployment import lite_convert, lite_model, lite_predictor
+from lit_tf.interop import saved_model, signatures
 
 NAMES = ("ant", "bee", "cow")
 # The process imports neither this package nor Keras.

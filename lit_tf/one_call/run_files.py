@@ -6,7 +6,7 @@ from lit_tf import config
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import budget, context, curves, report, results
-from lit_tf.experiment.compression_result import CompressionResult
+from lit_tf.one_call.result import CompressionResult
 from lit_tf.sections import functional, model_files
 from lit_tf.training import run_folder
 from lit_tf.utils import atomic_files, json_files

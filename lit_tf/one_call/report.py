@@ -7,8 +7,9 @@ import tensorflow as tf
 from lit_tf import config, errors
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
-from lit_tf.experiment import advice, own_model_files, paired, results
-from lit_tf.experiment.compression_result import CompressionResult
+from lit_tf.experiment import advice, paired, results
+from lit_tf.one_call import run_files
+from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs
 from lit_tf.sections import (
     copying,
@@ -48,7 +49,7 @@ def make(
         folder: the run folder; None to write nothing.
     """
     best = training.best
-    history = own_model_files.history(folder) if folder else training.history
+    history = run_files.history(folder) if folder else training.history
     trained = copying.copy_model(best.model, policy="float32")
     for variable, value in zip(
         trained.variables, best.student.variables, strict=True
@@ -92,7 +93,7 @@ def make(
         folder=folder.path if folder else None,
     )
     if folder:
-        own_model_files.write(result, folder, training, dataset, settings)
+        run_files.write(result, folder, training, dataset, settings)
     return result
 
 

@@ -10,12 +10,8 @@ import keras
 
 from lit_tf.config.deployment import Deployment
 from lit_tf.data.dataset import Dataset
-from lit_tf.experiment import (
-    deployment_report,
-    export_target,
-    own_export,
-    report,
-)
+from lit_tf.deployment import export_report, formats, own_model
+from lit_tf.experiment import report
 from lit_tf.experiment.tasks import class_report
 from lit_tf.utils import text_format, web_page
 
@@ -49,7 +45,7 @@ class CompressionResult:
         quantize: str = "none",
         overwrite: bool = False,
         **how: Any,
-    ) -> deployment_report.Exported:
+    ) -> export_report.Exported:
         """Exports the student, checks the file, and measures it.
 
         Example: `result.export("student.tflite", quantize="int8")`.
@@ -73,14 +69,14 @@ class CompressionResult:
         """
         settings = Deployment(format=format, quantize=quantize, **how)
         settings = settings.for_path(path)
-        export_target.check(settings, path, overwrite)
+        formats.of(settings).check_target(path, overwrite)
         if self.folder:
-            deployment_report.check_writable(self.folder, settings)
-        exported = own_export.of_dataset(
+            export_report.check_writable(self.folder, settings)
+        exported = own_model.of_dataset(
             self.student, path, self.data, settings, teacher=self.teacher
         )
         if self.folder:
-            deployment_report.write(exported.facts, self.folder, settings)
+            export_report.write(exported.facts, self.folder, settings)
         return exported
 
     @property

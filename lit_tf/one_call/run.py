@@ -12,21 +12,16 @@ from lit_tf.experiment import (
     build,
     context,
     lengths,
-    own_model_files,
-    own_model_report,
     paired,
     results,
     student_training,
     teacher_check,
 )
-from lit_tf.experiment.compression_result import CompressionResult
 from lit_tf.methods import method_checks
+from lit_tf.one_call import report, run_files
+from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs, derived
-from lit_tf.sections import (
-    copying,
-    sectioned_model,
-    shrink,
-)
+from lit_tf.sections import copying, sectioned_model, shrink
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import devices, fit, run_folder, schedule
 from lit_tf.training.own_training import OwnTraining
@@ -77,7 +72,7 @@ class OwnModelRun:
         accuracy = self._check_teacher(pair.frozen)
         pair = lengths.fitted(pair, self.dataset, {}, self.folder)
         training = self._train(pair, accuracy)
-        return own_model_report.make(
+        return report.make(
             self.model,
             self.teacher,
             training,
@@ -134,7 +129,7 @@ class OwnModelRun:
                 self.folder,
                 compute=self.settings.compute,
                 session=self.settings.session,
-                hparams=context.hparams(self.settings, own_model_files.IGNORED),
+                hparams=context.hparams(self.settings, run_files.IGNORED),
                 extra_callbacks=lambda *_: [],
                 teacher_accuracy=accuracy,
                 own=own,

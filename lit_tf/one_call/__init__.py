@@ -1,0 +1,1 @@
+"""`lit_tf.compress`: one call from a model and data to a student."""
