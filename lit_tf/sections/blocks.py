@@ -207,9 +207,15 @@ def _repeated(trunk, segments) -> Iterator[tuple[list[int], int, int]]:
 
 
 def _same_shape(trunk) -> Iterator[tuple[int, int]]:
-    """Yields (first, past) of segments between cuts of one shape."""
+    """Yields (first, past) of segments between cuts of one shape.
+
+    Floating-point numbers of all precisions are of one kind: under a mixed
+    policy a section reads float32 and computes in half precision.
+    """
     tensors = [trunk.graph.tensors[number] for number in trunk.cuts]
-    form = [(tensor.shape, tensor.dtype) for tensor in tensors]
+    form = [
+        (t.shape, "float" if "float" in t.dtype else t.dtype) for t in tensors
+    ]
     first = 0
     for place in range(1, len(form) + 1):
         if place == len(form) or form[place] != form[first]:

@@ -58,6 +58,27 @@ def test_a_students_block_gets_the_weights_of_its_teachers_block(
         np.testing.assert_array_equal(value, same_value)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", ["resnet26", "vdcnn17", "stargan14"])
+def test_a_policy_does_not_change_the_blocks(build, name, policy):
+    def names(model):
+        return [
+            [
+                [layer.name for layer in block.layers]
+                for block in block_search.find_blocks(section).blocks
+            ]
+            for section in model.sections
+        ]
+
+    expected = names(build(name))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        assert names(build(name)) == expected
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def test_in_a_network_without_shortcuts_each_convolution_is_a_block(build):
     teacher, student = build("vdcnn17", seed=1), build("vdcnn9", seed=2)
     initial_weights.copy_blocks(teacher, student)
