@@ -123,21 +123,6 @@ def decode(
         decoding=decoding,
     )
 
-    def read(place, facts):
-        places = npz_files.read_array(place / "places.npy")
-        labels = npz_files.read_array(place / "labels.npy")
-        _check(places, labels, count)
-        file = place / "pixels.bin"
-        return Decoded(
-            pixels=derived_files.map_rows(file, (len(places), *shape)),
-            labels=labels,
-            places=places,
-            broken=int(facts["broken"]),
-            # Not in the folders of version 0.1.
-            first_broken=tuple(map(str, facts.get("first_broken", ()))),
-            folder=place,
-        )
-
     size, *_ = shape
     key = {**key, "format": _FORMAT, "size": size, "crop": crop}
     # Another key, or another name, would not find what earlier versions stored.
@@ -153,7 +138,7 @@ def decode(
             source=folder,
             cache_dir=cache_dir,
             portable=False,
-            read=read,
+            read=functools.partial(_read, count, shape),
             write=None
             if live
             else functools.partial(_write, images, count, shape, crop),
@@ -186,6 +171,23 @@ def _undecoded(images, groups, key, shape, crop):
         broken=0,
         first_broken=(),
         folder=None,
+    )
+
+
+def _read(count, shape, folder, facts):
+    """Returns the images that an earlier call stored."""
+    places = npz_files.read_array(folder / "places.npy")
+    labels = npz_files.read_array(folder / "labels.npy")
+    _check(places, labels, count)
+    file = folder / "pixels.bin"
+    return Decoded(
+        pixels=derived_files.map_rows(file, (len(places), *shape)),
+        labels=labels,
+        places=places,
+        broken=int(facts["broken"]),
+        # Not in the folders of version 0.1.
+        first_broken=tuple(map(str, facts.get("first_broken", ()))),
+        folder=folder,
     )
 
 

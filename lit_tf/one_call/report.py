@@ -48,42 +48,21 @@ def make(
         settings: the settings.
         folder: the run folder; None to write nothing.
     """
-    best = training.best
     history = run_files.history(folder) if folder else training.history
-    trained = copying.copy_model(best.model, policy="float32")
+    trained = copying.copy_model(training.best.model, policy="float32")
     for variable, value in zip(
-        trained.variables, best.student.variables, strict=True
+        trained.variables, training.best.student.variables, strict=True
     ):
         variable.assign(value)
     student = _plain(trained, model)
-    comparison = {}
-    if dataset.validation is not None:
-        batches = own_data.evaluation_batches(dataset.validation, _BATCH)
-        comparison = paired.compare(teacher, trained, batches, outputs)
-    facts = {
-        "comparison": comparison or None,
-        **_of_classes(comparison),
-        "best": {"phase": best.phase, "epoch": best.student.epoch},
-        "blocks": list(trained.facts["blocks"]),
-        "kept": kept_blocks.numbers(teacher, trained.facts["blocks"]),
-        "advice": _advice(history, training.last_phase, dataset),
-    }
-    latency = _latency_ms({"teacher": teacher, "student": trained}, dataset)
-    for role, cut, whole in (
-        ("teacher", teacher, model),
-        ("student", trained, student),
-    ):
-        metrics = dict(comparison.get(role, {}))
-        metrics |= _own_metrics(whole, dataset)
-        facts[role] = {
-            "model": whole.name,
-            "metrics": metrics,
-            "depth": cost.depth(cut),
-            "parameters": cost.parameters(cut),
-            "flops": _flops(cut, dataset),
-            "latency_ms": latency[role],
-            "bytes": sum(v.numpy().nbytes for v in whole.variables),
-        }
+    facts = _compared(teacher, trained, dataset, outputs)
+    facts |= _origin(teacher, trained, training, history, dataset)
+    facts |= _roles(
+        facts["comparison"],
+        {"teacher": teacher, "student": trained},
+        {"teacher": model, "student": student},
+        dataset,
+    )
     result = CompressionResult(
         student=student,
         history=history,
@@ -95,6 +74,53 @@ def make(
     if folder:
         run_files.write(result, folder, training, dataset, settings)
     return result
+
+
+def _compared(teacher, trained, dataset, outputs):
+    """Returns the comparison on the validation data, None without any."""
+    if dataset.validation is None:
+        return {"comparison": None}
+    batches = own_data.evaluation_batches(dataset.validation, _BATCH)
+    found = paired.compare(teacher, trained, batches, outputs)
+    names = ("per_class", "confused")  # Of classes alone.
+    apart = {name: found.pop(name) for name in names if name in found}
+    return {"comparison": found, **apart}
+
+
+def _origin(teacher, trained, training, history, dataset):
+    """Returns where the student comes from, and advice for another run."""
+    best = training.best
+    return {
+        "best": {"phase": best.phase, "epoch": best.student.epoch},
+        "blocks": list(trained.facts["blocks"]),
+        "kept": kept_blocks.numbers(teacher, trained.facts["blocks"]),
+        "advice": _advice(history, training.last_phase, dataset),
+    }
+
+
+def _roles(comparison, cut, whole, dataset):
+    """Returns metrics and costs of each role.
+
+    Args:
+        comparison: what `_compared` found; or None.
+        cut: role → the model cut, which returns logits.
+        whole: role → the same model as the user has it.
+        dataset: the user's data.
+    """
+    latency = _latency_ms(cut, dataset)
+    return {
+        role: {
+            "model": whole[role].name,
+            "metrics": (comparison or {}).get(role, {})
+            | _own_metrics(whole[role], dataset),
+            "depth": cost.depth(cut[role]),
+            "parameters": cost.parameters(cut[role]),
+            "flops": _flops(cut[role], dataset),
+            "latency_ms": latency[role],
+            "bytes": sum(v.numpy().nbytes for v in whole[role].variables),
+        }
+        for role in cut
+    }
 
 
 def _plain(trained, model):
@@ -170,12 +196,6 @@ def _latency_ms(models, dataset):
     return cost.medians_ms(
         functions, [own_data.first_inputs(dataset)], runs=_LATENCY_RUNS
     )
-
-
-def _of_classes(comparison):
-    """Takes what a comparison says of single classes; {} for other kinds."""
-    names = ("per_class", "confused")
-    return {name: comparison.pop(name) for name in names if name in comparison}
 
 
 def _advice(history, phase, dataset):
