@@ -1,5 +1,6 @@
 """Images with classes as a dataset: code that the layouts share."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -69,7 +70,7 @@ def dataset(
     _check_no_class_is_broken(labels, kept, classes, pixels)
     if validation is not None:
         validation = np.asarray(validation)[pixels.places]
-    return divided(
+    found = divided(
         name,
         Split(inputs(pixels.pixels, pixels.places), kept),
         test=np.asarray(test)[pixels.places],
@@ -78,6 +79,7 @@ def dataset(
         folder=folder,
         notes=[*pixels.notes, *notes, pixels.storage],
     )
+    return dataclasses.replace(found, decoding=pixels.decoding)
 
 
 def divided(

@@ -131,6 +131,8 @@ class Dataset:
         note: information for the user; "" for none.
         task: "classes", "images" or "embeddings".
         exclusive: groups of attributes of which a target has exactly one.
+        decoding: "once" if the pixels of images in files are stored, "always"
+            if they are decoded at every read; "" for other data.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Dataset:
     exclusive: Groups = ()
     validation: Split | None = None
     note: str = ""
+    decoding: str = ""
 
     @property
     def form(self) -> dict:

@@ -58,6 +58,11 @@ class Decoded:
     folder: pathlib.Path | None
 
     @property
+    def decoding(self) -> str:
+        """When the images are decoded, "once" or "always"."""
+        return "always" if self.folder is None else "once"
+
+    @property
     def storage(self) -> str:
         """Where the pixels are, for the user."""
         if self.folder is None:

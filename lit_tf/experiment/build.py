@@ -14,7 +14,7 @@ from lit_tf.methods import method_checks, trainer
 from lit_tf.sections import copying, inspection
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.sections.shrink import shrink
-from lit_tf.training import devices, multi_worker
+from lit_tf.training import devices, multi_worker, run_folder
 
 
 def complete(settings: Teach | Compress) -> Teach | Compress:
@@ -52,6 +52,31 @@ def load_dataset(
     dataset = run_data.load(settings, session)
     if dataset.note:
         print(f"{dataset.name}: {dataset.note}", flush=True)
+    return dataset
+
+
+def load_run_dataset(
+    settings: Teach | Compress, folder: run_folder.RunFolder
+) -> data.Dataset:
+    """Loads the dataset of a run, whose images are decoded as when it began.
+
+    `--decoding=auto` would decode them otherwise once another run has stored
+    their pixels, and the data would seem to be others.
+
+    Args:
+        settings: the settings of the run.
+        folder: its folder, which keeps how images are decoded.
+
+    Raises:
+        SettingsError: if a split would be empty.
+        DataError: if files are missing or damaged.
+    """
+    chosen, began = settings.data, folder.pinned("decoding")
+    if began:
+        chosen = dataclasses.replace(chosen, decoding=began)
+    dataset = load_dataset(chosen, settings.session)
+    if dataset.decoding:
+        folder.pin(decoding=dataset.decoding)
     return dataset
 
 

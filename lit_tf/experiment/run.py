@@ -168,7 +168,7 @@ def _compress(settings, command, dataset):
 
 def _new_run(settings, command, dataset, folder):
     if dataset is None:
-        dataset = build.load_dataset(settings.data, settings.session)
+        dataset = build.load_run_dataset(settings, folder)
         run_data.save_preprocessor(settings.data, folder.preprocessor)
     class_names.save(dataset, folder.classes)
     return Run(
