@@ -29,6 +29,7 @@ ADDED = {
     "fresh_batch_norm": False,
     "resized_crop": 0.0,
     "color_jitter": 0.0,
+    "hue": 0.0,
     "rand_augment": 0.0,
     "rand_augment_operations": 2,
     "mixup": 0.0,

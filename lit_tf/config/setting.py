@@ -30,6 +30,7 @@ AT_LEAST_1 = Check("≥ 1", lambda value: value >= 1)
 FINITE = Check("≥ 0 and finite", lambda value: 0 <= value < math.inf)
 POSITIVE = Check("positive and finite", lambda value: 0 < value < math.inf)
 UNIT = Check("in [0, 1]", lambda value: 0 <= value <= 1)
+HALF = Check("in [0, 0.5]", lambda value: 0 <= value <= 0.5)
 BELOW_1 = Check("in [0, 1)", lambda value: 0 <= value < 1)
 SEED = Check("in [0, 2³¹)", lambda value: 0 <= value < 2**31)
 

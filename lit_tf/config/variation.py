@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lit_tf.config.setting import AT_LEAST_1, FINITE, UNIT, Group, setting
+from lit_tf.config.setting import AT_LEAST_1, FINITE, HALF, UNIT, Group, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,13 @@ class Variation(Group):
         "Largest relative change, in [0, 1], of brightness, contrast and "
         "saturation of a training image, by layers of Keras. Default: 0, none.",
         check=UNIT,
+    )
+    hue: float = setting(
+        0.0,
+        "Largest change of the hue of a training image, as a fraction of the "
+        "circle of colors in [0, 0.5], by a layer of Keras. For images of 3 "
+        "channels. Default: 0, none.",
+        check=HALF,
     )
     rand_augment: float = setting(
         0.0,
@@ -52,7 +59,7 @@ class Variation(Group):
     @property
     def reads_layers(self) -> bool:
         """Whether layers of Keras vary images."""
-        return bool(self.color_jitter or self.rand_augment)
+        return bool(self.color_jitter or self.hue or self.rand_augment)
 
     @property
     def mixes(self) -> bool:

@@ -11,9 +11,10 @@ from lit_tf.data import augment
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.mixing import Mixing
 
-# (channels, white, color_jitter, rand_augment, operations) → an augmentation by
-# layers of Keras: `lit_tf.layers.ImageLayers`.
+# (channels, white, color_jitter, hue, rand_augment, operations) → an
+# augmentation by layers of Keras: `lit_tf.layers.ImageLayers`.
 ImageLayers = Callable[..., Callable[..., Any]]
+_BY_LAYERS = "`color_jitter`, `hue` and `rand_augment`"
 _CHANNELS = (1, 3)
 _BLOCK = 1024  # Images of which the largest pixel is found at a time.
 
@@ -95,20 +96,27 @@ def _changed(settings):
 def _by_layers(settings, images, image_layers, received):
     errors.require(
         image_layers is not None,
-        "`color_jitter` and `rand_augment` need layers of Keras. Pass "
+        f"{_BY_LAYERS} need layers of Keras. Pass "
         "`image_layers=lit_tf.layers.ImageLayers`.",
         **received,
     )
     channels = {array.shape[-1] for array in images}
     errors.require(
         len(channels) == 1 and channels <= set(_CHANNELS),
-        "`color_jitter` and `rand_augment` are for images of 1 or 3 channels.",
+        f"{_BY_LAYERS} are for images of 1 or 3 channels.",
         channels=sorted(channels),
+    )
+    errors.require(
+        not settings.hue or channels == {3},
+        "`hue` is for images of 3 channels. Set it to 0.",
+        channels=sorted(channels),
+        hue=settings.hue,
     )
     return image_layers(
         channels=channels.pop(),
         white=_white(images),
         color_jitter=settings.color_jitter,
+        hue=settings.hue,
         rand_augment=settings.rand_augment,
         operations=settings.rand_augment_operations,
     )
@@ -119,8 +127,8 @@ def _white(images):
     found = sorted({_white_of(array) for array in images})
     errors.require(
         len(found) == 1,
-        "`color_jitter` and `rand_augment` need the same range of pixels in "
-        "all inputs, from 0 to 1 or from 0 to 255. Scale one of them.",
+        f"{_BY_LAYERS} need the same range of pixels in all inputs, from 0 to "
+        "1 or from 0 to 255. Scale one of them.",
         largest=found,
     )
     return found[0]
@@ -137,8 +145,8 @@ def _white_of(images):
     largest = max(float(block.max()) for block in blocks)
     errors.require(
         least >= 0 and largest <= 255,
-        "`color_jitter` and `rand_augment` are for pixels from 0 to 1 or from "
-        "0 to 255. Normalize images in a layer of the model.",
+        f"{_BY_LAYERS} are for pixels from 0 to 1 or from 0 to 255. Normalize "
+        "images in a layer of the model.",
         least=least,
         largest=largest,
     )

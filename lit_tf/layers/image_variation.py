@@ -44,6 +44,8 @@ _JITTER = {
         factor=((1 - s) / (2 - s), (1 + s) / (2 + s))
     ),
 }
+# A factor f moves the hue by up to f / 2 of the circle of colors.
+_HUE = {keras.layers.RandomHue: lambda s: _pixels(factor=2 * s)}
 # The operations of `keras.layers.RandAugment`, which itself posterizes and
 # solarizes most at a small factor, and blurs at any.
 _RAND_AUGMENT = {
@@ -88,6 +90,8 @@ class ImageLayers:
         white: the largest value of a pixel; 0 is the smallest.
         color_jitter: the largest relative change, in [0, 1], of brightness,
             contrast and, of 3 channels, saturation; 0 for none.
+        hue: the largest change of the hue of images of 3 channels, as a
+            fraction of the circle of colors in [0, 0.5]; 0 for none.
         rand_augment: strength, in [0, 1], of the operations of
             `keras.layers.RandAugment`; 0 for none. Automatic contrast and
             equalization have no strength.
@@ -97,6 +101,7 @@ class ImageLayers:
     channels: int
     white: float
     color_jitter: float = 0.0
+    hue: float = 0.0
     rand_augment: float = 0.0
     operations: int = 2
 
@@ -117,6 +122,16 @@ class ImageLayers:
             lambda x: self._varied(x, keys) if len(x.shape) == 4 else x, inputs
         )
 
+    def __repr__(self):
+        # It is a part of the keys of caches. Without a hue it is that of
+        # earlier versions, which had none.
+        shown = (
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if field.name != "hue" or self.hue
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def __post_init__(self):
         # Not in the pipeline, where a layer could not create its variable.
         self.stages  # noqa: B018
@@ -128,6 +143,8 @@ class ImageLayers:
         if self.color_jitter:
             jitter = self._layers(_JITTER, self.color_jitter)
             stages += [[layer] for layer in jitter]
+        if self.hue:
+            stages.append(self._layers(_HUE, self.hue))
         if self.rand_augment:
             operations = self._layers(_RAND_AUGMENT, self.rand_augment)
             stages += [operations] * self.operations

@@ -16,6 +16,7 @@ LABELS = np.arange(11, dtype=np.int32)
 OPTIONS = {
     "resized crop": {"resized_crop": 0.3},
     "jitter": {"color_jitter": 0.4},
+    "hue": {"hue": 0.5},
 }
 
 
@@ -57,8 +58,10 @@ def by_label(batches_read):
     }
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("option", "channels"),
+    [(o, c) for o in OPTIONS for c in (1, 3) if (o, c) != ("hue", 1)],
+)
 def test_an_image_varies_alike_in_every_batch_and_after_a_resumption(
     option, channels
 ):
@@ -216,6 +219,35 @@ def test_rand_augment_in_a_graph_varies_as_alone_and_after_a_resumption():
     )
 
 
+def test_a_hue_moves_around_the_circle_of_colors_both_ways():
+    layer = layers.ImageLayers(channels=3, white=255.0, hue=0.1)
+    colors = np.array([[[200, 80, 80], [80, 200, 80], [90, 90, 90]]], "float32")
+    keys = tf.range(64) * 2**20
+    images = tf.constant(np.tile(colors, (64, 1, 1, 1)))
+    hsv = tf.image.rgb_to_hsv(layer(images, lambda _: keys) / 255).numpy()
+    moved = (hsv[..., 0] - [0, 1 / 3, 0] + 0.5) % 1 - 0.5
+    for shifts in (moved[:, 0, 0], moved[:, 0, 1]):
+        assert -0.101 < shifts.min() < -0.08 and 0.08 < shifts.max() < 0.101
+    # Saturation and value stay, and gray has no hue.
+    expected = tf.image.rgb_to_hsv(images / 255).numpy()
+    np.testing.assert_allclose(hsv[..., 1:], expected[..., 1:], atol=1e-5)
+
+
+def test_without_a_hue_the_other_layers_vary_as_in_earlier_versions():
+    settings = {"color_jitter": 0.4, "rand_augment": 0.3}
+    layer = varied(settings).crop.parts[1]
+    # A part of the key of a teacher's cache, and the numbers of the stages.
+    assert repr(layer) == (
+        "ImageLayers(channels=3, white=255.0, color_jitter=0.4, "
+        "rand_augment=0.3, operations=2)"
+    )
+    assert len(layer.stages) == 3 + 2
+    hue = varied(settings | {"hue": 0.1}).crop.parts[1]
+    assert "hue=0.1" in repr(hue) and len(hue.stages) == 3 + 1 + 2
+    kept = [type(one) for (one,) in hue.stages[:3]]
+    assert kept == [type(one) for (one,) in layer.stages[:3]]
+
+
 def test_the_layers_leave_the_state_of_random_numbers_alone():
     random.seed(5)
     expected = random.random()
@@ -253,6 +285,13 @@ def test_the_variation_of_a_dataset_is_a_part_of_its_key_in_a_cache():
     ("settings", "images", "labels", "sentence"),
     [
         ({"rand_augment": 0.1}, IMAGES[..., :2], LABELS, "of 1 or 3 channels"),
+        (
+            {"hue": 0.1},
+            IMAGES[..., :1],
+            LABELS,
+            "`hue` is for images of 3 channels. Set it to 0. Received: "
+            "channels=[1], hue=0.1.",
+        ),
         (
             {"color_jitter": 0.1},
             IMAGES.astype("float32") - 128,
