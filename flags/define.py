@@ -27,6 +27,7 @@ class _Renamed(flags.BooleanFlag):
     def parse(self, argument):
         super().parse(argument)
         self._flag.parse(self._convert(self.value))
+        self._flag.using_default_value = False
 
 
 def define(command: commands.Command) -> None:

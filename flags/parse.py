@@ -23,7 +23,7 @@ def from_flags(kind: type, *, workdir: str = "") -> Any:
     values = {one.name: value(one.name) for one in flatten.settings_of(kind)}
     if "workdir" in values:
         values["workdir"] = (
-            values["workdir"] or workdir or _default_workdir(kind)
+            values["workdir"] or workdir or default_workdir(kind)
         )
     return flatten.build(kind, values)
 
@@ -52,6 +52,11 @@ def _from_defined(defaults):
     return flatten.build(type(defaults), values)
 
 
-def _default_workdir(kind):
+def default_workdir(kind: type) -> str:
+    """Returns the run folder of a command whose flags name none.
+
+    Args:
+        kind: the dataclass of the settings, such as `config.Compress`.
+    """
     recipe = flags.FLAGS["recipe"].value
     return str(pathlib.Path("runs") / (recipe or kind.__name__.lower()))

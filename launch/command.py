@@ -20,6 +20,7 @@ from lit_tf.flags import (
     commands,
     define,
     flag_files,
+    generators,
     help_text,
     own_model,
     papers,
@@ -70,6 +71,7 @@ def run(main: Callable[..., object], name: str) -> None:
                 name, given, recipe=recipe, recipes=recipes()
             )
             own_model.apply()
+            generators.apply()
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
         return [name, *rest]

@@ -81,6 +81,7 @@ KINDS = {
             "--discriminator_depth=2",
             "--discriminator_steps=2",
             "--beta=0",
+            "--fine_tune",
             "--sample_steps=3",
             "--checkpoint_steps=2",
             *_each_phase(

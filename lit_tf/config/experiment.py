@@ -97,7 +97,9 @@ class Compress(Group):
     discriminator: str = setting(
         "fixed",
         "Whether phase fine_tune also trains the discriminator (trained) or "
-        "leaves it as it is (fixed, as in the paper). For image translation.",
+        "leaves it as it is (fixed, as in the paper, which ruined the images "
+        "in our study). For image translation. Default: trained; a run folder "
+        "keeps what it began with.",
         choices=choices.DISCRIMINATORS,
     )
     discriminator_weights: str = setting(
@@ -117,9 +119,13 @@ class Compress(Group):
     )
     export: str = setting(
         "best",
-        "Which student of phase fine_tune is exported: the one with the best "
-        "validation accuracy, or without labels the best cosine to the teacher "
-        "(of equal ones the latest), or the last.",
+        "Which student is exported: the one with the best validation accuracy, "
+        "or without labels the best cosine to the teacher (of equal ones the "
+        "latest); the last; or of generators, which have neither, the one "
+        "whose images of the validation split are closest to the teacher's. "
+        "closest also ends phase fine_tune once it makes the student worse "
+        "than phase lit left it. Default: closest for image translation, "
+        "otherwise best.",
         choices=choices.EXPORTS,
     )
     method: str = setting(
@@ -147,7 +153,8 @@ class Compress(Group):
     with_fine_tune: bool = setting(
         True,
         "Run phase fine_tune after phase lit. Otherwise the student of phase "
-        "lit is exported.",
+        "lit is exported. Default: on; for image translation off, unless "
+        "--discriminator is set.",
         flag="fine_tune",
     )
     read_test: bool = setting(

@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 
 from lit_tf import config, errors
+from lit_tf.config import generators
 from lit_tf.data import (
     arrays,
     augment,
@@ -94,8 +95,8 @@ def _kinds(path):
     """Returns the datasets that the files in a folder fit, and the files."""
     if path.is_file():
         return {"npz": path.name} if path.suffix == ".npz" else {}
-    if (path / "attributes.csv").is_file():  # The images are in folders.
-        return {"image_folder": "attributes.csv"}
+    if (path / generators.LISTING).is_file():  # The images are in folders.
+        return {"image_folder": generators.LISTING}
     found = {}
     if files := arrays.files_in(path):
         found["npz"] = files[0].name

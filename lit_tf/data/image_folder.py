@@ -1,10 +1,10 @@
 """The user's own images with a list of their attributes."""
 
 from lit_tf import config, errors
+from lit_tf.config import generators
 from lit_tf.data import attribute_images, held_out, image_files, listings
 from lit_tf.data.dataset import Dataset
 
-_LIST = "attributes.csv"
 _FOLDER = "images"
 _DEFAULTS = attribute_images.Defaults(name="image_folder")
 
@@ -31,13 +31,13 @@ def load(
     del download  # The user's own files cannot be downloaded.
     settings = settings or config.Data(dataset="image_folder")
     root = image_files.data_folder(data_dir)
-    if root is None or not (root / _LIST).is_file():
+    if root is None or not (root / generators.LISTING).is_file():
         raise errors.DataError(
-            image_files.missing(f"No {_LIST}", data_dir)
+            image_files.missing(f"No {generators.LISTING}", data_dir)
             + f" Name the folder that holds it and the images, in {_FOLDER}/ "
             "or next to it; --download cannot fetch your own images."
         )
-    listing = listings.read_csv(root / _LIST)
+    listing = listings.read_csv(root / generators.LISTING)
     inner = root / _FOLDER
     collected = attribute_images.collection(
         listing,

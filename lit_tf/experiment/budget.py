@@ -12,13 +12,15 @@ from lit_tf.training.schedule import Schedule
 
 
 def phase_budget(
-    model: trainer.Trainer, schedule: Schedule, *, seconds: float
+    model: trainer.Trainer, schedule: Schedule, *, steps: int, seconds: float
 ) -> dict[str, Any]:
     """Returns the training budget that one phase used.
 
     Args:
         model: the compiled trainer.
         schedule: the phase's schedule.
+        steps: number of steps taken; fewer than the schedule's if the phase
+            ended early.
         seconds: the phase's duration, validation included.
 
     Returns:
@@ -27,7 +29,7 @@ def phase_budget(
         have operations that cannot be counted, also their types, as
         `uncounted_operations`.
     """
-    examples, flops, uncounted = schedule.examples, 0, ()
+    examples, flops, uncounted = schedule.examples(steps), 0, ()
     if examples:
         step = _count_step(model, schedule)
         replicas = schedule.strategy.num_replicas_in_sync

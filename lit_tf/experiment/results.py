@@ -65,10 +65,13 @@ def student_results(
         students["best"] = (
             students["last"] if same else float32_copy(run, trained, best)
         )
-    exported = run.settings.export
-    exported = exported if exported in students else "last"
+    exported = "last"
+    if best is not None and run.settings.export != "last":
+        exported = "best"
     student = students[exported]
-    save(run, {"student": student, **stage.trainer.auxiliary_models})
+    save(run, {"student": student})
+    if exported == "last" or chosen.phase == stage.name:
+        save(run, stage.trainer.auxiliary_models)
     results = export_costs.of_student(
         pair.teacher, student, run.dataset, run.folder.saved_model
     )
@@ -90,6 +93,7 @@ def student_results(
         "last_phase": stage.name,
         "last": _moment(last, stage.name, run.task, tested.get("last")),
         "best": _moment(best, chosen.phase, run.task, tested.get("best")),
+        "stopped": outcome.stopped,
     }
     if keep := pair.student.facts.get("blocks"):
         kept = kept_blocks.numbers(pair.teacher, keep)
@@ -149,14 +153,39 @@ def best_of(outcomes: Sequence[tuple[stages.Stage, fit.Outcome]]) -> Best:
     model = last.trainer.student
     if outcome.best is None:
         return Best(model=model, student=outcome.last, phase=last.name)
-    candidates = [
+    candidates = _best_of_stages(outcomes, model)
+    return max(
+        reversed(candidates), key=lambda b: b.student.validation_accuracy
+    )
+
+
+def least_score(
+    export: str,
+    stage: stages.Stage,
+    before: Sequence[tuple[stages.Stage, fit.Outcome]],
+) -> float | None:
+    """Returns the validation score below which a stage ends; None for none.
+
+    Args:
+        export: the setting; with "closest" a stage must not make the student
+            worse.
+        stage: the stage that begins.
+        before: the earlier stages, in order, with their outcomes.
+    """
+    if export != "closest":
+        return None
+    candidates = _best_of_stages(before, stage.trainer.student)
+    scores = (best.student.validation_accuracy for best in candidates)
+    return max(scores, default=None)
+
+
+def _best_of_stages(outcomes, model):
+    """Returns the best student of each stage that trained a model."""
+    return [
         Best(model=model, student=outcome.best, phase=stage.name)
         for stage, outcome in outcomes
         if stage.trainer.student is model and outcome.best is not None
     ]
-    return max(
-        reversed(candidates), key=lambda b: b.student.validation_accuracy
-    )
 
 
 def _moment(student, phase, task, tested):

@@ -20,6 +20,7 @@ from lit_tf.experiment import (
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
     float32_copy,
+    least_score,
     save,
     student_results,
     teacher_results,
@@ -219,15 +220,19 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
             stage.trainer,
             schedule,
             teacher_accuracy=teacher_accuracy,
+            least_score=least_score(run.settings.export, stage, outcomes),
         )
         outcomes.append((stage, outcome))
         spent[stage.name] = budget.phase_budget(
-            stage.trainer, schedule, seconds=outcome.seconds
+            stage.trainer,
+            schedule,
+            steps=outcome.steps,
+            seconds=outcome.seconds,
         )
     return outcomes, spent
 
 
-def _train(run, name, model, schedule, *, teacher_accuracy=None):
+def _train(run, name, model, schedule, **known):
     """Trains one phase in the run's folder and returns its outcome."""
     return fit.run_phase(
         name,
@@ -238,6 +243,6 @@ def _train(run, name, model, schedule, *, teacher_accuracy=None):
         session=run.settings.session,
         hparams=run.hparams,
         extra_callbacks=run.task.extra_callbacks,
-        teacher_accuracy=teacher_accuracy,
+        **known,
         fresh_batch_norm=getattr(run.settings, "fresh_batch_norm", False),
     )

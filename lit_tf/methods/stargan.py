@@ -26,7 +26,8 @@ class Adversarial(Trainer):
 
     The metrics are `g_fake`, `g_cls`, `g_rec` and `total`, their weighted sum;
     with a trained discriminator, before them, `d_real`, `d_fake`, `d_cls`,
-    `d_gp` and `d_total` of its last step.
+    `d_gp` and `d_total` of its last step; with a reference, after them, `kd`,
+    which is not minimised.
 
     Args:
         student: the generator, [images in [−1, 1], target attributes] → images.
@@ -43,6 +44,9 @@ class Adversarial(Trainer):
             10.
         teacher: a generator to draw next to the student in samples; no loss
             uses it.
+        reference: a frozen generator, inputs → images; `kd` is the mean
+            absolute difference of the student's images from its images. None
+            for no such metric.
         seed: the seed of the points at which the gradient penalty is computed;
             default 0.
         **kwargs: arguments of `keras.Model`.
@@ -62,14 +66,17 @@ class Adversarial(Trainer):
         lambda_rec: float = _DEFAULTS.lambda_rec,
         lambda_gp: float = _DEFAULTS.lambda_gp,
         teacher: keras.Model | None = None,
+        reference: keras.Model | None = None,
         seed: int = 0,
         **kwargs: Any,
     ):
         names = (_DISCRIMINATOR if trained else ()) + _GENERATOR
+        names += ("kd",) if reference is not None else ()
         super().__init__(student, names, outputs=outputs.Images(), **kwargs)
         # Set past Keras, which would track these and save them with the
         # student.
         object.__setattr__(self, "teacher", teacher)
+        object.__setattr__(self, "_reference", reference)
         object.__setattr__(self, "discriminator", discriminator)
         object.__setattr__(self, "_discriminator_optimizer", None)
         self.trained = trained
@@ -130,6 +137,9 @@ class Adversarial(Trainer):
             + self.lambda_cls * terms["g_cls"]
             + self.lambda_rec * terms["g_rec"]
         )
+        if self._reference is not None:
+            expected = self._reference((images, target), training=False)
+            terms |= self.outputs.terms(y, tf.stop_gradient(expected), fake)
         if self.trained and not training:
             terms |= self.discriminator_terms(
                 x, y, self._epsilon(images), training=False

@@ -139,7 +139,10 @@ class OwnModelRun:
             outcomes.append((stage, outcome))
             if self.folder:
                 spent[stage.name] = budget.phase_budget(
-                    stage.trainer, steps, seconds=outcome.seconds
+                    stage.trainer,
+                    steps,
+                    steps=outcome.steps,
+                    seconds=outcome.seconds,
                 )
         return results.Training(
             best=results.best_of(outcomes),

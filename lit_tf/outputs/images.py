@@ -1,5 +1,7 @@
 """Outputs of generators."""
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
@@ -14,9 +16,17 @@ class Images(Outputs):
     L_KD is the mean absolute difference of the two models' images. The paper
     does not minimise it (β = 0 for a generator). It is reported as `kd`, to
     show what matching representations alone achieves.
+
+    Args:
+        scored: whether a run chooses the student whose images of the validation
+            split are closest to the teacher's; otherwise it keeps the last.
+            Default: True.
     """
 
     names = ("kd",)
+
+    def __init__(self, *, scored: bool = True):
+        self._scored = scored
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises `SettingsError` if a model's output is not an image."""
@@ -30,6 +40,13 @@ class Images(Outputs):
     def metrics(self) -> list[keras.metrics.Metric]:
         """Returns no metrics."""
         return []
+
+    def score(self, logs: Mapping[str, float]) -> float | None:
+        """Returns 1 − kd on validation; None without it."""
+        difference = logs.get("val_kd")
+        if difference is None or not self._scored:
+            return None
+        return 1 - difference
 
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
         """Computes the term "kd", `[batch]` in float32."""

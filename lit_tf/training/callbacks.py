@@ -199,6 +199,8 @@ class SaveCheckpoints(keras.callbacks.Callback):
         signals: signals that end the process. From the first step on they wait
             until a checkpoint of all steps is written; None to postpone none.
         use_averages: the callback that validates averages.
+        least_score: the score on validation below which the phase ends; None
+            for none.
     """
 
     def __init__(
@@ -213,6 +215,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         every_steps: int,
         signals: interruption.Postponed | None,
         use_averages: averages.UseAverages,
+        least_score: float | None = None,
     ):
         super().__init__()
         self._checkpoint = checkpoint
@@ -222,6 +225,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self._total = total
         self._signals = signals
         self._use_averages = use_averages
+        self._least_score = least_score
         self._every_seconds = 60 * every_minutes
         self._interval = StepInterval(every_steps, position.step)
         self._session = time.monotonic() - position.seconds
@@ -260,6 +264,9 @@ class SaveCheckpoints(keras.callbacks.Callback):
                 position.best_accuracy = position.accuracy
                 position.best_epoch = epoch + 1
                 self._checkpoint.keep_best()
+            least = self._least_score
+            if least is not None and position.accuracy < least:
+                position.stopped = self.model.stop_training = True
         self._end_if_asked()
         self.save()
 

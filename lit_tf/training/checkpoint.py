@@ -28,6 +28,8 @@ class Position:
         best_epoch: epoch that reached it, from 1, or None.
         seconds: training time, over all sessions.
         done: whether the phase is complete.
+        stopped: whether the phase ends early because the student has become
+            worse on validation.
         logs: size in bytes of each log file.
         epoch_logs: the training metrics of an epoch whose steps have all been
             taken, until its validation has ended too; None at other times.
@@ -40,6 +42,7 @@ class Position:
     best_epoch: int | None = None
     seconds: float = 0.0
     done: bool = False
+    stopped: bool = False
     logs: dict[str, int] = dataclasses.field(default_factory=dict)
     epoch_logs: dict[str, float] | None = None
 

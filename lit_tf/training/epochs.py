@@ -41,7 +41,7 @@ def fit(
     if position.epoch_logs is not None:
         _end_epoch(model, schedule, position, validation, callbacks)
     aligned = steps % steps_per_execution == 0
-    while position.step < total:
+    while position.step < total and not position.stopped:
         epoch, within = divmod(position.step, steps)
         whole_epochs = total // steps if aligned and not within else 0
         until = max(whole_epochs, epoch + 1)

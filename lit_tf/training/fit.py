@@ -58,11 +58,16 @@ class Outcome:
         best: the student with the best score on validation; None without a
             validation split or a score.
         seconds: training time, over all sessions, validation included.
+        steps: number of steps taken.
+        stopped: whether the phase ended early because the student had become
+            worse on validation.
     """
 
     last: Student
     best: Student | None
     seconds: float
+    steps: int
+    stopped: bool
 
 
 def run_phase(
@@ -76,6 +81,7 @@ def run_phase(
     hparams: Mapping[str, Any],
     extra_callbacks: ExtraCallbacks,
     teacher_accuracy: float | None = None,
+    least_score: float | None = None,
     own: OwnTraining = NOTHING,
     fresh_batch_norm: bool = False,
 ) -> Outcome:
@@ -92,6 +98,9 @@ def run_phase(
         extra_callbacks: creates the callbacks that show examples.
         teacher_accuracy: the teacher's validation accuracy, drawn as a
             reference line; None for no line.
+        least_score: score on validation, as of `Outputs.score`; the phase ends
+            after the first epoch whose student is below it. None to take all
+            steps.
         own: optimizer and callbacks of the user.
         fresh_batch_norm: whether BatchNorm's statistics are estimated anew
             before a validation where they are stale.
@@ -161,6 +170,7 @@ def run_phase(
         every_steps=session.checkpoint_steps,
         signals=signals if alone else None,
         use_averages=use_averages,
+        least_score=least_score,
     )
     watching = _callbacks(
         name, schedule, position, logs, session, teacher_accuracy
@@ -195,6 +205,13 @@ def run_phase(
             seed=_seed(compute, name),
             steps_per_execution=compute.steps_per_execution,
             use_averages=use_averages,
+        )
+    if position.stopped:
+        print(
+            f"{name:<9} ends after epoch {position.epoch}: its student is "
+            f"worse on validation ({position.accuracy:.4f}) than that of the "
+            f"phases before ({least_score:.4f})",
+            flush=True,
         )
     position.done = True
     saver.save()
@@ -256,4 +273,10 @@ def _outcome(model, checkpoint, position):
             epoch=position.best_epoch,
             validation_accuracy=position.best_accuracy,
         )
-    return Outcome(last=last, best=best, seconds=position.seconds)
+    return Outcome(
+        last=last,
+        best=best,
+        seconds=position.seconds,
+        steps=position.step,
+        stopped=position.stopped,
+    )

@@ -90,10 +90,9 @@ class Schedule:
         """Examples in the largest training batch."""
         return min(self.batch_size, len(self.dataset.train))
 
-    @property
-    def examples(self) -> int:
-        """Training examples that the whole phase reads."""
-        epochs, rest = divmod(self.total_steps, self.steps_per_epoch)
+    def examples(self, steps: int) -> int:
+        """Returns the training examples that a number of steps reads."""
+        epochs, rest = divmod(steps, self.steps_per_epoch)
         per_epoch = len(self.dataset.train)
         if self._whole:
             per_epoch = self.steps_per_epoch * self.batch_size

@@ -202,7 +202,8 @@ from lit_tf.config import flatten
         (
             config.Compress,
             {"export": "first"},
-            "`export` must be one of best, last. Received: export='first'.",
+            "`export` must be one of best, last, closest. Received: "
+            "export='first'.",
         ),
         (
             config.Compress,

@@ -19,7 +19,9 @@ def outcome(model, name, score, last=0.1):
         else fit.Student(variables=[], epoch=1, validation_accuracy=value)
         for value in (last, score)
     )
-    return stage, fit.Outcome(last=last, best=best, seconds=0.0)
+    return stage, fit.Outcome(
+        last=last, best=best, seconds=0.0, steps=1, stopped=False
+    )
 
 
 @pytest.mark.parametrize(

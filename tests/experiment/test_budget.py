@@ -23,14 +23,14 @@ def examples(*shape):
     return data.collected(split, split)
 
 
-def spent(layer):
-    """Returns the budget of a phase of 10 examples of shape (5, 3)."""
+def spent(layer, steps=6):
+    """Returns the budget of 6 steps of 10 examples of shape (5, 3)."""
     inputs = keras.Input((5, 3))
     outputs = keras.layers.Dense(2)(layer(inputs))
     trainer = supervised.Teach(keras.Model(inputs, outputs))
     trainer.compile("sgd")
     schedule = Schedule(trainer, examples(5, 3), PHASE)
-    return budget.phase_budget(trainer, schedule, seconds=1.5)
+    return budget.phase_budget(trainer, schedule, steps=steps, seconds=1.5)
 
 
 def test_the_budget_of_a_phase_is_that_of_all_its_steps():
@@ -41,6 +41,10 @@ def test_the_budget_of_a_phase_is_that_of_all_its_steps():
         "flops": 20 * 2 * 2 * (15 * 2),
         "seconds": 1.5,
     }
+
+
+def test_the_budget_of_a_phase_that_ended_early_is_that_of_its_steps():
+    assert spent(keras.layers.Flatten(), steps=3)["examples"] == 10
 
 
 def test_operations_that_cannot_be_counted_are_named_in_the_budget():
@@ -56,6 +60,8 @@ def test_replicas_have_the_budget_of_one_device(dense, kind):
             trainer = kind(dense(1), dense(2))
             trainer.compile("sgd")
         schedule = Schedule(trainer, examples(4), PHASE)
-        budgets.append(budget.phase_budget(trainer, schedule, seconds=1.5))
+        budgets.append(
+            budget.phase_budget(trainer, schedule, steps=6, seconds=1.5)
+        )
     one, two = budgets
     assert one == two and one["flops"] > 0

@@ -138,6 +138,14 @@ def test_images_that_are_too_small_for_the_discriminator_are_refused(
     assert not (tmp_path / "teacher" / "checkpoints").exists()
 
 
+@pytest.mark.usefixtures("uncomputed")
+def test_settings_of_the_paper_are_explained_before_training(settings, capsys):
+    dry_run.dry_run(settings())
+    printed = capsys.readouterr().out
+    assert "image_folder: fine-tuning against a fixed discriminator" in printed
+    assert "--export=best exports the last student" in printed
+
+
 @pytest.mark.parametrize("method", ["kd", "scratch", "network_slimming"])
 def test_a_method_that_needs_labels_or_logits_is_refused_for_a_generator(
     settings, method

@@ -12,7 +12,7 @@ import small
 from lit_tf import config, data
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import lit, supervised
-from lit_tf.training import fit, run_folder
+from lit_tf.training import epochs, fit, run_folder
 from lit_tf.training.schedule import Schedule
 
 EPOCHS = 3
@@ -31,7 +31,7 @@ def digits():
     )
 
 
-def run(trainer, digits, folder, phase=SHORT, **how):
+def run(trainer, digits, folder, phase=SHORT, least_score=None, **how):
     """Runs a phase in a folder; returns its outcome and the rows of its log."""
     with run_folder.opened(
         config.Teach(session=config.Session(workdir=str(folder)))
@@ -45,6 +45,7 @@ def run(trainer, digits, folder, phase=SHORT, **how):
             session=config.Session(log_steps=LOG_STEPS),
             hparams={},
             extra_callbacks=TASKS["classes"].extra_callbacks,
+            least_score=least_score,
         )
         rows = opened.metrics.read_text().splitlines()
     return outcome, [json.loads(row) for row in rows]
@@ -105,6 +106,29 @@ def test_a_phase_of_steps_ends_within_an_epoch_and_an_execution(
         assert json.loads(str(archive["position"]))["step"] == steps
         counts = [int(v) for v in archive.values() if v.dtype == np.int64]
     assert counts == [steps]  # The optimizer's own count.
+
+
+def test_a_phase_ends_once_its_student_is_worse_also_after_an_interruption(
+    digits, tmp_path, alone, monkeypatch
+):
+    outcome, rows = teach(digits, tmp_path / "a", least_score=2.0)
+    assert (outcome.stopped, outcome.steps) == (True, 7)
+    assert [rows[-1]["epoch"], rows[-1]["step"]] == [1, 7]
+    assert outcome.best.epoch == outcome.last.epoch == 1
+
+    def interrupted(*arguments, **named):
+        fit_epochs(*arguments, **named)
+        raise KeyboardInterrupt
+
+    fit_epochs = epochs.fit
+    with monkeypatch.context() as patch:
+        patch.setattr(epochs, "fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            teach(digits, tmp_path / "b", least_score=2.0)
+    resumed, _ = teach(digits, tmp_path / "b", least_score=2.0)
+    assert (resumed.stopped, resumed.steps) == (True, 7)
+    whole, _ = alone
+    assert (whole.stopped, whole.steps) == (False, EPOCHS * 7)
 
 
 @pytest.mark.parametrize("steps", [1, 4])

@@ -7,7 +7,8 @@
 #
 # Interrupted, it goes on where it was. From scratch a generator has a new
 # discriminator; LIT has the teacher's. Where it is trained, five of its steps go
-# before each of the generator's.
+# before each of the generator's. The log has the commands of version 0.1, whose
+# recipe fine-tuned; these flags give the same runs.
 set -e
 data=$1
 runs=$2
@@ -20,10 +21,10 @@ mkdir -p "$runs"
 lit-teach $common --model=stargan18 --workdir="$runs/teacher"
 for seed in 0 1 2; do
   student="$common --seed=$seed --teacher_weights=$runs/teacher"
-  lit-compress $student --workdir="$runs/trained_seed$seed"
-  lit-compress $student --workdir="$runs/fixed_seed$seed" --discriminator=fixed
-  lit-compress $student --workdir="$runs/lit_seed$seed" \
-    --lit_steps=3000 --fine_tune_steps=0 --fine_tune_epochs=0
+  tuned="$student --lit_steps=2000 --fine_tune --export=last"
+  lit-compress $tuned --workdir="$runs/trained_seed$seed"
+  lit-compress $tuned --workdir="$runs/fixed_seed$seed" --discriminator=fixed
+  lit-compress $student --workdir="$runs/lit_seed$seed" --export=last
   lit-teach $common --seed=$seed --model=stargan10 --teach_steps=3000 \
     --workdir="$runs/scratch_seed$seed"
   # As its teacher's discriminator sees it, and beside that teacher.

@@ -22,6 +22,7 @@ class Embeddings(Task):
     }
 
     def check(self, settings, dataset):
+        super().check(settings, dataset)
         texts = f"{dataset.name} has texts without labels"
         errors.require(
             isinstance(settings, Compress),

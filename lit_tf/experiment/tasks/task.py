@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from lit_tf import data
+from lit_tf import data, errors
 from lit_tf.config import Adversarial, Compress, Session, Teach
 from lit_tf.methods import trainer
 from lit_tf.methods.stages import Pair, Stage
@@ -58,6 +58,13 @@ class Task:
             SettingsError: if the settings do not fit the task.
             DataError: if an auxiliary model is missing or damaged.
         """
+        if isinstance(settings, Compress):
+            errors.require(
+                settings.export != "closest",
+                "`export` closest is for image translation. Choose best or "
+                "last.",
+                export=settings.export,
+            )
 
     def batches_per_step(self, settings: Compress, phase: str) -> int:
         """Returns how many batches a step of a student's phase reads.
