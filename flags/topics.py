@@ -51,7 +51,7 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     "Validation split": ("validation_fraction", "split_seed"),
     "Augmentation": ("pad", "flip"),
     # Of training alone.
-    "Variation of images": (config.Variation,),
+    "Further augmentation": (config.Augmentation,),
     "Texts": ("text_length", "preprocessor", "sequence_length"),
     "Images": (
         "attributes",

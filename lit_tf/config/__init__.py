@@ -5,6 +5,7 @@ the phase's name in front: `Compress.lit.epochs` is `--lit_epochs`. Default,
 help text, choices and check stand in the dataclass (`lit_tf.config.setting`).
 """
 
+from lit_tf.config.augmentation import Augmentation
 from lit_tf.config.choices import (
     COMPRESSION_OF,
     CONNECTORS,
@@ -42,7 +43,6 @@ from lit_tf.config.training import (
     Loss,
     check_loss,
 )
-from lit_tf.config.variation import Variation
 
 __all__ = [
     "COMPRESSION_OF",
@@ -74,7 +74,7 @@ __all__ = [
     "Session",
     "Shrink",
     "Teach",
-    "Variation",
+    "Augmentation",
     "check_loss",
     "check_one_of",
     "teacher_settings",

@@ -4,6 +4,7 @@ import dataclasses
 
 from lit_tf import errors
 from lit_tf.config import choices
+from lit_tf.config.augmentation import Augmentation
 from lit_tf.config.setting import (
     AT_LEAST_0,
     AT_LEAST_1,
@@ -13,7 +14,6 @@ from lit_tf.config.setting import (
     Group,
     setting,
 )
-from lit_tf.config.variation import Variation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class Data(Group):
         "1/2. auto: on for all datasets except digits and npz.",
         choices=choices.FLIPS,
     )
-    variation: Variation = Variation()
+    augmentation: Augmentation = Augmentation()
 
     def __post_init__(self):
         super().__post_init__()

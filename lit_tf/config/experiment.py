@@ -230,7 +230,8 @@ class Compress(Group):
             teacher_cache=self.frozen.teacher_cache,
         )
         errors.require(
-            not self.data.variation.mixes or self.frozen.teacher_cache == "off",
+            not self.data.augmentation.mixes
+            or self.frozen.teacher_cache == "off",
             "`teacher_cache` stores outputs for single images, which `mixup` "
             "and `cutmix` mix anew in each batch. Turn `teacher_cache` off.",
             teacher_cache=self.frozen.teacher_cache,

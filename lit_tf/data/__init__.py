@@ -11,6 +11,7 @@ from lit_tf.config import generators
 from lit_tf.data import (
     arrays,
     augment,
+    augmentation,
     celeba,
     cifar,
     class_folders,
@@ -23,7 +24,6 @@ from lit_tf.data import (
     tables,
     tfds,
     tfrecords,
-    variation,
 )
 from lit_tf.data.dataset import Dataset, Source, Split, named_arrays
 from lit_tf.data.tensors import collected
@@ -134,7 +134,7 @@ def load(
     download: bool = False,
     cache_dir: str = "",
     encoder: encoded.Encoder | None = None,
-    image_layers: variation.ImageLayers | None = None,
+    image_layers: augmentation.ImageLayers | None = None,
 ) -> Dataset:
     """Loads a dataset with its validation split.
 
@@ -168,9 +168,9 @@ def load(
         encoding = {"encoder": encoder}
     loaded = found.load(data_dir, download, settings, cache_dir, **encoding)
     loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
-    loaded = variation.varied(
+    loaded = augmentation.augmented(
         loaded,
-        settings.variation,
+        settings.augmentation,
         classes=len(loaded.classes) if loaded.task == "classes" else 0,
         image_layers=image_layers,
     )

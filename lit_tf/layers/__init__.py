@@ -3,7 +3,7 @@
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
 from lit_tf.layers.global_settings import pinned
 from lit_tf.layers.grouped_conv import GroupedConv2D
-from lit_tf.layers.image_variation import ImageLayers
+from lit_tf.layers.image_augmentation import ImageLayers
 from lit_tf.layers.keras_forms import (
     has_keras_form,
     is_keras_form,

@@ -32,7 +32,7 @@ _TYPES = {
     "ema": _NUMBER,
     "label_smoothing": _NUMBER,
     "class_weight": _MAPPING,
-    "variation": (config.Variation, "a lit_tf.config.Variation"),
+    "augmentation": (config.Augmentation, "a lit_tf.config.Augmentation"),
     "optimizer": (
         (str, keras.optimizers.Optimizer),
         "the name of an optimizer, or an optimizer of Keras",
@@ -205,9 +205,9 @@ def check_class_weight(
     )
 
 
-def varied(
+def augmented(
     dataset: Dataset,
-    variation: config.Variation,
+    augmentation: config.Augmentation,
     outputs: Outputs,
     model: keras.Model,
 ) -> Dataset:
@@ -215,7 +215,7 @@ def varied(
 
     Args:
         dataset: the user's data.
-        variation: how they vary.
+        augmentation: how they are augmented.
         outputs: the kind of output.
         model: the user's model.
 
@@ -224,8 +224,8 @@ def varied(
     """
     plain = paired.of_classes(outputs, model) and not outputs.loss
     classes = paired.class_count(model) if plain else 0
-    return data.variation.varied(
-        dataset, variation, classes=classes, image_layers=layers.ImageLayers
+    return data.augmentation.augmented(
+        dataset, augmentation, classes=classes, image_layers=layers.ImageLayers
     )
 
 

@@ -53,7 +53,7 @@ def compress(
     clip_norm: float = 0.0,
     ema: float = 0.0,
     label_smoothing: float = 0.0,
-    variation: config.Variation = config.Data.variation,
+    augmentation: config.Augmentation = config.Data.augmentation,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     outputs: Outputs | None = None,
     alpha: float = own_model.ALPHA,
@@ -138,8 +138,8 @@ def compress(
             none.
         label_smoothing: share of each label that the hard loss spreads evenly
             over all classes.
-        variation: how training images in arrays vary, such as
-            `lit_tf.config.Variation(mixup=0.2)`; by default they do not.
+        augmentation: how training images in arrays are augmented, such as
+            `lit_tf.config.Augmentation(mixup=0.2)`; by default they do not.
         callbacks: callbacks of Keras, called in each phase.
         outputs: the kind of output (`lit_tf.outputs`), by default as derived.
         alpha: weight of the labels within L_KD; 1 − alpha that of the model's
@@ -181,7 +181,7 @@ def compress(
         "ema": ema,
         "label_smoothing": label_smoothing,
         "class_weight": class_weight,
-        "variation": variation,
+        "augmentation": augmentation,
         "optimizer": optimizer,
     }
     arguments.check_arguments(
@@ -214,7 +214,7 @@ def compress(
         loss=config.Loss(
             alpha=alpha, temperature=temperature, beta=beta, penalty=penalty
         ),
-        data=config.Data(variation=variation),
+        data=config.Data(augmentation=augmentation),
         compute=config.Compute(
             seed=seed, dtype=arguments.policy(dtype), strategy=strategy
         ),
@@ -247,7 +247,7 @@ def compress(
         temperature=temperature,
     )
     arguments.check_class_weight(class_weight, kind, teacher)
-    dataset = arguments.varied(dataset, variation, kind, model)
+    dataset = arguments.augmented(dataset, augmentation, kind, model)
     own = OwnTraining(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),

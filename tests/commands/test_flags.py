@@ -47,9 +47,11 @@ def test_every_flag_of_a_command_is_listed_in_a_topic(name):
 
 
 @pytest.mark.parametrize("name", ["lit-evaluate", "lit-export"])
-def test_commands_that_do_not_train_take_no_variation_of_training(name):
+def test_commands_that_do_not_train_take_no_augmentation_of_training_alone(
+    name,
+):
     names = {one.name for one in flags_of(name)}
-    assert not names & set(vars(config.Variation()))
+    assert not names & set(vars(config.Augmentation()))
     assert {"pad", "flip"} <= names  # As in version 0.1.
 
 
@@ -103,7 +105,7 @@ def test_a_saved_model_is_evaluated_on_the_data_of_the_flags():
     arguments = (
         flatten.to_flag(name, value)
         for name, value in wanted.items()
-        if name not in vars(config.Variation())
+        if name not in vars(config.Augmentation())
     )
     assert answer(_SHOW_DATA, "--model=m", *arguments) == wanted
 

@@ -6,7 +6,7 @@ import scipy.stats
 import tensorflow as tf
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment, batches, shares, variation
+from lit_tf.data import augment, augmentation, batches, shares
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.streams import Stream
 
@@ -124,11 +124,11 @@ def dataset(train, **fields):
     )
 
 
-def test_a_dataset_without_variation_is_the_same_object():
+def test_a_dataset_without_augmentation_is_the_same_object():
     whole = dataset(split())
     assert (
-        variation.varied(
-            whole, config.Variation(), classes=3, image_layers=None
+        augmentation.augmented(
+            whole, config.Augmentation(), classes=3, image_layers=None
         )
         is whole
     )
@@ -161,9 +161,9 @@ REFUSED = {
 def test_examples_that_cannot_be_mixed_are_refused(name):
     train, classes, sentence = REFUSED[name]
     with pytest.raises(errors.SettingsError) as caught:
-        variation.varied(
+        augmentation.augmented(
             dataset(train),
-            config.Variation(mixup=0.2),
+            config.Augmentation(mixup=0.2),
             classes=classes,
             image_layers=None,
         )
@@ -172,13 +172,13 @@ def test_examples_that_cannot_be_mixed_are_refused(name):
 
 
 def test_the_settings_of_a_dataset_mix_its_examples():
-    settings = config.Data(variation=config.Variation(cutmix=0.5))
+    settings = config.Data(augmentation=config.Augmentation(cutmix=0.5))
     loaded = data.load(settings)
     assert loaded.mixing == Mixing(classes=10, cutmix=0.5)
 
 
 def test_a_cache_of_the_teacher_excludes_mixing():
-    mixes = config.Data(variation=config.Variation(mixup=0.2))
+    mixes = config.Data(augmentation=config.Augmentation(mixup=0.2))
     config.Compress(data=mixes)
     with pytest.raises(errors.SettingsError, match="stores outputs for single"):
         config.Compress(

@@ -84,10 +84,10 @@ REFUSED = {
         "`clip_norm` and `ema` are for the optimizers by name. Set "
         "`global_clipnorm`, `use_ema`",
     ),
-    "variation in a dictionary": (
+    "augmentation in a dictionary": (
         lambda: (classifier(), (INPUTS, CLASSES)),
-        {"variation": {"mixup": 0.2}},
-        "`variation` must be a lit_tf.config.Variation. Received: variation=",
+        {"augmentation": {"mixup": 0.2}},
+        "`augmentation` must be a lit_tf.config.Augmentation. Received: ",
     ),
     "a callback that assigns averages": (
         lambda: (classifier(), (INPUTS, CLASSES)),
@@ -109,7 +109,7 @@ REFUSED = {
     ),
     "mixed vectors": (
         lambda: (classifier(), (INPUTS, CLASSES)),
-        {"variation": config.Variation(mixup=0.2)},
+        {"augmentation": config.Augmentation(mixup=0.2)},
         "`mixup` vary images, and own data has no images. Set them to 0.",
     ),
     "smoothed labels that are numbers": (
@@ -171,8 +171,8 @@ def _images(outputs, units):
     dataset = own_data.read(
         (np.zeros((8, 4, 4, 3)), np.arange(8) % 2), rank=4, batch_size=4
     )
-    return arguments.varied(
-        dataset, config.Variation(mixup=0.2), outputs, keras.Model(x, y)
+    return arguments.augmented(
+        dataset, config.Augmentation(mixup=0.2), outputs, keras.Model(x, y)
     ).mixing
 
 

@@ -51,7 +51,7 @@ def _other_data(model, digits):
     return model, dataclasses.replace(digits, train=split), {}
 
 
-def _other_variation(model, digits):
+def _other_augmentation(model, digits):
     return model, dataclasses.replace(digits, crop=augment.Crop(pad=1)), {}
 
 
@@ -75,7 +75,7 @@ def _other_views(model, digits):
         _other_weights,
         _other_normalization,
         _other_data,
-        _other_variation,
+        _other_augmentation,
         _other_dtype,
         _other_seed,
         _other_views,

@@ -59,8 +59,8 @@ class At(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module")
 def digits():
-    varied = config.Variation(resized_crop=0.5, mixup=0.4)
-    whole = data.load(config.Data(variation=varied))
+    varied = config.Augmentation(resized_crop=0.5, mixup=0.4)
+    whole = data.load(config.Data(augmentation=varied))
     some = whole.train.take(np.arange(200))
     return data.Dataset(**vars(whole) | {"train": some})
 

@@ -1,4 +1,4 @@
-"""Settings of the variation of training images, beyond `pad` and `flip`."""
+"""Settings of the augmentation of images, beyond `pad` and `flip`."""
 
 import dataclasses
 
@@ -6,8 +6,8 @@ from lit_tf.config.setting import AT_LEAST_1, FINITE, HALF, UNIT, Group, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Variation(Group):
-    """Variation of training images; validation and test are never varied."""
+class Augmentation(Group):
+    """Augmentation of training images; never of validation and test."""
 
     resized_crop: float = setting(
         0.0,
@@ -58,7 +58,7 @@ class Variation(Group):
 
     @property
     def reads_layers(self) -> bool:
-        """Whether layers of Keras vary images."""
+        """Whether layers of Keras augment images."""
         return bool(self.color_jitter or self.hue or self.rand_augment)
 
     @property

@@ -1,4 +1,4 @@
-"""`ImageLayers`: variation of images by preprocessing layers of Keras."""
+"""`ImageLayers`: augmentation of images by preprocessing layers of Keras."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""`varied`: a dataset whose training images vary as settings say."""
+"""`augmented`: a dataset whose training images vary as settings say."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,9 +19,9 @@ _CHANNELS = (1, 3)
 _BLOCK = 1024  # Images of which the largest pixel is found at a time.
 
 
-def varied(
+def augmented(
     dataset: Dataset,
-    settings: config.Variation,
+    settings: config.Augmentation,
     *,
     classes: int,
     image_layers: ImageLayers | None,
@@ -87,7 +87,7 @@ def varied(
 
 def _changed(settings):
     """Returns the settings that are on, by name."""
-    off = vars(config.Variation()) | {
+    off = vars(config.Augmentation()) | {
         "rand_augment_operations": settings.rand_augment_operations
     }
     return {n: v for n, v in vars(settings).items() if v != off[n]}
