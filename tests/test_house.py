@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib.util
 import json
 import pathlib
 import re
@@ -98,6 +99,22 @@ def test_an_import_goes_down_the_list_of_packages():
         for other in _ours(path):
             above = PACKAGES.index(other.partition(".")[0])
             assert above <= PACKAGES.index(package), f"{name} imports {other}"
+
+
+def test_scripts_import_what_exists():
+    for folder in ("docs", "examples", "tools"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                module = getattr(node, "module", None) or ""
+                if module.partition(".")[0] != "lit_tf":
+                    continue
+                found = importlib.import_module(module)
+                for alias in node.names:
+                    assert hasattr(
+                        found, alias.name
+                    ) or importlib.util.find_spec(f"{module}.{alias.name}"), (
+                        f"{path}: {module}.{alias.name}"
+                    )
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 
+from lit_tf.deployment import lite_model
 from lit_tf.experiment import report
-from lit_tf.interop import lite_model
 from lit_tf.sections import cost
 from lit_tf.utils import atomic_files, text_format
 
