@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import small
+import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors, outputs
@@ -41,7 +42,12 @@ def ran(generators, tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         small.skip_costs(patch.setattr)
-        return folder / "run", compress(chosen)
+        # A few steps; tests/experiment/test_images_trained.py traces them.
+        tf.config.run_functions_eagerly(True)
+        try:
+            return folder / "run", compress(chosen)
+        finally:
+            tf.config.run_functions_eagerly(False)
 
 
 def scores(folder, phase):

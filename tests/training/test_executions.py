@@ -111,22 +111,20 @@ def test_a_phase_of_steps_ends_within_an_epoch_and_an_execution(
 def test_a_phase_ends_once_its_student_is_worse_also_after_an_interruption(
     digits, tmp_path, alone, monkeypatch
 ):
-    outcome, rows = teach(digits, tmp_path / "a", least_score=2.0)
-    assert (outcome.stopped, outcome.steps) == (True, 7)
-    assert [rows[-1]["epoch"], rows[-1]["step"]] == [1, 7]
-    assert outcome.best.epoch == outcome.last.epoch == 1
+    fit_epochs = epochs.fit
 
     def interrupted(*arguments, **named):
         fit_epochs(*arguments, **named)
         raise KeyboardInterrupt
 
-    fit_epochs = epochs.fit
     with monkeypatch.context() as patch:
         patch.setattr(epochs, "fit", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            teach(digits, tmp_path / "b", least_score=2.0)
-    resumed, _ = teach(digits, tmp_path / "b", least_score=2.0)
-    assert (resumed.stopped, resumed.steps) == (True, 7)
+            teach(digits, tmp_path, least_score=2.0)
+    outcome, rows = teach(digits, tmp_path, least_score=2.0)
+    assert (outcome.stopped, outcome.steps) == (True, 7)
+    assert [rows[-1]["epoch"], rows[-1]["step"]] == [1, 7]
+    assert outcome.best.epoch == outcome.last.epoch == 1
     whole, _ = alone
     assert (whole.stopped, whole.steps) == (False, EPOCHS * 7)
 
