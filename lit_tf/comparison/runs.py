@@ -17,8 +17,14 @@ _REPORT, _CONFIG, _METRICS = "report.json", "config.json", "metrics.jsonl"
 _KEYS = ("settings", "budget", "teacher", "student", "data", "versions")
 _DEFAULTS = flatten.flatten(config.Compress())
 _SESSION = {field.name for field in dataclasses.fields(config.Session)}
-# Settings that may differ within a row: paths and the seed.
-_FREE = _SESSION | {"seed", "teacher_weights", "discriminator_weights"}
+# Settings that may differ within a row: paths, the seed, and what changes only
+# the rounding.
+_FREE = _SESSION | {
+    "seed",
+    "teacher_weights",
+    "discriminator_weights",
+    "fast_layers",
+}
 # Packages whose versions must be equal.
 _COMPARED = ("lit_tf", "tensorflow", "keras")
 

@@ -46,6 +46,12 @@ class Compute(Group):
         "XLA compilation. auto: on for a single GPU, otherwise off.",
         choices=choices.JIT_COMPILE,
     )
+    fast_layers: bool = setting(
+        True,
+        "Compute Keras's BatchNormalization by a fused kernel while a model "
+        "is trained, with equal results apart from rounding. What is saved "
+        "has Keras's own layers.",
+    )
     steps_per_execution: int = setting(
         1,
         "Number of steps per call of the compiled training function. Higher "

@@ -27,6 +27,7 @@ ADDED = {
     "epochs": 0,
     "budget": "",
     "fresh_batch_norm": False,
+    "fast_layers": False,
     "resized_crop": 0.0,
     "color_jitter": 0.0,
     "hue": 0.0,
@@ -203,6 +204,26 @@ def current(values: Mapping[str, Any]) -> dict[str, Any]:
         # No minimum, the default of version 0.1. It changes no result.
         renamed["min_teacher_accuracy"] = config.Compress.min_teacher_accuracy
     return renamed
+
+
+def as_begun(settings: Any, recorded: Mapping[str, Any]) -> Any:
+    """Returns settings with which a run of any version continues.
+
+    A setting that the version of the run did not have, and that now has another
+    value by default than that version used, gets the version's value.
+
+    Args:
+        settings: a config.
+        recorded: settings by flag name, from the run's file.
+    """
+    values = flatten(settings)
+    kept = {
+        one.name: ADDED[one.name]
+        for one in settings_of(type(settings))
+        if one.name in ADDED.keys() - recorded.keys()
+        and values[one.name] == one.default != ADDED[one.name]
+    }
+    return build(type(settings), values | kept) if kept else settings
 
 
 def identity(settings: Any) -> dict[str, Any]:

@@ -210,9 +210,11 @@ def teacher_trainer(
     model = new_model(name, dataset.form, architecture, compute)
     auxiliary_models = new_auxiliary_models(dataset, adversarial, compute)
     with devices.strategy(compute.strategy).scope():
-        return task.teacher_trainer(
+        model = task.teacher_trainer(
             model, auxiliary_models, adversarial, seed=compute.seed
         )
+    model.fast_layers = compute.fast_layers
+    return model
 
 
 def new_auxiliary_models(
@@ -251,7 +253,10 @@ def describe(
 ) -> str:
     """Returns a table of the parts of both models and their training."""
     ends, sections = method_checks.describe_training(settings)
-    return report.sections(teacher, student, ends=ends, sections=sections)
+    text = report.sections(teacher, student, ends=ends, sections=sections)
+    if not settings.compute.fast_layers:
+        return text
+    return f"{text}\n\n{layers.FastLayers([student]).describe()}".rstrip()
 
 
 def _architecture(name, form, architecture):

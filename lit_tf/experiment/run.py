@@ -43,6 +43,7 @@ def teach(settings: Teach, *, command: str = "") -> dict[str, Any]:
         The report, as in `report.json`.
     """
     with multi_worker.in_step(settings) as settings:
+        settings = run_folder.as_begun(settings)
         return _teach(build.complete(settings), command)
 
 
@@ -66,6 +67,7 @@ def compress(
     """
     settings = lengths.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
+        settings = run_folder.as_begun(settings)
         # It may load the teacher, and a process joins the others before
         # TensorFlow computes anything.
         if dataset is None:

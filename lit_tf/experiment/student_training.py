@@ -53,7 +53,8 @@ def training_stages(
 
     Train each stage before the next is requested.
     """
-    strategy = devices.strategy(pair.settings.compute.strategy)
+    compute = pair.settings.compute
+    strategy = devices.strategy(compute.strategy)
     with strategy.scope():
         remaining = TASKS[dataset.task].stages(pair, auxiliary_models)
     while True:
@@ -61,6 +62,7 @@ def training_stages(
             stage = next(remaining, None)
         if stage is None:
             return
+        stage.trainer.fast_layers = compute.fast_layers
         yield stage
 
 

@@ -1,6 +1,7 @@
 """Layers that Keras does not have, or computes more slowly."""
 
 from lit_tf.layers.batch_norm import BatchNormalization, weighed
+from lit_tf.layers.fast_layers import FastLayers
 from lit_tf.layers.global_settings import pinned
 from lit_tf.layers.grouped_conv import GroupedConv2D
 from lit_tf.layers.image_augmentation import ImageLayers
@@ -16,6 +17,7 @@ __all__ = [
     "Attributes",
     "BatchNormalization",
     "Characters",
+    "FastLayers",
     "Float32",
     "GroupedConv2D",
     "ImageLayers",

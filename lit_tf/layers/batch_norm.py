@@ -79,24 +79,33 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _normalized(self, inputs, training):
         training = bool(training) and self.trainable
-        if training and self.synchronized and _replicas() > 1:
-            outputs, mean, variance = self._over_replicas(inputs)
+        if training and self.synchronized and replicas() > 1:
+            outputs, mean, variance, count = self._over_replicas(inputs)
         else:
             outputs, mean, variance = self._fused(inputs, training)
+            count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
         if training:
             self._record(self.moving_mean, mean)
-            self._record(self.moving_variance, variance)
+            self._record(self.moving_variance, self._recorded(variance, count))
         return outputs
+
+    def _recorded(self, variance, count):
+        """Returns the variance to record, of the unbiased one of a batch."""
+        return variance
+
+    def _scale_and_shift(self):
+        return tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
 
     def _fused(self, inputs, training):
         moving = (self.moving_mean, self.moving_variance)
         mean, variance = (
             (None, None) if training else map(tf.convert_to_tensor, moving)
         )
+        gamma, beta = self._scale_and_shift()
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
-            tf.convert_to_tensor(self.gamma),
-            tf.convert_to_tensor(self.beta),
+            gamma,
+            beta,
             mean=mean,
             variance=variance,
             epsilon=self.epsilon,
@@ -129,28 +138,29 @@ class BatchNormalization(keras.layers.BatchNormalization):
         mean, square = total[:channels] / count, total[channels:-1] / count
         variance = tf.maximum(square - tf.square(mean), 0.0)
         mean += centre
+        gamma, beta = self._scale_and_shift()
         outputs = tf.nn.batch_normalization(
-            x,
-            mean,
-            variance,
-            tf.convert_to_tensor(self.beta),
-            tf.convert_to_tensor(self.gamma),
-            self.epsilon,
+            x, mean, variance, beta, gamma, self.epsilon
         )
         unbiased = variance * count / tf.maximum(count - 1, 1)
-        return tf.cast(outputs, self.compute_dtype), mean, unbiased
+        return tf.cast(outputs, self.compute_dtype), mean, unbiased, count
 
     def _record(self, moving, batch):
         weight = _weight.get()
-        if weight is None or self.synchronized or _replicas() == 1:
-            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-            return
+        if weight is None or self.synchronized or replicas() == 1:
+            value = moving * self.momentum + batch * (1 - self.momentum)
+        else:
+            step = (1 - self.momentum) * (batch - moving)
+            value = moving + weight * step
+        self._assign(moving, value)
+
+    def _assign(self, moving, value):
         # The assignment takes the mean over the replicas.
-        step = (1 - self.momentum) * (batch - moving)
-        moving.assign(moving + weight * step)
+        moving.assign(value)
 
 
-def _replicas():
+def replicas() -> int:
+    """Returns the number of replicas; 1 outside of a replica's step."""
     if not tf.distribute.in_cross_replica_context():
         return tf.distribute.get_strategy().num_replicas_in_sync
     return 1

@@ -99,6 +99,11 @@ class DistillationTrainer(trainer.Trainer):
         return super().fit(x, y, *args, **kwargs)
 
     @property
+    def models_of_a_step(self) -> list[keras.Model]:
+        """The models that a step runs, the frozen teacher included."""
+        return [*super().models_of_a_step, self.frozen]
+
+    @property
     def state(self) -> dict[str, list[keras.Variable]]:
         """The variables that a checkpoint holds, seeds of a view included."""
         if self._view is None:
@@ -106,6 +111,11 @@ class DistillationTrainer(trainer.Trainer):
         known = {id(variable) for variable in self.student.variables}
         seeds = [v for v in self._view.view.variables if id(v) not in known]
         return super().state | ({"augmentation": seeds} if seeds else {})
+
+    @property
+    def augments(self) -> bool:
+        """Whether a training step augments its inputs."""
+        return self._view is not None
 
     def run_teacher(
         self, x: tf.Tensor | TeacherBatch, *, training: bool

@@ -42,6 +42,8 @@ class Trainer(StudentModel):
     teacher: keras.Model | None = None
     # Batches that one step consumes.
     batches = 1
+    # Whether steps compute layers of Keras by faster twins; read by `compile`.
+    fast_layers = True
 
     def __init__(
         self,
@@ -87,6 +89,11 @@ class Trainer(StudentModel):
     def auxiliary_models(self) -> dict[str, keras.Model]:
         """Other models that are trained and saved with the student, by name."""
         return {}
+
+    @property
+    def models_of_a_step(self) -> list[keras.Model]:
+        """The models that a step runs."""
+        return [self.student]
 
     @property
     def state(self) -> dict[str, list[keras.Variable]]:
@@ -170,6 +177,8 @@ class Trainer(StudentModel):
             auto_scale_loss=False,
             **kwargs,
         )
+        models = self.models_of_a_step if self.fast_layers else ()
+        self._fast = layers.FastLayers(models)
         # Building within the scope makes Keras refuse an optimizer that was
         # created under another strategy.
         with self.distribute_strategy.scope():
@@ -187,7 +196,8 @@ class Trainer(StudentModel):
 
     def train_step(self, data):
         x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
-        terms, outputs, additional = self._descend(x, y, sample_weight)
+        with self._fast.in_use():
+            terms, outputs, additional = self._descend(x, y, sample_weight)
         return self._report(terms, additional, x, y, outputs, sample_weight)
 
     def _descend(self, x, y, sample_weight):
@@ -220,7 +230,8 @@ class Trainer(StudentModel):
     def test_step(self, data):
         x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
         labels, weight = self.outputs.example_weights(y, sample_weight)
-        terms, outputs = self._terms(x, labels, training=False)
+        with self._fast.in_use():
+            terms, outputs = self._terms(x, labels, training=False)
         terms = weighted_batch.weigh(terms, weight)
         additional = self._additional_losses()
         return self._report(terms, additional, x, y, outputs, sample_weight)

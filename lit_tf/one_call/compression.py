@@ -62,6 +62,7 @@ def compress(
     penalty: str = own_model.PENALTY,
     dtype: str = "auto",
     strategy: str = "default",
+    fast_layers: bool = True,
     seed: int = 0,
     min_teacher_accuracy: float = -1.0,
     workdir: str = "",
@@ -151,6 +152,8 @@ def compress(
             is a mixed one on a GPU that is fast in it, else float32.
         strategy: "default", one device or the strategy of the present scope;
             or "mirrored" for all visible GPUs.
+        fast_layers: whether a fused kernel computes Keras's BatchNormalization
+            in training steps, with equal results apart from rounding.
         seed: seed of new weights and of the order of arrays.
         min_teacher_accuracy: least accuracy of the model on validation; 0 to
             accept any. By default it must be better than chance.
@@ -216,7 +219,10 @@ def compress(
         ),
         data=config.Data(augmentation=augmentation),
         compute=config.Compute(
-            seed=seed, dtype=arguments.policy(dtype), strategy=strategy
+            seed=seed,
+            dtype=arguments.policy(dtype),
+            strategy=strategy,
+            fast_layers=fast_layers,
         ),
         session=dataclasses.replace(
             _NO_FOLDER, workdir=str(workdir), overwrite=overwrite
@@ -252,7 +258,7 @@ def compress(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
     )
-    settings = lengths.with_own_epochs(settings)
+    settings = lengths.with_own_epochs(run_folder.as_begun(settings))
     with _folder(settings) as folder:
         if folder:
             folder.pin(

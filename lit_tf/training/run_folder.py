@@ -122,6 +122,25 @@ class RunFolder:
             atomic_files.write_json(self.config, known | facts)
 
 
+def as_begun(settings: Any) -> Any:
+    """Returns the settings with which the run in the folder continues.
+
+    A run that an earlier version began keeps what that version computed with
+    (see `flatten.as_begun`).
+
+    Args:
+        settings: a `Teach`, `Compress` or `Tune`; its session names the folder.
+    """
+    path = RunFolder(pathlib.Path(settings.session.workdir)).config
+    try:
+        recorded = json_files.parse(path.read_bytes())["settings"]
+        if settings.session.overwrite or not recorded.keys():
+            return settings
+    except (ValueError, KeyError, AttributeError, TypeError, OSError):
+        return settings  # A new run; `opened` reports damage.
+    return flatten.as_begun(settings, recorded)
+
+
 @contextlib.contextmanager
 def opened(settings: Any, *, command: str = "") -> Iterator[RunFolder]:
     """Opens and locks the run folder that the settings name.

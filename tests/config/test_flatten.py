@@ -167,3 +167,12 @@ def test_a_compression_trains_its_teacher_with_its_own_settings():
     differing = {k for k, v in teacher.items() if v != wanted[k]}
     assert differing == {"workdir", "overwrite"}
     assert (teacher["workdir"], teacher["overwrite"]) == ("w/teacher", False)
+
+
+def test_a_run_of_an_earlier_version_keeps_what_it_computed_with():
+    settings = config.Compress(compute=config.Compute(seed=3))
+    recorded = flatten.flatten(settings)
+    assert flatten.as_begun(settings, recorded) is settings
+    del recorded["fast_layers"]
+    kept = config.Compress(compute=config.Compute(seed=3, fast_layers=False))
+    assert flatten.as_begun(settings, recorded) == kept

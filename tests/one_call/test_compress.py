@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -197,9 +198,15 @@ def test_a_model_in_half_precision_gives_a_student_in_float32():
     assert np.isfinite(student.predict(INPUTS, verbose=0)).all()
 
 
-def test_stale_statistics_are_estimated_and_it_is_said(capsys):
+def test_norms_that_are_not_fused_and_stale_statistics_are_named(capsys):
     compress(classifier(), (INPUTS, CLASSES))
-    assert "batch norm  the statistics of 2 layers" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "batch norm  the statistics of 2 layers" in out
+    assert re.search(
+        "batch norm  0 of 2 layers are fused in training steps; not "
+        r"norm_\d, norm_\d \(rank 2, at which Keras is as fast\)",
+        out,
+    )
 
 
 def test_a_budget_is_kept_to(measured_seconds, capsys):
@@ -227,6 +234,10 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
         whole.student.get_weights(), resumed.student.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+    # A run of an earlier version, which did not have this setting.
+    begun = json.loads((tmp_path / "run" / "config.json").read_text())
+    del begun["settings"]["fast_layers"]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(begun))
     again = compress(model, data, workdir=tmp_path / "run")
     (tmp_path / "run" / "export_keras.json").mkdir()
     with pytest.raises(errors.DataError, match="is a folder, not a file"):

@@ -1,0 +1,180 @@
+"""`FastLayers`: Keras's BatchNormalization, fused while a step is traced."""
+
+import collections
+import contextlib
+import math
+import threading
+from collections.abc import Iterable, Iterator
+
+import keras
+import tensorflow as tf
+
+from lit_tf.layers.batch_norm import BatchNormalization, replicas
+
+_DTYPES = ("float32", "float16", "bfloat16")
+# Where the kernel is faster at batch 32: ranks, and values of an example
+# (docs/results/performance/single_norms.txt).
+_RANKS = (3, 4, 5)
+_LEAST_VALUES = 2500
+_NAMED = 5  # Layers that a sentence names for each reason.
+
+
+class FastBatchNormalization(BatchNormalization):
+    """A twin of a `keras.layers.BatchNormalization`, with a fused kernel.
+
+    It records the biased variance of a batch, as Keras does, and so trains to
+    the same weights and moving statistics, apart from rounding. Inputs with a
+    mask are left to Keras.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None:
+            return keras.layers.BatchNormalization.call(
+                self, inputs, training=training, mask=mask
+            )
+        inputs = tf.cast(inputs, self.compute_dtype)
+        if len(inputs.shape) == 4:
+            return self._normalized(inputs, training)
+        # The kernel needs images: [batch, 1, positions, channels].
+        shape = tf.shape(inputs)
+        images = tf.reshape(
+            inputs,
+            [shape[0], 1, tf.reduce_prod(shape[1:-1]), inputs.shape[-1]],
+        )
+        outputs = tf.reshape(self._normalized(images, training), shape)
+        return tf.ensure_shape(outputs, inputs.shape)
+
+    def _scale_and_shift(self):
+        channels = self.moving_mean.shape
+        gamma = self.gamma if self.scale else tf.ones(channels)
+        beta = self.beta if self.center else tf.zeros(channels)
+        return tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+
+    def _fused(self, inputs, training):
+        # `tf.nn.fused_batch_norm` would raise a small epsilon.
+        gamma, beta = self._scale_and_shift()
+        none = tf.zeros([0])
+        moving = (self.moving_mean, self.moving_variance)
+        mean, variance = (
+            (none, none) if training else map(tf.convert_to_tensor, moving)
+        )
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=gamma,
+            offset=beta,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        return outputs, mean, variance
+
+    def _recorded(self, variance, count):
+        return variance * (count - 1) / count
+
+    def _assign(self, moving, value):
+        # In Keras's layer each replica has a value of its own.
+        if replicas() > 1 and not self.synchronized:
+            context = tf.distribute.get_replica_context()
+            value = context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+        moving.assign(value)
+
+
+class FastLayers:
+    """The layers of models that a training step computes by faster twins.
+
+    A twin is the layer itself, as an object of another class for a while: it
+    has the same variables, at any place of a model, also in a layer that hides
+    it. Outside of the step the models are as they were.
+
+    Args:
+        models: the models that the step calls.
+
+    Attributes:
+        twins: the layers that are replaced.
+        refused: why others are not, by layer.
+    """
+
+    def __init__(self, models: Iterable[keras.Model]):
+        norms = dict.fromkeys(
+            layer
+            for model in models
+            for layer in model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+            and type(layer) is not BatchNormalization
+        )
+        reasons = {layer: _refusal(layer) for layer in norms}
+        self.twins = tuple(x for x, reason in reasons.items() if not reason)
+        self.refused = {x: reason for x, reason in reasons.items() if reason}
+        # Replicas trace a step in threads of their own.
+        self._lock = threading.Lock()
+        self._users = 0
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Replaces the layers by their twins in the context."""
+        with self._lock:
+            self._users += 1
+            self._turn(FastBatchNormalization)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._turn(keras.layers.BatchNormalization)
+
+    def _turn(self, kind):
+        for layer in self.twins:
+            # Keras's own `__setattr__` would track the class as a value.
+            object.__setattr__(layer, "__class__", kind)
+
+    def describe(self) -> str:
+        """Returns a sentence on the layers; "" if there are none."""
+        if not (self.twins or self.refused):
+            return ""
+        count = len(self.twins) + len(self.refused)
+        text = (
+            f"batch norm  {len(self.twins)} of {count} layers are fused in "
+            "training steps"
+        )
+        names = collections.defaultdict(list)
+        for layer, reason in self.refused.items():
+            names[reason].append(layer.name)
+        left = [
+            ", ".join(each[:_NAMED])
+            + (f" and {len(each) - _NAMED} more" if each[_NAMED:] else "")
+            + f" ({reason})"
+            for reason, each in names.items()
+        ]
+        return f"{text}; not {'; '.join(left)}" if left else text
+
+
+def _refusal(layer):
+    """Returns why a layer has no faster twin; "" if it has one."""
+    if type(layer) is not keras.layers.BatchNormalization:
+        return f"of class {type(layer).__name__}"
+    if not layer.built or layer.input_spec is None:
+        return "not built"
+    rank = layer.input_spec.ndim
+    if getattr(layer, "renorm", False):  # Keras ≥ 3.14.
+        return "renorm=True"
+    if layer.compute_dtype not in _DTYPES or layer.variable_dtype != "float32":
+        return f"dtype {layer.dtype_policy.name}"
+    if layer.axis not in (-1, rank - 1):
+        return "channels are not the last axis"
+    if rank not in _RANKS:
+        return f"rank {rank}, at which Keras is as fast"
+    sizes = (layer.get_build_config() or {}).get("input_shape", (None, None))[
+        1:
+    ]
+    if None not in sizes and math.prod(sizes) < _LEAST_VALUES:
+        return f"below {_LEAST_VALUES:,} values, at which Keras is as fast"
+    nodes = getattr(layer, "_inbound_nodes", ())
+    if any(
+        getattr(tensor, "_keras_mask", None) is not None
+        for node in nodes
+        for tensor in node.input_tensors
+    ):
+        return "masked inputs"
+    return ""
