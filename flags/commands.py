@@ -197,7 +197,10 @@ COMMANDS: Mapping[str, Command] = {
     "lit-benchmark": Command(
         about="times phase lit and its parts, and compares with "
         "keras.distillation.",
-        examples=("lit-benchmark --teacher=resnet56 --student=resnet20",),
+        examples=(
+            "lit-benchmark --teacher=resnet56 --student=resnet20",
+            "lit-benchmark --teacher_weights=my_model.keras --compression=2",
+        ),
         options=options.Benchmark,
         settings=Settings,
     ),

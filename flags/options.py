@@ -80,7 +80,7 @@ class Tune(Compress):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Benchmark(Group):
+class Benchmark(Code):
     """Flags of lit-benchmark."""
 
     json: str = setting("", "JSON file for the results.")

@@ -36,7 +36,8 @@ def apply() -> None:
     the defaults of that version.
     """
     known = flags.FLAGS
-    if "compression" not in known or known["recipe"].value:
+    takes = "compression" in known and "recipe" in known
+    if not takes or known["recipe"].value:
         return
     shrinks = known["compression"].value or known["keep"].value
     if not (known["teacher_weights"].value and shrinks) or _began_before():

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from lit_tf import config, layers
+from lit_tf.outputs import Classes, Labels, Outputs, Values
 from lit_tf.sections import context, copying, sectioned_model
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -15,6 +16,7 @@ def distiller(
     loss: config.Loss,
     *,
     stock: bool,
+    classes: bool = True,
 ) -> keras.Model:
     """Returns a `Distiller` with the loss terms of LIT.
 
@@ -28,7 +30,9 @@ def distiller(
         student: a model of K sections.
         loss: α, β and τ. The penalty is always l2.
         stock: whether BatchNorm is Keras's layer, as without lit_tf, or
-            lit_tf's, which is faster.
+            lit_tf's, which is faster. Keras's own layers stay.
+        classes: whether the models return logits of classes. The distance of
+            other outputs is the mean squared error.
     """
     names = [f"representation_{k}" for k in range(1, len(student.sections) + 1)]
     features = [
@@ -41,6 +45,8 @@ def distiller(
     logits = keras.distillation.LogitsDistillation(
         loss.temperature, keras.losses.KLDivergence()
     )
+    if not classes:
+        logits = keras.distillation.FeatureDistillation("mse")
     labels = loss.beta * loss.alpha
     soft, penalty = loss.beta * (1 - loss.alpha), 1 - loss.beta
     return keras.distillation.Distiller(
@@ -50,6 +56,19 @@ def distiller(
         [weight / (1 - labels) for weight in (*[penalty] * len(names), soft)],
         student_loss_weight=labels,
     )
+
+
+def loss_of(outputs: Outputs) -> keras.losses.Loss | None:
+    """Returns Keras's loss of the labels of a kind of output.
+
+    Args:
+        outputs: the kind; None is returned for several outputs.
+    """
+    return {
+        Classes: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        Labels: keras.losses.BinaryCrossentropy(from_logits=True),
+        Values: keras.losses.MeanSquaredError(),
+    }.get(type(outputs))
 
 
 def _reachable(model, names, stock):

@@ -15,9 +15,11 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from lit_tf import layers
 from lit_tf.benchmark import peer
 from lit_tf.benchmark.bench import Bench
-from lit_tf.experiment import build
+from lit_tf.data.streams import Stream
+from lit_tf.outputs import Classes
 from lit_tf.sections import copying, cost
 from lit_tf.sections.context import divide
 from lit_tf.teacher import cache
@@ -27,6 +29,10 @@ from lit_tf.training import optimizers
 _READ = 50
 # Rows and columns of the matrices, by kind of device.
 _SIDES = {"CPU": 2048, "GPU": 8192}
+
+
+class NotTimedError(Exception):
+    """A piece that does not exist for a pair of models, with the reason."""
 
 
 def _no_flops():
@@ -87,7 +93,7 @@ def _teacher(bench):
     frozen = bench.trainers()["lit"].frozen
 
     def forward(images):
-        outputs = frozen(images, training=False)
+        outputs = tf.nest.flatten(frozen(images, training=False))
         # One number of each output, so that TensorFlow computes all of them.
         return tf.add_n(
             [tf.cast(tf.reduce_max(one), tf.float32) for one in outputs]
@@ -100,9 +106,10 @@ def _sections(bench):
     """Times sections 2 … K, forward and backward, on given representations."""
     lit = bench.trainers()["lit"]
     frozen, penalty = lit.frozen, lit.penalty
-    *representations, _ = tf.function(lambda x: frozen(x, training=False))(
-        bench.batch[0]
-    )
+    outputs = tf.function(lambda x: frozen(x, training=False))(bench.batch[0])
+    representations = tf.nest.flatten(outputs)[
+        : len(lit.student.representations)
+    ]
     _, context = divide(lit.student.stem(bench.batch[0], training=False))
     _, *sections = lit.student.bind(context)[:-1]
     variables = [v for s in sections for v in s.model.trainable_variables]
@@ -124,15 +131,7 @@ def _sections(bench):
 
 
 def _student_step(bench):
-    settings = bench.config
-    trainer = build.teacher_trainer(
-        settings.student,
-        bench.dataset,
-        architecture=settings.architecture,
-        adversarial=settings.adversarial,
-        compute=settings.compute,
-    )
-    return _step(bench, trainer, "teach")
+    return _step(bench, bench.plain_trainer(), "teach")
 
 
 def _lit_step(bench):
@@ -150,6 +149,10 @@ def _cached_step(bench):
 
 def _cached_outputs(bench, lit):
     """Returns the teacher's cached outputs for the training examples."""
+    if isinstance(bench.dataset.train, Stream):
+        raise NotTimedError("A model with several outputs has no cache.")
+    if lit.augments:
+        raise NotTimedError("Models with augmentation layers have no cache.")
     with contextlib.redirect_stdout(io.StringIO()):
         return (
             cache.TeacherCache(
@@ -167,11 +170,33 @@ def _cached_outputs(bench, lit):
 
 
 def _peer_step(bench, *, stock=True):
+    loss = peer.loss_of(bench.outputs)
+    if loss is None:
+        raise NotTimedError("It is compared for models with one output.")
     teacher, student = bench.pair()
     teacher = copying.copy_model(teacher, policy=bench.config.compute.dtype)
-    model = peer.distiller(teacher, student, bench.config.loss, stock=stock)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return _step(bench, model, "lit", loss=loss)
+    model = peer.distiller(
+        teacher,
+        student,
+        bench.config.loss,
+        stock=stock,
+        classes=isinstance(bench.outputs, Classes),
+    )
+    models = [] if stock else [model.teacher, model.student]
+    step = _step(bench, model, "lit", loss=loss)
+    return dataclasses.replace(
+        step, call=_with(layers.FastLayers(models), step)
+    )
+
+
+def _with(fast, step):
+    """Returns the call of a piece with faster layers."""
+
+    def call():
+        with fast.in_use():
+            return step.call()
+
+    return call
 
 
 def _on_batch(bench, function, *tensors):

@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 import lit_tf
-from lit_tf.benchmark import memory, pieces, profile
-from lit_tf.benchmark.bench import Bench
+from lit_tf.benchmark import memory, own_model, pieces, profile
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
 from lit_tf.experiment import report
@@ -56,7 +55,7 @@ def run(settings: Settings) -> dict[str, Any]:
         SettingsError: if a setting is invalid.
         DataError: if the dataset's files are missing or damaged.
     """
-    bench = Bench(settings)
+    bench = own_model.bench_of(settings)
     memory.check(settings)
     profile.check(settings, bench)
     machine = report.hardware() | {
@@ -65,12 +64,14 @@ def run(settings: Settings) -> dict[str, Any]:
     }
     print(_headline(settings, machine, bench), flush=True)
     with tf.device(bench.device):
-        table = {name: make(bench) for name, make in pieces.PIECES.items()}
+        table, missing = _made(bench)
         seconds = _timed(table, settings.steps)
         counts = {name: piece.flops() for name, piece in table.items()}
         flops = {name: count.flops for name, count in counts.items()}
         results = _ratios(seconds, flops)
         print(f"\n{_table(table, seconds, flops)}\n\n{_words(results)}")
+        for name, reason in missing.items():
+            print(f"{_LABELS[name].removeprefix('… ')}: not timed. {reason}")
         uncounted = set().union(*(c.uncounted for c in counts.values()))
         if uncounted:
             print(cost.note(uncounted))
@@ -85,10 +86,25 @@ def run(settings: Settings) -> dict[str, Any]:
         "batch_size": bench.images,
         "dtype": settings.dtype,
         "jit_compile": bench.jit_compile,
-        "settings": flatten.flatten(settings),
+        "settings": flatten.flatten(settings)
+        | {
+            "dataset": bench.dataset.name,
+            "data": "real" if settings.real else "random",
+        },
         "hardware": machine,
         "versions": _versions(),
     }
+
+
+def _made(bench):
+    """Returns the pieces, and why others do not exist, by name."""
+    table, missing = {}, {}
+    for name, make in pieces.PIECES.items():
+        try:
+            table[name] = make(bench)
+        except pieces.NotTimedError as error:
+            missing[name] = str(error)
+    return table, missing
 
 
 def _timed(table: Mapping[str, pieces.Piece], rounds: int) -> dict[str, float]:
@@ -104,7 +120,8 @@ def _timed(table: Mapping[str, pieces.Piece], rounds: int) -> dict[str, float]:
 
 
 def _ratios(seconds, flops):
-    results = {f"{name}_ms": 1000 * each for name, each in seconds.items()}
+    results = {f"{name}_ms": None for name in pieces.PIECES}
+    results |= {f"{name}_ms": 1000 * each for name, each in seconds.items()}
     results["limit_ms"] = (
         results["teacher_ms"]
         + results["student_step_ms"]
@@ -115,19 +132,25 @@ def _ratios(seconds, flops):
     least = 1000 * results["step_gflops"] / results["matmul_gflops"]
     return results | {
         "ratio_to_limit": results["lit_step_ms"] / results["limit_ms"],
-        "ratio_to_peer": results["peer_step_ms"] / results["lit_step_ms"],
-        "ratio_of_cached": (
-            results["cached_step_ms"] + results["cached_input_ms"]
-        )
-        / (results["lit_step_ms"] + results["input_ms"]),
+        "ratio_to_peer": _ratio(
+            [results["peer_step_ms"]], [results["lit_step_ms"]]
+        ),
+        "ratio_of_cached": _ratio(
+            [results["cached_step_ms"], results["cached_input_ms"]],
+            [results["lit_step_ms"], results["input_ms"]],
+        ),
         "ratio_to_matmul": results["lit_step_ms"] / least,
     }
 
 
+def _ratio(above, below):
+    """Returns the ratio of two sums; None if a time is missing."""
+    return None if None in above else sum(above) / sum(below)
+
+
 def _headline(settings, machine, bench):
     return (
-        f"{settings.teacher} → {settings.student} on {settings.data} "
-        f"{settings.dataset}, batch {bench.images}, {settings.dtype}, XLA "
+        f"{bench.title}, batch {bench.images}, {settings.dtype}, XLA "
         f"{'on' if bench.jit_compile else 'off'}\n"
         f"{machine['device']} of {machine['processor']}, {machine['cores']} "
         f"cores, {machine['threads']} threads"
@@ -165,12 +188,19 @@ def _table(table, seconds, flops):
 
 
 def _words(results):
-    return (
+    lines = [
         "LIT step ÷ limit: {ratio_to_limit:.2f}. The limit, {limit_ms:,.2f} "
-        "ms, is teacher + plain student step + sections 2 … K alone.\n"
-        "keras.distillation step ÷ LIT step: {ratio_to_peer:.2f}.\n"
-        "LIT step with ÷ without teacher cache, input included: "
-        "{ratio_of_cached:.2f}.\n"
+        "ms, is teacher + plain student step + sections 2 … K alone."
+    ]
+    if results["ratio_to_peer"]:
+        lines.append("keras.distillation step ÷ LIT step: {ratio_to_peer:.2f}.")
+    if results["ratio_of_cached"]:
+        lines.append(
+            "LIT step with ÷ without teacher cache, input included: "
+            "{ratio_of_cached:.2f}."
+        )
+    lines.append(
         "LIT step ÷ time of its {step_gflops:,.2f} GFLOP at the speed of the "
         "matrix product: {ratio_to_matmul:.2f}."
-    ).format(**results)
+    )
+    return "\n".join(lines).format(**results)

@@ -2,10 +2,17 @@
 
 import dataclasses
 
-from lit_tf import config
-from lit_tf.config.setting import AT_LEAST_1, SEED, Group, setting
+from lit_tf import config, errors
+from lit_tf.config.setting import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    SEED,
+    Group,
+    setting,
+)
 
-DATA = ("random", "real")
+DATA = ("auto", "random", "real")
+_DATASET = "cifar10"  # Of architectures.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,21 +28,40 @@ class Settings(Group):
         config.Compress.student,
         "Architecture of the student, such as resnet20.",
     )
+    teacher_weights: str = setting(
+        "",
+        "Your own model instead of --teacher: a .keras file or a run folder. "
+        "The student is made from it with --compression or --keep.",
+    )
+    shrink: config.Shrink = config.Shrink()
     architecture: config.Architecture = config.Architecture()
     dataset: str = setting(
-        "cifar10",
-        "Dataset with the models' input shape and classes: digits, cifar10 or "
-        "cifar100. Its files are needed only for --data=real.",
+        "",
+        "Dataset with the models' input shape and classes, such as digits, "
+        "cifar10 or cifar100. Its files are needed only for real data. "
+        "Default: cifar10; for your own model the kind found in --data_dir.",
     )
     data: str = setting(
-        "random",
-        "random: random pixels and labels of the dataset's shape, through its "
-        "input pipeline; real: the dataset.",
+        "auto",
+        "random: random inputs and labels of the dataset's shape, through its "
+        "input pipeline, or of the inputs and outputs of your own model; "
+        "real: the dataset. Default: auto, real for your own model with "
+        "--dataset or --data_dir, otherwise random.",
         choices=DATA,
     )
     data_dir: str = setting(
         config.Session.data_dir,
-        "Folder with the dataset's official files, for --data=real.",
+        "Folder with the dataset's official files, or your own, for real data.",
+    )
+    preprocessor: str = setting(
+        config.Data.preprocessor,
+        "Preprocessor of KerasHub for texts (see lit-compress).",
+    )
+    sequence_length: int = setting(
+        config.Data.sequence_length,
+        "Number of token ids of a text. Default: 0, the preprocessor's own; of "
+        "random inputs the model's own or, where it leaves it open, 128.",
+        check=AT_LEAST_0,
     )
     download: bool = setting(
         config.Session.download,
@@ -86,16 +112,53 @@ class Settings(Group):
 
     def __post_init__(self):
         super().__post_init__()
+        self._check_own_model()
         # The groups of these settings check the other values.
         compress_settings(self)
+
+    @property
+    def real(self) -> bool:
+        """Whether a dataset is read."""
+        found = self.teacher_weights and (self.dataset or self.data_dir)
+        return self.data == "real" or (self.data == "auto" and bool(found))
+
+    @property
+    def of_the_model(self) -> bool:
+        """Whether the data are random and of the form of the user's model."""
+        return bool(self.teacher_weights) and not self.real
+
+    def _check_own_model(self):
+        errors.require(
+            not self.teacher_weights or self.shrink.requested,
+            "`teacher_weights` needs `compression` or `keep`, from which the "
+            "student is made.",
+            teacher_weights=self.teacher_weights,
+        )
+        errors.require(
+            not self.of_the_model or not self.dataset,
+            "Random data for `teacher_weights` have the form of the model's "
+            "inputs. Pass no `dataset`, or data=real.",
+            dataset=self.dataset,
+        )
+        errors.require(
+            not (self.teacher_weights and self.real)
+            or bool(self.dataset or self.data_dir),
+            "Real data need `dataset` or `data_dir`.",
+            data=self.data,
+        )
 
 
 def compress_settings(settings: Settings) -> config.Compress:
     """Returns the settings of the compression whose parts are timed."""
     size = {"batch_size": settings.batch_size}
+    dataset = settings.dataset
+    if not dataset:
+        dataset = config.Data.dataset if settings.teacher_weights else _DATASET
     return config.Compress(
         teacher=settings.teacher,
         student=settings.student,
+        teacher_weights=settings.teacher_weights,
+        shrink=settings.shrink,
         architecture=settings.architecture,
         teach=dataclasses.replace(config.TEACH, **size),
         lit=dataclasses.replace(config.LIT, **size),
@@ -103,7 +166,12 @@ def compress_settings(settings: Settings) -> config.Compress:
         frozen=config.Frozen(
             teacher_dtype=settings.teacher_dtype, teacher_cache="memory"
         ),
-        data=config.Data(dataset=settings.dataset, validation_fraction=0),
+        data=config.Data(
+            dataset=dataset,
+            validation_fraction=0,
+            preprocessor=settings.preprocessor,
+            sequence_length=settings.sequence_length,
+        ),
         compute=config.Compute(
             seed=settings.seed,
             dtype=settings.dtype,

@@ -12,6 +12,9 @@ from lit_tf.utils import atomic_files
 
 pytestmark = pytest.mark.usefixtures("small_family")
 
+OWN = {"teacher_weights": "my_model.keras"}
+HALF = {"shrink": config.Shrink(compression=2)}
+
 
 @pytest.mark.parametrize(
     ("device", "choice", "chosen", "xla"),
@@ -44,7 +47,7 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
     [
         ({"steps": 0}, "`steps` must be ≥ 1. Received: steps=0."),
         ({"growth_steps": 0}, "`growth_steps` must be ≥ 1."),
-        ({"data": "fake"}, "`data` must be one of random, real. Received: dat"),
+        ({"data": "fake"}, "`data` must be one of auto, random, real. Rec"),
         ({"batch_size": 0}, "`batch_size` must be ≥ 1."),
         ({"dtype": "half"}, "`dtype` must be one of float32, "),
         ({"jit_compile": "yes"}, "`jit_compile` must be one of auto, on, off."),
@@ -56,6 +59,12 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
             "A small has no `cardinality`. Received: cardinality=2.",
         ),
         ({"dataset": "celeba"}, "`dataset` must be one for classification"),
+        (OWN, "`teacher_weights` needs `compression` or `keep`"),
+        (OWN | HALF | {"data": "random"}, "Pass no `dataset`, or data=real."),
+        (
+            OWN | HALF | {"data": "real", "dataset": ""},
+            "Real data need `dataset` or `data_dir`. Received: data='real'.",
+        ),
     ],
 )
 def test_invalid_settings_are_refused(changes, message):
