@@ -53,6 +53,8 @@ TOPICS: Mapping[str, tuple[type | str, ...]] = {
     # Of training alone.
     "Further augmentation": (config.Augmentation,),
     "Texts": ("text_length", "preprocessor", "sequence_length"),
+    # Of training alone.
+    "Batches of texts": ("length_buckets",),
     "Images": (
         "attributes",
         "exclusive",

@@ -77,6 +77,13 @@ class Data(Group):
         "padded. Default: 0, the preprocessor's own.",
         check=AT_LEAST_0,
     )
+    length_buckets: int = setting(
+        0,
+        "Number of fixed lengths to which token ids are padded in training, in "
+        "batches of texts of like length. For models that mask padding. "
+        "Default: 0, all are padded to --sequence_length.",
+        check=Check("in [0, 32]", lambda value: 0 <= value <= 32),
+    )
     attributes: tuple[str, ...] = setting(
         (),
         "Image attributes to learn, such as Black_Hair,Male,Young. Default: "

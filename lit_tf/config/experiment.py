@@ -7,7 +7,7 @@ which by default needs no download.
 import dataclasses
 
 from lit_tf import errors
-from lit_tf.config import choices, durations, method_table
+from lit_tf.config import cache_rules, choices, durations, method_table
 from lit_tf.config.compute import Compute, Session
 from lit_tf.config.data import Data
 from lit_tf.config.models import Architecture, Shrink
@@ -216,26 +216,12 @@ class Compress(Group):
             lit_steps=self.lit.steps,
             fine_tune_steps=self.fine_tune.steps,
         )
-        errors.require(
-            self.copy_ends
-            or self.frozen.teacher_cache == "off"
-            or self.method != "lit"
-            or (
-                self.loss.section_input == "student"
-                and self.loss.connector == "none"
-            ),
-            "`teacher_cache` does not store the output of the stem, which "
-            "training needs when `copy_ends` is off. Turn `teacher_cache` "
-            "off, or `copy_ends` on.",
-            teacher_cache=self.frozen.teacher_cache,
-        )
-        errors.require(
-            not self.data.augmentation.mixes
-            or self.frozen.teacher_cache == "off",
-            "`teacher_cache` stores outputs for single images, which `mixup` "
-            "and `cutmix` mix anew in each batch. Turn `teacher_cache` off.",
-            teacher_cache=self.frozen.teacher_cache,
-        )
+        if self.frozen.teacher_cache not in ("off", "auto"):
+            errors.require(
+                not (reason := cache_rules.excluded(self)),
+                reason,
+                teacher_cache=self.frozen.teacher_cache,
+            )
 
     def _check_student(self):
         errors.require(
@@ -258,6 +244,13 @@ class Compress(Group):
             "which would measure different latencies. Run lit-compress "
             "--dry_run on one machine and pass the `keep` that it prints.",
             compression_of=self.shrink.compression_of,
+        )
+        errors.require(
+            self.frozen.teacher_cache != "auto"
+            or self.compute.strategy != "multi_worker",
+            "`teacher_cache` auto cannot be used with several machines, which "
+            "would measure different times. Choose disk, memory or off.",
+            teacher_cache=self.frozen.teacher_cache,
         )
 
     def _check_method(self):

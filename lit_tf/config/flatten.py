@@ -22,6 +22,7 @@ ADDED = {
     "inputs": [],
     "preprocessor": "",
     "sequence_length": 0,
+    "length_buckets": 0,
     "sections": 0,
     "decoding": "auto",
     "epochs": 0,

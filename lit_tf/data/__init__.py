@@ -20,6 +20,7 @@ from lit_tf.data import (
     held_out,
     image_classes,
     image_folder,
+    length_buckets,
     reviews,
     tables,
     tfds,
@@ -174,15 +175,21 @@ def load(
         classes=len(loaded.classes) if loaded.task == "classes" else 0,
         image_layers=image_layers,
     )
-    if loaded.validation is not None:
-        unused = {} if settings.validation_fraction else {"validation": None}
-        return dataclasses.replace(loaded, **unused)
-    train, validation = held_out.divide(
-        loaded.train,
-        validation_fraction=settings.validation_fraction,
-        seed=settings.split_seed,
+    train, validation = loaded.train, loaded.validation
+    if validation is None:
+        train, validation = held_out.divide(
+            train,
+            validation_fraction=settings.validation_fraction,
+            seed=settings.split_seed,
+        )
+    elif not settings.validation_fraction:
+        validation = None
+    buckets = None
+    if settings.length_buckets:
+        buckets = length_buckets.of(train.inputs, settings.length_buckets)
+    return dataclasses.replace(
+        loaded, train=train, validation=validation, buckets=buckets
     )
-    return dataclasses.replace(loaded, train=train, validation=validation)
 
 
 def _augmentation(loaded, settings):

@@ -11,8 +11,15 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from lit_tf.data import augment, keyed_random, rows, shares
+from lit_tf.data import (
+    augment,
+    keyed_random,
+    length_buckets,
+    rows,
+    shares,
+)
 from lit_tf.data.dataset import Split
+from lit_tf.data.length_buckets import LengthBuckets
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.streams import Stream
 
@@ -73,6 +80,7 @@ def training(
     task: str = "classes",
     views: Views | None = None,
     mixing: Mixing | None = None,
+    buckets: LengthBuckets | None = None,
     share: shares.Share = shares.ALL,
 ) -> tf.data.Dataset:
     """Returns shuffled, augmented batches from one step to another.
@@ -92,6 +100,9 @@ def training(
         views: a fixed set of augmentations; None for new ones in every epoch.
         mixing: what mixes augmented examples of a batch; None for nothing. Only
             for task "classes", without `views`.
+        buckets: the buckets of the examples, for batches of like length;
+            None for a random order of all. Only without `mixing` and `whole`,
+            and not for task "images".
         share: the replicas to feed.
 
     Returns:
@@ -104,6 +115,9 @@ def training(
     steps = steps_per_epoch(split, batch_size, whole=whole)
     inputs, labels = _tensors(split)
     present = _PRESENTATIONS[task]
+    order = _Shuffled(examples, batch_size, steps, seed)
+    if buckets is not None:
+        order = length_buckets.Order(buckets, batch_size=batch_size, seed=seed)
 
     def read(chosen, key, epoch):
         batch = keyed_random.augmented(
@@ -113,31 +127,28 @@ def training(
 
     def part(step, places):
         epoch = tf.cast(step // steps, tf.int32)
-        chosen = keyed_random.order(places, seed, epoch, examples)
+        chosen = order.examples(places, epoch)
         if views is not None:
             view = epoch % views.views
             batch, truth = read(chosen, views.seed, view)
-            return views(batch, view, chosen), truth
+            return views(order.cut(batch, step), view, chosen), truth
 
         def others():
-            there = _target_places(
-                places, step, steps, batch_size, examples, seed
-            )
-            return keyed_random.order(there, seed, epoch, examples)
+            there = _target_places(places, step, order.span(step), seed)
+            return order.examples(there, epoch)
 
         batch, truth = read(chosen, seed, epoch)
         if mixing is not None:
             second = read(others(), seed, epoch)
             draw = keyed_random.draws(chosen, seed, epoch)
             batch, truth = mixing((batch, truth), second, draw)
+        batch = order.cut(batch, step)
         return present(batch, lambda: tf.gather(labels, others())), truth
 
     end = steps * epochs
     if last_step is not None:
         end = min(last_step, end)
-    return shares.parts(
-        part, examples, batch_size, steps, range(first_step, end), share
-    )
+    return shares.parts(part, order.span, range(first_step, end), share)
 
 
 def view(
@@ -160,9 +171,8 @@ def view(
         return keyed_random.augmented(batch, crop, places, seed, view)
 
     steps = steps_per_epoch(split, batch_size)
-    return shares.parts(
-        part, len(split), batch_size, steps, range(steps), shares.ALL
-    )
+    spans = shares.consecutive(len(split), batch_size, steps)
+    return shares.parts(part, spans, range(steps), shares.ALL)
 
 
 def evaluation(
@@ -184,6 +194,7 @@ def evaluation(
     """
     inputs, labels = _tensors(split)
     steps = steps_per_epoch(split, batch_size)
+    spans = shares.consecutive(len(split), batch_size, steps)
 
     def part(step, places):
         batch, truth = _gather(inputs, places), tf.gather(labels, places)
@@ -191,20 +202,32 @@ def evaluation(
             return views(batch, 0, places), truth
 
         def target():
-            others = _target_places(
-                places, step, steps, batch_size, len(split), 0
-            )
+            others = _target_places(places, step, spans(step), 0)
             return tf.gather(labels, others)
 
         return _PRESENTATIONS[task](batch, target), truth
 
-    return shares.parts(
-        part, len(split), batch_size, steps, range(steps), share
-    )
+    return shares.parts(part, spans, range(steps), share)
 
 
-def _target_places(places, step, epoch_steps, batch_size, examples, seed):
-    start, size = shares.span(step, epoch_steps, batch_size, examples)
+class _Shuffled:
+    """The order of an epoch: all examples at random (see `Order`)."""
+
+    def __init__(self, examples, batch_size, steps, seed):
+        self.span = shares.consecutive(examples, batch_size, steps)
+        self._seed = seed
+        self._examples = examples
+
+    def examples(self, places, epoch):
+        return keyed_random.order(places, self._seed, epoch, self._examples)
+
+    def cut(self, inputs, step):
+        del step
+        return inputs
+
+
+def _target_places(places, step, span, seed):
+    start, size = span
     return keyed_random.target_places(places, seed, step, start, size)
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.data import augment
+from lit_tf.data.length_buckets import LengthBuckets
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.rows import Rows
 
@@ -128,6 +129,8 @@ class Dataset:
             `alphabet`; for task "images" `attributes`, their names.
         crop: the augmentation of training batches.
         mixing: what mixes examples of a training batch; None for nothing.
+        buckets: the training examples by length, for batches of like length;
+            None for batches of any.
         note: information for the user; "" for none.
         task: "classes", "images" or "embeddings".
         exclusive: groups of attributes of which a target has exactly one.
@@ -142,6 +145,7 @@ class Dataset:
     stem: Mapping[str, Any]
     crop: augment.Crop
     mixing: Mixing | None = None
+    buckets: LengthBuckets | None = None
     task: str = "classes"
     exclusive: Groups = ()
     validation: Split | None = None

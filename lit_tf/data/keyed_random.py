@@ -52,6 +52,64 @@ def target_places(
     return start + _permute(places - start, key, size - 1)
 
 
+def order_within(
+    places: tf.Tensor,
+    group: tf.Tensor,
+    sizes: tf.Tensor,
+    seed: int,
+    epoch: Integer,
+) -> tf.Tensor:
+    """Returns the numbers at some places of the random orders of groups.
+
+    Args:
+        places: positions in the order of each one's group, `[batch]`, int32.
+        group: numbers of the groups, from 0, `[batch]`, int32.
+        sizes: the size of each one's group, `[batch]`, int32.
+        seed: the seed of the run.
+        epoch: number of the epoch, from 0.
+
+    Returns:
+        Numbers from 0 in each one's group, `[batch]`, int32.
+    """
+    # Negative keys are those of no other order.
+    key = tf.stack(
+        [tf.fill(tf.shape(group), x) for x in (seed, epoch)] + [-1 - group], 1
+    )
+    padding = [[0, 1]]  # The op does not accept empty input.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=tf.pad(places, padding),
+        seed=tf.pad(key, [*padding, [0, 0]]),
+        max_index=tf.pad(sizes - 1, padding),
+        rounds=4,
+    )[:-1]
+
+
+def batch_order(
+    place: tf.Tensor, seed: int, epoch: Integer, batches: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the batch at a place of an epoch, and a random place.
+
+    Args:
+        place: position among the batches of the epoch, an int32 scalar.
+        seed: the seed of the run.
+        epoch: number of the epoch, from 0.
+        batches: number of batches of the epoch; both results are 0 if it is 0.
+
+    Returns:
+        A batch number in [0, `batches`), and a place in [0, `batches`].
+    """
+    if not batches:
+        return tf.constant(0), tf.constant(0)
+    batch = _permute(
+        place[tf.newaxis], [seed, -1 - _KEYS * epoch], batches - 1
+    )[0]
+    (between,) = tf.unstack(
+        _permute(tf.zeros([1], tf.int32), [seed, -2 - _KEYS * epoch], batches),
+        num=1,
+    )
+    return batch, between
+
+
 def draws(
     examples: tf.Tensor, seed: int, epoch: Integer
 ) -> Callable[[int], tf.Tensor]:

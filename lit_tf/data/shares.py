@@ -51,11 +51,14 @@ def distribute(
     return strategy.distribute_datasets_from_function(pipeline)
 
 
+# A function of a step that returns a batch's first place in its epoch, and its
+# size.
+Spans = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
 def parts(
     part: Callable[[tf.Tensor, tf.Tensor], Any],
-    examples: int,
-    batch_size: int,
-    epoch_steps: int,
+    spans: Spans,
     steps: range,
     share: Share,
 ) -> tf.data.Dataset:
@@ -64,9 +67,7 @@ def parts(
     Args:
         part: function of a step and of places `[examples]` in its epoch,
             without Python `if` or `for` over tensors.
-        examples: number of examples of an epoch.
-        batch_size: number of examples of a step.
-        epoch_steps: number of steps of an epoch.
+        spans: the places of the batch of each step.
         steps: the steps.
         share: the replicas to feed.
     """
@@ -76,7 +77,7 @@ def parts(
     def at(index):
         step = index // share.count
         replica = share.first + tf.cast(index % share.count, tf.int32)
-        start, size = span(step, epoch_steps, batch_size, examples)
+        start, size = spans(step)
         begin, end = (
             start + size * (replica + i) // share.replicas for i in (0, 1)
         )
@@ -90,16 +91,17 @@ def parts(
     )
 
 
-def span(
-    step: tf.Tensor, epoch_steps: int, batch_size: int, examples: int
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns a batch's first place in its epoch, and its size.
+def consecutive(examples: int, batch_size: int, epoch_steps: int) -> Spans:
+    """Returns the spans of batches one after the other.
 
     Args:
-        step: number of the step, counted from 0 at epoch 0.
-        epoch_steps: number of steps of an epoch.
-        batch_size: number of examples of a step.
         examples: number of examples of an epoch.
+        batch_size: number of examples of a step; the last may be smaller.
+        epoch_steps: number of steps of an epoch.
     """
-    start = tf.cast(step % epoch_steps, tf.int32) * batch_size
-    return start, tf.minimum(batch_size, examples - start)
+
+    def span(step):
+        start = tf.cast(step % epoch_steps, tf.int32) * batch_size
+        return start, tf.minimum(batch_size, examples - start)
+
+    return span

@@ -143,14 +143,8 @@ class SourceStream(streams.Stream):
         )
 
     def _parts(self, part, steps):
-        return shares.parts(
-            part,
-            self._examples,
-            self.batch_size,
-            self.steps,
-            steps,
-            shares.ALL,
-        )
+        spans = shares.consecutive(self._examples, self.batch_size, self.steps)
+        return shares.parts(part, spans, steps, shares.ALL)
 
     def _read(self, places):
         """Returns the examples at some places as tensors."""

@@ -30,10 +30,11 @@ def phase_budget(
         `uncounted_operations`.
     """
     examples, flops, uncounted = schedule.examples(steps), 0, ()
-    if examples:
-        step = _count_step(model, schedule)
-        replicas = schedule.strategy.num_replicas_in_sync
-        flops = examples * (step.flops / (schedule.largest_batch * replicas))
+    replicas = schedule.strategy.num_replicas_in_sync
+    for share, one in schedule.by_length() if examples else ():
+        step = _count_step(model, one)
+        counted = step.flops / (one.largest_batch * replicas)
+        flops += examples * share * counted
         uncounted = step.uncounted
     budget = {"examples": examples, "flops": round(flops), "seconds": seconds}
     if uncounted:

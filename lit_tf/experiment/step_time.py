@@ -55,18 +55,13 @@ def measure(
             optimizers.of(schedule.phase),
             jit_compile=devices.jit_compile(compute.jit_compile),
         )
-    clock = _Clock()
-    model.fit(
-        # As many epochs as steps: an epoch may have a single step.
-        schedule.training(epochs=_STEPS, seed=compute.seed),
-        steps_per_epoch=_STEPS,
-        callbacks=[clock],
-        verbose=0,
-        shuffle=False,
-    )
-    step = statistics.median(clock.train[1:])
-    evaluating, compiling = 0.0, clock.train[0] - step
+    step, compiling, evaluating = 0.0, 0.0, 0.0
+    for share, one in schedule.by_length():
+        seconds, first = _measure_training(model, one, compute)
+        step += share * seconds
+        compiling += first - seconds
     if schedule.validation_steps is not None:
+        clock = _Clock()
         for _ in range(2):  # There may be only one batch; the first compiles.
             model.evaluate(
                 schedule.validation(),
@@ -90,3 +85,17 @@ def measure(
         + math.ceil(epochs) * evaluating
         + bool(total) * compiling,
     }
+
+
+def _measure_training(model, schedule, compute):
+    """Returns the seconds of a training step, and of the first one."""
+    clock = _Clock()
+    model.fit(
+        # As many epochs as steps: an epoch may have a single step.
+        schedule.training(epochs=_STEPS, seed=compute.seed),
+        steps_per_epoch=_STEPS,
+        callbacks=[clock],
+        verbose=0,
+        shuffle=False,
+    )
+    return statistics.median(clock.train[1:]), clock.train[0]

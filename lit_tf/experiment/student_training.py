@@ -7,7 +7,7 @@ import keras
 from lit_tf import data
 from lit_tf.config import Compress, method_table
 from lit_tf.data import batches
-from lit_tf.experiment import build
+from lit_tf.experiment import build, padding
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages
 from lit_tf.sections import copying
@@ -22,8 +22,15 @@ def freeze_pair(
     student: SectionedModel,
     dataset: data.Dataset,
 ) -> stages.Pair:
-    """Freezes a trained teacher and returns the pair that a method trains."""
+    """Freezes a trained teacher and returns the pair that a method trains.
+
+    Raises:
+        SettingsError: if batches of like length are set for a teacher that
+            reads padding.
+    """
     compute = settings.compute
+    if dataset.buckets is not None:
+        padding.check(teacher, dataset)
     with devices.strategy(compute.strategy).scope():
         dtype = frozen.dtype_for(student, settings.frozen.teacher_dtype)
         frozen_teacher = frozen.freeze(teacher, dtype)
@@ -63,6 +70,8 @@ def training_stages(
         if stage is None:
             return
         stage.trainer.fast_layers = compute.fast_layers
+        if dataset.buckets is not None:
+            stage.trainer.accept_lengths()
         yield stage
 
 
@@ -81,6 +90,22 @@ def teacher_cache(
         epochs=settings.lit.epochs + settings.fine_tune.epochs,
         representations=method_table.get(settings.method).compares,
     )
+
+
+def check_room(
+    settings: Compress,
+    teacher: SectionedModel,
+    student: SectionedModel,
+    dataset: data.Dataset,
+) -> None:
+    """Checks before a teacher is trained that its outputs can be cached.
+
+    Raises:
+        DataError: if there is no room for them.
+    """
+    if settings.frozen.teacher_cache not in ("off", "auto"):
+        pair = freeze_pair(settings, teacher, student, dataset)
+        teacher_cache(pair, dataset).check_room()
 
 
 def cached(

@@ -6,7 +6,7 @@ import keras
 from keras.src.trainers.compile_utils import MetricsList
 
 from lit_tf import errors
-from lit_tf.methods import label_checks
+from lit_tf.methods import label_checks, text_lengths
 from lit_tf.outputs import Outputs
 from lit_tf.sections import functional, model_files
 
@@ -29,6 +29,7 @@ class StudentModel(keras.Model):
         self.student = student
         self.outputs = outputs
         self.label_smoothing = 0.0
+        self._lengths_vary = False
         self.built = True
 
     @property
@@ -87,6 +88,30 @@ class StudentModel(keras.Model):
         self.outputs = outputs
         for metric in self.output_metrics:
             metric.kind = outputs
+
+    def accept_lengths(self) -> None:
+        """Lets training batches be shorter than the inputs of the models.
+
+        A step is traced for each length. Call it before `fit`.
+        """
+        text_lengths.accept(*self.models_of_a_step)
+        self._lengths_vary = True
+        self.train_function = None
+
+    def make_train_function(self, force: bool = False):
+        if not self._lengths_vary or self.run_eagerly:
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function = text_lengths.by_length(
+                self._new_train_function, self.steps_per_execution
+            )
+        return self.train_function
+
+    def _new_train_function(self):
+        used = self.train_function
+        super().make_train_function(force=True)
+        made, self.train_function = self.train_function, used
+        return made
 
     def call(self, inputs, training=None):
         return self.student(inputs, training=training)

@@ -1,5 +1,7 @@
 """Steps and batches of one phase."""
 
+import copy
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -98,6 +100,25 @@ class Schedule:
             per_epoch = self.steps_per_epoch * self.batch_size
         return epochs * per_epoch + rest * self.batch_size
 
+    def by_length(self) -> list[tuple[float, "Schedule"]]:
+        """Returns schedules of one length each, and their shares of examples.
+
+        They hold a few examples, enough to measure and count a step.
+        """
+        if self.dataset.buckets is None:
+            return [(1.0, self)]
+        samples = self.dataset.buckets.samples(
+            self.dataset.train, self.batch_size
+        )
+        found = []
+        for share, some in samples:
+            one = copy.copy(self)
+            one.dataset = dataclasses.replace(
+                self.dataset, train=some, buckets=None
+            )
+            found.append((share, one))
+        return found
+
     def first_batch(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns one training batch, not distributed: (inputs, labels)."""
         return next(iter(self._training(epochs=1, seed=0)()))
@@ -164,6 +185,7 @@ class Schedule:
             task=self.dataset.task,
             whole=self._whole,
             views=self._cached.train,
+            buckets=self.dataset.buckets,
             **which,
         )
 

@@ -113,3 +113,13 @@ def test_settings_that_contradict_each_other_are_refused(
     with pytest.raises(errors.SettingsError) as refusal:
         make(**settings)
     assert str(refusal.value) == message
+
+
+def test_a_cache_of_representations_has_texts_of_one_length():
+    settings = {
+        "data": config.Data(length_buckets=4),
+        "frozen": config.Frozen(teacher_cache="disk"),
+    }
+    with pytest.raises(errors.SettingsError, match="texts of one length. Turn"):
+        config.Compress(**settings)
+    config.Compress(method="kd", **settings)

@@ -60,6 +60,7 @@ UNCHANGED = (
     "sections",
     "epochs",
     "budget",
+    "length_buckets",
 )
 
 
