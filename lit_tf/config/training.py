@@ -116,7 +116,8 @@ class Frozen(Group):
         "off",
         "Where the teacher's outputs are cached, so that each view of an "
         "example is computed once: in memory, or on disk, where other runs "
-        "reuse them. The size is printed before the cache is filled.",
+        "reuse them. The size is printed before the cache is filled. auto: on "
+        "disk if that saves time within this run, which is measured; else off.",
         choices=choices.TEACHER_CACHES,
     )
     teacher_cache_views: int = setting(

@@ -8,7 +8,13 @@ import numpy as np
 
 from lit_tf import errors
 from lit_tf.config import Compress
-from lit_tf.experiment import build, lengths, step_time, student_training
+from lit_tf.experiment import (
+    auto_cache,
+    build,
+    lengths,
+    step_time,
+    student_training,
+)
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.experiment.teacher_check import measure_accuracy
 from lit_tf.methods import stages
@@ -70,8 +76,9 @@ def _dry_run(settings):
     else:
         remaining = itertools.chain([_teach(settings, dataset)], remaining)
     cached = None
-    if settings.frozen.teacher_cache != "off":
-        cache = student_training.teacher_cache(pair, dataset)
+    decided = auto_cache.decided(pair, dataset, auxiliary_models)
+    if decided.settings.frozen.teacher_cache != "off":
+        cache = student_training.teacher_cache(decided, dataset)
         cached, results["cache_seconds"] = cache.preview()
     for stage in remaining:
         schedule = Schedule(

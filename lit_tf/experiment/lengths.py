@@ -97,7 +97,7 @@ def within_budget(
     """
     settings = pair.settings
     started = time.monotonic()
-    times = _measure(
+    times = measure(
         dataclasses.replace(pair, student=pair.new_student()),
         dataset,
         auxiliary_models,
@@ -126,10 +126,21 @@ def within_budget(
     return epochs
 
 
-def _measure(
-    pair, dataset, auxiliary_models
+def measure(
+    pair: stages.Pair,
+    dataset: data.Dataset,
+    auxiliary_models: Mapping[str, keras.Model],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measures the stages of each phase."""
+    """Measures a few steps of the stages of each phase.
+
+    Args:
+        pair: teacher and student, which is trained.
+        dataset: the dataset.
+        auxiliary_models: the models that belong to the teacher.
+
+    Returns:
+        The results of `step_time.measure` for each stage, by phase.
+    """
     times = {phase: [] for phase in _PHASES}
     for stage in student_training.training_stages(
         pair, dataset, auxiliary_models

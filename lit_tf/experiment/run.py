@@ -8,6 +8,7 @@ from lit_tf import data, models
 from lit_tf.config import Compress, Teach, teacher_settings
 from lit_tf.data import graph_errors
 from lit_tf.experiment import (
+    auto_cache,
     budget,
     build,
     class_names,
@@ -132,7 +133,7 @@ def _compress(settings, command, dataset):
         )
         wall = {}
         if not settings.teacher_weights:
-            teacher, wall = _train_teacher(run)
+            teacher, wall = _train_teacher(run, teacher, student)
         folder.pin(
             data=run.dataset.fingerprint,
             teacher=sectioned_model.fingerprint(teacher),
@@ -179,9 +180,17 @@ def _new_run(settings, command, dataset, folder):
     )
 
 
-def _train_teacher(run):
-    """Returns the trained teacher, in float32, and its wall-clock seconds."""
+def _train_teacher(run, teacher, student):
+    """Returns the trained teacher, in float32, and its wall-clock seconds.
+
+    Args:
+        run: the run.
+        teacher: a new teacher.
+        student: the student that it is to teach.
+    """
     folder = run_folder.RunFolder(run.folder.teacher)
+    if not folder.finished:
+        student_training.check_room(run.settings, teacher, student, run.dataset)
     results = _teach(
         teacher_settings(run.settings, workdir=str(folder.path)),
         run.command,
@@ -206,7 +215,10 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
         Each stage with its outcome, and the budget of each stage by name.
     """
     outcomes, spent = [], {}
-    cached = student_training.cached(pair, run.dataset)
+    cached = student_training.cached(
+        auto_cache.decided(pair, run.dataset, auxiliary_models, run.folder),
+        run.dataset,
+    )
     for stage in student_training.training_stages(
         pair, run.dataset, auxiliary_models
     ):

@@ -48,7 +48,8 @@ def check(
     if settings.init == "teacher_blocks":
         initial_weights.check_blocks(teacher, student)
     augments = map(augmentation.augmented_view, (teacher, student))
-    if settings.frozen.teacher_cache != "off" and any(augments):
+    cached = settings.frozen.teacher_cache not in ("off", "auto")
+    if cached and any(augments):
         raise errors.SettingsError(distillation_trainer.NO_CACHE)
     if settings.method == "network_slimming":
         channel_pruning.fraction_to_prune(

@@ -9,7 +9,6 @@ T_0 is not stored: the student's stem, a frozen copy of the teacher's, computes
 it at little cost.
 """
 
-import dataclasses
 import functools
 import time
 
@@ -20,25 +19,14 @@ import tensorflow as tf
 from lit_tf import config, data, errors
 from lit_tf.data import augment, batches
 from lit_tf.sections.sectioned_model import SectionedModel
-from lit_tf.teacher import array_store, cache_key
+from lit_tf.teacher import array_store, cache_key, cache_parts
+from lit_tf.teacher.cache_choice import Need
 from lit_tf.teacher.cached_outputs import CachedOutputs, CachedSplits
-from lit_tf.utils import keyed_folder, text_format
+from lit_tf.utils import text_format
 
 _BATCH = 128
 _TIMED_BATCHES = 3
 _OUTPUT = "output"
-_PURPOSE = {"train": "training", "validation": "validation"}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Part:
-    """A split with its views: the arrays that are stored under one key."""
-
-    split: data.Split
-    crop: augment.Crop
-    views: int
-    key: keyed_folder.Key
-    forms: array_store.Forms
 
 
 class TeacherCache:
@@ -156,21 +144,59 @@ class TeacherCache:
 
         The arrays of a part that is not stored are None.
         """
+        stored, missing = self._stored()
+        if not missing:
+            print(f"cache     found in {self._store.place}", flush=True)
+            return stored, 0.0
+        need = self._need(missing)
+        saved = need.teacher_seconds * sum(
+            len(part.split) for part in self._parts.values()
+        )
+        line = cache_parts.describe(missing, need, saved, self._epochs)
+        print(f"cache     {line}", flush=True)
+        self._check_room(need.size)
+        return stored, need.fill_seconds
+
+    def need(self) -> Need:
+        """Returns what the outputs need that are not yet stored."""
+        return self._need(self._stored()[1])
+
+    def check_room(self) -> None:
+        """Checks that there is room for all outputs, as if none were stored.
+
+        Raises:
+            DataError: if there is not.
+        """
+        self._check_room(cache_parts.size(self._parts.values()))
+
+    def _stored(self):
+        """Returns the stored arrays by part, None if missing; missing parts."""
         stored = {
             name: self._store.find(part.key, part.forms)
             for name, part in self._parts.items()
         }
-        missing = [self._parts[n] for n, arrays in stored.items() if not arrays]
-        if not missing:
-            print(f"cache     found in {self._store.place}", flush=True)
-            return stored, 0.0
-        size = sum(array_store.size(part.forms) for part in missing)
+        return stored, [
+            self._parts[n] for n, arrays in stored.items() if not arrays
+        ]
+
+    def _need(self, missing):
         per_example = self._seconds_per_example()
-        seconds = per_example * sum(
-            part.views * len(part.split) for part in missing
+        output = {_OUTPUT: self._forms[_OUTPUT]}
+        inner = {k: v for k, v in self._forms.items() if k != _OUTPUT}
+        return Need(
+            size=cache_parts.size(missing),
+            free=self._store.free(),
+            place=self._store.place,
+            teacher_seconds=per_example,
+            fill_seconds=per_example
+            * sum(part.views * len(part.split) for part in missing),
+            bytes_by_part={
+                "output": cache_parts.size_of_example(output),
+                "representations": cache_parts.size_of_example(inner),
+            },
         )
-        saved = per_example * sum(len(p.split) for p in self._parts.values())
-        print(self._describe(missing, size, seconds, saved), flush=True)
+
+    def _check_room(self, size):
         free = self._store.free()
         if size > free:
             raise errors.DataError(
@@ -179,24 +205,6 @@ class TeacherCache:
                 f"fewer --teacher_cache_views, {self._store.alternative} or "
                 "--teacher_cache=off."
             )
-        return stored, seconds
-
-    def _describe(self, missing, size, seconds, saved):
-        """Returns the printed line: contents, size, time and break-even."""
-        contents = " and ".join(
-            f"{part.views} view{'s' * (part.views > 1)} of {len(part.split):,} "
-            f"{_PURPOSE[part.key['split']]} examples"
-            for part in missing
-        )
-        slower = seconds > saved * self._epochs
-        return (
-            f"cache     {contents}: {text_format.size(size)} in "
-            f"{self._store.place}. Filling it takes about "
-            f"{text_format.duration(seconds)} and saves "
-            f"{text_format.duration(saved)} per epoch: it pays off after "
-            f"{seconds / saved:.1f} of {self._epochs} epochs"
-            + (", so --teacher_cache=off is faster." if slower else ".")
-        )
 
     def _cached_splits(self, stored):
         return CachedSplits(
@@ -212,7 +220,7 @@ class TeacherCache:
         )
 
     def _part(self, split, crop, views, key):
-        return _Part(
+        return cache_parts.Part(
             split=split,
             crop=crop,
             views=views,

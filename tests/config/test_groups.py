@@ -92,8 +92,8 @@ from lit_tf.config import flatten
         (
             config.Frozen,
             {"teacher_cache": "tape"},
-            "`teacher_cache` must be one of off, memory, disk. Received: "
-            "teacher_cache='tape'.",
+            "`teacher_cache` must be one of off, memory, disk, auto. "
+            "Received: teacher_cache='tape'.",
         ),
         (
             config.Frozen,

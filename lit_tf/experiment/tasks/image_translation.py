@@ -49,7 +49,7 @@ class ImageTranslation(Task):
             method=settings.method,
         )
         errors.require(
-            settings.frozen.teacher_cache == "off",
+            settings.frozen.teacher_cache in ("off", "auto"),
             "`teacher_cache` must be off for image translation: the target "
             "attributes change with every batch.",
             teacher_cache=settings.frozen.teacher_cache,
