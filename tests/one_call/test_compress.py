@@ -16,6 +16,14 @@ from lit_tf.comparison import gather
 from lit_tf.config import own_model
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _eager():
+    """Few small steps take less time than to trace them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def compiled():
     model = classifier(

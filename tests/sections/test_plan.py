@@ -15,10 +15,8 @@ from lit_tf.sections.functional import read_graph
 APPLICATIONS = {
     "ResNet50": (3, 4, 6, 3),
     "ResNet101": (3, 4, 23, 3),
-    "ResNet152": (3, 8, 36, 3),
     "ResNet50V2": (2, 3, 5, 3),
     "ResNet101V2": (2, 3, 22, 3),
-    "ResNet152V2": (2, 7, 35, 3),
     "MobileNetV2": (2, 3, 4, 3, 3),
     "MobileNetV3Small": (2, 3, 2, 3),
     "MobileNetV3Large": (2, 3, 4, 2, 3),
