@@ -50,7 +50,7 @@ def trained(layer, x):
     [(shape, {}) for shape in SHAPES]
     + [
         (SHAPES[0], {"scale": False, "center": False}),
-        (SHAPES[1], {"scale": False, "epsilon": 1e-9}),
+        (SHAPES[1], {"scale": False}),
         (SHAPES[1], {"center": False, "synchronized": True}),
         (SHAPES[1], {"trainable": False}),
     ],
@@ -66,6 +66,16 @@ def test_a_twin_trains_and_infers_as_keras_does(shape, settings):
             results.append([*trained(layer, x), layer(x, training=False)])
     for expected, result in zip(*results, strict=True):
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_small_epsilon_is_not_raised():
+    x = 1e-3 * RANDOM.normal(2.0, 3.0, SHAPES[1]).astype("float32")
+    results = []
+    for fast in (False, True):
+        layer, model = norm(epsilon=1e-9)
+        with layers.FastLayers([model] if fast else []).in_use():
+            results.append(layer(x, training=True))
+    np.testing.assert_allclose(*results, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
