@@ -1,6 +1,6 @@
 """Helpers for a training step under a `tf.distribute` strategy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -88,6 +88,37 @@ def computed(
         )
     results = {name: values[:size] for name, values in results.items()}
     return results, keras.tree.map_structure(lambda z: first(z, size), outputs)
+
+
+def of_examples(
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
+    local: tf.Tensor,
+    replicas: int,
+) -> list[tf.Tensor | tf.IndexedSlices | None]:
+    """Returns gradients, of zeros on a replica without examples.
+
+    The example of zeros that such a replica computes may have outputs that are
+    not finite, such as the mean over the positions of an empty mask.
+
+    Args:
+        gradients: one for each variable; None where there is none.
+        local: the number of examples on this replica, a float32 scalar.
+        replicas: number of replicas; of a single one the gradients stay.
+    """
+    if replicas == 1:
+        return list(gradients)
+
+    def kept(gradient):
+        if gradient is None:
+            return None
+        if isinstance(gradient, tf.IndexedSlices):
+            return tf.IndexedSlices(
+                kept(gradient.values), gradient.indices, gradient.dense_shape
+            )
+        present = tf.cast(local > 0, gradient.dtype)
+        return tf.math.multiply_no_nan(gradient, present)
+
+    return list(map(kept, gradients))
 
 
 def replica_id() -> int | tf.Tensor:

@@ -219,9 +219,10 @@ class Trainer(StudentModel):
             loss = tf.reduce_sum(terms["total"]) / across_replicas
             loss += additional * local / across_replicas
             scaled = self.optimizer.scale_loss(loss)
+        found = tape.gradient(scaled, self.trained_variables)
         gradients.apply(
             self.optimizer,
-            tape.gradient(scaled, self.trained_variables),
+            replicas.of_examples(found, local, self._replicas),
             self.trained_variables,
             replicas=self._replicas,
         )
@@ -277,9 +278,8 @@ class Trainer(StudentModel):
 
     def _additional_losses(self):
         """Returns the sum of regularisers and `add_loss`, a float32 scalar."""
-        values = [tf.reduce_sum(loss) for loss in self.student.losses]
-        values = [tf.cast(value, tf.float32) for value in values]
-        return tf.add_n([tf.zeros([]), *values])
+        sums = map(tf.reduce_sum, self.student.losses)
+        return tf.add_n([tf.zeros([]), *(tf.cast(s, tf.float32) for s in sums)])
 
     def _report(self, terms, additional, x, y, outputs, sample_weight):
         """Updates all metrics and returns their results by name."""

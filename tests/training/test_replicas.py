@@ -3,6 +3,7 @@
 import functools
 
 import keras
+import masked_texts
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from lit_tf import data, layers
 from lit_tf.data import batches, shares
 from lit_tf.losses import masks
-from lit_tf.methods import distill, lit, replicas
+from lit_tf.methods import distill, lit, replicas, supervised
 from lit_tf.sections import copying
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import devices
@@ -205,6 +206,21 @@ def test_an_empty_replica_is_as_good_as_absent(mirrored, close, penalty):
     )
     close(two[0], one[0], 1e-5)
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
+
+
+def test_an_empty_replica_leaves_a_mean_over_positions_finite(mirrored, close):
+    texts = masked_texts.dataset(3, buckets=0).train
+    one, two = (
+        fit_distributed(
+            strategy,
+            lambda _, student: supervised.Teach(student),
+            lambda seed: masked_texts.network(blocks=1, seed=seed),
+            (texts.inputs, texts.labels),
+            batch_size=1,
+        )
+        for strategy in (tf.distribute.get_strategy(), mirrored)
+    )
+    close(two[0], one[0], 1e-5)
 
 
 def test_an_empty_replica_has_no_positions(mirrored):
