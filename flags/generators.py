@@ -13,7 +13,7 @@ from lit_tf.utils import json_files
 def apply() -> None:
     """Gives flags that were not passed their defaults for image translation.
 
-    Who sets `--discriminator` asks for phase fine_tune. A run folder keeps what
+    Setting `--discriminator` turns phase fine_tune on. A run folder keeps what
     it began with, also that of an earlier version.
     """
     known = flags.FLAGS

@@ -1,4 +1,4 @@
-"""The bench of a user's model in a file: `of`."""
+"""The bench of a user's model in a file: `bench_of`."""
 
 import dataclasses
 import functools

@@ -151,7 +151,7 @@ def load(
             `lit_tf` in the user's cache folder.
         encoder: the function that encodes texts; None for character codes.
         image_layers: `lit_tf.layers.ImageLayers`, for settings with color
-            jitter or RandAugment; None for others.
+            jitter, hue or RandAugment; None for others.
 
     Raises:
         SettingsError: if no dataset has that name, a split would be empty, or

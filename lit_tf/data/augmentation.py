@@ -32,8 +32,8 @@ def augmented(
         dataset: the dataset.
         settings: how the images vary.
         classes: number of classes; 0 if the labels are of another kind.
-        image_layers: `lit_tf.layers.ImageLayers`, which color jitter and
-            RandAugment need; None for neither.
+        image_layers: `lit_tf.layers.ImageLayers`, which color jitter, hue and
+            RandAugment need; None for settings without them.
 
     Raises:
         SettingsError: if the examples cannot vary so.

@@ -33,7 +33,7 @@ def checked(
         distance = np.abs(wanted - actual[name].astype(np.float32)).max()
         if not np.isfinite(distance):
             raise errors.DataError(
-                f"An answer of the {how.name} file is not finite. Nothing was "
+                f"An output of the {how.name} file is not finite. Nothing was "
                 "written."
             )
         scale = max(scale, float(np.abs(wanted).max()))
@@ -42,7 +42,7 @@ def checked(
     allowed = 1.0 if in_bytes else _TOLERANCE * scale
     if how.quantize == "none" and largest > allowed:
         raise errors.DataError(
-            f"The answers of the {how.name} file differ from those of the "
+            f"The outputs of the {how.name} file differ from those of the "
             f"model by up to {largest:.3g}. Nothing was written."
         )
     return largest

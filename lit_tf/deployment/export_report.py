@@ -110,7 +110,7 @@ def write(
 
 
 def sentence(facts: Mapping[str, Any]) -> str:
-    """Returns what was written, and how far its answers are the model's."""
+    """Returns what was written, and how its outputs differ from the model's."""
     check = facts["check"]
     same = check.get("same_class")
     agreement = "" if same is None else f", and {same:.2%} have the same class"

@@ -82,9 +82,9 @@ class Format:
 
         Returns:
             `max_difference`, the largest difference of an output;
-            `checked_on`, the number of examples; for `classes` `same_class`,
-            the fraction of them for which both have the same most probable
-            class.
+            `checked_on`, the number of examples; for `classes`, except in a
+            SavedModel, `same_class`, the fraction of them for which both have
+            the same most probable class.
 
         Raises:
             SettingsError: if LiteRT lacks an operation, or a layer of a
@@ -167,6 +167,7 @@ class SavedModel(Format):
     }
 
     def write(self, target, signature, examples, calibrated_on=(), *, classes):
+        """Writes a SavedModel as `Format.write`, but without `same_class`."""
         # It also checks strings, and writes what a reader of strings needs.
         found = saved_model.write_signature(signature, target, examples)
         count = len(tf.nest.flatten(examples)[0])

@@ -18,7 +18,7 @@ _LATENCY_RUNS = 100
 def on_cpu() -> Iterator[None]:
     """Computes on the CPU, as LiteRT does, even if there is a GPU.
 
-    A GPU may multiply float32 in TF32, whose answers differ by more than the
+    A GPU may multiply float32 in TF32, whose outputs differ by more than the
     check of a file allows, and its latency is not that of a file on the CPU.
     """
     with tf.device("CPU:0"):

@@ -48,7 +48,7 @@ def export(
     """Exports a model to a file, checks the file, and measures it.
 
     Unlike `keras.Model.export`, it can quantize, and no file is written whose
-    answers were not compared with the model's. Layers such as dropout and
+    outputs were not compared with the model's. Layers such as dropout and
     augmentation are exported in inference mode.
 
     Example:
@@ -96,7 +96,7 @@ def export(
     Raises:
         SettingsError: if an argument is not allowed, or LiteRT lacks an
             operation of the model. Nothing is written.
-        DataError: if the path exists or cannot be written, or the answers of
+        DataError: if the path exists or cannot be written, or the outputs of
             the file differ. Nothing is written.
     """
     how = Deployment(
@@ -196,11 +196,11 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
         target, signature, example
     )
     latency = measurement.latencies_ms(functions)
-    answers = {
+    output_functions = {
         role: lambda x, one=one: lite_predictor.outputs_of(one, x)
         for role, one in signatures.items()
     } | {"export": formats.of(how).outputs(target, signature)}
-    metrics = _metrics(models, answers, dataset, classes)
+    metrics = _metrics(models, output_functions, dataset, classes)
     return {
         role: {
             "name": models[role].name if role in models else target.name,
@@ -210,11 +210,11 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
             else cost.file_bytes(target),
             "latency_ms": latency[role],
         }
-        for role in answers
+        for role in output_functions
     }
 
 
-def _metrics(models, answers, dataset, classes):
+def _metrics(models, functions, dataset, classes):
     """Returns the metrics of each role on the validation data.
 
     They are those that the model was compiled with, or else the accuracy of a
@@ -225,15 +225,17 @@ def _metrics(models, answers, dataset, classes):
         return {}
     model = models["model"]
     found, predicted = {}, {}
-    for role, run in answers.items():
-        judge = models.get(role, model)
+    for role, outputs_of in functions.items():
+        metrics_model = models.get(role, model)
         # Not `compute_metrics`: it also returns the losses, as 0.
-        compiled = judge._compile_metrics if judge.compiled else None
-        judge.reset_metrics()
+        compiled = (
+            metrics_model._compile_metrics if metrics_model.compiled else None
+        )
+        metrics_model.reset_metrics()
         predicted[role], labels, found[role] = [], [], {}
         for batch in own_data.evaluation_batches(dataset.validation, _BATCH):
             x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-            outputs = _nested(judge, run(x))
+            outputs = _nested(metrics_model, outputs_of(x))
             labelled = _has_labels(y)
             if compiled is not None and labelled:
                 compiled.update_state(y, outputs, weights)
@@ -247,7 +249,7 @@ def _metrics(models, answers, dataset, classes):
                 predicted[role].append(np.argmax(one, axis=-1))
             if classes and labelled:
                 labels.append(paired.class_numbers(*tf.nest.flatten(y)))
-        judge.reset_metrics()
+        metrics_model.reset_metrics()
         if classes:
             predicted[role] = np.concatenate(predicted[role])
             if labels and not found[role]:

@@ -59,12 +59,12 @@ def export(
             settings.
 
     Returns:
-        The facts (see `deployment_report.facts`).
+        The facts (see `export_report.facts`).
 
     Raises:
         SettingsError: if the model cannot be exported in this way.
         DataError: if a file is missing, exists or cannot be written, or the
-            answers of the export differ. Nothing is written.
+            outputs of the export differ. Nothing is written.
     """
     how = how.for_path(output)
     errors.require(

@@ -64,7 +64,7 @@ def make(
 
     Args:
         model: the model, whose name takes the place of a file.
-        compression: as in `own_model.compress`, like the others below.
+        compression: as in `compression.compress`, like the others below.
         keep: number of blocks of each section; () for none.
         sections: number of sections; 0 for the default.
         cuts: names of layers; () for none.
@@ -120,7 +120,7 @@ def check_arguments(**received: Any) -> None:
     """Checks the types of arguments that no dataclass of settings checks.
 
     Args:
-        **received: arguments of `own_model.compress`, by name.
+        **received: arguments of `compression.compress`, by name.
 
     Raises:
         SettingsError: if one has another type.

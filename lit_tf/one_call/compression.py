@@ -140,7 +140,7 @@ def compress(
         label_smoothing: share of each label that the hard loss spreads evenly
             over all classes.
         augmentation: how training images in arrays are augmented, such as
-            `lit_tf.config.Augmentation(mixup=0.2)`; by default they do not.
+            `lit_tf.config.Augmentation(mixup=0.2)`; by default they are not.
         callbacks: callbacks of Keras, called in each phase.
         outputs: the kind of output (`lit_tf.outputs`), by default as derived.
         alpha: weight of the labels within L_KD; 1 − alpha that of the model's
@@ -153,7 +153,9 @@ def compress(
         strategy: "default", one device or the strategy of the present scope;
             or "mirrored" for all visible GPUs.
         fast_layers: whether a fused kernel computes Keras's BatchNormalization
-            in training steps, with equal results apart from rounding.
+            in training steps, on one device with equal results apart from
+            rounding. With several replicas it records the mean of their moving
+            statistics, where Keras's layer keeps one value for each replica.
         seed: seed of new weights and of the order of arrays.
         min_teacher_accuracy: least accuracy of the model on validation; 0 to
             accept any. By default it must be better than chance.

@@ -224,6 +224,7 @@ class TeacherCache:
             split=split,
             crop=crop,
             views=views,
+            # The augmentation; "variation" stays because stored caches have it.
             key=key | {"variation": repr(crop), "views": views},
             forms={
                 name: ((views, len(split), *shape), np.dtype(dtype))

@@ -65,7 +65,8 @@ def no_room(need: Need) -> str:
     return (
         f"no cache of the teacher's outputs: it needs "
         f"{text_format.size(need.size)}, and {need.place} has "
-        f"{text_format.size(need.free)} free"
+        f"{text_format.size(need.free)} free, of which a cache may take "
+        f"{100 * _ROOM:.0f} %"
     )
 
 

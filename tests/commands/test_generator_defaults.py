@@ -5,7 +5,7 @@ import json
 import pytest
 from parsed_flags import answer
 
-from lit_tf import config
+from lit_tf import config, data
 from lit_tf.config import flatten, generators
 
 # Flags are global to a process: one process parses all lines.
@@ -76,3 +76,8 @@ def parsed(tmp_path_factory):
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_flags_have_the_defaults_of_image_translation(parsed, line):
     assert parsed[line] == LINES[line]
+
+
+def test_the_datasets_of_image_translation_are_those_with_its_task():
+    translated = [k for k, v in data.DATASETS.items() if v.task == "images"]
+    assert sorted(generators.DATASETS) == sorted(translated)

@@ -238,8 +238,8 @@ def test_without_ai_edge_litert_nothing_is_written(
 
 
 @needs_litert
-@pytest.mark.parametrize("fault", ["another answer", "not finite"])
-def test_a_file_with_other_answers_is_refused(
+@pytest.mark.parametrize("fault", ["another output", "not finite"])
+def test_a_file_with_other_outputs_is_refused(
     export, tmp_path, monkeypatch, fault
 ):
     run = lite_model.LiteModel.__call__

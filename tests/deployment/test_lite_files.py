@@ -1,4 +1,4 @@
-"""LiteRT files have the answers of their model, and say what they lack."""
+"""LiteRT files have the outputs of their model; errors name what they lack."""
 
 import keras
 import numpy as np
@@ -64,7 +64,7 @@ def answers(tmp_path):
     ("quantize", "allowed"),
     [("none", 1e-5), ("float16", 2e-3), ("dynamic", 0.05), ("int8", 0.05)],
 )
-def test_a_file_of_each_precision_has_the_answers_of_the_model(
+def test_a_file_of_each_precision_has_the_outputs_of_the_model(
     network, answers, quantize, allowed
 ):
     expected, given = answers(network, IMAGES, quantize=quantize)

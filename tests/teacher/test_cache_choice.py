@@ -55,7 +55,13 @@ def test_a_cache_that_saves_time_is_chosen_with_its_times():
         # 2 MB a step at 3 MB/s take longer than a step.
         ({}, [STEPS], Disk(write=1e8, read=3e6), "then 55:40 in place of 41"),
         ({}, [STEPS], Disk(write=5e5, read=1e8), "takes about 35:00 and"),
-        ({"free": 10**9}, [STEPS], FAST, "needs 1.00 GB, and caches/ has 1.0"),
+        (
+            {"free": 10**9},
+            [STEPS],
+            FAST,
+            "needs 1.00 GB, and caches/ has 1.00 GB free, of which a cache may "
+            "take 90 %",
+        ),
         ({}, [], FAST, "then 0:00 in place of 0:00"),
     ],
 )
