@@ -29,12 +29,13 @@ def dataset(examples=22, buckets=2):
     )
 
 
-def network(*, blocks=2, masked=True, seed=0):
+def network(*, blocks=2, masked=True, norm=False, seed=0):
     """Returns a classifier with attention, `[batch, 8]` ids → 2 logits.
 
     Args:
         blocks: number of blocks.
         masked: whether it leaves padding out.
+        norm: whether a BatchNorm follows the mean over the positions.
         seed: the seed of the weights.
     """
     keras.utils.set_random_seed(seed)
@@ -52,5 +53,7 @@ def network(*, blocks=2, masked=True, seed=0):
         x = keras.layers.Add(name=f"block_{j}")([x, y])
     pool = keras.layers.GlobalAveragePooling1D(name="pool")
     x = pool(x, mask=mask if masked else None)
+    if norm:
+        x = keras.layers.BatchNormalization(name="norm")(x)
     inputs = {"token_ids": ids, "padding_mask": mask}
     return keras.Model(inputs, keras.layers.Dense(2, name="logits")(x))

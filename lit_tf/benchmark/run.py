@@ -28,7 +28,7 @@ _LABELS = {
     "cached_step": "LIT step, teacher cached",
     "fine_tune_step": "fine-tune step",
     "peer_step": "keras.distillation step",
-    "peer_on_ours_step": "… with lit_tf's BatchNorm",
+    "peer_on_ours_step": "… with fused BatchNorm",
 }
 
 
@@ -82,11 +82,13 @@ def run(settings: Settings) -> dict[str, Any]:
     if settings.memory:
         results |= memory.measured(settings)
         print(f"\n{memory.words(results)}")
+    unread = ("teacher", "student") if settings.teacher_weights else ()
     return results | {
         "batch_size": bench.images,
         "dtype": settings.dtype,
         "jit_compile": bench.jit_compile,
         "settings": flatten.flatten(settings)
+        | dict.fromkeys(unread)
         | {
             "dataset": bench.dataset.name,
             "data": "real" if settings.real else "random",

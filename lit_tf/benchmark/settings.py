@@ -129,16 +129,24 @@ class Settings(Group):
 
     def _check_own_model(self):
         errors.require(
+            bool(self.teacher_weights) or not self.shrink.requested,
+            "`compression` and `keep` make a student from `teacher_weights`. "
+            "Pass its file, or the name of a `student`.",
+            compression=self.shrink.compression,
+            keep=self.shrink.keep,
+        )
+        errors.require(
             not self.teacher_weights or self.shrink.requested,
             "`teacher_weights` needs `compression` or `keep`, from which the "
             "student is made.",
             teacher_weights=self.teacher_weights,
         )
         errors.require(
-            not self.of_the_model or not self.dataset,
+            not self.of_the_model or not (self.dataset or self.data_dir),
             "Random data for `teacher_weights` have the form of the model's "
-            "inputs. Pass no `dataset`, or data=real.",
+            "inputs. Pass no `dataset` and no `data_dir`, or data=real.",
             dataset=self.dataset,
+            data_dir=self.data_dir,
         )
         errors.require(
             not (self.teacher_weights and self.real)

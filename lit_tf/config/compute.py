@@ -49,8 +49,9 @@ class Compute(Group):
     fast_layers: bool = setting(
         True,
         "Compute Keras's BatchNormalization by a fused kernel while a model "
-        "is trained, with equal results apart from rounding. What is saved "
-        "has Keras's own layers.",
+        "is trained, on one device with equal results apart from rounding; "
+        "with several replicas the moving statistics are means over them. What "
+        "is saved has Keras's own layers.",
     )
     steps_per_execution: int = setting(
         1,
@@ -98,7 +99,7 @@ class Session(Group):
     )
     teacher_cache_dir: str = setting(
         "",
-        "Folder of --teacher_cache=disk, which several runs may share. "
+        "Folder of --teacher_cache=disk and auto, which several runs may share. "
         "Default: teacher_cache next to --workdir.",
     )
     checkpoint_minutes: float = setting(

@@ -97,9 +97,9 @@ class Compress(Group):
     discriminator: str = setting(
         "fixed",
         "Whether phase fine_tune also trains the discriminator (trained) or "
-        "leaves it as it is (fixed, as in the paper, which ruined the images "
-        "in our study). For image translation. Default: trained; a run folder "
-        "keeps what it began with.",
+        "leaves it as it is (fixed, as in the paper; in our study this ruined "
+        "the images). For image translation. Default on the command line: "
+        "trained; a run folder keeps what it began with.",
         choices=choices.DISCRIMINATORS,
     )
     discriminator_weights: str = setting(
@@ -119,13 +119,13 @@ class Compress(Group):
     )
     export: str = setting(
         "best",
-        "Which student is exported: the one with the best validation accuracy, "
-        "or without labels the best cosine to the teacher (of equal ones the "
-        "latest); the last; or of generators, which have neither, the one "
-        "whose images of the validation split are closest to the teacher's. "
-        "closest also ends phase fine_tune once it makes the student worse "
-        "than phase lit left it. Default: closest for image translation, "
-        "otherwise best.",
+        "Which student is exported. best: the one with the best validation "
+        "accuracy, or without labels the best cosine to the teacher (of equal "
+        "ones the latest). last: the last. closest, for generators, which have "
+        "neither: the one whose images of the validation split are closest to "
+        "the teacher's; phase fine_tune ends once its student is further from "
+        "the teacher than the closest of phase lit. Default on the command "
+        "line: closest for image translation, otherwise best.",
         choices=choices.EXPORTS,
     )
     method: str = setting(
@@ -153,8 +153,8 @@ class Compress(Group):
     with_fine_tune: bool = setting(
         True,
         "Run phase fine_tune after phase lit. Otherwise the student of phase "
-        "lit is exported. Default: on; for image translation off, unless "
-        "--discriminator is set.",
+        "lit is exported. Default on the command line: on; for image "
+        "translation off, unless --discriminator is set.",
         flag="fine_tune",
     )
     read_test: bool = setting(
@@ -251,6 +251,12 @@ class Compress(Group):
             "`teacher_cache` auto cannot be used with several machines, which "
             "would measure different times. Choose disk, memory or off.",
             teacher_cache=self.frozen.teacher_cache,
+        )
+        errors.require(
+            self.frozen.teacher_cache != "auto" or not self.budget,
+            "`teacher_cache` auto measures after `budget` has determined the "
+            "epochs. Choose disk, memory or off, or pass `epochs`.",
+            budget=self.budget,
         )
 
     def _check_method(self):

@@ -65,7 +65,7 @@ def load_run_dataset(
 
     Args:
         settings: the settings of the run.
-        folder: its folder, which keeps how images are decoded.
+        folder: its folder, in which `origin` of the data is pinned.
 
     Raises:
         SettingsError: if a split would be empty.
@@ -74,10 +74,13 @@ def load_run_dataset(
     chosen, began = settings.data, folder.pinned("decoding")
     if began:
         chosen = dataclasses.replace(chosen, decoding=began)
-    dataset = load_dataset(chosen, settings.session)
-    if dataset.decoding:
-        folder.pin(decoding=dataset.decoding)
-    return dataset
+    return load_dataset(chosen, settings.session)
+
+
+def origin(dataset: data.Dataset) -> dict[str, str]:
+    """Returns the facts that a run folder keeps about its data."""
+    decoding = {"decoding": dataset.decoding} if dataset.decoding else {}
+    return {"data": dataset.fingerprint, **decoding}
 
 
 def new_model(

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from lit_tf import data, models
+from lit_tf import data, errors, models
 from lit_tf.config import Compress, Teach, teacher_settings
 from lit_tf.data import graph_errors
 from lit_tf.experiment import (
@@ -82,7 +82,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
         if folder.finished:
             return report.repeat(folder)
         run = _new_run(settings, command, dataset, folder)
-        run.folder.pin(data=run.dataset.fingerprint)
+        run.folder.pin(**build.origin(run.dataset))
         run.task.check(settings, run.dataset)
         if settings.teach.label_smoothing:
             run.task.outputs.smoothed(settings.teach.label_smoothing)
@@ -93,7 +93,9 @@ def _teach(settings, command, *, dataset=None, read_test=True):
             adversarial=settings.adversarial,
             compute=settings.compute,
         )
-        schedule = Schedule(model, run.dataset, settings.teach)
+        # Only students are checked to compute texts of several lengths.
+        whole = dataclasses.replace(run.dataset, buckets=None)
+        schedule = Schedule(model, whole, settings.teach)
         outcome = _train(run, "teach", model, schedule)
         chosen = outcome.best or outcome.last
         teacher = float32_copy(run, model.student, chosen)
@@ -135,7 +137,7 @@ def _compress(settings, command, dataset):
         if not settings.teacher_weights:
             teacher, wall = _train_teacher(run, teacher, student)
         folder.pin(
-            data=run.dataset.fingerprint,
+            **build.origin(run.dataset),
             teacher=sectioned_model.fingerprint(teacher),
         )
         if settings.shrink.requested:
@@ -146,6 +148,7 @@ def _compress(settings, command, dataset):
         )
         accuracy, note = check_teacher(run, pair, auxiliary_models)
         pair = lengths.fitted(pair, run.dataset, auxiliary_models, folder)
+        pair = auto_cache.decided(pair, run.dataset, auxiliary_models, folder)
         run = dataclasses.replace(run, settings=pair.settings)
 
         outcomes, spent = _train_student(run, pair, auxiliary_models, accuracy)
@@ -174,6 +177,11 @@ def _new_run(settings, command, dataset, folder):
     if dataset is None:
         dataset = build.load_run_dataset(settings, folder)
         run_data.save_preprocessor(settings.data, folder.preprocessor)
+    errors.require(
+        not settings.data.length_buckets or dataset.buckets is not None,
+        "`length_buckets` is for a dataset that the settings name.",
+        length_buckets=settings.data.length_buckets,
+    )
     class_names.save(dataset, folder.classes)
     return Run(
         settings=settings, command=command, dataset=dataset, folder=folder
@@ -215,10 +223,7 @@ def _train_student(run, pair, auxiliary_models, teacher_accuracy):
         Each stage with its outcome, and the budget of each stage by name.
     """
     outcomes, spent = [], {}
-    cached = student_training.cached(
-        auto_cache.decided(pair, run.dataset, auxiliary_models, run.folder),
-        run.dataset,
-    )
+    cached = student_training.cached(pair, run.dataset)
     for stage in student_training.training_stages(
         pair, run.dataset, auxiliary_models
     ):

@@ -131,7 +131,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         weight = _weight.get()
         if weight is not None:
-            sums *= tf.sign(weight)
+            sums = tf.math.multiply_no_nan(sums, tf.sign(weight))
         context = tf.distribute.get_replica_context()
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
         count = total[-1]
@@ -151,7 +151,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             value = moving * self.momentum + batch * (1 - self.momentum)
         else:
             step = (1 - self.momentum) * (batch - moving)
-            value = moving + weight * step
+            value = moving + tf.math.multiply_no_nan(step, weight)
         self._assign(moving, value)
 
     def _assign(self, moving, value):

@@ -17,14 +17,19 @@ _DTYPES = ("float32", "float16", "bfloat16")
 _RANKS = (3, 4, 5)
 _LEAST_VALUES = 2500
 _NAMED = 5  # Layers that a sentence names for each reason.
+# How many contexts use the twin of a layer: replicas trace a step in threads of
+# their own, and several trainers may share a model.
+_users: collections.Counter[keras.layers.Layer] = collections.Counter()
+_lock = threading.Lock()
 
 
 class FastBatchNormalization(BatchNormalization):
     """A twin of a `keras.layers.BatchNormalization`, with a fused kernel.
 
     It records the biased variance of a batch, as Keras does, and so trains to
-    the same weights and moving statistics, apart from rounding. Inputs with a
-    mask are left to Keras.
+    the same weights and moving statistics, apart from rounding. With several
+    replicas it records the mean over them, where Keras's layer has a value for
+    each replica. Inputs with a mask are left to Keras.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -106,28 +111,26 @@ class FastLayers:
         reasons = {layer: _refusal(layer) for layer in norms}
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
-        # Replicas trace a step in threads of their own.
-        self._lock = threading.Lock()
-        self._users = 0
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Replaces the layers by their twins in the context."""
-        with self._lock:
-            self._users += 1
-            self._turn(FastBatchNormalization)
+        self._use(1)
         try:
             yield
         finally:
-            with self._lock:
-                self._users -= 1
-                if not self._users:
-                    self._turn(keras.layers.BatchNormalization)
+            self._use(-1)
 
-    def _turn(self, kind):
-        for layer in self.twins:
-            # Keras's own `__setattr__` would track the class as a value.
-            object.__setattr__(layer, "__class__", kind)
+    def _use(self, more):
+        with _lock:
+            for layer in self.twins:
+                _users[layer] += more
+                kind = FastBatchNormalization
+                if not _users[layer]:
+                    del _users[layer]
+                    kind = keras.layers.BatchNormalization
+                # Keras's own `__setattr__` would track the class as a value.
+                object.__setattr__(layer, "__class__", kind)
 
     def describe(self) -> str:
         """Returns a sentence on the layers; "" if there are none."""
@@ -152,7 +155,8 @@ class FastLayers:
 
 def _refusal(layer):
     """Returns why a layer has no faster twin; "" if it has one."""
-    if type(layer) is not keras.layers.BatchNormalization:
+    kinds = (keras.layers.BatchNormalization, FastBatchNormalization)
+    if type(layer) not in kinds:
         return f"of class {type(layer).__name__}"
     if not layer.built or layer.input_spec is None:
         return "not built"

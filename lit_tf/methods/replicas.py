@@ -19,7 +19,10 @@ def count(batch: Any) -> tf.Tensor:
 
 
 def at_least_one(batch: Any) -> Any:
-    """Returns the batch, with one example of zeros added if it is empty.
+    """Returns the batch, with one example added if it is empty.
+
+    It is of zeros, or of ones where the batch has whole numbers: no text is
+    padding alone, whose mean over its positions would not be finite.
 
     Args:
         batch: a tensor `[batch, ...]`, or several of them, nested.
@@ -29,8 +32,11 @@ def at_least_one(batch: Any) -> Any:
         # Not by `tf.pad`, which oneDNN would fuse with a convolution.
         shape = tf.shape(tensor)
         missing = tf.maximum(1 - shape[:1], 0)
-        zeros = tf.zeros(tf.concat([missing, shape[1:]], 0), tensor.dtype)
-        return tf.concat([tensor, zeros], 0)
+        value = tf.constant(not tensor.dtype.is_floating)
+        added = tf.fill(
+            tf.concat([missing, shape[1:]], 0), tf.cast(value, tensor.dtype)
+        )
+        return tf.concat([tensor, added], 0)
 
     return tf.nest.map_structure(padded, batch)
 
@@ -71,9 +77,9 @@ def computed(
 
     A batch with fewer examples than there are replicas leaves some of them
     empty, and TensorFlow's fused convolutions fail on an empty batch. An empty
-    replica computes one example of zeros, which is then dropped: it counts in
-    no term, no gradient, no mean over all replicas and no statistics of
-    BatchNorm.
+    replica computes one example (see `at_least_one`), which is then dropped: it
+    counts in no term, no gradient, no mean over all replicas and no statistics
+    of a fused BatchNorm. A layer that Keras computes records it.
 
     Args:
         terms: `Trainer.terms`.
@@ -97,8 +103,8 @@ def of_examples(
 ) -> list[tf.Tensor | tf.IndexedSlices | None]:
     """Returns gradients, of zeros on a replica without examples.
 
-    The example of zeros that such a replica computes may have outputs that are
-    not finite, such as the mean over the positions of an empty mask.
+    The example that such a replica computes may have outputs that are not
+    finite.
 
     Args:
         gradients: one for each variable; None where there is none.

@@ -191,11 +191,14 @@ class Adversarial(Trainer):
                 "`sample_weight`."
             )
         results = {}
-        for i in range(self.batches):
-            x_i, y_i = _slice((x, y), i, self.batches)
-            if self.trained:
-                results = self._descend_discriminator(x_i, y_i, tf.constant(i))
-        terms, fake, additional = self._descend(x_i, y_i, None)
+        with self._fast.in_use():
+            for i in range(self.batches):
+                x_i, y_i = _slice((x, y), i, self.batches)
+                if self.trained:
+                    results = self._descend_discriminator(
+                        x_i, y_i, tf.constant(i)
+                    )
+            terms, fake, additional = self._descend(x_i, y_i, None)
         return self._report(results | terms, additional, x_i, y_i, fake, None)
 
     def _descend_discriminator(self, x, y, i):

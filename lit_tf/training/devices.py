@@ -38,3 +38,9 @@ def jit_compile(choice: str) -> bool | None:
     None leaves the choice to the trainer: XLA on a single GPU only.
     """
     return {"auto": None, "on": True, "off": False}[choice]
+
+
+def compiles(choice: str) -> bool:
+    """Returns whether XLA compiles steps, for a flag's value."""
+    one_gpu = len(tf.config.list_logical_devices("GPU")) == 1
+    return choice == "on" or (choice == "auto" and one_gpu)

@@ -209,8 +209,8 @@ def run_phase(
     if position.stopped:
         print(
             f"{name:<9} ends after epoch {position.epoch}: its student is "
-            f"worse on validation ({position.accuracy:.4f}) than that of the "
-            f"phases before ({least_score:.4f})",
+            f"worse on validation ({position.accuracy:.6f}) than that of the "
+            f"phases before ({least_score:.6f})",
             flush=True,
         )
     position.done = True

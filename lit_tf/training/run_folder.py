@@ -131,6 +131,8 @@ def as_begun(settings: Any) -> Any:
     Args:
         settings: a `Teach`, `Compress` or `Tune`; its session names the folder.
     """
+    if not settings.session.workdir:
+        return settings
     path = RunFolder(pathlib.Path(settings.session.workdir)).config
     try:
         recorded = json_files.parse(path.read_bytes())["settings"]

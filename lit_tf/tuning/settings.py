@@ -113,6 +113,12 @@ def check(settings: Tune) -> None:
         "the validation split.",
         validation_fraction=settings.data.validation_fraction,
     )
+    errors.require(
+        settings.frozen.teacher_cache != "auto",
+        "`teacher_cache` auto may choose differently in each trial, and with "
+        "it the augmentation. Choose disk, memory or off.",
+        teacher_cache=settings.frozen.teacher_cache,
+    )
 
 
 def number(value: float) -> str:

@@ -154,7 +154,7 @@ def _trial(settings, name, value, seed, chosen):
     student = _student(settings, name)
     session = settings.session
     cache = session.teacher_cache_dir
-    if settings.frozen.teacher_cache in ("disk", "auto"):
+    if settings.frozen.teacher_cache == "disk":
         cache = session.teacher_cache_folder  # All trials share one teacher.
     place = _place(settings, name, value, chosen)
     return trials.Trial(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.data import decoded
 from lit_tf.experiment import build
 from lit_tf.training import run_folder
@@ -35,10 +35,23 @@ def loaded(tmp_path, monkeypatch):
         )
         with run_folder.opened(settings) as folder:
             dataset = build.load_run_dataset(settings, folder)
-            folder.pin(data=dataset.fingerprint)
+            folder.pin(**build.origin(dataset))
         return dataset.decoding
 
     return load
+
+
+def test_a_refused_run_does_not_record_how_it_would_decode(
+    loaded, tmp_path, monkeypatch
+):
+    loaded("other", "once")
+    with monkeypatch.context() as patch:  # As an earlier version began it.
+        patch.setattr(build, "origin", lambda _: {"data": "of other pixels"})
+        loaded("run")
+    before = (tmp_path / "run" / "config.json").read_bytes()
+    with pytest.raises(errors.DataError, match="another data"):
+        loaded("run")
+    assert (tmp_path / "run" / "config.json").read_bytes() == before
 
 
 def test_stored_pixels_of_another_run_do_not_change_a_run(loaded):

@@ -141,6 +141,19 @@ def test_small_layers_are_left_to_keras_and_open_sizes_are_not(monkeypatch):
         assert text in layers.FastLayers([model]).describe()
 
 
+def test_two_users_of_a_layer_may_overlap():
+    norm = keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((16, 16, 16)), norm])
+    outer = layers.FastLayers([model])
+    with outer.in_use():
+        inner = layers.FastLayers([model])
+        assert inner.twins == outer.twins == (norm,)
+        with inner.in_use():
+            pass
+        assert type(norm) is not keras.layers.BatchNormalization
+    assert type(norm) is keras.layers.BatchNormalization
+
+
 def test_our_own_layer_is_none_of_those_that_are_counted():
     found = layers.FastLayers([model_of(layers.BatchNormalization())])
     assert found.describe() == ""

@@ -146,6 +146,15 @@ def test_a_damaged_config_is_refused(tmp_path):
         _leave(tmp_path)
 
 
+def test_without_a_run_folder_the_current_one_is_not_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text('{"settings": {"seed": 0}}')
+    settings = config.Compress(session=config.Session(workdir=""))
+    assert run_folder.as_begun(settings) is settings
+
+
 def test_a_pinned_fact_cannot_change(tmp_path):
     with run_folder.opened(_config(tmp_path)) as folder:
         folder.pin(data="abc")
