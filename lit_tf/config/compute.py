@@ -99,7 +99,7 @@ class Session(Group):
     )
     teacher_cache_dir: str = setting(
         "",
-        "Folder of --teacher_cache=disk and auto, which several runs may share. "
+        "Folder of --teacher_cache=disk and auto, which runs may share. "
         "Default: teacher_cache next to --workdir.",
     )
     checkpoint_minutes: float = setting(
