@@ -60,7 +60,10 @@ def test_xla_is_chosen_by_the_device(monkeypatch, device, choice, chosen, xla):
         ),
         ({"dataset": "celeba"}, "`dataset` must be one for classification"),
         (OWN, "`teacher_weights` needs `compression` or `keep`"),
-        (OWN | HALF | {"data": "random"}, "Pass no `dataset`, or data=real."),
+        (
+            OWN | HALF | {"data": "random"},
+            "Pass no `dataset` and no",
+        ),
         (
             OWN | HALF | {"data": "real", "dataset": ""},
             "Real data need `dataset` or `data_dir`. Received: data='real'.",

@@ -156,7 +156,9 @@ def test_what_excludes_a_cache_is_not_measured(
     pair = pair_of(model, tmp_path, copy_ends=False)
     off = auto_cache.decided(pair, digits, {})
     assert off.settings.frozen.teacher_cache == "off"
-    assert "the settings exclude it" in capsys.readouterr().out
+    assert (
+        "Turn `teacher_cache` off, or `copy_ends` on" in capsys.readouterr().out
+    )
     monkeypatch.setattr(array_store.DiskStore, "free", lambda self: 1000)
     off = auto_cache.decided(pair_of(model, tmp_path), digits, {})
     assert off.settings.frozen.teacher_cache == "off"
