@@ -26,3 +26,8 @@ def test_mirrored_on_one_device_says_so(monkeypatch, capsys, count):
 def test_jit_compile_is_on_off_or_left_to_the_trainer():
     chosen = [devices.jit_compile(x) for x in ("auto", "on", "off")]
     assert chosen == [None, True, False]
+
+
+def test_there_is_one_mirrored_strategy_per_process():
+    # A second one would reuse the numbers of the collectives; both would fail.
+    assert devices.strategy("mirrored") is devices.strategy("mirrored")
