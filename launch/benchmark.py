@@ -21,7 +21,7 @@ def _benchmark(line):
     path = parse.value("json")
     if path:  # Checked before the measurements, which take minutes.
         atomic_files.check_writable(pathlib.Path(path))
-    results = command.load("benchmark.run").run(settings)
+    results = command.load("benchmark.timing").run(settings)
     if path:
         atomic_files.write_json(pathlib.Path(path), results)
 

@@ -12,7 +12,7 @@ def _export(line):
     flags = parse.from_flags(options.Export)
     if flags.json:
         atomic_files.check_writable(pathlib.Path(flags.json))
-    facts = command.load("deployment.saved_model_export").export(
+    facts = command.load("deployment.export_command").export(
         flags.model,
         flags.output,
         parse.data(),

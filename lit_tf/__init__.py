@@ -14,7 +14,7 @@ __version__ = "0.2.0.dev0"
 
 _PUBLIC = {
     "compress": "lit_tf.one_call.compression",
-    "export": "lit_tf.deployment.own_model",
+    "export": "lit_tf.deployment.export_call",
     "LIT": "lit_tf.methods.lit",
     "Distill": "lit_tf.methods.distill",
     "Teach": "lit_tf.methods.supervised",

@@ -18,7 +18,7 @@ from PIL import Image
 
 from lit_tf import config, models
 from lit_tf.data import characters
-from lit_tf.experiment import lengths, step_time
+from lit_tf.experiment import planned_epochs, step_time
 from lit_tf.sections.sectioned_model import SectionedModel
 
 pytest_plugins = ["differences"]
@@ -258,4 +258,4 @@ def measured_seconds(monkeypatch):
     measured = {"epoch_seconds": 1.0, "compile_seconds": 0.5}
     monkeypatch.setattr(step_time, "measure", lambda *_: measured)
     stopped = types.SimpleNamespace(monotonic=lambda: 0.0)
-    monkeypatch.setattr(lengths, "time", stopped)
+    monkeypatch.setattr(planned_epochs, "time", stopped)

@@ -22,7 +22,7 @@ _SERVER = """
 import atexit, gc, importlib.metadata, json, os, sys, threading
 import matplotlib.pyplot, scipy.stats, sklearn.datasets
 import lit_tf
-import lit_tf.experiment, lit_tf.interop.import_model, lit_tf.benchmark.run
+import lit_tf.experiment, lit_tf.interop.import_model, lit_tf.benchmark.timing
 
 for name in ("LIT", "Distill", "Teach", "shrink"):
     getattr(lit_tf, name)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from lit_tf import data
-from lit_tf.data import augment, length_buckets
+from lit_tf.data import crops, length_buckets
 
 LENGTH, WORDS = 8, 20
 
@@ -24,7 +24,7 @@ def dataset(examples=22, buckets=2):
         validation=split,
         classes=("even", "odd"),
         stem={},
-        crop=augment.Crop(),
+        crop=crops.Crop(),
         buckets=length_buckets.of(split.inputs, buckets) if buckets else None,
     )
 

@@ -8,7 +8,7 @@ import keras
 
 from lit_tf import config, layers, models
 from lit_tf.config.deployment import Deployment
-from lit_tf.deployment import saved_model_export
+from lit_tf.deployment import export_command
 from lit_tf.experiment import budget, curves, export_costs, report
 from lit_tf.models import residual
 from lit_tf.models.family import Family
@@ -19,7 +19,7 @@ def to_saved_model(path, output, settings, session=None, **options):
     """Exports a model without measuring it; returns the largest difference."""
     how = Deployment(measure=False)
     session = session or config.Session()
-    facts = saved_model_export.export(
+    facts = export_command.export(
         path, output, settings, session, how, **options
     )
     return facts["check"]["max_difference"]

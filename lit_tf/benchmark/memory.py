@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.benchmark import own_model, pieces
+from lit_tf.benchmark import own_model_bench, pieces
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
 
@@ -87,7 +87,7 @@ def print_measured(name: str) -> None:
     before = _mib("VmRSS")
     settings = flatten.build(Settings, json.load(sys.stdin))
     growing = settings.growth_steps if name == "lit_step" else 0
-    bench = own_model.bench_of(settings, steps=_WARM_UP + growing)
+    bench = own_model_bench.bench_of(settings, steps=_WARM_UP + growing)
     with tf.device(bench.device):
         piece = pieces.PIECES[name](bench)
         for _ in range(_WARM_UP):

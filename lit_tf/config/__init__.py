@@ -33,9 +33,9 @@ from lit_tf.config.experiment import (
     Teach,
     teacher_settings,
 )
-from lit_tf.config.lengths import with_epochs
 from lit_tf.config.models import Architecture, Shrink
 from lit_tf.config.phase import Phase
+from lit_tf.config.scaled_phases import with_epochs
 from lit_tf.config.training import (
     Adversarial,
     Baselines,

@@ -10,8 +10,7 @@ from lit_tf import config, errors
 from lit_tf.config import generators
 from lit_tf.data import (
     arrays,
-    augment,
-    augmentation,
+    augmented,
     celeba,
     cifar,
     class_folders,
@@ -20,6 +19,7 @@ from lit_tf.data import (
     held_out,
     image_classes,
     image_folder,
+    image_tensors,
     length_buckets,
     reviews,
     tables,
@@ -135,7 +135,7 @@ def load(
     download: bool = False,
     cache_dir: str = "",
     encoder: encoded.Encoder | None = None,
-    image_layers: augmentation.ImageLayers | None = None,
+    image_layers: augmented.ImageLayers | None = None,
 ) -> Dataset:
     """Loads a dataset with its validation split.
 
@@ -169,7 +169,7 @@ def load(
         encoding = {"encoder": encoder}
     loaded = found.load(data_dir, download, settings, cache_dir, **encoding)
     loaded = dataclasses.replace(loaded, crop=_augmentation(loaded, settings))
-    loaded = augmentation.augmented(
+    loaded = augmented.augmented(
         loaded,
         settings.augmentation,
         classes=len(loaded.classes) if loaded.task == "classes" else 0,
@@ -200,7 +200,8 @@ def _augmentation(loaded, settings):
     if settings.flip != "auto":
         changed["flip"] = settings.flip == "on"
     inputs = named_arrays(loaded.train.inputs)
-    if changed and not any(augment.is_image(array) for _, array in inputs):
+    images = [array for _, array in inputs if image_tensors.is_image(array)]
+    if changed and not images:
         raise errors.SettingsError(
             f"`pad` and `flip` apply to images; {loaded.name} has no images."
         )

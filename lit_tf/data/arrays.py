@@ -5,13 +5,7 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import (
-    augment,
-    class_numbers,
-    held_out,
-    image_files,
-    statistics,
-)
+from lit_tf.data import class_numbers, crops, held_out, image_files, statistics
 from lit_tf.data.alike import check_alike
 from lit_tf.data.dataset import Dataset, Source, Split
 from lit_tf.utils import npz_files
@@ -188,6 +182,6 @@ SOURCE = Source(
     input_shape=lambda _: (),
     classes=lambda _: (),
     stem=lambda _: {},
-    crop=augment.Crop(),
+    crop=crops.Crop(),
     named_inputs=True,
 )

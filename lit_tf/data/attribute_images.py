@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, decoded, derived_files, image_files, listings
+from lit_tf.data import crops, decoded, derived_files, image_files, listings
 from lit_tf.data.dataset import Dataset, Groups, Source, Split
 
-_CROP = augment.Crop(flip=True)
+_CROP = crops.Crop(flip=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from lit_tf.data import (
-    augment,
+    crops,
+    image_tensors,
     keyed_random,
     length_buckets,
     rows,
@@ -73,7 +74,7 @@ def training(
     batch_size: int,
     epochs: int,
     seed: int,
-    crop: augment.Crop,
+    crop: crops.Crop,
     first_step: int = 0,
     last_step: int | None = None,
     whole: bool = False,
@@ -152,7 +153,7 @@ def training(
 
 
 def view(
-    split: Split, *, view: int, batch_size: int, seed: int, crop: augment.Crop
+    split: Split, *, view: int, batch_size: int, seed: int, crop: crops.Crop
 ) -> tf.data.Dataset:
     """Returns the inputs of a split in their own order, in one augmentation.
 
@@ -236,7 +237,7 @@ def _target_places(places, step, span, seed):
 _PRESENTATIONS = {
     "classes": lambda inputs, target: inputs,
     "embeddings": lambda inputs, target: inputs,
-    "images": lambda inputs, target: (augment.unit(inputs), target()),
+    "images": lambda inputs, target: (image_tensors.unit(inputs), target()),
 }
 
 

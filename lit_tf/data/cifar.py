@@ -12,11 +12,11 @@ import tarfile
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, image_files, tfds
+from lit_tf.data import crops, image_files, tfds
 from lit_tf.data.dataset import Dataset, Source, Split
 from lit_tf.utils import memory, packed_files
 
-_CROP = augment.Crop(pad=4, flip=True)
+_CROP = crops.Crop(pad=4, flip=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, decoded, statistics
+from lit_tf.data import crops, decoded, statistics
 from lit_tf.data.dataset import Dataset, Source, Split
 from lit_tf.data.rows import Rows
 
-CROP = augment.Crop(flip=True)
+CROP = crops.Crop(flip=True)
 
 
 def dataset(
@@ -92,7 +92,7 @@ def divided(
     folder: pathlib.Path,
     notes: Sequence[str] = (),
     what: str = "image",
-    crop: augment.Crop = CROP,
+    crop: crops.Crop = CROP,
 ) -> Dataset:
     """Returns examples of all splits as a dataset.
 

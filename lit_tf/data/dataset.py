@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.data import augment
+from lit_tf.data import crops
 from lit_tf.data.length_buckets import LengthBuckets
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.rows import Rows
@@ -143,7 +143,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     stem: Mapping[str, Any]
-    crop: augment.Crop
+    crop: crops.Crop
     mixing: Mixing | None = None
     buckets: LengthBuckets | None = None
     task: str = "classes"
@@ -220,7 +220,7 @@ class Source:
     input_shape: Callable[[config.Data], tuple[int, ...]]
     classes: Callable[[config.Data], tuple[str, ...]]
     stem: Callable[[config.Data], Mapping[str, Any]]
-    crop: augment.Crop = augment.Crop()
+    crop: crops.Crop = crops.Crop()
     task: str = "classes"
     exclusive: Callable[[config.Data], Groups] = lambda _: ()
     resized: bool = False

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lit_tf import config
-from lit_tf.data import augment
+from lit_tf.data import crops
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _STEM = {"mean": (4.88,), "std": (6.02,)}
@@ -49,5 +49,5 @@ SOURCE = Source(
     classes=lambda _: tuple("0123456789"),
     stem=lambda _: _STEM,
     # The digits fill the image: a shift would cut parts off.
-    crop=augment.Crop(),
+    crop=crops.Crop(),
 )

@@ -150,7 +150,7 @@ def augmented(
 
     Args:
         inputs: the batch, `[batch, ...]`, nested as in the split.
-        crop: an augmentation such as `augment.Crop`.
+        crop: an augmentation such as `crops.Crop`.
         examples: example numbers, `[batch]`, int32.
         seed: the seed of the augmentation.
         epoch: number of the epoch, or of the view.

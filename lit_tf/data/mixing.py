@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from lit_tf.data import augment, keyed_random
+from lit_tf.data import image_tensors, keyed_random
 
 _HALVINGS = 24  # λ is found to 2⁻²⁴.
 # Numbers of the draws.
@@ -101,7 +101,7 @@ def _mixed(first, second, share, draw):
     weight = _of_images(share)
     mixed = weight * tf.cast(first, tf.float32)
     mixed += (1 - weight) * tf.cast(second, tf.float32)
-    return augment.as_type(mixed, first.dtype), share
+    return image_tensors.as_type(mixed, first.dtype), share
 
 
 def _cut(first, second, share, draw):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import augment, batches, held_out, sources, streams
+from lit_tf.data import batches, crops, held_out, sources, streams
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.streams import Stream
 
@@ -79,7 +79,7 @@ def read(
         test=None,
         classes=(),
         stem={},
-        crop=augment.Crop(),
+        crop=crops.Crop(),
     )
 
 

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment, characters, encoded, image_files, tables
+from lit_tf.data import characters, crops, encoded, image_files, tables
 from lit_tf.data.dataset import Dataset, Source, Split
 
 _STEM = {"alphabet": characters.ALPHABET}
@@ -92,7 +92,7 @@ class _Layout:
             validation=split(own) if own else None,
             classes=classes,
             stem=_STEM if characters_alone else {},
-            crop=augment.Crop(),
+            crop=crops.Crop(),
             task="embeddings" if texts_alone else "classes",
             note=self._note(train, test, own),
         )

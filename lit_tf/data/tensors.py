@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import augment, class_numbers, statistics
+from lit_tf.data import class_numbers, crops, statistics
 from lit_tf.data.alike import check_alike
 from lit_tf.data.dataset import Dataset, Split
 
-_NOTHING = augment.Crop()
+_NOTHING = crops.Crop()
 
 
 def collected(
@@ -20,7 +20,7 @@ def collected(
     validation: tf.data.Dataset | None = None,
     classes: Sequence[str] = (),
     name: str = "own",
-    crop: augment.Crop = _NOTHING,
+    crop: crops.Crop = _NOTHING,
 ) -> Dataset:
     """Reads `tf.data.Dataset`s into memory, for `experiment.compress`.
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from lit_tf import config, errors
 from lit_tf.data import (
-    augment,
     class_images,
     class_numbers,
+    crops,
     derived_files,
     held_out,
     image_files,
@@ -103,7 +103,7 @@ def load(
             classes=classes,
             folder=root,
             what="example",
-            crop=augment.Crop(),
+            crop=crops.Crop(),
             notes=notes,
         )
 

@@ -17,6 +17,7 @@ from lit_tf.deployment import (
     lite_convert,
     lite_model,
     lite_predictor,
+    signature_values,
 )
 from lit_tf.interop import saved_model, signatures
 from lit_tf.sections import functional, model_files
@@ -94,7 +95,7 @@ class Format:
         """
         with atomic_files.whole(target) as partial:
             self._write(partial, signature, examples, calibrated_on)
-            expected = lite_predictor.outputs_of(signature, examples)
+            expected = signature_values.outputs_of(signature, examples)
             actual = self.outputs(partial, signature)(examples)
             found = agreement.checked(self._how, expected, actual)
         return {
@@ -113,7 +114,7 @@ class Format:
             signature: the signature with which it was written.
         """
         again = self._reopened(target, signature)
-        return lambda examples: lite_predictor.outputs_of(again, examples)
+        return lambda examples: signature_values.outputs_of(again, examples)
 
     def latency_function(
         self, target: pathlib.Path, signature: Any, example: Any
@@ -229,12 +230,12 @@ class LiteRT(Format):
 
     def outputs(self, target, signature):
         lite = lite_model.LiteModel(target, threads=self._how.threads)
-        named = lite_predictor.named_inputs
+        named = signature_values.named_inputs
         return lambda examples: lite(named(signature, examples))
 
     def latency_function(self, target, signature, example):
         lite = lite_model.LiteModel(target, threads=self._how.threads)
-        named = lite_predictor.named_inputs(signature, example)
+        named = signature_values.named_inputs(signature, example)
         return lambda: lite.one(named)
 
     def predictor(self, target, signature, output):
@@ -257,7 +258,7 @@ class LiteRT(Format):
         first = tf.nest.map_structure(lambda x: x[:1], examples)
         content = lite_convert.convert(
             signature,
-            lite_predictor.named_inputs(signature, first),
+            signature_values.named_inputs(signature, first),
             quantize=self._how.quantize,
             calibration=calibrated_on,
             integer_io=self._how.integer_io,

@@ -4,42 +4,9 @@ import os
 import pathlib
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from lit_tf.deployment import lite_model
-from lit_tf.interop import signatures
-
-
-def named_inputs(signature: Any, examples: Any) -> dict[str, np.ndarray]:
-    """Returns examples as the inputs of a LiteRT file, by name.
-
-    Args:
-        signature: the signature of the model (see `signatures.signature_of`).
-        examples: `[batch, ...]`, nested as in the dataset.
-    """
-    _, _, specs = signatures.of_numbers(signature)
-    values = list(signature.number_inputs(examples))
-    return {
-        spec.name: np.asarray(value)
-        for spec, value in zip(
-            tf.nest.flatten(specs), tf.nest.flatten(values), strict=True
-        )
-    }
-
-
-def outputs_of(signature: Any, examples: Any) -> dict[str, np.ndarray]:
-    """Returns the numbers that a model returns, by the names in its signature.
-
-    Args:
-        signature: the signature of the model.
-        examples: `[batch, ...]`, nested as in the dataset.
-    """
-    _, function, _ = signatures.of_numbers(signature)
-    outputs = function(*signature.number_inputs(examples))
-    if not isinstance(outputs, dict):
-        outputs = {"output_0": outputs}
-    return {name: np.asarray(value) for name, value in outputs.items()}
+from lit_tf.deployment import lite_model, signature_values
 
 
 class LitePredictor:
@@ -73,7 +40,7 @@ class LitePredictor:
 
         def run(*flat):
             examples = tf.nest.pack_sequence_as(inputs, flat)
-            named = named_inputs(self._signature, examples)
+            named = signature_values.named_inputs(self._signature, examples)
             return self.lite(named)[self._output]
 
         flat = tf.nest.flatten(inputs)

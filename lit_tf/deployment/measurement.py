@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf.config.deployment import Deployment
-from lit_tf.deployment import lite_predictor
+from lit_tf.deployment import signature_values
 from lit_tf.sections import cost
 
 _LATENCY_RUNS = 100
@@ -43,7 +43,7 @@ def calibration(
     count = min(how.calibration_examples, len(train))
     chosen = np.random.default_rng(how.seed).permutation(len(train))[:count]
     examples = train.take(np.sort(chosen)).read(0, count)
-    named = lite_predictor.named_inputs(signature, examples)
+    named = signature_values.named_inputs(signature, examples)
     return rows(named, count)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment, targets
+from lit_tf.data import image_tensors, targets
 from lit_tf.evaluation import (
     feature_extractors,
     fid,
@@ -180,7 +180,7 @@ def _batches(split):
     for start in range(0, len(split), _BATCH):
         place = slice(start, start + _BATCH)
         images = tf.constant(split.inputs[place])
-        yield augment.unit(images), split.labels[place]
+        yield image_tensors.unit(images), split.labels[place]
 
 
 def _real_statistics(split, extractor):

@@ -7,7 +7,7 @@ import keras
 
 from lit_tf import data, errors
 from lit_tf.config import cache_rules, method_table
-from lit_tf.experiment import lengths, student_training
+from lit_tf.experiment import planned_epochs, student_training
 from lit_tf.methods import stages
 from lit_tf.sections import augmentation
 from lit_tf.teacher import cache_choice, disk_speed
@@ -56,7 +56,7 @@ def _choose(pair, dataset, auxiliary_models):
     on_disk = _with_cache(pair, "disk")
     need = student_training.teacher_cache(on_disk, dataset).need()
     if not need.fits:  # Before anything takes long.
-        return "off", cache_choice.no_room(need)
+        return "off", need.no_room
     try:
         disk = disk_speed.measure(pair.settings.session.teacher_cache_folder)
     except OSError as error:
@@ -88,7 +88,7 @@ def _excluded(pair, dataset):
 
 def _phases(pair, dataset, auxiliary_models, need):
     """Measures the steps of the phases that would read a cache."""
-    measured = lengths.measure(
+    measured = planned_epochs.measure(
         dataclasses.replace(pair, student=pair.new_student()),
         dataset,
         auxiliary_models,

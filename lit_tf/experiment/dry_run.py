@@ -11,7 +11,7 @@ from lit_tf.config import Compress
 from lit_tf.experiment import (
     auto_cache,
     build,
-    lengths,
+    planned_epochs,
     step_time,
     student_training,
 )
@@ -44,7 +44,7 @@ def dry_run(settings: Compress) -> dict[str, Any]:
         SettingsError: if the settings do not fit each other or the data.
         DataError: if data or weights are missing, damaged or not finite.
     """
-    settings = lengths.with_own_epochs(settings)
+    settings = planned_epochs.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
         return _dry_run(build.complete(settings))
 
@@ -63,7 +63,7 @@ def _dry_run(settings):
     )
     auxiliary_models = _auxiliary_models(settings, dataset)
     pair = student_training.freeze_pair(settings, teacher, student, dataset)
-    pair = lengths.fitted(pair, dataset, auxiliary_models)
+    pair = planned_epochs.fitted(pair, dataset, auxiliary_models)
     settings = pair.settings
     remaining = student_training.training_stages(
         pair, dataset, auxiliary_models

@@ -13,7 +13,7 @@ from lit_tf.experiment import (
     build,
     class_names,
     curves,
-    lengths,
+    planned_epochs,
     report,
     run_data,
     student_training,
@@ -66,7 +66,7 @@ def compress(
     Returns:
         The report, as in `report.json`.
     """
-    settings = lengths.with_own_epochs(settings)
+    settings = planned_epochs.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
         settings = run_folder.as_begun(settings)
         # It may load the teacher, and a process joins the others before
@@ -124,7 +124,7 @@ def _compress(settings, command, dataset):
         if folder.finished:
             return report.repeat(folder)
         run = _new_run(settings, command, dataset, folder)
-        lengths.check_warm_up(settings, run.dataset)
+        planned_epochs.check_warm_up(settings, run.dataset)
         # Teacher and student are checked, and shown, before any training.
         blocks = folder.pinned("blocks")
         teacher, student = build.pair(settings, run.dataset, blocks)
@@ -147,7 +147,9 @@ def _compress(settings, command, dataset):
             settings, teacher, student, run.dataset
         )
         accuracy, note = check_teacher(run, pair, auxiliary_models)
-        pair = lengths.fitted(pair, run.dataset, auxiliary_models, folder)
+        pair = planned_epochs.fitted(
+            pair, run.dataset, auxiliary_models, folder
+        )
         pair = auto_cache.decided(pair, run.dataset, auxiliary_models, folder)
         run = dataclasses.replace(run, settings=pair.settings)
 

@@ -7,7 +7,7 @@ import keras
 from lit_tf import data
 from lit_tf.config import Compress, method_table
 from lit_tf.data import batches
-from lit_tf.experiment import build, padding
+from lit_tf.experiment import build, padding_check
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import stages
 from lit_tf.sections import copying
@@ -30,7 +30,7 @@ def freeze_pair(
     """
     compute = settings.compute
     if dataset.buckets is not None:
-        padding.check(teacher, dataset)
+        padding_check.check(teacher, dataset)
     with devices.strategy(compute.strategy).scope():
         dtype = frozen.dtype_for(student, settings.frozen.teacher_dtype)
         frozen_teacher = frozen.freeze(teacher, dtype)

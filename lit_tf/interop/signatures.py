@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.data import augment
+from lit_tf.data import image_tensors
 from lit_tf.losses import distillation
 from lit_tf.sections import inspection, structure
 
@@ -243,14 +243,18 @@ class GeneratorSignature:
         self, serve: Callable[..., Any], examples: np.ndarray
     ) -> float:
         images, target = self.serving_inputs(examples)
-        expected = self.model((augment.unit(images), target), training=False)
-        expected = tf.cast(augment.to_bytes(expected), tf.float32)
+        expected = self.model(
+            (image_tensors.unit(images), target), training=False
+        )
+        expected = tf.cast(image_tensors.to_bytes(expected), tf.float32)
         actual = tf.cast(serve(images, target), tf.float32)
         return float(tf.reduce_max(tf.abs(expected - actual)))
 
     def _generate(self, images, target):
-        output = self.model((augment.unit(images), target), training=False)
-        return augment.to_bytes(output)
+        output = self.model(
+            (image_tensors.unit(images), target), training=False
+        )
+        return image_tensors.to_bytes(output)
 
 
 def of_numbers(

@@ -10,10 +10,10 @@ import keras
 from lit_tf import config, errors
 from lit_tf.config import own_model
 from lit_tf.data import own_data
-from lit_tf.experiment import lengths
+from lit_tf.experiment import planned_epochs
 from lit_tf.one_call import arguments, run_files
+from lit_tf.one_call.call import Call
 from lit_tf.one_call.result import CompressionResult
-from lit_tf.one_call.run import OwnModelRun
 from lit_tf.outputs import Outputs, derived
 from lit_tf.sections import (
     copying,
@@ -260,7 +260,7 @@ def compress(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
     )
-    settings = lengths.with_own_epochs(run_folder.as_begun(settings))
+    settings = planned_epochs.with_own_epochs(run_folder.as_begun(settings))
     with _folder(settings) as folder:
         if folder:
             folder.pin(
@@ -271,7 +271,7 @@ def compress(
             )
             if folder.finished:
                 return run_files.read(folder, model, dataset)
-        run = OwnModelRun(
+        run = Call(
             model=model,
             teacher=teacher,
             dataset=dataset,

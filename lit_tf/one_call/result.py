@@ -10,7 +10,7 @@ import keras
 
 from lit_tf.config.deployment import Deployment
 from lit_tf.data.dataset import Dataset
-from lit_tf.deployment import export_report, formats, own_model
+from lit_tf.deployment import export_call, export_report, formats
 from lit_tf.experiment import report
 from lit_tf.experiment.tasks import class_report
 from lit_tf.utils import text_format, web_page
@@ -72,7 +72,7 @@ class CompressionResult:
         formats.of(settings).check_target(path, overwrite)
         if self.folder:
             export_report.check_writable(self.folder, settings)
-        exported = own_model.of_dataset(
+        exported = export_call.of_dataset(
             self.student, path, self.data, settings, teacher=self.teacher
         )
         if self.folder:

@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment, batches
+from lit_tf.data import batches, crops
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import array_store, cache_key, cache_parts
-from lit_tf.teacher.cache_choice import Need
+from lit_tf.teacher.cache_need import Need
 from lit_tf.teacher.cached_outputs import CachedOutputs, CachedSplits
 from lit_tf.utils import text_format
 
@@ -85,7 +85,7 @@ class TeacherCache:
             teacher, dataset, self._forms, computed_in=computed_in, seed=seed
         )
         # Without augmentation all views are the same.
-        augmented = dataset.crop != augment.Crop()
+        augmented = dataset.crop != crops.Crop()
         views = settings.teacher_cache_views if augmented else 1
         self._parts = {
             "train": self._part(
@@ -95,7 +95,7 @@ class TeacherCache:
         if dataset.validation is not None:
             self._parts["validation"] = self._part(
                 dataset.validation,
-                augment.Crop(),
+                crops.Crop(),
                 1,
                 key | {"split": "validation"},
             )

@@ -2,37 +2,8 @@
 
 import dataclasses
 
+from lit_tf.teacher.cache_need import Need
 from lit_tf.utils import text_format
-
-# Of the free room, what a cache may take: the run writes other files too.
-_ROOM = 0.9
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Need:
-    """What a cache needs, of which a part may be stored already.
-
-    Args:
-        size: bytes that are not yet stored.
-        free: bytes that are available where it is stored.
-        place: where it is stored, for messages.
-        teacher_seconds: the teacher's time for one example.
-        fill_seconds: the teacher's time for the examples not yet stored.
-        bytes_by_part: bytes of one example by what is stored: of the
-            "output", and of the "representations" together.
-    """
-
-    size: int
-    free: int
-    place: str
-    teacher_seconds: float
-    fill_seconds: float
-    bytes_by_part: dict[str, int]
-
-    @property
-    def fits(self) -> bool:
-        """Whether there is room for it, and for what else a run writes."""
-        return self.size <= _ROOM * self.free
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,16 +31,6 @@ class Disk:
     read: float
 
 
-def no_room(need: Need) -> str:
-    """Returns the sentence on a cache that there is no room for."""
-    return (
-        f"no cache of the teacher's outputs: it needs "
-        f"{text_format.size(need.size)}, and {need.place} has "
-        f"{text_format.size(need.free)} free, of which a cache may take "
-        f"{100 * _ROOM:.0f} %"
-    )
-
-
 def choose(need: Need, phases: list[Reading], disk: Disk) -> tuple[str, str]:
     """Decides whether a cache on disk saves time.
 
@@ -85,7 +46,7 @@ def choose(need: Need, phases: list[Reading], disk: Disk) -> tuple[str, str]:
         "disk" or "off", and a sentence with the times.
     """
     if not need.fits:
-        return "off", no_room(need)
+        return "off", need.no_room
     live = sum(phase.steps * phase.step_seconds for phase in phases)
     cached = sum(
         phase.steps

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lit_tf import data
-from lit_tf.data import augment
+from lit_tf.data import crops
 from lit_tf.teacher import array_store
-from lit_tf.teacher.cache_choice import Need
+from lit_tf.teacher.cache_need import Need
 from lit_tf.utils import keyed_folder, text_format
 
 _PURPOSE = {"train": "training", "validation": "validation"}
@@ -20,7 +20,7 @@ class Part:
     """A split with its views: the arrays that are stored under one key."""
 
     split: data.Split
-    crop: augment.Crop
+    crop: crops.Crop
     views: int
     key: keyed_folder.Key
     forms: array_store.Forms

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import data
-from lit_tf.data import augment, targets
+from lit_tf.data import image_tensors, targets
 from lit_tf.training import callbacks, checkpoint, metric_logs
 from lit_tf.utils import atomic_files
 
@@ -39,7 +39,7 @@ def grid(
     """
     inputs = np.asarray(split.inputs[:_IMAGES])
     labels = split.labels[:_IMAGES]
-    real = augment.unit(tf.constant(inputs))
+    real = image_tensors.unit(tf.constant(inputs))
     wanted = [tf.constant(t) for t in targets.each(labels, names, exclusive)]
     rows = [
         [
@@ -71,7 +71,7 @@ def write(path: pathlib.Path, image: np.ndarray) -> None:
 
 
 def _bytes(images):
-    return augment.to_bytes(images).numpy()
+    return image_tensors.to_bytes(images).numpy()
 
 
 class ImageSamples(keras.callbacks.Callback):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tiny_benchmark import TINY
 
 from lit_tf import config, data, errors, layers, models
-from lit_tf.benchmark import bench, memory, peer, pieces, profile, run
+from lit_tf.benchmark import bench, memory, peer, pieces, profile, timing
 from lit_tf.losses import distillation
 from lit_tf.methods import lit
 from lit_tf.sections import cost
@@ -48,7 +48,7 @@ def results(small_family):
         patch.setattr(memory, "_CHILD", KNOWN + memory._CHILD)
         patch.setattr(memory, "_measure_in_process", _measured)
         with contextlib.redirect_stdout(output):
-            results = run.run(TINY)
+            results = timing.run(TINY)
     return results, output.getvalue()
 
 
@@ -56,7 +56,7 @@ def test_each_piece_has_a_time_and_a_row(results):
     answer, output = results
     for name in pieces.PIECES:
         assert answer[f"{name}_ms"] > 0
-        assert f"\n| {run._LABELS[name]} " in output
+        assert f"\n| {timing._LABELS[name]} " in output
 
 
 def test_the_json_has_the_documented_keys(results):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from lit_tf import config, data, errors, models
-from lit_tf.data import augment
+from lit_tf.data import image_tensors
 
 SMALL = {"text_length": 64, "image_size": 8}
 # Files of 30 examples, by name. Images: names of the files, and the number of
@@ -188,7 +188,10 @@ def test_a_model_built_from_the_form_accepts_the_inputs(load):
     inputs, labels = loaded.train.inputs[:3], loaded.train.labels[:3]
     shape = (3, len(loaded.classes))
     if loaded.task == "images":  # The outputs are images.
-        inputs, shape = (augment.unit(inputs).numpy(), labels), inputs.shape
+        inputs, shape = (
+            (image_tensors.unit(inputs).numpy(), labels),
+            inputs.shape,
+        )
     families = [
         family
         for family in models.MODELS.values()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lit_tf.data import augment, batches, rows
+from lit_tf.data import batches, crops, rows
 from lit_tf.data.dataset import Split
 
-CROP = augment.Crop(pad=2, flip=True)
+CROP = crops.Crop(pad=2, flip=True)
 
 
 def numbered(examples):
@@ -85,7 +85,7 @@ def test_a_resumed_run_reads_the_tail_of_an_uninterrupted_run():
 
 def test_each_image_of_a_batch_has_its_own_label():
     split = numbered(11)
-    for images, labels in read(split, crop=augment.Crop()):
+    for images, labels in read(split, crop=crops.Crop()):
         np.testing.assert_array_equal(images, split.inputs[labels])
         assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
 
@@ -115,7 +115,7 @@ def test_every_shift_and_flip_is_drawn_about_equally_often():
     marked[:, 1, 1], marked[:, 1, 2] = 2, 1
     split = Split(marked, np.arange(4096, dtype=np.int32))
     images = np.concatenate(
-        [b for b, _ in read(split, batch_size=512, crop=augment.Crop(1, True))]
+        [b for b, _ in read(split, batch_size=512, crop=crops.Crop(1, True))]
     )
     # The new place of the centre, and the side of its neighbour.
     place = np.argmax(images.reshape(-1, 9) == 2, axis=1)

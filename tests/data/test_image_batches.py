@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lit_tf.data import augment, batches, shares
+from lit_tf.data import batches, crops, shares
 from lit_tf.data.dataset import Split
 
-CROP = augment.Crop(pad=2, flip=True)
+CROP = crops.Crop(pad=2, flip=True)
 
 
 def read(split, *, batch_size=4, epochs=1, seed=0, crop=CROP, **settings):
@@ -53,7 +53,7 @@ def assert_equal(actual, expected):
 
 def test_images_are_from_minus_one_to_one_and_have_their_own_attributes():
     split = attributed(11)
-    some = read(split, crop=augment.Crop())
+    some = read(split, crop=crops.Crop())
     assert len(some) == 3
     for (images, target), labels in some:
         expected = split.inputs[numbers(labels)] / 127.5 - 1

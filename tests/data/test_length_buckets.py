@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lit_tf import errors
-from lit_tf.data import augment, batches, length_buckets, shares
+from lit_tf.data import batches, crops, length_buckets, shares
 from lit_tf.data.dataset import Split
 
 WHOLE = 10
@@ -31,7 +31,7 @@ def read(split, *, batch_size=4, epochs=1, seed=0, count=5, **settings):
             batch_size=batch_size,
             epochs=epochs,
             seed=seed,
-            crop=augment.Crop(),
+            crop=crops.Crop(),
             buckets=length_buckets.of(split.inputs, count),
             **settings,
         ).as_numpy_iterator()

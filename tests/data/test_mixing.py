@@ -6,7 +6,7 @@ import scipy.stats
 import tensorflow as tf
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment, augmentation, batches, shares
+from lit_tf.data import augmented, batches, crops, shares
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.streams import Stream
 
@@ -34,7 +34,7 @@ def read(examples, kind, *, epochs=1, **how):
             batch_size=4,
             epochs=epochs,
             seed=3,
-            crop=augment.Crop(),
+            crop=crops.Crop(),
             mixing=mixing,
             **how,
         ).as_numpy_iterator()
@@ -119,7 +119,7 @@ def dataset(train, **fields):
         test=None,
         classes=("a", "b", "c"),
         stem={},
-        crop=augment.Crop(),
+        crop=crops.Crop(),
         **fields,
     )
 
@@ -127,7 +127,7 @@ def dataset(train, **fields):
 def test_a_dataset_without_augmentation_is_the_same_object():
     whole = dataset(split())
     assert (
-        augmentation.augmented(
+        augmented.augmented(
             whole, config.Augmentation(), classes=3, image_layers=None
         )
         is whole
@@ -161,7 +161,7 @@ REFUSED = {
 def test_examples_that_cannot_be_mixed_are_refused(name):
     train, classes, sentence = REFUSED[name]
     with pytest.raises(errors.SettingsError) as caught:
-        augmentation.augmented(
+        augmented.augmented(
             dataset(train),
             config.Augmentation(mixup=0.2),
             classes=classes,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from own_files import load
 
 from lit_tf import data, errors
-from lit_tf.data import augment, batches
+from lit_tf.data import batches, crops
 from lit_tf.data.dataset import Split
 
 
@@ -92,7 +92,7 @@ def test_the_fingerprint_depends_on_names_and_values():
             test=split,
             classes=("a", "b", "c"),
             stem={},
-            crop=augment.Crop(),
+            crop=crops.Crop(),
         )
         return loaded.fingerprint
 
@@ -114,7 +114,7 @@ def test_images_alone_are_augmented_and_examples_stay_together(nested):
     given = inputs if nested is dict else nested(inputs.values())
     split = Split(given, np.arange(10, dtype=np.int32))
     for x, y in batches.training(
-        split, batch_size=5, epochs=1, seed=0, crop=augment.Crop(pad=1)
+        split, batch_size=5, epochs=1, seed=0, crop=crops.Crop(pad=1)
     ):
         assert isinstance(x, dict if nested is dict else tuple)
         x = x if nested is dict else dict(zip(names, x, strict=True))

@@ -7,7 +7,7 @@ import pytest
 from own_files import images, load, refused
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment
+from lit_tf.data import crops
 
 
 def arrays(path, **changed):
@@ -43,12 +43,12 @@ def test_settings_override_the_augmentation_of_the_dataset(tmp_path):
     arrays(tmp_path / "mine.npz", x_train=pixels, x_test=pixels[:6])
     for i in range(2):
         images(tmp_path / "folders" / f"class_{i}", 10, seed=i)
-    none, flip = augment.Crop(), augment.Crop(flip=True)
+    none, flip = crops.Crop(), crops.Crop(flip=True)
     for place, settings, expected in (
         ("mine.npz", {}, none),
-        ("mine.npz", {"pad": 4, "flip": "on"}, augment.Crop(pad=4, flip=True)),
+        ("mine.npz", {"pad": 4, "flip": "on"}, crops.Crop(pad=4, flip=True)),
         ("folders", {}, flip),
-        ("folders", {"pad": 2}, augment.Crop(pad=2, flip=True)),
+        ("folders", {"pad": 2}, crops.Crop(pad=2, flip=True)),
         ("folders", {"pad": 0, "flip": "off"}, none),
     ):
         assert load(tmp_path / place, **settings).crop == expected

@@ -10,7 +10,7 @@ from lit_tf.data import batches, decoded, graph_errors, image_pixels
 
 def read(split, **how):
     how = {"batch_size": 8, "epochs": 2, "seed": 1} | how
-    crop = data.augment.Crop(flip=True)
+    crop = data.crops.Crop(flip=True)
     return list(batches.training(split, crop=crop, **how).as_numpy_iterator())
 
 

@@ -10,8 +10,8 @@ from lit_tf import errors
 from lit_tf.deployment import (
     lite_convert,
     lite_model,
-    lite_predictor,
     own_signature,
+    signature_values,
 )
 from lit_tf.interop import signatures
 
@@ -38,7 +38,7 @@ def network():
 
 def converted(signature, examples, **how):
     """Returns the bytes of a file, calibrated on the examples."""
-    named = lite_predictor.named_inputs(signature, examples)
+    named = signature_values.named_inputs(signature, examples)
     count = len(next(iter(named.values())))
     rows = [
         {name: x[i : i + 1] for name, x in named.items()} for i in range(count)
@@ -53,8 +53,8 @@ def answers(tmp_path):
     def run(signature, examples, **how):
         path = tmp_path / "file.tflite"
         path.write_bytes(converted(signature, examples, **how))
-        named = lite_predictor.named_inputs(signature, examples)
-        expected = lite_predictor.outputs_of(signature, examples)
+        named = signature_values.named_inputs(signature, examples)
+        expected = signature_values.outputs_of(signature, examples)
         return expected, lite_model.LiteModel(path)(named)
 
     return run
@@ -154,7 +154,7 @@ def test_an_operation_that_litert_lacks_is_named(make, quantize, message):
 
 
 def test_int8_without_examples_is_refused(network):
-    one = lite_predictor.named_inputs(network, IMAGES[:1])
+    one = signature_values.named_inputs(network, IMAGES[:1])
     with pytest.raises(errors.DataError, match="Received: none."):
         lite_convert.convert(network, one, quantize="int8")
 

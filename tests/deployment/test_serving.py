@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
-from lit_tf.deployment import lite_convert, lite_model, lite_predictor
+from lit_tf.deployment import lite_convert, lite_model, signature_values
 from lit_tf.interop import saved_model, signatures
 
 NAMES = ("ant", "bee", "cow")
@@ -67,7 +67,7 @@ def answered(network, images, tmp_path_factory):
     np.save(root / "images.npy", images)
     if lite_model.installed():
         signature = signatures.signature_of(network)
-        first = lite_predictor.named_inputs(signature, images[:1])
+        first = signature_values.named_inputs(signature, images[:1])
         content = lite_convert.convert(signature, first)
         (root / "model.tflite").write_bytes(content)
     paths = (root / "1", root / "model.tflite", root / "images.npy")

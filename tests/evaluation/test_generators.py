@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import config, data, errors
-from lit_tf.data import augment
+from lit_tf.data import image_tensors
 from lit_tf.evaluation import feature_extractors, generators
 
 NAMES = ("Black_Hair", "Blond_Hair", "Male")
@@ -194,7 +194,7 @@ def test_the_extractor_receives_generated_images_unchanged(classifier):
     stub = feature_extractors.FeatureExtractor("stub", 3, 0, extract)
     results = one(split, extractor=stub, real=split)
     generated, real = received
-    np.testing.assert_array_equal(generated, augment.unit(split.inputs))
+    np.testing.assert_array_equal(generated, image_tensors.unit(split.inputs))
     np.testing.assert_array_equal(real, generated)
     assert "inception_score" not in results["roles"]["teacher"]
 

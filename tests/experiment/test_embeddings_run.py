@@ -12,7 +12,7 @@ import lit_tf
 from lit_tf import config, errors
 from lit_tf.comparison import gather
 from lit_tf.config.deployment import Deployment
-from lit_tf.deployment import saved_model_export
+from lit_tf.deployment import export_command
 from lit_tf.experiment import build, dry_run, saved_models, student_training
 from lit_tf.experiment.run import compress
 
@@ -123,7 +123,7 @@ def test_the_saved_model_returns_an_embedding(run):
 
 def test_an_export_is_compared_with_the_student(run, folder, tmp_path):
     workdir, report = run
-    facts = saved_model_export.export(
+    facts = export_command.export(
         str(workdir),
         str(tmp_path / "out.keras"),
         CSV,

@@ -11,7 +11,7 @@ import pytest
 
 import lit_tf
 from lit_tf import config, errors, models
-from lit_tf.experiment import dry_run, lengths, saved_models
+from lit_tf.experiment import dry_run, planned_epochs, saved_models
 from lit_tf.experiment.build import load_auxiliary_models, load_dataset
 from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
@@ -207,7 +207,7 @@ def test_a_warm_up_longer_than_steps_of_several_batches_is_refused(
     )
     nine = types.SimpleNamespace(train=range(9), task="images")
     with pytest.raises(errors.SettingsError, match="below the 2 steps"):
-        lengths.check_warm_up(settings, nine)
+        planned_epochs.check_warm_up(settings, nine)
 
 
 def test_a_learning_rate_that_is_too_high_leaves_finite_weights(

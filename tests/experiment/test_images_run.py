@@ -11,7 +11,7 @@ from PIL import Image
 
 import lit_tf
 from lit_tf import config, data
-from lit_tf.data import augment
+from lit_tf.data import image_tensors
 from lit_tf.experiment import run, student_training
 
 ATTRIBUTES = {"Black_Hair", "Male", "Young"}
@@ -183,8 +183,10 @@ def test_a_saved_model_returns_the_students_images_without_lit_tf(
     assert ended.code == 0, ended.err
     served = np.load(tmp_path / "outputs.npy")
     student = lit_tf.load(workdir / "student.keras")
-    expected = augment.to_bytes(
-        student((augment.unit(images), tf.constant(target)), training=False)
+    expected = image_tensors.to_bytes(
+        student(
+            (image_tensors.unit(images), tf.constant(target)), training=False
+        )
     )
     assert served.dtype == np.uint8
     assert np.abs(served.astype(int) - expected.numpy().astype(int)).max() <= 1

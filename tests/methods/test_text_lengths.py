@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment import budget, padding
+from lit_tf.experiment import budget, padding_check
 from lit_tf.methods import supervised
 from lit_tf.training import devices
 from lit_tf.training.schedule import Schedule
@@ -109,12 +109,12 @@ def test_lit_has_the_terms_of_whole_texts():
 
 def test_models_that_read_padding_or_take_one_length_are_refused():
     dataset = masked_texts.dataset()
-    padding.check(masked_texts.network(blocks=1), dataset)
+    padding_check.check(masked_texts.network(blocks=1), dataset)
     unmasked = masked_texts.network(blocks=1, masked=False)
     with pytest.raises(errors.SettingsError, match="reads padding: its ans"):
-        padding.check(unmasked, dataset)
+        padding_check.check(unmasked, dataset)
     inputs = masked_texts.network(blocks=1).input
     flat = keras.layers.Flatten()(inputs["token_ids"])
     fixed = keras.Model(inputs, keras.layers.Dense(2)(flat), name="fixed")
     with pytest.raises(errors.SettingsError, match="fixed cannot compute oth"):
-        padding.check(fixed, dataset)
+        padding_check.check(fixed, dataset)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config, data, models
-from lit_tf.data import augment
+from lit_tf.data import crops
 from lit_tf.methods import lit
 
 
@@ -17,7 +17,7 @@ def digits():
     return dataclasses.replace(
         whole,
         train=whole.train.take(np.arange(250)),
-        crop=augment.Crop(pad=1, flip=True),
+        crop=crops.Crop(pad=1, flip=True),
     )
 
 

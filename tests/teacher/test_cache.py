@@ -9,7 +9,7 @@ import tensorflow as tf
 from cached import VIEWS, opened, read, settings
 
 from lit_tf import config, data, errors, models
-from lit_tf.data import augment, batches, shares
+from lit_tf.data import batches, crops, shares
 from lit_tf.experiment import dry_run, run
 from lit_tf.methods import lit
 from lit_tf.teacher import array_store, cached_outputs
@@ -201,7 +201,7 @@ def test_a_dry_run_describes_the_cache_and_writes_nothing(tmp_path, capsys):
 
 
 def test_data_without_augmentation_have_one_view(model, digits, tmp_path):
-    still = dataclasses.replace(digits, crop=augment.Crop())
+    still = dataclasses.replace(digits, crop=crops.Crop())
     assert opened(model, still, tmp_path).train.views == 1
 
 

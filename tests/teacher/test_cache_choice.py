@@ -11,7 +11,8 @@ from lit_tf import config, errors
 from lit_tf.experiment import auto_cache, run, student_training
 from lit_tf.methods import stages
 from lit_tf.teacher import array_store, cache_choice, disk_speed
-from lit_tf.teacher.cache_choice import Disk, Need, Reading
+from lit_tf.teacher.cache_choice import Disk, Reading
+from lit_tf.teacher.cache_need import Need
 
 pytestmark = pytest.mark.usefixtures("small_family")
 
@@ -99,7 +100,7 @@ def measured(monkeypatch):
         one |= {"batch_size": 100}
         return {"lit": [one], "fine_tune": [one | {"epochs": 1.0}]}
 
-    monkeypatch.setattr(auto_cache.lengths, "measure", measure)
+    monkeypatch.setattr(auto_cache.planned_epochs, "measure", measure)
     monkeypatch.setattr(disk_speed, "measure", lambda folder: FAST)
     return calls
 

@@ -7,7 +7,7 @@ import pytest
 from cached import opened, settings
 
 from lit_tf import config, data, models
-from lit_tf.data import augment
+from lit_tf.data import crops
 from lit_tf.methods import lit
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import cache
@@ -52,7 +52,7 @@ def _other_data(model, digits):
 
 
 def _other_augmentation(model, digits):
-    return model, dataclasses.replace(digits, crop=augment.Crop(pad=1)), {}
+    return model, dataclasses.replace(digits, crop=crops.Crop(pad=1)), {}
 
 
 def _other_dtype(model, digits):

@@ -31,7 +31,7 @@ DATASET = data.Dataset(
     test=None,
     classes=("a", "b", "c"),
     stem={},
-    crop=data.augment.Crop(),
+    crop=data.crops.Crop(),
 )
 
 

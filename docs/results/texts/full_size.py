@@ -15,7 +15,7 @@ import time
 import tensorflow as tf
 
 from lit_tf import config, data
-from lit_tf.data import augment, batches
+from lit_tf.data import batches, crops
 
 COUNTS = {"train.csv": 3_000_000, "test.csv": 650_000}
 
@@ -54,7 +54,7 @@ def epoch(split, first_step):
         batch_size=128,
         epochs=1,
         seed=0,
-        crop=augment.Crop(),
+        crop=crops.Crop(),
         first_step=first_step,
     )
     return sum(int(tf.size(labels)) for _, labels in dataset)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.benchmark import own_model, peer, pieces, random_data, run
+from lit_tf.benchmark import own_model_bench, peer, pieces, random_data, timing
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
 
@@ -54,13 +54,13 @@ def test_a_model_of_texts_is_timed_with_all_pieces(
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setitem(pieces._SIDES, "CPU", 64)
-    monkeypatch.setattr(run, "_WARM_UP", 1)
-    results = run.run(settings_of(texts(), tmp_path))
+    monkeypatch.setattr(timing, "_WARM_UP", 1)
+    results = timing.run(settings_of(texts(), tmp_path))
     out = capsys.readouterr().out
     assert "texts → texts_2 on random exclusive classes, batch 8" in out
     for name in pieces.PIECES:
         assert results[f"{name}_ms"] > 0
-        assert f"\n| {run._LABELS[name]} " in out
+        assert f"\n| {timing._LABELS[name]} " in out
     for name in ("limit", "peer", "matmul"):
         assert results[f"ratio_to_{name}"] > 0
     assert results["ratio_of_cached"] > 0
@@ -101,7 +101,7 @@ def test_random_inputs_have_the_form_of_the_model():
     ],
 )
 def test_random_labels_have_the_kind_of_the_output(tmp_path, ends, shapes):
-    made = own_model.bench_of(
+    made = own_model_bench.bench_of(
         settings_of(images(*ends), tmp_path, batch_size=4)
     )
     labels = made.batch[1]
@@ -112,7 +112,7 @@ def test_random_labels_have_the_kind_of_the_output(tmp_path, ends, shapes):
 
 
 def test_what_cannot_be_timed_is_named(tmp_path):
-    made = own_model.bench_of(
+    made = own_model_bench.bench_of(
         settings_of(images((5,), augmented=True), tmp_path)
     )
     with pytest.raises(pieces.NotTimedError, match="augmentation layers"):
@@ -120,16 +120,16 @@ def test_what_cannot_be_timed_is_named(tmp_path):
     times = dict.fromkeys(
         set(pieces.PIECES) - {"cached_step", "peer_step"}, 0.5
     )
-    results = run._ratios(times, dict.fromkeys(times, 8))
+    results = timing._ratios(times, dict.fromkeys(times, 8))
     assert results["cached_step_ms"] is results["ratio_to_peer"] is None
-    words = run._words(results)
+    words = timing._words(results)
     assert "limit" in words and "keras.distillation" not in words
 
 
 def test_real_data_are_those_of_lit_compress(tmp_path):
     settings = settings_of(images((10,)), tmp_path, dataset="digits")
     assert settings.real
-    made = own_model.bench_of(settings)
+    made = own_model_bench.bench_of(settings)
     assert made.dataset.name == "digits"
     assert made.batch[0].shape == (8, 8, 8, 1)
     first, second = made.pair()[1], made.plain_trainer().student
@@ -144,11 +144,11 @@ def test_real_data_are_those_of_lit_compress(tmp_path):
 def test_a_model_that_is_missing_or_cannot_be_cut_is_refused(tmp_path):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    made = own_model.bench_of(settings_of(model, tmp_path))
+    made = own_model_bench.bench_of(settings_of(model, tmp_path))
     with pytest.raises(errors.SettingsError, match="repeats blocks"):
         made.pair()
     (tmp_path / "model.keras").unlink()
     with pytest.raises(errors.DataError, match="There is no model file"):
-        own_model.bench_of(
+        own_model_bench.bench_of(
             Settings(teacher_weights=str(tmp_path / "model.keras"), shrink=HALF)
         )

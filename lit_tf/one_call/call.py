@@ -11,8 +11,8 @@ from lit_tf.experiment import (
     budget,
     build,
     context,
-    lengths,
     paired,
+    planned_epochs,
     results,
     student_training,
     teacher_check,
@@ -28,7 +28,7 @@ from lit_tf.training.own_training import OwnTraining
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OwnModelRun:
+class Call:
     """One call of `lit_tf.compress`, after its arguments were read.
 
     Args:
@@ -70,7 +70,7 @@ class OwnModelRun:
             new_student=self._new_student,
         )
         accuracy = self._check_teacher(pair.frozen)
-        pair = lengths.fitted(pair, self.dataset, {}, self.folder)
+        pair = planned_epochs.fitted(pair, self.dataset, {}, self.folder)
         training = self._train(pair, accuracy)
         return report.make(
             self.model,

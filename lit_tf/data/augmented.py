@@ -1,4 +1,4 @@
-"""`augmented`: a dataset whose training images vary as settings say."""
+"""Training images that vary by settings: `augmented`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import augment
+from lit_tf.data import crops, image_tensors
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.mixing import Mixing
 
@@ -51,7 +51,7 @@ def augmented(
         **received,
     )
     arrays = [array for _, array in named_arrays(train.inputs)]
-    images = [array for array in arrays if augment.is_image(array)]
+    images = [array for array in arrays if image_tensors.is_image(array)]
     if not images:
         raise errors.SettingsError(
             f"{' and '.join(f'`{name}`' for name in received)} vary images, "
@@ -65,11 +65,11 @@ def augmented(
     )
     parts = [dataset.crop]
     if settings.resized_crop:
-        parts.append(augment.ResizedCrop(settings.resized_crop))
+        parts.append(crops.ResizedCrop(settings.resized_crop))
     if settings.reads_layers:
         parts.append(_by_layers(settings, images, image_layers, received))
     if len(parts) > 1:
-        dataset = dataclasses.replace(dataset, crop=augment.Chain(tuple(parts)))
+        dataset = dataclasses.replace(dataset, crop=crops.Chain(tuple(parts)))
     if not settings.mixes:
         return dataset
     one_label = train.labels.shape[1:] in ((), (1,), (classes,))

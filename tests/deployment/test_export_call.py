@@ -9,12 +9,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors
-from lit_tf.deployment import (
-    formats,
-    lite_model,
-    measurement,
-    own_model,
-)
+from lit_tf.deployment import export_call, formats, lite_model, measurement
 
 needs_litert = pytest.mark.skipif(
     not lite_model.installed(), reason="ai-edge-litert, the extra [litert]"
@@ -64,7 +59,7 @@ def test_models_and_files_are_compared_and_timed_on_the_cpu(
     for module, name in (
         (formats.Format, "write"),
         (measurement.cost, "medians_ms"),
-        (own_model.copying, "copy_model"),
+        (export_call.copying, "copy_model"),
     ):
         monkeypatch.setattr(module, name, spy(getattr(module, name)))
     model, _, (x, _) = own

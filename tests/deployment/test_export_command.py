@@ -13,10 +13,10 @@ import lit_tf
 from lit_tf import config, errors
 from lit_tf.config.deployment import Deployment
 from lit_tf.deployment import (
+    export_command,
     export_report,
     lite_model,
     measurement,
-    saved_model_export,
 )
 from lit_tf.experiment import saved_models
 
@@ -43,7 +43,7 @@ def export(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(measurement, "_LATENCY_RUNS", 2)
 
     def run(output="out.tflite", *, overwrite=False, texts=False, **how):
-        return saved_model_export.export(
+        return export_command.export(
             str(folder),
             str(tmp_path / output),
             DIGITS,
@@ -93,7 +93,7 @@ def test_other_formats_are_measured_too(export, tmp_path, format):
 def test_without_measurement_the_test_split_is_not_read(
     export, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(saved_model_export, "_Measured", None)
+    monkeypatch.setattr(export_command, "_Measured", None)
     facts = export("out.keras", format="keras", measure=False)
     assert "export" not in facts and not export_report.table(facts)
     assert (tmp_path / "out.keras").is_file()
@@ -102,7 +102,7 @@ def test_without_measurement_the_test_split_is_not_read(
 def test_the_seed_chooses_the_calibration_examples(monkeypatch):
     split = lit_tf.data.load(DIGITS).train
     monkeypatch.setattr(
-        measurement.lite_predictor,
+        measurement.signature_values,
         "named_inputs",
         lambda signature, examples: {"inputs": examples},
     )

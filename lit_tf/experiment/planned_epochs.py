@@ -1,4 +1,4 @@
-"""The length of training: phases scaled to `epochs` or to a `budget`."""
+"""The epochs of each phase, from `epochs` or a `budget`."""
 
 import dataclasses
 import time

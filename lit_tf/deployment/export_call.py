@@ -1,4 +1,4 @@
-"""`export`: one call from a user's model to a file for its place of use."""
+"""`lit_tf.export`: from a model in memory to a file for its place of use."""
 
 import os
 import pathlib
@@ -16,8 +16,8 @@ from lit_tf.data.dataset import Dataset, Split
 from lit_tf.deployment import (
     export_report,
     formats,
-    lite_predictor,
     measurement,
+    signature_values,
 )
 from lit_tf.deployment.own_signature import OwnSignature
 from lit_tf.experiment import export_costs, paired
@@ -173,7 +173,7 @@ def _examples(how, train, signature):
     checked = tf.nest.map_structure(lambda x: x[: export_costs.CHECKED], first)
     if how.quantize != "int8":
         return checked, []
-    named = lite_predictor.named_inputs(signature, first)
+    named = signature_values.named_inputs(signature, first)
     count = min(how.calibration_examples, train.batch_size)
     return checked, measurement.rows(named, count)
 
@@ -197,7 +197,7 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
     )
     latency = measurement.latencies_ms(functions)
     output_functions = {
-        role: lambda x, one=one: lite_predictor.outputs_of(one, x)
+        role: lambda x, one=one: signature_values.outputs_of(one, x)
         for role, one in signatures.items()
     } | {"export": formats.of(how).outputs(target, signature)}
     metrics = _metrics(models, output_functions, dataset, classes)

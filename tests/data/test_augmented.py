@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import config, data, errors, layers
-from lit_tf.data import augment, augmentation, batches, own_data
+from lit_tf.data import augmented, batches, crops, own_data
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (11, 6, 8, 3)).astype("uint8")
@@ -24,9 +24,9 @@ def varied(settings, images=IMAGES, labels=LABELS):
         test=None,
         classes=(),
         stem={},
-        crop=augment.Crop(),
+        crop=crops.Crop(),
     )
-    return augmentation.augmented(
+    return augmented.augmented(
         whole,
         config.Augmentation(**settings),
         classes=0,
@@ -87,7 +87,7 @@ def drawn(*values):
 
 @pytest.mark.parametrize("ratio", [0, 0.5, 0.9])
 def test_a_resized_crop_of_the_whole_area_is_the_image(ratio):
-    crop = augment.ResizedCrop(1.0)
+    crop = crops.ResizedCrop(1.0)
     result = crop(tf.constant(IMAGES[:1]), drawn(0, ratio, 0.7, 0.2))
     np.testing.assert_array_equal(result, IMAGES[:1])
 
@@ -95,7 +95,7 @@ def test_a_resized_crop_of_the_whole_area_is_the_image(ratio):
 def test_a_resized_crop_is_a_part_of_the_image():
     # A quarter of the area: half of each side, from the last row and column on.
     ramp = tf.constant(np.arange(5.0)[None, :, None, None] + np.zeros((5, 1)))
-    crop = augment.ResizedCrop(0.25)
+    crop = crops.ResizedCrop(0.25)
     result = crop(ramp, drawn(0, 0.5, 1 - 2**-20, 0.0))
     np.testing.assert_allclose(result[0, :, 0, 0], np.linspace(2, 4, 5), 1e-4)
 
@@ -210,7 +210,7 @@ def test_arrays_that_are_read_in_batches_are_refused_with_the_reason(
     dataset = own_data.read(train, rank=4, batch_size=4, **how)
     sentence = "without sample weights, `class_weight` and numbers of steps"
     with pytest.raises(errors.SettingsError, match=sentence):
-        augmentation.augmented(
+        augmented.augmented(
             dataset,
             config.Augmentation(resized_crop=0.5),
             classes=0,

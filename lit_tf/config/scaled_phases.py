@@ -1,4 +1,4 @@
-"""Settings whose phases have another length."""
+"""Phases scaled to a number of epochs: `with_epochs`."""
 
 import dataclasses
 

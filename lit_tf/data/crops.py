@@ -1,4 +1,4 @@
-"""Data augmentation of training batches, as a function of random integers."""
+"""Random crops and flips of training batches, from random integers."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf.data import keyed_random
+from lit_tf.data import image_tensors, keyed_random
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +40,7 @@ class Crop:
         """
         if self == Crop():
             return inputs
-        return tf.nest.map_structure(
-            lambda x: self._augmented(x, draw) if is_image(x) else x, inputs
-        )
+        return _of_images(lambda x: self._augmented(x, draw), inputs)
 
     def _augmented(self, images, draw):
         _, height, width, channels = images.shape
@@ -96,11 +94,9 @@ class ResizedCrop:
                 tf.range(tf.shape(images)[0]),
                 images.shape[1:3],
             )
-            return as_type(results, images.dtype)
+            return image_tensors.as_type(results, images.dtype)
 
-        return tf.nest.map_structure(
-            lambda x: resized(x) if is_image(x) else x, inputs
-        )
+        return _of_images(resized, inputs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,25 +116,8 @@ class Chain:
         return inputs
 
 
-def as_type(images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Returns float images in a type; whole numbers are rounded."""
-    if dtype.is_integer:
-        limits = tf.cast(dtype.min, tf.float32), tf.cast(dtype.max, tf.float32)
-        images = tf.clip_by_value(tf.round(images), *limits)
-    return tf.cast(images, dtype)
-
-
-def is_image(batch: Any) -> bool:
-    """Returns whether a batch, a tensor or an array, can be augmented."""
-    return len(batch.shape) == 4
-
-
-def unit(images: tf.Tensor) -> tf.Tensor:
-    """Converts bytes 0 … 255 to float32 in [−1, 1], the range that GANs use."""
-    return tf.cast(images, tf.float32) / 127.5 - 1
-
-
-def to_bytes(images: tf.Tensor) -> tf.Tensor:
-    """Converts images in [−1, 1] to the nearest bytes 0 … 255."""
-    levels = tf.round((tf.cast(images, tf.float32) + 1) * 127.5)
-    return tf.cast(tf.clip_by_value(levels, 0, 255), tf.uint8)
+def _of_images(function, inputs):
+    """Applies a function to the inputs that are images."""
+    return tf.nest.map_structure(
+        lambda x: function(x) if image_tensors.is_image(x) else x, inputs
+    )

@@ -1,4 +1,4 @@
-"""The steps of `lit-benchmark`: time of a LIT step, its parts and limits."""
+"""The time of a LIT step, its parts and its limits: `lit-benchmark`."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 import lit_tf
-from lit_tf.benchmark import memory, own_model, pieces, profile
+from lit_tf.benchmark import memory, own_model_bench, pieces, profile
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
 from lit_tf.experiment import report
@@ -55,7 +55,7 @@ def run(settings: Settings) -> dict[str, Any]:
         SettingsError: if a setting is invalid.
         DataError: if the dataset's files are missing or damaged.
     """
-    bench = own_model.bench_of(settings)
+    bench = own_model_bench.bench_of(settings)
     memory.check(settings)
     profile.check(settings, bench)
     machine = report.hardware() | {

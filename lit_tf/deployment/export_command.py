@@ -1,4 +1,4 @@
-"""`lit-export`: a saved model as a file for its place of use."""
+"""`lit-export`: from a saved model to a file for its place of use."""
 
 import contextlib
 import dataclasses
@@ -9,11 +9,7 @@ from lit_tf import data, errors
 from lit_tf.config import Data, Session
 from lit_tf.config.deployment import Deployment
 from lit_tf.data import graph_errors
-from lit_tf.deployment import (
-    export_report,
-    formats,
-    measurement,
-)
+from lit_tf.deployment import export_report, formats, measurement
 from lit_tf.experiment import (
     class_names,
     export_costs,
