@@ -16,12 +16,12 @@ from lit_tf.experiment import (
     planned_epochs,
     report,
     run_data,
+    stage_loop,
     student_training,
 )
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
     float32_copy,
-    least_score,
     save,
     student_results,
     teacher_results,
@@ -96,7 +96,16 @@ def _teach(settings, command, *, dataset=None, read_test=True):
         # Only students are checked to compute texts of several lengths.
         whole = dataclasses.replace(run.dataset, buckets=None)
         schedule = Schedule(model, whole, settings.teach)
-        outcome = _train(run, "teach", model, schedule)
+        outcome = fit.run_phase(
+            "teach",
+            model,
+            schedule,
+            folder,
+            compute=settings.compute,
+            session=settings.session,
+            hparams=run.hparams,
+            extra_callbacks=run.task.extra_callbacks,
+        )
         chosen = outcome.best or outcome.last
         teacher = float32_copy(run, model.student, chosen)
         save(run, {"teacher": teacher, **model.auxiliary_models})
@@ -153,7 +162,15 @@ def _compress(settings, command, dataset):
         pair = auto_cache.decided(pair, run.dataset, auxiliary_models, folder)
         run = dataclasses.replace(run, settings=pair.settings)
 
-        outcomes, spent = _train_student(run, pair, auxiliary_models, accuracy)
+        outcomes, spent = stage_loop.train(
+            pair,
+            run.dataset,
+            auxiliary_models,
+            folder,
+            hparams=run.hparams,
+            extra_callbacks=run.task.extra_callbacks,
+            teacher_accuracy=accuracy,
+        )
         wall |= {name: phase["seconds"] for name, phase in spent.items()}
         started = time.monotonic()
         results = student_results(run, pair, outcomes)
@@ -210,60 +227,3 @@ def _train_teacher(run, teacher, student):
     print()
     teacher = model_files.load(folder.model("teacher"))
     return teacher, dict(results["wall_seconds"])
-
-
-def _train_student(run, pair, auxiliary_models, teacher_accuracy):
-    """Trains the student through the stages of its method.
-
-    Args:
-        run: the run.
-        pair: teacher and student.
-        auxiliary_models: the models that belong to the teacher.
-        teacher_accuracy: the teacher's accuracy on validation, or None.
-
-    Returns:
-        Each stage with its outcome, and the budget of each stage by name.
-    """
-    outcomes, spent = [], {}
-    cached = student_training.cached(pair, run.dataset)
-    for stage in student_training.training_stages(
-        pair, run.dataset, auxiliary_models
-    ):
-        schedule = Schedule(
-            stage.trainer,
-            run.dataset,
-            getattr(run.settings, stage.phase),
-            cached=cached,
-        )
-        outcome = _train(
-            run,
-            stage.name,
-            stage.trainer,
-            schedule,
-            teacher_accuracy=teacher_accuracy,
-            least_score=least_score(run.settings.export, stage, outcomes),
-        )
-        outcomes.append((stage, outcome))
-        spent[stage.name] = budget.phase_budget(
-            stage.trainer,
-            schedule,
-            steps=outcome.steps,
-            seconds=outcome.seconds,
-        )
-    return outcomes, spent
-
-
-def _train(run, name, model, schedule, **known):
-    """Trains one phase in the run's folder and returns its outcome."""
-    return fit.run_phase(
-        name,
-        model,
-        schedule,
-        run.folder,
-        compute=run.settings.compute,
-        session=run.settings.session,
-        hparams=run.hparams,
-        extra_callbacks=run.task.extra_callbacks,
-        **known,
-        fresh_batch_norm=getattr(run.settings, "fresh_batch_norm", False),
-    )

@@ -8,12 +8,12 @@ from lit_tf import config
 from lit_tf.data import graph_errors, own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import (
-    budget,
     build,
     context,
     paired,
     planned_epochs,
     results,
+    stage_loop,
     student_training,
     teacher_check,
 )
@@ -23,7 +23,7 @@ from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs, derived
 from lit_tf.sections import copying, sectioned_model, shrink
 from lit_tf.teacher.frozen import output_alone
-from lit_tf.training import devices, fit, run_folder, schedule
+from lit_tf.training import devices, run_folder
 from lit_tf.training.own_training import OwnTraining
 
 
@@ -112,42 +112,29 @@ class Call:
 
     def _train(self, pair, accuracy):
         """Trains the student through the stages of its method."""
-        outcomes, history, spent = [], {}, {}
-        for stage in student_training.training_stages(pair, self.dataset, {}):
-            recorder = keras.callbacks.History()
-            recorder.history = {}
-            own = dataclasses.replace(
-                self.own, callbacks=(recorder, *self.own.callbacks)
-            )
-            steps = schedule.of(
-                stage.trainer, self.dataset, getattr(pair.settings, stage.phase)
-            )
-            outcome = fit.run_phase(
-                stage.name,
-                stage.trainer,
-                steps,
-                self.folder,
-                compute=self.settings.compute,
-                session=self.settings.session,
-                hparams=context.hparams(self.settings, run_files.IGNORED),
-                extra_callbacks=lambda *_: [],
-                teacher_accuracy=accuracy,
-                own=own,
-                fresh_batch_norm=self.settings.fresh_batch_norm,
-            )
-            history[stage.name] = recorder.history
-            outcomes.append((stage, outcome))
-            if self.folder:
-                spent[stage.name] = budget.phase_budget(
-                    stage.trainer,
-                    steps,
-                    steps=outcome.steps,
-                    seconds=outcome.seconds,
-                )
+        recorders = {}
+
+        def own_training(name):
+            recorders[name] = keras.callbacks.History()
+            recorders[name].history = {}
+            callbacks = (recorders[name], *self.own.callbacks)
+            return dataclasses.replace(self.own, callbacks=callbacks)
+
+        outcomes, spent = stage_loop.train(
+            pair,
+            self.dataset,
+            {},
+            self.folder,
+            hparams=context.hparams(self.settings, run_files.IGNORED),
+            extra_callbacks=lambda *_: [],
+            teacher_accuracy=accuracy,
+            own_training=own_training,
+        )
+        stage, outcome = outcomes[-1]
         return results.Training(
             best=results.best_of(outcomes),
             last=outcome.last,
             last_phase=stage.name,
-            history=history,
+            history={n: one.history for n, one in recorders.items()},
             spent=spent,
         )
