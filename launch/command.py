@@ -18,11 +18,10 @@ from lit_tf import errors
 from lit_tf.flags import (
     arguments,
     commands,
+    defaults,
     define,
     flag_files,
-    generators,
     help_text,
-    own_model,
     papers,
     parse,
 )
@@ -70,8 +69,7 @@ def run(main: Callable[..., object], name: str) -> None:
             rest = arguments.assign(
                 name, given, recipe=recipe, recipes=recipes()
             )
-            own_model.apply()
-            generators.apply()
+            defaults.apply()
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
         return [name, *rest]

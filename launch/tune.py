@@ -5,14 +5,14 @@ import sys
 
 from lit_tf.flags import options, parse
 from lit_tf.launch import command
-from lit_tf.training import run_folder
+from lit_tf.training import begun_run
 from lit_tf.tuning import record, runners, search
 from lit_tf.tuning.settings import NAMES, Tune
 
 
 def _tune(line):
     settings = parse.from_flags(Tune, workdir="runs/tune")
-    settings = run_folder.as_begun(settings)
+    settings = begun_run.as_begun(settings)
     flags = parse.from_flags(options.Tune)
     if flags.dry_run:
         log = runners.dry_run(

@@ -28,7 +28,7 @@ from lit_tf.experiment.results import (
 )
 from lit_tf.experiment.teacher_check import check_teacher
 from lit_tf.sections import model_files, sectioned_model
-from lit_tf.training import fit, multi_worker, run_folder
+from lit_tf.training import begun_run, fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
 
 
@@ -44,7 +44,7 @@ def teach(settings: Teach, *, command: str = "") -> dict[str, Any]:
         The report, as in `report.json`.
     """
     with multi_worker.in_step(settings) as settings:
-        settings = run_folder.as_begun(settings)
+        settings = begun_run.as_begun(settings)
         return _teach(build.complete(settings), command)
 
 
@@ -68,7 +68,7 @@ def compress(
     """
     settings = planned_epochs.with_own_epochs(settings)
     with multi_worker.in_step(settings) as settings:
-        settings = run_folder.as_begun(settings)
+        settings = begun_run.as_begun(settings)
         # It may load the teacher, and a process joins the others before
         # TensorFlow computes anything.
         if dataset is None:

@@ -224,7 +224,7 @@ def augmented(
     """
     plain = paired.of_classes(outputs, model) and not outputs.loss
     classes = paired.class_count(model) if plain else 0
-    return data.augmentation.augmented(
+    return data.augmented.augmented(
         dataset, augmentation, classes=classes, image_layers=layers.ImageLayers
     )
 

@@ -23,7 +23,7 @@ from lit_tf.sections import (
     shrink,
     softmax,
 )
-from lit_tf.training import run_folder
+from lit_tf.training import begun_run, run_folder
 from lit_tf.training.own_training import OwnTraining
 
 _HALVES = {"float16", "bfloat16"}
@@ -260,7 +260,7 @@ def compress(
         optimizer=None if isinstance(optimizer, str) else optimizer,
         callbacks=tuple(callbacks),
     )
-    settings = planned_epochs.with_own_epochs(run_folder.as_begun(settings))
+    settings = planned_epochs.with_own_epochs(begun_run.as_begun(settings))
     with _folder(settings) as folder:
         if folder:
             folder.pin(

@@ -80,6 +80,11 @@ class RunFolder:
         models = (self.model(role) for role in ("teacher", "student"))
         return self.report.is_file() and any(p.is_file() for p in models)
 
+    @property
+    def results(self) -> list[str]:
+        """Names of what a run, or a search, has left in the folder."""
+        return [path.name for path in _existing(self.path, _RESULTS)]
+
     def model(self, role: str) -> pathlib.Path:
         """Returns the path of the model of a role, such as "student"."""
         return self.path / f"{role}.keras"
@@ -120,27 +125,6 @@ class RunFolder:
                 )
         if not facts.items() <= known.items():
             atomic_files.write_json(self.config, known | facts)
-
-
-def as_begun(settings: Any) -> Any:
-    """Returns the settings with which the run in the folder continues.
-
-    A run that an earlier version began keeps what that version computed with
-    (see `flatten.as_begun`).
-
-    Args:
-        settings: a `Teach`, `Compress` or `Tune`; its session names the folder.
-    """
-    if not settings.session.workdir:
-        return settings
-    path = RunFolder(pathlib.Path(settings.session.workdir)).config
-    try:
-        recorded = json_files.parse(path.read_bytes())["settings"]
-        if settings.session.overwrite or not recorded.keys():
-            return settings
-    except (ValueError, KeyError, AttributeError, TypeError, OSError):
-        return settings  # A new run; `opened` reports damage.
-    return flatten.as_begun(settings, recorded)
 
 
 @contextlib.contextmanager
@@ -200,7 +184,7 @@ def _claim(folder, all_settings, command):
     # Through JSON, so that they equal what was written.
     settings = json.loads(json.dumps(flatten.identity(all_settings)))
     comparable = flatten.current(settings)
-    results = [path.name for path in _existing(folder.path, _RESULTS)]
+    results = folder.results
     if folder.config.is_file():
         known = _read(folder.config)
         if known["kind"] == kind and known["settings"] == comparable:

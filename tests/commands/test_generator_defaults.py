@@ -13,7 +13,7 @@ _PARSE = """
 import json, sys
 from absl import flags
 from absl.testing import flagsaver
-from lit_tf.flags import commands, define, generators
+from lit_tf.flags import commands, defaults, define
 from lit_tf.launch import command
 
 define.define(commands.COMMANDS["lit-compress"])
@@ -21,7 +21,7 @@ parsed = []
 for line in json.loads(sys.argv[1]):
     with flagsaver.flagsaver():
         flags.FLAGS(["lit-compress", *command._recipe(line), *line])
-        generators.apply()
+        defaults.apply()
         names = ("fine_tune", "discriminator", "export")
         parsed.append([flags.FLAGS[name].value for name in names])
 print(json.dumps(parsed))

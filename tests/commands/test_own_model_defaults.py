@@ -44,5 +44,9 @@ def test_a_run_of_an_earlier_version_keeps_its_defaults(tmp_path):
     before = flatten.flatten(config.Compress())
     del before["fresh_batch_norm"]
     (tmp_path / "config.json").write_text(json.dumps({"settings": before}))
-    settings = parsed(*OWN, f"--workdir={tmp_path}")
-    assert settings["lit_epochs"] == config.LIT.epochs
+    line = (*OWN, f"--workdir={tmp_path}")
+    # It was refused before it began, so that nothing resumes.
+    assert differing(parsed(*line)) == {}
+    (tmp_path / "checkpoints").mkdir()
+    assert parsed(*line)["lit_epochs"] == config.LIT.epochs
+    assert differing(parsed(*line, "--overwrite")) == {}

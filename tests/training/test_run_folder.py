@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.training import run_folder
+from lit_tf.training import begun_run, run_folder
 
 
 def _config(path, **changes):
@@ -152,7 +152,7 @@ def test_without_a_run_folder_the_current_one_is_not_read(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text('{"settings": {"seed": 0}}')
     settings = config.Compress(session=config.Session(workdir=""))
-    assert run_folder.as_begun(settings) is settings
+    assert begun_run.as_begun(settings) is settings
 
 
 def test_a_pinned_fact_cannot_change(tmp_path):
