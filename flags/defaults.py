@@ -25,6 +25,7 @@ _SCHEDULES = [
         "epochs",
         "steps",
         "batch_size",
+        "microbatches",
         "clip_norm",
         "ema",
         "label_smoothing",

@@ -24,6 +24,7 @@ _FREE = _SESSION | {
     "teacher_weights",
     "discriminator_weights",
     "fast_layers",
+    "recompute",
 }
 # Packages whose versions must be equal.
 _COMPARED = ("lit_tf", "tensorflow", "keras")

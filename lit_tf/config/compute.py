@@ -53,6 +53,12 @@ class Compute(Group):
         "with several replicas the moving statistics are means over them. What "
         "is saved has Keras's own layers.",
     )
+    recompute: bool = setting(
+        False,
+        "Keep fewer activations of the student while it is trained, and "
+        "compute the others a second time for the gradient. Needs less memory "
+        "and more time; results are equal apart from rounding.",
+    )
     steps_per_execution: int = setting(
         1,
         "Number of steps per call of the compiled training function. Higher "

@@ -29,6 +29,7 @@ ADDED = {
     "budget": "",
     "fresh_batch_norm": False,
     "fast_layers": False,
+    "recompute": False,
     "resized_crop": 0.0,
     "color_jitter": 0.0,
     "hue": 0.0,
@@ -47,6 +48,7 @@ ADDED = {
         "clip_norm": 0.0,
         "ema": 0.0,
         "label_smoothing": 0.0,
+        "microbatches": 1,
     }.items()
 }
 

@@ -131,8 +131,23 @@ class Phase(Group):
         check=BELOW_1,
     )
 
+    microbatches: int = setting(
+        1,
+        "Number of parts into which each batch of phase {phase} is divided. "
+        "They are computed one after another and their gradients are added, "
+        "which needs less memory; a step still has --{phase}_batch_size "
+        "examples. BatchNorm normalizes each part by itself.",
+        check=AT_LEAST_1,
+    )
+
     def __post_init__(self):
         super().__post_init__()
+        errors.require(
+            self.microbatches <= self.batch_size,
+            f"`microbatches` must be at most the {self.batch_size} examples of "
+            "a batch.",
+            microbatches=self.microbatches,
+        )
         earlier = (0, *self.milestones)
         errors.require(
             all(a < b for a, b in zip(earlier, self.milestones, strict=False)),

@@ -51,7 +51,12 @@ def total(phases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _count_step(model, schedule):
     """Counts one training step on all replicas, each with a whole batch."""
-    return cost.count_traced_flops(
-        lambda *batch: schedule.strategy.run(model.train_step, (batch,)),
-        *schedule.first_batch(),
-    )
+    # Microbatches have the same FLOPs, but sizes that are not known.
+    microbatches, model.microbatches = model.microbatches, 1
+    try:
+        return cost.count_traced_flops(
+            lambda *batch: schedule.strategy.run(model.train_step, (batch,)),
+            *schedule.first_batch(),
+        )
+    finally:
+        model.microbatches = microbatches

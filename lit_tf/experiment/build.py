@@ -217,6 +217,7 @@ def teacher_trainer(
             model, auxiliary_models, adversarial, seed=compute.seed
         )
     model.fast_layers = compute.fast_layers
+    model.recompute = compute.recompute
     return model
 
 

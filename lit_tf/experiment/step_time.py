@@ -50,6 +50,7 @@ def measure(
         of an epoch with its validation; `compile_seconds`; `batch_size`; and
         `seconds`, of the whole phase.
     """
+    model.microbatches = schedule.phase.microbatches
     with schedule.strategy.scope():
         model.compile(
             optimizers.of(schedule.phase),

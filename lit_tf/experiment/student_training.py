@@ -70,6 +70,7 @@ def training_stages(
         if stage is None:
             return
         stage.trainer.fast_layers = compute.fast_layers
+        stage.trainer.recompute = compute.recompute
         if dataset.buckets is not None:
             stage.trainer.accept_lengths()
         yield stage

@@ -13,13 +13,14 @@ _weight = contextvars.ContextVar("weight", default=None)
 
 
 @contextlib.contextmanager
-def weighed(weight: tf.Tensor) -> Iterator[None]:
+def weighed(weight: tf.Tensor | None) -> Iterator[None]:
     """Weighs the statistics that `BatchNormalization` takes from this replica.
 
     Args:
         weight: scalar, the number of examples of this replica divided by the
             mean number of all replicas: 1 if all have equally many, 0 if the
-            batch of this replica is only padding.
+            batch of this replica, or the microbatch, is only padding; None for
+            a whole batch on one device.
     """
     token = _weight.set(weight)
     try:
@@ -135,7 +136,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         context = tf.distribute.get_replica_context()
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
         count = total[-1]
-        mean, square = total[:channels] / count, total[channels:-1] / count
+        mean, square = (
+            tf.math.divide_no_nan(sums, count)
+            for sums in (total[:channels], total[channels:-1])
+        )
         variance = tf.maximum(square - tf.square(mean), 0.0)
         mean += centre
         gamma, beta = self._scale_and_shift()
@@ -143,12 +147,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
             x, mean, variance, beta, gamma, self.epsilon
         )
         unbiased = variance * count / tf.maximum(count - 1, 1)
+        # Without any example, as in an empty microbatch, nothing is recorded.
+        unbiased = tf.where(count > 0, unbiased, self.moving_variance)
         return tf.cast(outputs, self.compute_dtype), mean, unbiased, count
 
     def _record(self, moving, batch):
         weight = _weight.get()
         if weight is None or self.synchronized or replicas() == 1:
             value = moving * self.momentum + batch * (1 - self.momentum)
+            if weight is not None and replicas() == 1:
+                value = tf.where(weight > 0, value, moving)
         else:
             step = (1 - self.momentum) * (batch - moving)
             value = moving + tf.math.multiply_no_nan(step, weight)

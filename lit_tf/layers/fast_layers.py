@@ -75,7 +75,8 @@ class FastBatchNormalization(BatchNormalization):
         return outputs, mean, variance
 
     def _recorded(self, variance, count):
-        return variance * (count - 1) / count
+        # All replicas together may have no example (`_over_replicas`).
+        return variance * (1 - tf.math.reciprocal_no_nan(count))
 
     def _assign(self, moving, value):
         # In Keras's layer each replica has a value of its own.

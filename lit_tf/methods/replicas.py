@@ -73,13 +73,14 @@ def computed(
     *,
     training: bool,
 ) -> tuple[dict[str, tf.Tensor], Any]:
-    """Computes terms and outputs on a replica that may have no example.
+    """Computes terms and outputs of a part that may have no example.
 
-    A batch with fewer examples than there are replicas leaves some of them
-    empty, and TensorFlow's fused convolutions fail on an empty batch. An empty
-    replica computes one example (see `at_least_one`), which is then dropped: it
-    counts in no term, no gradient, no mean over all replicas and no statistics
-    of a fused BatchNorm. A layer that Keras computes records it.
+    A batch with fewer examples than there are replicas, or microbatches, leaves
+    some of them empty, and TensorFlow's fused convolutions fail on an empty
+    batch. An empty part computes one example (see `at_least_one`), which is
+    then dropped: it counts in no term, no gradient, no mean over all replicas
+    and no statistics of a fused BatchNorm. A layer that Keras computes records
+    it.
 
     Args:
         terms: `Trainer.terms`.
@@ -99,19 +100,20 @@ def computed(
 def of_examples(
     gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
     local: tf.Tensor,
-    replicas: int,
+    parts: int,
 ) -> list[tf.Tensor | tf.IndexedSlices | None]:
     """Returns gradients, of zeros on a replica without examples.
 
-    The example that such a replica computes may have outputs that are not
-    finite.
+    The example that such a replica, or a microbatch, computes may have outputs
+    that are not finite.
 
     Args:
         gradients: one for each variable; None where there is none.
         local: the number of examples on this replica, a float32 scalar.
-        replicas: number of replicas; of a single one the gradients stay.
+        parts: number of parts of a batch, over all replicas; of a single one
+            the gradients stay.
     """
-    if replicas == 1:
+    if parts == 1:
         return list(gradients)
 
     def kept(gradient):

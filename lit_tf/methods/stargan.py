@@ -87,6 +87,12 @@ class Adversarial(Trainer):
         self.seed = seed
 
     def compile(self, optimizer="adam", **kwargs):
+        errors.require(
+            self.microbatches == 1,
+            "The batches of a generator are not divided: `microbatches` must "
+            "be 1.",
+            microbatches=self.microbatches,
+        )
         super().compile(optimizer, **kwargs)
         if not self.trained:
             return
@@ -191,7 +197,7 @@ class Adversarial(Trainer):
                 "`sample_weight`."
             )
         results = {}
-        with self._fast.in_use():
+        with self._fast.in_use(), self._recomputed.in_use():
             for i in range(self.batches):
                 x_i, y_i = _slice((x, y), i, self.batches)
                 if self.trained:

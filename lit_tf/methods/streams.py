@@ -15,7 +15,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from lit_tf.losses import masks
-from lit_tf.methods import replicas
+from lit_tf.methods import microbatches, replicas
 from lit_tf.sections.context import BoundPart
 
 # A function of the optimizer's step, an integer scalar counted from 0.
@@ -106,7 +106,7 @@ class Mixed:
         teacher_probability: in [0, 1], the probability that a section reads the
             teacher's representation; or a function of the step.
         seed: the seed of the draws, which depend on (seed, section, replica,
-            step), so that a resumed run repeats them.
+            microbatch, step), so that a resumed run repeats them.
         step: returns the current step, an integer scalar.
     """
 
@@ -140,13 +140,15 @@ class Mixed:
         step = self._step()
         probability = at_step(self._teacher_probability, self._step)
         seed = tf.random.experimental.stateless_fold_in(
-            tf.cast(
-                tf.stack([self._seed * 64 + k, replicas.replica_id()]), tf.int64
-            ),
+            tf.stack([self._seed * 64 + k, tf.cast(self._place(), tf.int64)]),
             tf.cast(tf.convert_to_tensor(step), tf.int64),
         )
         shape = [tf.shape(inputs)[0], *[1] * (inputs.shape.rank - 1)]
         return tf.random.stateless_uniform(shape, seed) < probability
+
+    def _place(self):
+        # A number for each part of a batch.
+        return replicas.replica_id() + 2**20 * microbatches.number()
 
 
 def get(

@@ -7,13 +7,13 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors, layers
-from lit_tf.methods import gradients, replicas, weighted_batch
-from lit_tf.methods.student_model import StudentModel
+from lit_tf.methods import replicas, text_lengths, weighted_batch
+from lit_tf.methods.descent import Descent
 from lit_tf.outputs import Outputs, Terms
-from lit_tf.sections import inspection, structure
+from lit_tf.sections import inspection, recomputation, structure
 
 
-class Trainer(StudentModel):
+class Trainer(Descent):
     """Trains a student on the losses that a subclass computes in `terms`.
 
     A trainer is compiled and fitted like any `keras.Model`, under any
@@ -44,6 +44,9 @@ class Trainer(StudentModel):
     batches = 1
     # Whether steps compute layers of Keras by faster twins; read by `compile`.
     fast_layers = True
+    # Whether steps compute the student's activations again for its gradient, to
+    # need less memory; read by `compile`.
+    recompute = False
 
     def __init__(
         self,
@@ -179,6 +182,10 @@ class Trainer(StudentModel):
         )
         models = self.models_of_a_step if self.fast_layers else ()
         self._fast = layers.FastLayers(models)
+        models = [self.student] if self.recompute else ()
+        self._recomputed = recomputation.Recomputed(models)
+        if self._lengths_vary:
+            text_lengths.accept(*self._recomputed.models)
         # Building within the scope makes Keras refuse an optimizer that was
         # created under another strategy.
         with self.distribute_strategy.scope():
@@ -196,37 +203,12 @@ class Trainer(StudentModel):
 
     def train_step(self, data):
         x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
-        with self._fast.in_use():
+        with self._fast.in_use(), self._recomputed.in_use():
+            if self.microbatches > 1:
+                self._descend_by_microbatches(x, y, sample_weight)
+                return self._results(self.get_metrics_result())
             terms, outputs, additional = self._descend(x, y, sample_weight)
         return self._report(terms, additional, x, y, outputs, sample_weight)
-
-    def _descend(self, x, y, sample_weight):
-        """Takes one optimizer step of the student.
-
-        Returns:
-            The terms, the student's output and the sum of its layers' losses.
-        """
-        local, across_replicas = replicas.count_examples(y, self._replicas)
-        y, weight = self.outputs.example_weights(y, sample_weight)
-        with tf.GradientTape() as tape:
-            with layers.weighed(self._replicas * local / across_replicas):
-                terms, outputs = self._terms(x, y, training=True)
-            terms = weighted_batch.weigh(terms, weight)
-            additional = self._additional_losses()
-            # Gradients are summed over the replicas. Each replica therefore
-            # divides by the number of examples in the global batch, which is
-            # right for replicas of any size.
-            loss = tf.reduce_sum(terms["total"]) / across_replicas
-            loss += additional * local / across_replicas
-            scaled = self.optimizer.scale_loss(loss)
-        found = tape.gradient(scaled, self.trained_variables)
-        gradients.apply(
-            self.optimizer,
-            replicas.of_examples(found, local, self._replicas),
-            self.trained_variables,
-            replicas=self._replicas,
-        )
-        return terms, outputs, additional
 
     def test_step(self, data):
         x, y, sample_weight = weighted_batch.unpack(data, self.outputs)
@@ -267,20 +249,6 @@ class Trainer(StudentModel):
     def _on_several_machines(self):
         return replicas.on_several_machines(self.distribute_strategy)
 
-    @property
-    def _replicas(self):
-        return self.distribute_strategy.num_replicas_in_sync
-
-    def _terms(self, x, y, *, training):
-        if self._replicas == 1:
-            return self.terms(x, y, training=training)
-        return replicas.computed(self.terms, x, y, training=training)
-
-    def _additional_losses(self):
-        """Returns the sum of regularisers and `add_loss`, a float32 scalar."""
-        sums = map(tf.reduce_sum, self.student.losses)
-        return tf.add_n([tf.zeros([]), *(tf.cast(s, tf.float32) for s in sums)])
-
     def _report(self, terms, additional, x, y, outputs, sample_weight):
         """Updates all metrics and returns their results by name."""
         for name, metric in zip(
@@ -292,7 +260,9 @@ class Trainer(StudentModel):
         y, outputs = self.outputs.plain(y), self.outputs.plain(outputs)
         for metric in self.output_metrics:
             metric.update_state(y, outputs)
-        reported = self.compute_metrics(x, y, outputs, sample_weight)
+        return self._results(self.compute_metrics(x, y, outputs, sample_weight))
+
+    def _results(self, reported):
         if self._on_several_machines:
             # Keras takes the mean over the first axis there, which a scalar
             # does not have.

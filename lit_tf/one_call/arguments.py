@@ -24,6 +24,7 @@ _TYPES = {
     "epochs": _WHOLE,
     "budget": (str, "text, such as '30min'"),
     "batch_size": _WHOLE,
+    "microbatches": _WHOLE,
     "steps_per_epoch": _WHOLE,
     "validation_steps": _WHOLE,
     "validation_split": _NUMBER,

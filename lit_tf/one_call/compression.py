@@ -44,6 +44,7 @@ def compress(
     epochs: int | None = None,
     budget: str = "",
     batch_size: int = own_model.LIT.batch_size,
+    microbatches: int = 1,
     steps_per_epoch: int | None = None,
     validation_steps: int | None = None,
     validation_split: float = 0.1,
@@ -63,6 +64,7 @@ def compress(
     dtype: str = "auto",
     strategy: str = "default",
     fast_layers: bool = True,
+    recompute: bool = False,
     seed: int = 0,
     min_teacher_accuracy: float = -1.0,
     workdir: str = "",
@@ -122,6 +124,9 @@ def compress(
         budget: time of training, such as "30min" or "2h", instead of `epochs`.
             A few steps are timed; the epochs that fit are printed and kept to.
         batch_size: number of examples of a batch of arrays.
+        microbatches: number of parts into which each batch is divided. They
+            are computed one after another and their gradients are added, which
+            needs less memory.
         steps_per_epoch: number of batches of an epoch; required for data
             without an end.
         validation_steps: number of validation batches, likewise.
@@ -156,6 +161,8 @@ def compress(
             in training steps, on one device with equal results apart from
             rounding. With several replicas it records the mean of their moving
             statistics, where Keras's layer keeps one value for each replica.
+        recompute: whether the student's activations are computed a second time
+            for the gradient, which needs less memory and more time.
         seed: seed of new weights and of the order of arrays.
         min_teacher_accuracy: least accuracy of the model on validation; 0 to
             accept any. By default it must be better than chance.
@@ -178,6 +185,7 @@ def compress(
         "epochs": epochs,
         "budget": budget,
         "batch_size": batch_size,
+        "microbatches": microbatches,
         "steps_per_epoch": steps_per_epoch,
         "validation_steps": validation_steps,
         "validation_split": validation_split,
@@ -215,6 +223,7 @@ def compress(
             "clip_norm": clip_norm,
             "ema": ema,
             "label_smoothing": label_smoothing,
+            "microbatches": microbatches,
         },
         loss=config.Loss(
             alpha=alpha, temperature=temperature, beta=beta, penalty=penalty
@@ -225,6 +234,7 @@ def compress(
             dtype=arguments.policy(dtype),
             strategy=strategy,
             fast_layers=fast_layers,
+            recompute=recompute,
         ),
         session=dataclasses.replace(
             _NO_FOLDER, workdir=str(workdir), overwrite=overwrite

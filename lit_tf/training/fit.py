@@ -116,6 +116,7 @@ def run_phase(
     # 1. A new phase: fresh optimizer, fresh metrics.
     if schedule.phase.label_smoothing:
         model.smooth_labels(schedule.phase.label_smoothing)
+    model.microbatches = schedule.phase.microbatches
     with schedule.strategy.scope():
         model.compile(
             own.new_optimizer() or optimizers.of(schedule.phase),

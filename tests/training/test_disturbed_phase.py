@@ -29,6 +29,7 @@ PHASE = config.Phase(
     clip_norm=0.5,
     ema=0.8,
     label_smoothing=0.1,
+    microbatches=3,
 )
 # The callback during which the signal arrives, and the step.
 MOMENTS = {

@@ -39,6 +39,16 @@ class ImageTranslation(Task):
 
     def check(self, settings, dataset):
         generators.feature_extractor(settings.session)
+        for phase in ("teach", "fine_tune"):
+            if not hasattr(settings, phase):
+                continue
+            count = getattr(settings, phase).microbatches
+            errors.require(
+                count == 1,
+                f"`{phase}_microbatches` must be 1 for image translation: the "
+                "batches of adversarial training are not divided.",
+                **{f"{phase}_microbatches": count},
+            )
         if not isinstance(settings, Compress):
             return
         errors.require(
