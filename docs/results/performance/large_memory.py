@@ -15,7 +15,7 @@ import tempfile
 
 import keras
 
-from lit_tf.benchmark import memory, own_model, pieces
+from lit_tf.benchmark import memory, own_model_bench, pieces
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import Shrink
 from lit_tf.experiment import report
@@ -71,7 +71,7 @@ def measure(path, what, steps):
     piece, settings = _MEASURED[what]
     for name, value in settings.items():
         setattr(trainer.Trainer, name, value)
-    bench = own_model.bench_of(
+    bench = own_model_bench.bench_of(
         Settings(
             teacher_weights=path, shrink=Shrink(compression=2), batch_size=32
         )
