@@ -1,8 +1,58 @@
-"""Settings with which a teacher's outputs cannot be cached."""
+"""Rules for a cache of the teacher's outputs that settings alone decide.
+
+Those that need models or data are in `lit_tf.teacher.cacheable`.
+"""
 
 from typing import Any
 
+from lit_tf import errors
 from lit_tf.config import method_table
+
+
+def check(settings: Any) -> None:
+    """Checks that the other settings allow the cache that `teacher_cache` sets.
+
+    Args:
+        settings: a `Compress`.
+
+    Raises:
+        SettingsError: if they do not.
+    """
+    frozen = settings.frozen
+    if frozen.requires_cache:
+        reason = excluded(settings)
+        errors.require(not reason, reason, teacher_cache=frozen.teacher_cache)
+    if frozen.teacher_cache != "auto":
+        return
+    errors.require(
+        settings.compute.strategy != "multi_worker",
+        "`teacher_cache` auto cannot be used with several machines, which "
+        "would measure different times. Choose disk, memory or off.",
+        teacher_cache=frozen.teacher_cache,
+    )
+    errors.require(
+        not settings.budget,
+        "`teacher_cache` auto measures after `budget` has determined the "
+        "epochs. Choose disk, memory or off, or pass `epochs`.",
+        budget=settings.budget,
+    )
+
+
+def check_search(settings: Any) -> None:
+    """Checks that all trials of a search train alike.
+
+    Args:
+        settings: a `Tune`.
+
+    Raises:
+        SettingsError: if each could choose another cache.
+    """
+    errors.require(
+        settings.frozen.teacher_cache != "auto",
+        "`teacher_cache` auto may choose differently in each trial, and with "
+        "it the augmentation. Choose disk, memory or off.",
+        teacher_cache=settings.frozen.teacher_cache,
+    )
 
 
 def excluded(settings: Any) -> str:

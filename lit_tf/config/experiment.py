@@ -216,12 +216,7 @@ class Compress(Group):
             lit_steps=self.lit.steps,
             fine_tune_steps=self.fine_tune.steps,
         )
-        if self.frozen.teacher_cache not in ("off", "auto"):
-            errors.require(
-                not (reason := cache_rules.excluded(self)),
-                reason,
-                teacher_cache=self.frozen.teacher_cache,
-            )
+        cache_rules.check(self)
 
     def _check_student(self):
         errors.require(
@@ -244,19 +239,6 @@ class Compress(Group):
             "which would measure different latencies. Run lit-compress "
             "--dry_run on one machine and pass the `keep` that it prints.",
             compression_of=self.shrink.compression_of,
-        )
-        errors.require(
-            self.frozen.teacher_cache != "auto"
-            or self.compute.strategy != "multi_worker",
-            "`teacher_cache` auto cannot be used with several machines, which "
-            "would measure different times. Choose disk, memory or off.",
-            teacher_cache=self.frozen.teacher_cache,
-        )
-        errors.require(
-            self.frozen.teacher_cache != "auto" or not self.budget,
-            "`teacher_cache` auto measures after `budget` has determined the "
-            "epochs. Choose disk, memory or off, or pass `epochs`.",
-            budget=self.budget,
         )
 
     def _check_method(self):

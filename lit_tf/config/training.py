@@ -127,6 +127,11 @@ class Frozen(Group):
         check=AT_LEAST_1,
     )
 
+    @property
+    def requires_cache(self) -> bool:
+        """Whether the outputs are cached without a measurement before."""
+        return self.teacher_cache not in ("off", "auto")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Adversarial(Group):

@@ -9,8 +9,7 @@ from lit_tf import data, errors
 from lit_tf.config import cache_rules, method_table
 from lit_tf.experiment import planned_epochs, student_training
 from lit_tf.methods import stages
-from lit_tf.sections import augmentation
-from lit_tf.teacher import cache_choice, disk_speed
+from lit_tf.teacher import cache_choice, cacheable, disk_speed
 from lit_tf.training import devices, run_folder
 
 
@@ -70,20 +69,15 @@ def _choose(pair, dataset, auxiliary_models):
 
 def _excluded(pair, dataset):
     """Returns why there can be no cache; "" if there can be one."""
-    if rule := cache_rules.excluded(pair.settings):
-        return rule
     compute = pair.settings.compute
-    if devices.strategy(compute.strategy).num_replicas_in_sync > 1:
-        return "its time is not estimated for several replicas"
-    if dataset.buckets is not None:
-        return "its time is not estimated for texts of several lengths"
-    if devices.compiles(compute.jit_compile):
-        return "its time is not estimated for steps that XLA compiles"
-    if dataset.task == "images":
-        return "the target of an image is drawn anew in each step"
-    if any(map(augmentation.augmented_view, (pair.teacher, pair.student))):
-        return "layers of the models change the inputs in each step"
-    return ""
+    strategy = devices.strategy(compute.strategy)
+    return cache_rules.excluded(pair.settings) or cacheable.excluded_from_auto(
+        dataset,
+        pair.teacher,
+        pair.student,
+        replicas=strategy.num_replicas_in_sync,
+        compiled=devices.compiles(compute.jit_compile),
+    )
 
 
 def _phases(pair, dataset, auxiliary_models, need):

@@ -104,7 +104,7 @@ def check_room(
     Raises:
         DataError: if there is no room for them.
     """
-    if settings.frozen.teacher_cache not in ("off", "auto"):
+    if settings.frozen.requires_cache:
         pair = freeze_pair(settings, teacher, student, dataset)
         teacher_cache(pair, dataset).check_room()
 

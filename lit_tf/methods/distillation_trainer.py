@@ -10,17 +10,12 @@ from lit_tf import config, errors
 from lit_tf.methods import teacher_warning, trainer
 from lit_tf.outputs import Outputs
 from lit_tf.sections import augmentation, compatibility
+from lit_tf.teacher import cacheable
 from lit_tf.teacher.frozen import (
     TeacherBatch,
     dtype_for,
     freeze,
     teacher_outputs,
-)
-
-NO_CACHE = (
-    "A teacher's outputs cannot be cached if the models have augmentation "
-    "layers, because these change the inputs in each step. Set `teacher_cache` "
-    "to off, or augment the data instead."
 )
 
 
@@ -136,7 +131,7 @@ class DistillationTrainer(trainer.Trainer):
         if self._view is None or not training:
             return teacher_outputs(self.frozen, x)
         if isinstance(x, TeacherBatch):
-            raise errors.SettingsError(NO_CACHE)
+            raise errors.SettingsError(cacheable.LAYERS.refusal)
         x = self._view.view(x, training=True)
         return teacher_outputs(self._view.teacher, x)
 

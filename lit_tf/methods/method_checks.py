@@ -4,8 +4,9 @@ from lit_tf import errors
 from lit_tf.config import Compress, method_table
 from lit_tf.methods import channel_pruning, distillation_trainer
 from lit_tf.outputs import Outputs
-from lit_tf.sections import augmentation, compatibility, initial_weights
+from lit_tf.sections import compatibility, initial_weights
 from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.teacher import cacheable
 
 
 def check(
@@ -47,10 +48,7 @@ def check(
         )
     if settings.init == "teacher_blocks":
         initial_weights.check_blocks(teacher, student)
-    augments = map(augmentation.augmented_view, (teacher, student))
-    cached = settings.frozen.teacher_cache not in ("off", "auto")
-    if cached and any(augments):
-        raise errors.SettingsError(distillation_trainer.NO_CACHE)
+    cacheable.check_models(settings.frozen, teacher, student)
     if settings.method == "network_slimming":
         channel_pruning.fraction_to_prune(
             teacher, student, settings.baselines.pruned_channels

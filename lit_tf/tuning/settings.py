@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from lit_tf import config, errors
+from lit_tf.config import cache_rules
 from lit_tf.config.setting import setting
 
 # The settings that are searched for, in this order.
@@ -113,12 +114,7 @@ def check(settings: Tune) -> None:
         "the validation split.",
         validation_fraction=settings.data.validation_fraction,
     )
-    errors.require(
-        settings.frozen.teacher_cache != "auto",
-        "`teacher_cache` auto may choose differently in each trial, and with "
-        "it the augmentation. Choose disk, memory or off.",
-        teacher_cache=settings.frozen.teacher_cache,
-    )
+    cache_rules.check_search(settings)
 
 
 def number(value: float) -> str:

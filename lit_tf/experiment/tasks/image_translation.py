@@ -18,6 +18,7 @@ from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import stages, stargan
 from lit_tf.models.stargan import discriminator
 from lit_tf.sections import model_files
+from lit_tf.teacher import cacheable
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import image_samples
 
@@ -58,12 +59,7 @@ class ImageTranslation(Task):
             "lit-teach.)",
             method=settings.method,
         )
-        errors.require(
-            settings.frozen.teacher_cache in ("off", "auto"),
-            "`teacher_cache` must be off for image translation: the target "
-            "attributes change with every batch.",
-            teacher_cache=settings.frozen.teacher_cache,
-        )
+        cacheable.check_data(settings.frozen, dataset)
         for sentence in _notes(settings, dataset):
             print(f"{dataset.name}: {sentence}", flush=True)
         path, near = settings.discriminator_weights, settings.teacher_weights
