@@ -26,7 +26,7 @@ from lit_tf.experiment.results import (
     student_results,
     teacher_results,
 )
-from lit_tf.experiment.teacher_check import check_teacher
+from lit_tf.experiment.teacher_check import check_teacher, complete_accuracy
 from lit_tf.sections import model_files, sectioned_model
 from lit_tf.training import begun_run, fit, multi_worker, run_folder
 from lit_tf.training.schedule import Schedule
@@ -173,6 +173,7 @@ def _compress(settings, command, dataset):
         )
         wall |= {name: phase["seconds"] for name, phase in spent.items()}
         started = time.monotonic()
+        accuracy = complete_accuracy(run, pair, auxiliary_models, accuracy)
         results = student_results(run, pair, outcomes)
         results["teacher"] |= {
             "validation_accuracy": accuracy,

@@ -1,5 +1,6 @@
 """Accuracy of the frozen teacher, checked before the student is trained."""
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -14,6 +15,9 @@ from lit_tf.utils import text_format
 
 # The settings that say which examples validate. A saved model carries them.
 SPLIT_SETTINGS = ("dataset", "validation_fraction", "split_seed")
+# Validation examples on which a teacher is checked before training. The others
+# are read for the report.
+_SAMPLE = 1000
 
 
 def measure_accuracy(
@@ -43,13 +47,18 @@ def measure_accuracy(
     Raises:
         SettingsError: if the accuracy is not better than chance.
     """
-    task = TASKS[dataset.task]
-    accuracy = task.teacher_accuracy(
+    found = TASKS[dataset.task].teacher_accuracy(
         pair.frozen, split, dataset, auxiliary_models
     )
-    if accuracy is None:
+    if found is None:
         return None
-    value, chance = accuracy
+    return _accepted(found, pair, dataset, where=where, note=note)
+
+
+def _accepted(found, pair, dataset, *, where, note=""):
+    """Prints an accuracy that was measured, and returns it."""
+    task = TASKS[dataset.task]
+    value, chance = found
     line = f"teacher   {value:.2%}{task.accuracy_of} on {where}"
     print(f"{line}. {note}" if note else line, flush=True)
     settings = pair.settings
@@ -112,6 +121,10 @@ def check_teacher(
 ) -> tuple[float | None, str]:
     """Measures the frozen teacher's accuracy before the student is trained.
 
+    Of a large validation split of classes a thousand examples are read, unless
+    they leave in doubt whether the teacher is accepted. `complete_accuracy`
+    reads all.
+
     Returns:
         Its accuracy on validation, None without a split or without labels; and
         a note on whether the teacher may have seen the validation examples.
@@ -134,18 +147,78 @@ def check_teacher(
             "The teacher's training may have seen the validation examples "
             f"({_split_of(pair.teacher)})."
         )
-    accuracy = measure_accuracy(
-        pair, split, dataset, auxiliary_models, where=where, note=note
-    )
-    if accuracy is None:
-        return None, note if dataset.validation is None else ""
     least = run.settings.min_teacher_accuracy
+
+    def measured(split):
+        return run.task.teacher_accuracy(
+            pair.frozen, split, dataset, auxiliary_models
+        )
+
+    sample = split if dataset.validation is None else _sample(dataset)
+    found = measured(sample)
+    if found is None:
+        return None, note if dataset.validation is None else ""
+    said = note
+    if sample is not split:
+        if _decides(found, len(sample), least):
+            where = f"{len(sample):,} of the {len(split):,} {where}"
+            said = f"The others follow with the report. {note}"
+        else:
+            found = measured(split)
+    accuracy = _accepted(found, pair, dataset, where=where, note=said)
     if accuracy < least:
         raise errors.SettingsError(
             f"The teacher must reach --min_teacher_accuracy={least} on "
             f"{where}. Received: {accuracy:.4f}."
         )
     return (None if dataset.validation is None else accuracy), note
+
+
+def complete_accuracy(
+    run: Run,
+    pair: stages.Pair,
+    auxiliary_models: Mapping[str, keras.Model],
+    accuracy: float | None,
+) -> float | None:
+    """Returns a teacher's accuracy on all validation examples.
+
+    Args:
+        run: the run.
+        pair: teacher and student.
+        auxiliary_models: the models that belong to the teacher.
+        accuracy: what `check_teacher` returned.
+    """
+    split = run.dataset.validation
+    if accuracy is None or _sample(run.dataset) is split:
+        return accuracy
+    value, _ = run.task.teacher_accuracy(
+        pair.frozen, split, run.dataset, auxiliary_models
+    )
+    print(
+        f"teacher   {value:.2%} on all {len(split):,} validation examples",
+        flush=True,
+    )
+    return value
+
+
+def _sample(dataset):
+    """Returns some of the validation examples, evenly spaced.
+
+    Of a split that is not large, and of generators, which have few examples for
+    this already, all are returned.
+    """
+    split = dataset.validation
+    if dataset.task != "classes" or len(split) <= 2 * _SAMPLE:
+        return split
+    places = np.linspace(0, len(split) - 1, _SAMPLE).astype(int)
+    return split.take(places)
+
+
+def _decides(found, count, least):
+    """Returns whether an accuracy on so many examples accepts a teacher."""
+    value, chance = found
+    error = math.sqrt(value * (1 - value) / count)
+    return chance is None and value - 3 * error >= least
 
 
 def _split_of(teacher):
