@@ -10,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 _LARGEST = 2**31 - 1
+# The first key of `tf.random.experimental.index_shuffle`.
+_FIRST_KEY = 498247692
 # Independent keys in each epoch. The last key is for steps, not for epochs.
 _KEYS, _ORDER, _AUGMENTATION, _TARGETS = 8, 0, 1, 7
 
@@ -75,13 +77,7 @@ def order_within(
     key = tf.stack(
         [tf.fill(tf.shape(group), x) for x in (seed, epoch)] + [-1 - group], 1
     )
-    padding = [[0, 1]]  # The op does not accept empty input.
-    return tf.raw_ops.RandomIndexShuffle(
-        index=tf.pad(places, padding),
-        seed=tf.pad(key, [*padding, [0, 0]]),
-        max_index=tf.pad(sizes - 1, padding),
-        rounds=4,
-    )[:-1]
+    return _shuffled(places, key, sizes - 1)
 
 
 def batch_order(
@@ -166,8 +162,30 @@ def unit_interval(integers: tf.Tensor) -> tf.Tensor:
 def _permute(index: tf.Tensor, key: Sequence[Any], largest: Integer):
     # A keyed permutation of 0 … largest, computed only where needed. Used as an
     # order, it visits each example once. Used as a hash, it gives a stateless
-    # random number for each example. It is one vectorised op, which does not
-    # accept empty input: hence the padding.
-    return tf.random.experimental.index_shuffle(
-        tf.pad(index, [[0, 1]]), seed=tf.stack(key), max_index=largest
+    # random number for each example.
+    return _shuffled(index, tf.stack([_FIRST_KEY, *key]), largest)
+
+
+def _shuffled(index, key, largest):
+    # TensorFlow's cipher has a bit too few where the largest number is a power
+    # of two above 2¹⁵: two results would be equal. There the range gets one
+    # number more, and a result outside is enciphered again.
+    wide = tf.convert_to_tensor(largest, tf.int32)
+    power = tf.equal(tf.bitwise.bitwise_and(wide, wide - 1), 0)
+    wide += tf.cast(power & (wide > 2**15), tf.int32)
+    result = _enciphered(index, key, wide)
+    return tf.where(result > largest, _enciphered(result, key, wide), result)
+
+
+def _enciphered(index, key, largest):
+    # One vectorised op, which does not accept empty input: hence the padding.
+    def padded(tensor):
+        return tf.pad(tensor, [[0, 1]] + [[0, 0]] * (tensor.shape.rank - 1))
+
+    of_each = key.shape.rank == 2
+    return tf.raw_ops.RandomIndexShuffle(
+        index=padded(index),
+        seed=padded(key) if of_each else key,
+        max_index=padded(largest) if of_each else largest,
+        rounds=4,
     )[:-1]

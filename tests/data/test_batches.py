@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from lit_tf.data import batches, crops, rows
+from lit_tf.data import batches, crops, keyed_random, rows
 from lit_tf.data.dataset import Split
 
 CROP = crops.Crop(pad=2, flip=True)
@@ -45,6 +46,12 @@ def test_an_epoch_visits_every_example_once():
     epochs = order(numbered(11), epochs=4).reshape(4, 11)
     for epoch in epochs:
         assert sorted(epoch) == list(range(11))
+
+
+@pytest.mark.parametrize("examples", (1, 2, 300, 2**16, 2**16 + 1))
+def test_a_permutation_has_every_number_once(examples):
+    order = keyed_random.order(tf.range(examples), 7, 3, examples)
+    np.testing.assert_array_equal(np.sort(order), np.arange(examples))
 
 
 def test_every_epoch_and_every_seed_has_a_different_order():
