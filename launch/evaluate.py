@@ -22,7 +22,7 @@ def _evaluate(line):
     flags = parse.from_flags(options.Evaluate)
     if flags.json:
         atomic_files.check_writable(pathlib.Path(flags.json))
-    results = command.load("experiment.saved_models").evaluate(
+    results = command.load("experiment.trained_models").evaluate(
         flags.model,
         parse.data(),
         parse.session(),

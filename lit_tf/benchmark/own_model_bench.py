@@ -10,7 +10,7 @@ from lit_tf.benchmark import random_data
 from lit_tf.benchmark.bench import BATCHES, Bench
 from lit_tf.benchmark.settings import Settings
 from lit_tf.data import own_data
-from lit_tf.experiment import build, model_paths, saved_models
+from lit_tf.experiment import build, model_paths, trained_models
 from lit_tf.methods import method_checks
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, inspection, shrink, softmax
@@ -116,7 +116,7 @@ class OwnModelBench(Bench):
         """The model in float32, cut, which returns logits."""
         settings, shrinking = self.config, self.config.shrink
         if self.settings.real:
-            return saved_models.load_teacher(
+            return trained_models.load_teacher(
                 settings.teacher_weights,
                 self.dataset,
                 name=settings.teacher,

@@ -15,7 +15,7 @@ from lit_tf.experiment import (
     export_costs,
     model_paths,
     run_data,
-    saved_models,
+    trained_models,
 )
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.interop import hub_texts, signatures
@@ -74,9 +74,9 @@ def export(
     if is_folder:
         export_report.check_writable(pathlib.Path(path), how)
     settings = run_data.complete(settings, session, path)
-    saved_models.check_texts(settings, texts)
+    trained_models.check_texts(settings, texts)
     cost.limit_threads(how.threads)
-    model, dataset = saved_models.load(path, settings, session)
+    model, dataset = trained_models.load(path, settings, session)
     model = copying.copy_model(model, policy="float32")
     models = {"model": (model, model_paths.find(path, *model_paths.MODELS))}
     if how.measure:
@@ -197,7 +197,7 @@ def _teacher(path, given, dataset):
     file = _teacher_file(path, given)
     if file is None or (not given and model_paths.is_weights(file)):
         return {}
-    return {"teacher": (saved_models.load_plain(file, dataset), file)}
+    return {"teacher": (trained_models.load_plain(file, dataset), file)}
 
 
 def _teacher_file(path, given):

@@ -8,7 +8,7 @@ import keras
 
 from lit_tf import config, data, errors, layers, models
 from lit_tf.config import Architecture, Compress, Teach
-from lit_tf.experiment import report, run_data, saved_models
+from lit_tf.experiment import report, run_data, trained_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import method_checks, trainer
 from lit_tf.sections import copying, inspection
@@ -126,7 +126,7 @@ def pair(
         DataError: if the teacher's file is missing or damaged.
     """
     if settings.teacher_weights:
-        teacher = saved_models.load_teacher(
+        teacher = trained_models.load_teacher(
             settings.teacher_weights,
             dataset,
             name=settings.teacher,

@@ -18,7 +18,7 @@ from lit_tf.deployment import (
     lite_model,
     measurement,
 )
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import trained_models
 
 DIGITS = config.Data(dataset="digits", validation_fraction=0)
 needs_litert = pytest.mark.skipif(
@@ -221,11 +221,11 @@ def test_a_broken_file_ends_a_command_in_one_sentence(
         message = "DataError: a.png is broken.\nTraceback (most recent call"
         raise tf.errors.UnknownError(None, None, message)
 
-    monkeypatch.setattr(saved_models.run_data, "load", load)
+    monkeypatch.setattr(trained_models.run_data, "load", load)
     with pytest.raises(errors.DataError, match=r"^a.png is broken\.$"):
         if command == "export":
             export("out.keras", format="keras")
-        saved_models.evaluate(str(folder), DIGITS)
+        trained_models.evaluate(str(folder), DIGITS)
 
 
 def test_without_ai_edge_litert_nothing_is_written(

@@ -13,7 +13,7 @@ from lit_tf import config, errors
 from lit_tf.comparison import gather
 from lit_tf.config.deployment import Deployment
 from lit_tf.deployment import export_command
-from lit_tf.experiment import build, dry_run, saved_models, student_training
+from lit_tf.experiment import build, dry_run, student_training, trained_models
 from lit_tf.experiment.run import compress
 
 LENGTH = 12
@@ -76,7 +76,7 @@ def run(folder, tmp_path_factory):
 def cosines(folder, workdir):
     """Returns the cosine of student and teacher for each test text."""
     texts = config.Session(data_dir=str(folder))
-    inputs = saved_models.run_data.load(CSV, texts).test.inputs[:]
+    inputs = trained_models.run_data.load(CSV, texts).test.inputs[:]
     one, other = (
         lit_tf.load(path).predict(inputs, verbose=0)
         for path in (folder / "encoder.keras", workdir / "student.keras")
@@ -142,12 +142,14 @@ def test_a_student_is_evaluated_against_its_teacher(run, folder, model):
     workdir, report = run
     session = config.Session(data_dir=str(folder))
     path, teacher = str(workdir / model), str(folder / "encoder.keras")
-    results = saved_models.evaluate(path, CSV, session, teacher_weights=teacher)
+    results = trained_models.evaluate(
+        path, CSV, session, teacher_weights=teacher
+    )
     for name in ("test_cosine", "same_nearest"):
         expected = report["student"][name]
         assert results[name] == pytest.approx(expected, abs=1e-5)
     with pytest.raises(errors.SettingsError, match="compared with its teacher"):
-        saved_models.evaluate(path, CSV, session)
+        trained_models.evaluate(path, CSV, session)
 
 
 def test_runs_are_compared_by_their_cosine(run, tmp_path):
@@ -229,4 +231,4 @@ def test_an_encoder_is_refused_for_texts_with_labels(folder, tmp_path):
     session = config.Session(data_dir=str(tmp_path))
     whole = dataclasses.replace(CSV, validation_fraction=0)
     with pytest.raises(errors.SettingsError, match="write one column, the te"):
-        saved_models.evaluate(path, whole, session)
+        trained_models.evaluate(path, whole, session)

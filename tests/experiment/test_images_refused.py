@@ -11,7 +11,7 @@ import pytest
 
 import lit_tf
 from lit_tf import config, errors, models
-from lit_tf.experiment import dry_run, planned_epochs, saved_models
+from lit_tf.experiment import dry_run, planned_epochs, trained_models
 from lit_tf.experiment.build import load_auxiliary_models, load_dataset
 from lit_tf.experiment.run import compress, teach
 from lit_tf.models import stargan
@@ -243,7 +243,7 @@ def test_a_student_with_the_teachers_weights_has_infinite_psnr(settings):
         assert "PSNR ∞ dB" in report.read()
     # A new evaluation gives the reported figures.
     session = settings().session
-    again = saved_models.evaluate(
+    again = trained_models.evaluate(
         f"{workdir}/student.keras",
         settings().data,
         session,
@@ -253,7 +253,7 @@ def test_a_student_with_the_teachers_weights_has_infinite_psnr(settings):
     for name in ("attribute_accuracy", "attributes"):
         assert again[name] == results["student"][name]
     with pytest.raises(errors.DataError, match="is not a SavedModel that"):
-        saved_models.evaluate(
+        trained_models.evaluate(
             f"{workdir}/saved_model", settings().data, session
         )
 

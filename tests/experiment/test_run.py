@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 import lit_tf
 from lit_tf import config, data, errors, models
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import trained_models
 from lit_tf.experiment.run import compress
 from lit_tf.training import fit
 
@@ -79,7 +79,7 @@ def test_the_markdown_report_has_the_command_and_the_table(run):
 def test_the_student_the_saved_model_and_the_report_agree(run):
     workdir, results = run
     for path in (workdir, workdir / "student.keras", workdir / "saved_model"):
-        evaluated = saved_models.evaluate(path, config.Data())
+        evaluated = trained_models.evaluate(path, config.Data())
         assert evaluated["test_accuracy"] == results["student"]["test_accuracy"]
         assert evaluated["test_examples"] == 360
 
@@ -251,7 +251,7 @@ def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
     workdir, _ = run
     settings = settings_of(tmp_path, teacher_weights=str(workdir))
     dataset = data.load(settings.data)
-    teacher = saved_models.load_teacher(
+    teacher = trained_models.load_teacher(
         settings.teacher_weights,
         dataset,
         name=settings.teacher,

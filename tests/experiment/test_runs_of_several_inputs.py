@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import trained_models
 from lit_tf.experiment.run import compress
 from lit_tf.interop import saved_model
 
@@ -49,7 +49,7 @@ def test_a_run_reads_several_inputs_by_the_names_of_the_teacher(
     assert tuple(report["settings"]["inputs"]) == several_inputs.NAMES[::-1]
     assert report["budget"]["examples"] == report["data"]["train"]
     workdir = settings.session.workdir
-    evaluated = saved_models.evaluate(
+    evaluated = trained_models.evaluate(
         workdir,
         config.Data(),
         settings.session,

@@ -11,7 +11,7 @@ import tensorflow as tf
 import lit_tf
 from lit_tf import config, data, layers, models
 from lit_tf.data import batches, characters, shares
-from lit_tf.experiment import dry_run, saved_models
+from lit_tf.experiment import dry_run, trained_models
 from lit_tf.experiment.run import compress
 from lit_tf.interop import import_model
 from lit_tf.models import torch_weights, vdcnn
@@ -122,7 +122,7 @@ def test_tensorboard_shows_texts_and_their_predicted_classes(run):
 @pytest.mark.parametrize("model", ["student.keras", "saved_model"])
 def test_the_saved_file_and_the_saved_model_are_evaluated(run, folder, model):
     workdir, report = run
-    results = saved_models.evaluate(
+    results = trained_models.evaluate(
         str(workdir / model),
         config.Data(dataset="csv", text_length=LENGTH),
         config.Session(data_dir=str(folder)),
@@ -133,7 +133,7 @@ def test_the_saved_file_and_the_saved_model_are_evaluated(run, folder, model):
 def test_a_model_for_texts_of_another_length_is_refused(run, folder):
     workdir, _ = run
     with pytest.raises(ValueError, match=r"inputs \(65,\).*inputs \(64,\)"):
-        saved_models.evaluate(
+        trained_models.evaluate(
             str(workdir / "student.keras"),
             config.Data(dataset="csv", text_length=65),
             config.Session(data_dir=str(folder)),

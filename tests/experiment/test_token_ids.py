@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors
-from lit_tf.experiment import run, run_data, saved_models
+from lit_tf.experiment import run, run_data, trained_models
 from lit_tf.interop import hub_texts
 
 pytestmark = pytest.mark.hub
@@ -66,7 +66,7 @@ def test_texts_are_the_token_ids_of_the_model(own, tmp_path):
 def test_a_model_of_token_ids_is_evaluated_and_takes_strings(own):
     pytest.importorskip("tensorflow_text")
     folder, model, texts = own
-    results = saved_models.evaluate(str(folder), CSV, session(folder))
+    results = trained_models.evaluate(str(folder), CSV, session(folder))
     expected = model.predict(texts[:6], verbose=0)
     accuracy = np.mean(np.argmax(expected, axis=-1) == np.arange(6) % 2)
     assert results["test_accuracy"] == pytest.approx(accuracy)
@@ -132,7 +132,7 @@ def test_texts_without_a_preprocessor_are_refused_with_the_flag(own, tmp_path):
     path = tmp_path / "plain.keras"
     keras.Model(model.input, model.output).save(path)
     with pytest.raises(errors.SettingsError, match="tokenizer with --prepro"):
-        saved_models.evaluate(str(path), CSV, session(folder))
+        trained_models.evaluate(str(path), CSV, session(folder))
     with pytest.raises(errors.SettingsError, match="name it with --prepro"):
         small.to_saved_model(
             str(path), str(tmp_path / "s"), CSV, session(folder), texts=True

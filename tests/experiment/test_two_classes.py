@@ -8,7 +8,7 @@ import tensorflow as tf
 from home_made import residual_rows
 
 from lit_tf import config, errors
-from lit_tf.experiment import build, saved_models
+from lit_tf.experiment import build, trained_models
 
 X = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
 Y = np.arange(40) % 2
@@ -52,7 +52,7 @@ def test_a_model_with_one_output_has_two_classes(own, tmp_path, last, way):
     p = np.array(answers if last == "sigmoid" else sigmoid(answers))[:, 0]
     expected = np.mean((p > 0.5) == Y)
     assert 0.1 < np.mean(p > 0.5) < 0.9
-    results = saved_models.evaluate(path, config.Data(), session)
+    results = trained_models.evaluate(path, config.Data(), session)
     assert results["test_accuracy"] == pytest.approx(expected)
 
     folder = tmp_path / "saved_model"
@@ -62,7 +62,7 @@ def test_a_model_with_one_output_has_two_classes(own, tmp_path, last, way):
     np.testing.assert_allclose(
         served["probabilities"], np.stack([1 - p, p], axis=1), atol=1e-5
     )
-    results = saved_models.evaluate(str(folder), config.Data(), session)
+    results = trained_models.evaluate(str(folder), config.Data(), session)
     assert results["test_accuracy"] == pytest.approx(expected)
 
     settings = config.Compress(

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from lit_tf import config
-from lit_tf.experiment import saved_models
+from lit_tf.experiment import trained_models
 from lit_tf.interop import import_model
 
 SHARED = pathlib.Path(
@@ -67,7 +67,7 @@ def test_published_weights_reach_their_accuracy(name, images, tmp_path, close):
         model=model,
         normalization=normalization,
     )
-    results = saved_models.evaluate(
+    results = trained_models.evaluate(
         output,
         config.Data(dataset="cifar10"),
         config.Session(data_dir=str(images)),

@@ -1,4 +1,4 @@
-"""Saved models: evaluate them, export them, load them as teachers."""
+"""Trained models in files: evaluated, or loaded to be exported or to teach."""
 
 import pathlib
 from collections.abc import Sequence
