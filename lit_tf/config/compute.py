@@ -55,9 +55,9 @@ class Compute(Group):
     )
     recompute: bool = setting(
         False,
-        "Keep fewer activations of the student while it is trained, and "
-        "compute the others a second time for the gradient. Needs less memory "
-        "and more time; results are equal apart from rounding.",
+        "Compute activations of the student a second time for the gradient, "
+        "in place of keeping them. Results are equal apart from rounding. It "
+        "has not saved memory in a measurement yet.",
     )
     steps_per_execution: int = setting(
         1,

@@ -61,9 +61,7 @@ def _accepted(found, pair, dataset, *, where, note=""):
     value, chance = found
     line = f"teacher   {value:.2%}{task.accuracy_of} on {where}"
     print(f"{line}. {note}" if note else line, flush=True)
-    settings = pair.settings
-    checked = settings.teacher_weights and settings.min_teacher_accuracy < 0
-    if checked and chance is not None:
+    if _beats_chance(pair.settings) and chance is not None:
         raise errors.SettingsError(
             f"The teacher must be better than chance on {where}. Received: an "
             f"accuracy of {value:.2%}, where chance gives {chance:.2%}. Check "
@@ -160,7 +158,7 @@ def check_teacher(
         return None, note if dataset.validation is None else ""
     said = note
     if sample is not split:
-        if _decides(found, len(sample), least):
+        if _decides(found, len(sample), run.settings):
             where = f"{len(sample):,} of the {len(split):,} {where}"
             said = f"The others follow with the report. {note}"
         else:
@@ -214,11 +212,17 @@ def _sample(dataset):
     return split.take(places)
 
 
-def _decides(found, count, least):
+def _decides(found, count, settings):
     """Returns whether an accuracy on so many examples accepts a teacher."""
     value, chance = found
     error = math.sqrt(value * (1 - value) / count)
-    return chance is None and value - 3 * error >= least
+    good = chance is None or not _beats_chance(settings)
+    return good and value - 3 * error >= settings.min_teacher_accuracy
+
+
+def _beats_chance(settings):
+    """Returns whether the teacher must be better than chance."""
+    return bool(settings.teacher_weights) and settings.min_teacher_accuracy < 0
 
 
 def _split_of(teacher):

@@ -44,8 +44,8 @@ class Trainer(Descent):
     batches = 1
     # Whether steps compute layers of Keras by faster twins; read by `compile`.
     fast_layers = True
-    # Whether steps compute the student's activations again for its gradient, to
-    # need less memory; read by `compile`.
+    # Whether steps compute the student's activations again for its gradient;
+    # read by `compile`.
     recompute = False
 
     def __init__(

@@ -162,7 +162,7 @@ def compress(
             rounding. With several replicas it records the mean of their moving
             statistics, where Keras's layer keeps one value for each replica.
         recompute: whether the student's activations are computed a second time
-            for the gradient, which needs less memory and more time.
+            for the gradient. It has not saved memory in a measurement yet.
         seed: seed of new weights and of the order of arrays.
         min_teacher_accuracy: least accuracy of the model on validation; 0 to
             accept any. By default it must be better than chance.

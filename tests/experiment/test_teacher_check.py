@@ -78,6 +78,11 @@ def test_all_are_read_if_a_thousand_leave_the_answer_open():
     assert task.read[:2] == [1000, 5000] and first == whole
 
 
+def test_a_thousand_examples_accept_any_teacher_if_any_is_accepted():
+    task, _, _ = check(0.0, min_teacher_accuracy=0.0)
+    assert task.read == [1000, 5000]
+
+
 def test_a_small_split_is_read_once():
     task, first, whole = check(0.9, count=2000)
     assert task.read == [2000] and first == whole

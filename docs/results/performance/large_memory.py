@@ -1,13 +1,13 @@
 """Measures the memory of steps on large images, each in a process of its own.
 
-    python docs/results/performance/large_memory.py MobileNetV2 200
+    python docs/results/performance/large_memory.py MobileNetV2 [RUN …]
 
 The model is one of `keras.applications`, with random weights, at 224 px and
-batch 32; its student has half of the FLOPs. The number is that of the steps
-over which the growth of phase `lit` is measured, after the first 10.
+batch 32; its student has half of the FLOPs. The peak is that of five steps,
+above the memory of the process after its imports. Without names of runs, all
+are measured.
 """
 
-import json
 import pathlib
 import subprocess
 import sys
@@ -21,8 +21,7 @@ from lit_tf.config import Shrink
 from lit_tf.experiment import report
 from lit_tf.methods import trainer
 
-# Steps after which the peak is assumed to be reached.
-_STEPS = 10
+_STEPS = 5
 # What is measured: the piece of `lit-benchmark`, and what trainers are set to.
 _MEASURED = {
     "teacher": ("teacher", {}),
@@ -40,33 +39,29 @@ _MEASURED = {
 }
 
 
-def main(name, growing):
-    print(report.hardware(), keras.__version__)
+def main(name, *chosen):
+    print(report.hardware(), keras.__version__, flush=True)
     with tempfile.TemporaryDirectory() as place:
         path = str(pathlib.Path(place, f"{name}.keras"))
         getattr(keras.applications, name)(weights=None).save(path)
         peaks = {}
-        for what in _MEASURED:
-            steps = growing if what == "phase lit" else 0
+        for what in chosen or _MEASURED:
             done = subprocess.run(
-                [sys.executable, __file__, path, what, str(steps)],
+                [sys.executable, __file__, "measure", path, what],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 check=True,
                 text=True,
             )
-            result = json.loads(done.stdout.splitlines()[-1])
-            peaks[what] = result["peak"]
-            print(f"{name}, {what}: {result['peak']:,.0f} MiB", flush=True)
-            if steps:
-                print(f"growth over {steps} steps: {result['growth']:+.1f} MiB")
+            peaks[what] = float(done.stdout.splitlines()[-1])
+            print(f"{name}, {what}: {peaks[what]:,.0f} MiB", flush=True)
+    if not chosen:
         allowed = peaks["teacher"] + 1.5 * peaks["plain student step"]
-        for what, peak in peaks.items():
-            if what.startswith("phase lit"):
-                print(f"{what} ÷ (teacher + 1.5 × plain): {peak / allowed:.2f}")
+        ratio = peaks["phase lit"] / allowed
+        print(f"phase lit ÷ (teacher + 1.5 × plain): {ratio:.2f}")
 
 
-def measure(path, what, steps):
+def measure(path, what):
     before = memory._mib("VmRSS")
     piece, settings = _MEASURED[what]
     for name, value in settings.items():
@@ -79,16 +74,11 @@ def measure(path, what, steps):
     call = pieces.PIECES[piece](bench).call
     for _ in range(_STEPS):
         call()
-    settled = memory._mib("VmRSS")
-    for _ in range(steps):
-        call()
-    growth = memory._mib("VmRSS") - settled
-    peak = memory._mib("VmHWM") - before
-    print(json.dumps({"peak": peak, "growth": growth}))
+    print(memory._mib("VmHWM") - before)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    if sys.argv[1] == "measure":
+        measure(*sys.argv[2:])
     else:
-        main(sys.argv[1], int(sys.argv[2]))
+        main(*sys.argv[1:])
