@@ -19,7 +19,7 @@ from lit_tf import layers
 from lit_tf.benchmark import bench, peer, pieces, settings
 from lit_tf.experiment import report
 from lit_tf.losses import distillation
-from lit_tf.methods import lit, streams
+from lit_tf.methods import lit
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import frozen
 from lit_tf.training import optimizers
@@ -33,15 +33,16 @@ class Plain(lit.LIT):
 
     def terms(self, x, y, *, training):
         x, T, z_t = frozen.teacher_outputs(self.frozen, x)
-        sections = dict(enumerate(self.student.sections, 1))
+        *bound, head = self.student.bind(())
+        sections = dict(enumerate(bound, 1))
         fed = {
-            k: streams.unrecorded(section, T[k - 1], training=training)
+            k: section.unrecorded(T[k - 1], training=training)
             for k, section in sections.items()
         }
         S = {0: self.student.stem(x, training=False)}
         for k, section in sections.items():
             S[k] = section(S[k - 1], training=training)
-        z_s = self.student.head(S[len(sections)], training=False)
+        z_s = head(S[len(sections)], training=False)
         terms = {}
         for k in sections:
             terms[lit.penalty_name(k)] = self.penalty(T[k], fed[k])
@@ -89,6 +90,7 @@ def step(made, *, plain, stock_norm, unfolded, slow_shortcut, cached=False):
             temperature=loss.temperature,
             beta=loss.beta,
         )
+        trainer.fast_layers = not stock_norm
         views = pieces._cached_outputs(made, trainer) if cached else None
         trainer.compile(optimizers.SGD(0.05, momentum=0.9, weight_decay=2e-4))
         trainer.make_train_function()
