@@ -21,6 +21,12 @@ COMPILED = {
     "from lit_tf import config, data, experiment": "It trains for 300 epochs; "
     "tests/test_examples.py runs examples/tf_data.py, which does the same.",
 }
+# Blocks that train as others of the documentation do. The default run compiles
+# them.
+SLOW = (
+    "import lit_tf\nfrom lit_tf import config, data, models",
+    "import keras\nimport numpy as np\n\nimport lit_tf\n\n# An encoder of 6",
+)
 
 
 def _unique(blocks):
@@ -29,7 +35,11 @@ def _unique(blocks):
     for page, text in blocks:
         first.setdefault(text, page)
     for number, (text, page) in enumerate(first.items()):
-        yield pytest.param(text, id=f"{page.stem}-{number}")
+        yield pytest.param(
+            text,
+            id=f"{page.stem}-{number}",
+            marks=[pytest.mark.slow] if text.startswith(SLOW) else [],
+        )
 
 
 PYTHON = list(_unique(pages.blocks("python")))
@@ -147,5 +157,7 @@ def test_every_block_of_python_runs_or_at_least_compiles(
 
 def test_a_block_that_is_only_compiled_is_still_there():
     texts = [text for _, text in pages.blocks("python")]
-    for start in COMPILED:
+    for text in texts:
+        compile(text, "block", "exec")
+    for start in (*COMPILED, *SLOW):
         assert any(text.startswith(start) for text in texts), start

@@ -11,6 +11,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 from lit_tf import data, models
@@ -78,7 +79,7 @@ def usual(built):
     return built()
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", slow.all_but(["channels_first"], SETTINGS))
 def test_a_global_setting_of_keras_changes_no_model(setting, built, usual):
     with SETTINGS[setting]():
         outputs = built()

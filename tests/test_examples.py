@@ -32,6 +32,7 @@ def test_a_script_runs_and_leaves_a_student(
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_the_notebook_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     notebook = json.loads((EXAMPLES / "one_call.ipynb").read_text())

@@ -6,14 +6,19 @@ import re
 import pytest
 
 from lit_tf import errors
-from lit_tf.comparison import gather
+from lit_tf.comparison import figures, gather
 
 
 @pytest.fixture
-def reported(leave, tmp_path):
-    """A function: settings of runs, options → the report and its folder."""
+def reported(leave, tmp_path, monkeypatch):
+    """A function: settings of runs, options → the report and its folder.
 
-    def make(*given, **how):
+    Figures, which take most of the time, are drawn with `drawn` alone.
+    """
+
+    def make(*given, drawn=False, **how):
+        if not drawn:
+            monkeypatch.setattr(figures, "draw", lambda *_: {})
         for i, settings in enumerate(given):
             leave(f"run_{i}", **settings)
         output = tmp_path / "report"
@@ -67,7 +72,9 @@ def test_published_figures_are_marked_as_published(reported):
 
 
 def test_the_html_page_needs_no_other_file(reported):
-    _, output = reported(*seeds(0.9, 0.91), *seeds(0.8, method="kd"))
+    _, output = reported(
+        *seeds(0.9, 0.91), *seeds(0.8, method="kd"), drawn=True
+    )
     page = (output / "report.html").read_text()
     sources = re.findall(r'src="([^"]{22})', page)
     assert sources and set(sources) == {"data:image/png;base64,"}
@@ -80,6 +87,7 @@ def test_each_figure_is_drawn_if_the_rows_have_values_for_it(reported):
         *settings,
         {"beta": 0.5},
         {"student": "resnet32", "method": "kd"},
+        drawn=True,
     )
     assert {path.name for path in output.glob("*.png")} == {
         *("budgets.png", "costs.png", "penalties.png", "sensitivity.png"),
@@ -87,7 +95,9 @@ def test_each_figure_is_drawn_if_the_rows_have_values_for_it(reported):
 
 
 def test_no_figure_is_drawn_for_one_row_without_penalties(reported):
-    _, output = reported({"method": "kd", "section_input": "student"})
+    _, output = reported(
+        {"method": "kd", "section_input": "student"}, drawn=True
+    )
     assert not list(output.glob("*.png"))
 
 
@@ -100,7 +110,7 @@ def test_validation_accuracy_is_shown_if_the_test_was_not_read(reported):
 
 def test_mixed_data_sets_get_a_table_each_and_a_warning(reported):
     other = {"data": {"name": "cifar100", "fingerprint": "other"}}
-    results, output = reported(*seeds(0.9), {**other}, mixed=True)
+    results, output = reported(*seeds(0.9), {**other}, mixed=True, drawn=True)
     text = (output / "report.md").read_text()
     assert "**Mixed.** These runs have different data" in text
     assert "## cifar10\n" in text and "## cifar100\n" in text
@@ -207,6 +217,7 @@ def test_rows_are_sorted_by_accuracy_and_empty_columns_are_left_out(reported):
         *seeds(0.90, best=None),
         *seeds(0.93, method="kd", best=None),
         *seeds(0.91, method="hint", best=None),
+        drawn=True,
     )
     names = [row["name"] for row in results["data"][0]["rows"]]
     assert names == ["kd", "hint", "lit"]

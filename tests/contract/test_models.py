@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -15,9 +16,14 @@ from lit_tf.sections import compatibility, copying, cost
 LONGEST_CHAINS = {"resnext8": 9 + 2, "vdcnn9": 1 + 9 + 3}
 
 
-@pytest.fixture(
-    scope="module", params=models.MODELS.values(), ids=list(models.MODELS)
+# A ResNeXt is a ResNet with grouped convolutions (tests/layers).
+FAMILIES = slow.all_but(
+    [one for name, one in models.MODELS.items() if name != "resnext"],
+    models.MODELS.values(),
 )
+
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=list(models.MODELS))
 def family(request):
     return request.param
 
@@ -118,7 +124,10 @@ def test_graph_and_eager_execution_agree(model, raw_inputs):
     )
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy",
+    slow.all_but(["mixed_float16"], ["mixed_bfloat16", "mixed_float16"]),
+)
 def test_logits_are_float32_under_any_policy(model, raw_inputs, policy):
     inputs = raw_inputs(2)
     mixed = copying.copy_model(model, policy=policy)

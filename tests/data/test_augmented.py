@@ -100,6 +100,7 @@ def test_a_resized_crop_is_a_part_of_the_image():
     np.testing.assert_allclose(result[0, :, 0, 0], np.linspace(2, 4, 5), 1e-4)
 
 
+@pytest.mark.slow
 def test_rand_augment_in_a_graph_varies_as_alone_and_after_a_resumption():
     dataset = varied({"rand_augment": 0.3})
     whole = read(dataset)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf.data import batches, crops, shares
@@ -99,7 +100,7 @@ def test_other_seeds_have_other_targets():
     assert one != other
 
 
-@pytest.mark.parametrize("replicas", [2, 3, 5])
+@pytest.mark.parametrize("replicas", slow.all_but([3], [2, 3, 5]))
 def test_the_parts_of_all_replicas_together_are_the_batch(replicas):
     split = attributed(11)
     parts = [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
+import slow
 import tensorflow as tf
 
 from lit_tf import config, data, errors
@@ -82,7 +83,9 @@ def test_the_label_has_the_share_of_a_rectangle_cut_by_the_border():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(
+    "dtype", slow.all_but([np.uint8], [np.uint8, np.float32])
+)
 def test_labels_have_the_shares_of_the_images(kind, dtype):
     shares = []
     for images, labels in read(split(dtype=dtype), kind, epochs=4):

@@ -43,6 +43,7 @@ def test_invalid_tf_data_datasets_are_refused(train, message):
 
 
 @pytest.mark.usefixtures("small_family", "without_costs")
+@pytest.mark.slow
 def test_a_student_is_trained_on_a_collected_dataset(tmp_path, one_epoch):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import slow
 import small
 import tensorflow as tf
 
@@ -79,7 +80,9 @@ def test_an_export_is_measured_beside_teacher_and_student(
     assert 0 < facts["check"]["same_class"] <= 1
 
 
-@pytest.mark.parametrize("format", ["keras", "saved_model"])
+@pytest.mark.parametrize(
+    "format", slow.all_but(["keras"], ["keras", "saved_model"])
+)
 def test_other_formats_are_measured_too(export, tmp_path, format):
     suffix = ".keras" if format == "keras" else ""
     facts = export(f"out{suffix}", format=format)

@@ -6,13 +6,17 @@ Float16 convolutions are slow on a CPU, so most models here are dense.
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 from lit_tf.losses import penalties
 from lit_tf.methods import lit
 from lit_tf.sections import copying
 
-EVERY = pytest.mark.parametrize("penalty", sorted(penalties.PENALTIES))
+EVERY = pytest.mark.parametrize(
+    "penalty",
+    slow.all_but(["l2_normalized"], sorted(penalties.PENALTIES)),
+)
 
 
 def half(model):
@@ -114,7 +118,9 @@ def test_an_overflow_costs_a_step_and_half_the_scale(dense, vectors):
     assert growths[:6] == [1.0, 1.0, 2.0] * 2
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", slow.all_but(["float16"], ["float32", "float16", "bfloat16"])
+)
 def test_a_float16_student_takes_the_step_of_a_float32_one(
     dense, vectors, close, dtype
 ):
@@ -134,13 +140,16 @@ def test_a_float16_teacher_teaches_a_float32_student(dense, vectors, close):
     close(step(trainer, *vectors()), exact, 0.02, relative=True)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", slow.all_but(["mixed_float16"], ["float32", "mixed_float16"])
+)
 def test_a_teachers_own_policy_does_not_matter(dense, vectors, close, policy):
     exact = step(compiled(dense(1), dense(2)), *vectors())
     teacher = copying.copy_model(dense(1), policy=policy)
     close(step(compiled(teacher, dense(2)), *vectors()), exact, 0)
 
 
+@pytest.mark.slow
 def test_a_float16_resnet_has_finite_terms_and_variables(build, batch):
     trainer = compiled(build(seed=1), half(build(seed=2)))
     reported = trainer.train_on_batch(*batch(2), return_dict=True)

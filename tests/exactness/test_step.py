@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import config, data, layers, models
@@ -15,7 +16,9 @@ from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.training import fit
 
 K = 3  # sections of a ResNet
-KINDS = pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+KINDS = pytest.mark.parametrize(
+    "kind", slow.all_but([lit.LIT], [lit.LIT, distill.Distill])
+)
 
 
 def made(kind, teacher, student):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import config, data
@@ -52,7 +53,9 @@ def test_operations_that_cannot_be_counted_are_named_in_the_budget():
     assert any("While" in operation for operation in operations)
 
 
-@pytest.mark.parametrize("kind", [lit.LIT, distill.Distill])
+@pytest.mark.parametrize(
+    "kind", slow.all_but([distill.Distill], [lit.LIT, distill.Distill])
+)
 def test_replicas_have_the_budget_of_one_device(dense, kind):
     budgets = []
     for strategy in ("default", "mirrored"):

@@ -182,6 +182,7 @@ def test_two_feature_extractors_are_refused_before_training(
     assert not (tmp_path / "run" / "teacher").exists()
 
 
+@pytest.mark.slow
 def test_the_message_names_a_loss_that_is_not_finite(settings, tmp_path):
     # g_fake, which comes before, stays finite.
     broken = discriminator()
@@ -210,6 +211,7 @@ def test_a_warm_up_longer_than_steps_of_several_batches_is_refused(
         planned_epochs.check_warm_up(settings, nine)
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_is_too_high_leaves_finite_weights(
     generators, tmp_path
 ):
@@ -233,6 +235,7 @@ def test_a_learning_rate_that_is_too_high_leaves_finite_weights(
                 assert np.isfinite(archive[name]).all(), name
 
 
+@pytest.mark.slow
 def test_a_student_with_the_teachers_weights_has_infinite_psnr(settings):
     no_steps = settings().lit
     results = compress(settings(fine_tune=no_steps))

@@ -20,6 +20,10 @@ from lit_tf.experiment.run import compress
 from lit_tf.models import get, stargan
 from lit_tf.training import callbacks
 
+# tests/experiment/test_images_run.py has a run with a trained discriminator, of
+# `teach`; tests/methods/test_stargan.py has the steps.
+pytestmark = pytest.mark.slow
+
 FORM = {"input_shape": (8, 8, 3), "classes": 3}
 ATTRIBUTES = ("Black_Hair", "Male", "Young")
 

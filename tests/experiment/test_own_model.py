@@ -101,6 +101,7 @@ def test_a_resumed_run_keeps_the_blocks_that_latency_determined(
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_cuts_and_keep_determine_the_student(own):
     settings = own(
         home_made(),

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import slow
 import small
 import tensorflow as tf
 from small_runs import SHORT, settings_of
@@ -144,6 +145,7 @@ def test_tensorboard_shows_the_teachers_accuracy_as_a_line(run):
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_a_run_can_use_the_teacher_of_another_run(run, tmp_path, capsys):
     workdir, first = run
     settings = settings_of(tmp_path, teacher_weights=str(workdir / "teacher"))
@@ -190,6 +192,7 @@ def test_a_teacher_at_chance_stops_the_run(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_without_validation_the_last_student_is_exported(run, tmp_path):
     workdir, _ = run
     settings = settings_of(
@@ -261,7 +264,9 @@ def test_the_teacher_is_loaded_from_a_run_folder(run, tmp_path, capsys):
     assert str(workdir / "teacher" / "teacher.keras") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 garbage", None])
+@pytest.mark.parametrize(
+    "damage", slow.all_but([None], [b"", b"PK\x03\x04 garbage", None])
+)
 def test_a_damaged_checkpoint_is_refused(run, tmp_path, damage):
     copy = tmp_path / "copy"
     shutil.copytree(run[0], copy)

@@ -140,6 +140,7 @@ def test_a_model_for_texts_of_another_length_is_refused(run, folder):
         )
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_exported_again(run, folder, tmp_path):
     workdir, _ = run
     gap = small.to_saved_model(
@@ -161,6 +162,7 @@ def test_a_dry_run_on_texts_has_every_phase(
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_the_teachers_outputs_for_texts_can_be_cached(run, folder, tmp_path):
     workdir, report = run
     again = compress(
@@ -175,6 +177,7 @@ def test_the_teachers_outputs_for_texts_can_be_cached(run, folder, tmp_path):
     assert again["student"]["depth"] == report["student"]["depth"]
 
 
+@pytest.mark.slow
 def test_texts_are_learned_in_half_precision(build, batch):
     teacher, student = build("vdcnn17_deep"), build("vdcnn9_tiny", seed=1)
     student = copying.copy_model(student, policy="mixed_float16")

@@ -49,6 +49,7 @@ def test_the_normalization_becomes_part_of_the_stem(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_student_has_the_normalization_of_its_imported_teacher(tmp_path):
     publish(tmp_path / "w.npz")
     settings = CHECKPOINT | {"normalization": "0.1,0.5"}

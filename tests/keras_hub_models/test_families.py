@@ -4,12 +4,19 @@ import families
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 from lit_tf import errors
 from lit_tf.sections import copying, model_class
 
 pytestmark = pytest.mark.hub
+# Those of `.ci/run`: an encoder, a decoder, two models of images, and part of a
+# model of two stacks.
+TRIED = (
+    *("BERT, text classifier", "GPT2, language model", "Gemma"),
+    *("ViT", "ResNet", "Whisper, encoder"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def _outputs(model):
     return [np.asarray(one) for one in keras.tree.flatten(outputs)]
 
 
-@pytest.mark.parametrize("name", families.FAMILIES)
+@pytest.mark.parametrize("name", slow.all_but(TRIED, families.FAMILIES))
 def test_a_family_is_cut_shrunk_and_trained(models, name):
     make, blocks = families.FAMILIES[name]
     keras.utils.set_random_seed(0)
@@ -83,7 +90,12 @@ def test_a_model_that_hands_a_tensor_from_block_to_block_is_refused(models):
     assert "keras_tensor" not in plan.note
 
 
-@pytest.mark.parametrize("name", ["BERT, text classifier", "ViT", "Llama"])
+@pytest.mark.parametrize(
+    "name",
+    slow.all_but(
+        ["BERT, text classifier"], ["BERT, text classifier", "ViT", "Llama"]
+    ),
+)
 def test_a_student_of_a_class_is_saved_as_one(models, name, tmp_path):
     model = families.FAMILIES[name][0](models)
     student = lit_tf.shrink(model, keep=2)

@@ -3,6 +3,7 @@
 import hub_model
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -14,7 +15,9 @@ LABELS = np.array([1, 0, 0, 1] * 6)
 HOW = {"keep": 1, "epochs": 1, "min_teacher_accuracy": 0}
 
 
-@pytest.mark.parametrize("kind", ["arrays", "a dataset"])
+@pytest.mark.parametrize(
+    "kind", slow.all_but(["arrays"], ["arrays", "a dataset"])
+)
 def test_texts_go_in_and_a_student_of_the_same_class_comes_out(kind):
     model = hub_model.bert()
     data = (TEXTS, LABELS)

@@ -7,6 +7,7 @@ import keras
 import keras_alone
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import config, data, errors, models
@@ -86,7 +87,9 @@ def test_inputs_and_penalties_of_sections_pass_through_connectors(
     close(z, student(x), 1e-6)
 
 
-@pytest.mark.parametrize("section_input", config.SECTION_INPUTS)
+@pytest.mark.parametrize(
+    "section_input", slow.all_but(["student"], config.SECTION_INPUTS)
+)
 def test_the_saved_student_has_no_connectors(
     section_input, dense, narrow, vectors, tmp_path
 ):
@@ -135,7 +138,10 @@ def test_with_equal_channels_connectors_change_nothing(dense, vectors):
         np.testing.assert_array_equal(value, other[name])
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy",
+    slow.all_but(["mixed_float16"], ["mixed_float16", "mixed_bfloat16"]),
+)
 def test_under_a_mixed_policy_a_step_moves_every_connector(policy, batch):
     teacher, student = (
         models.get(name, width=width)(**data.source("digits").form())
@@ -198,6 +204,7 @@ def compress(teacher_file, folder, *, connector="none", **changed):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_costs")
 @pytest.mark.parametrize(
     ("method", "connector"), [("lit", "conv1x1"), ("kd", "none")]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 from lit_tf.losses import penalties
 from lit_tf.methods import fitnets
@@ -14,7 +15,9 @@ def compiled(teacher, student, **settings):
     return trainer
 
 
-@pytest.mark.parametrize("penalty", sorted(penalties.PENALTIES))
+@pytest.mark.parametrize(
+    "penalty", slow.all_but(["l2_normalized"], sorted(penalties.PENALTIES))
+)
 def test_the_guided_section_is_compared_on_the_students_own_stream(
     build, batch, penalty
 ):
@@ -35,7 +38,7 @@ def test_the_guided_section_is_compared_on_the_students_own_stream(
     )
 
 
-@pytest.mark.parametrize("copy_ends", [True, False])
+@pytest.mark.parametrize("copy_ends", slow.all_but([True], [True, False]))
 def test_parts_after_the_guided_section_are_not_trained(
     build, batch, copy_ends
 ):

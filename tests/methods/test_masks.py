@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -80,7 +81,7 @@ def test_a_penalty_is_a_mean_over_real_positions(name):
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not support masking")
-@pytest.mark.parametrize("copy_ends", [True, False])
+@pytest.mark.parametrize("copy_ends", slow.all_but([True], [True, False]))
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_terms_of_lit_are_those_of_the_masked_models(block, copy_ends):
     teacher, student = network(1, block), network(2, block)
@@ -118,7 +119,9 @@ def test_the_terms_of_lit_are_those_of_the_masked_models(block, copy_ends):
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not support masking")
-@pytest.mark.parametrize("kind", [lit_tf.Distill, lit_tf.LIT])
+@pytest.mark.parametrize(
+    "kind", slow.all_but([lit_tf.LIT], [lit_tf.Distill, lit_tf.LIT])
+)
 def test_padding_counts_in_no_loss_of_words(kind):
     teacher, student = network(1, each=True), network(2, each=True)
     labels = np.random.default_rng(0).integers(0, 3, IDS.shape)

@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+import slow
 import small
 
 import lit_tf
@@ -103,7 +104,7 @@ def ran(settings, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", slow.all_but(["network_slimming"], METHODS))
 def test_a_method_runs_to_its_report(ran, method):
     folder, results = ran(method)
     assert results["settings"]["method"] == method
@@ -117,6 +118,7 @@ def test_a_method_runs_to_its_report(ran, method):
     assert f"Method {method}." in (folder / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_budget_counts_examples_flops_and_seconds(ran):
     flops = {}
     for method in ("scratch", "kd"):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import slow
 
 from lit_tf import config, data, errors, models
 from lit_tf.config import method_table
@@ -96,7 +97,10 @@ def test_every_method_is_in_the_table_and_in_the_settings():
     assert method_table.names() == tuple(TRAINERS)
 
 
-@pytest.mark.parametrize("method", TRAINERS)
+@pytest.mark.parametrize(
+    "method",
+    slow.all_but(set(TRAINERS) - {"scratch_copied", "multi_hint"}, TRAINERS),
+)
 def test_a_method_has_two_phases_and_its_trainers(staged, method):
     _, all_stages = staged(method)
     assert [type(stage.trainer) for stage in all_stages] == TRAINERS[method]
@@ -126,13 +130,16 @@ def test_the_ends_are_the_teachers_if_a_method_copies_them(
         assert all(equal) == copied
 
 
-@pytest.mark.parametrize("method", ["lit", "kd", "hint"])
+@pytest.mark.parametrize("method", slow.all_but(["lit"], ["lit", "kd", "hint"]))
 def test_the_ends_are_new_if_none_are_copied(settings, tmp_path, method):
     pair, all_stages = stages(settings(tmp_path, method, copy_ends=False))
     assert not all(same(all_stages[0].trainer.student.head, pair.teacher.head))
 
 
-@pytest.mark.parametrize("method", ["lit", "scratch_copied", "kd", "hint"])
+@pytest.mark.parametrize(
+    "method",
+    slow.all_but(["lit", "kd"], ["lit", "scratch_copied", "kd", "hint"]),
+)
 def test_blocks_are_the_teachers_with_init_teacher_blocks(
     settings, tmp_path, method
 ):

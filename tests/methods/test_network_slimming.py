@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 from lit_tf import errors
 from lit_tf.methods import channel_pruning, network_slimming
@@ -70,7 +71,7 @@ def test_only_the_inner_channels_of_a_block_are_prunable(build):
     assert names == {"block_1_norm_1", "block_2_norm_1"}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", slow.all_but(["resnet14"], FAMILIES))
 def test_pruning_channels_that_are_zero_keeps_the_outputs(build, batch, name):
     model = randomized(build(name, seed=1))
     selected = channel_pruning.select_channels(
@@ -163,7 +164,7 @@ def test_all_groups_keep_the_same_number_of_channels(build):
         assert np.all(each == each[0]) and each[0] >= 1
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", slow.all_but(["resnet14"], FAMILIES))
 def test_the_fraction_for_flops_is_the_smallest_that_suffices(build, name):
     model = randomized(build(name))
     target = round(0.6 * cost.flops(model))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import errors
@@ -142,7 +143,9 @@ def test_a_falling_beta_is_that_of_the_step(dense, vectors):
         np.testing.assert_allclose(terms["total"], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("section_input", ["teacher", "student", "mixed"])
+@pytest.mark.parametrize(
+    "section_input", slow.all_but(["student"], ["teacher", "student", "mixed"])
+)
 def test_ends_that_are_not_copied_are_trained(build, batch, section_input):
     teacher, student = build("resnet14", seed=1), build(seed=2)
     kernel = student.stem.get_weights()[0]

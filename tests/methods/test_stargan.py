@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import errors
@@ -127,6 +128,7 @@ def test_the_discriminator_takes_several_steps_per_generator_step(pair, images):
     assert steps == [2, 4]
 
 
+@pytest.mark.slow
 def test_a_fixed_discriminator_does_not_change(pair, images):
     generator, discriminator = pair()
     trainer = Adversarial(generator, discriminator, trained=False)
@@ -196,7 +198,10 @@ def test_save_writes_the_generator_alone(pair, tmp_path):
     }
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy",
+    slow.all_but(["mixed_float16"], ["mixed_float16", "mixed_bfloat16"]),
+)
 def test_half_precision_applies_to_the_generator_alone(pair, images, policy):
     generator, discriminator = pair()
     generator = copying.copy_model(generator, policy=policy)
@@ -213,6 +218,7 @@ def test_half_precision_applies_to_the_generator_alone(pair, images, policy):
     assert scaled or moved(before, generator)
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one_device(pair, images, close, monkeypatch):
     # The penalty's points are drawn by replica; here they are all the same.
     monkeypatch.setattr(

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 from lit_tf import errors, models
 from lit_tf.sections import compatibility, cost
@@ -25,7 +26,9 @@ CIFAR = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(PARAMETERS))
+@pytest.mark.parametrize(
+    "name", slow.all_but(["resnet20", "resnet56"], sorted(PARAMETERS))
+)
 def test_the_trained_parameters_are_those_of_the_paper(name):
     # A name without a depth means the deepest model of the paper.
     model = models.get("resnet" if name == "resnet110" else name)(**CIFAR)
@@ -34,7 +37,9 @@ def test_the_trained_parameters_are_those_of_the_paper(name):
     assert parameters == PARAMETERS[name]
 
 
-@pytest.mark.parametrize("name", ["resnext20", "resnext56"])
+@pytest.mark.parametrize(
+    "name", slow.all_but(["resnext20"], ["resnext20", "resnext56"])
+)
 def test_the_costs_of_a_resnext_are_those_in_its_docstring(name):
     model = models.get(name)(**CIFAR)
     parameters = sum(np.prod(v.shape) for v in model.trainable_variables)

@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
@@ -156,7 +157,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize(
-    ("model", "data", "metric"), KINDS.values(), ids=KINDS.keys()
+    ("model", "data", "metric"),
+    slow.all_but([KINDS["several outputs"]], KINDS.values()),
+    ids=KINDS.keys(),
 )
 def test_the_kind_of_output_is_derived(model, data, metric):
     model = model()
@@ -190,6 +193,7 @@ def test_own_optimizer_and_callbacks_train_each_phase():
     assert set(rates) == {0.125}
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_a_phase():
     stop = keras.callbacks.EarlyStopping(monitor="val_total", min_delta=1e9)
     model = classifier(loss=lambda y, p: -keras.ops.log(p[:, 0]))
@@ -201,6 +205,7 @@ def test_early_stopping_ends_a_phase():
     assert [len(phase["total"]) for phase in result.history.values()] == [2, 2]
 
 
+@pytest.mark.slow
 def test_a_model_in_half_precision_gives_a_student_in_float32():
     with layers.pinned("float16"):
         model = classifier()
@@ -209,6 +214,7 @@ def test_a_model_in_half_precision_gives_a_student_in_float32():
     assert np.isfinite(student.predict(INPUTS, verbose=0)).all()
 
 
+@pytest.mark.slow
 def test_norms_that_are_not_fused_and_stale_statistics_are_named(capsys):
     compress(classifier(), (INPUTS, CLASSES))
     out = capsys.readouterr().out
@@ -220,6 +226,7 @@ def test_norms_that_are_not_fused_and_stale_statistics_are_named(capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_to(measured_seconds, capsys):
     result = compress(classifier(), (INPUTS, CLASSES), epochs=None, budget="5s")
     assert (
@@ -230,19 +237,20 @@ def test_a_budget_is_kept_to(measured_seconds, capsys):
     assert epochs == [2, 1]
 
 
-def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
+def test_a_run_folder_is_resumed_and_read_again(compiled, tmp_path, capsys):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if type(self.model).__name__ == "Distill":
                 raise KeyboardInterrupt
 
     model, data = classifier(), (INPUTS, CLASSES)
-    whole = compress(model, data, workdir=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         compress(model, data, workdir=tmp_path / "run", callbacks=[Stop()])
     resumed = compress(model, data, workdir=tmp_path / "run")
     for one, other in zip(
-        whole.student.get_weights(), resumed.student.get_weights(), strict=True
+        compiled.student.get_weights(),
+        resumed.student.get_weights(),
+        strict=True,
     ):
         np.testing.assert_array_equal(one, other)
     # A run of an earlier version, which did not have this setting.
@@ -267,10 +275,10 @@ def test_a_run_folder_is_resumed_and_read_again(tmp_path, capsys):
     assert str(again) == str(resumed)
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"report.json", "report.md", "saved_model", "logs"} <= written
-    gathered = gather.gather([str(tmp_path / "whole")], str(tmp_path / "all"))
+    gathered = gather.gather([str(tmp_path / "run")], str(tmp_path / "all"))
     (row,) = gathered["data"][0]["rows"]
     best = max(
-        np.concatenate([p["val_accuracy"] for p in whole.history.values()])
+        np.concatenate([p["val_accuracy"] for p in compiled.history.values()])
     )
     assert row["accuracies"]["validation_best"] == [pytest.approx(best)]
     assert row["train_examples"] == 2 * 86
@@ -286,6 +294,7 @@ def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_source_gives_the_bits_of_its_arrays():
     class Source:
         def __len__(self):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -51,7 +52,10 @@ REFUSED = {
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:`shuffle=True`")
-@pytest.mark.parametrize("source", ["arrays", "dataset", "generator"])
+@pytest.mark.parametrize(
+    "source",
+    slow.all_but(["arrays", "generator"], ["arrays", "dataset", "generator"]),
+)
 @pytest.mark.parametrize("case", REFUSED)
 def test_wrong_labels_are_refused_in_one_sentence(case, source):
     kind, labels, message = REFUSED[case]

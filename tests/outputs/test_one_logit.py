@@ -51,6 +51,7 @@ def test_both_losses_are_binary_cross_entropies(labels):
     assert report["accuracy"] == pytest.approx(np.mean((z_s > 0) == Y))
 
 
+@pytest.mark.slow
 def test_a_binary_student_is_trained():
     trainer = lit_tf.LIT(network(1), network(2), beta=1.0)
     trainer.compile(

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -38,8 +39,15 @@ def expected(y, z_t, z_s):
     return means | {"accuracy": np.mean(z_s[known].argmax(-1) == y[known])}
 
 
-@pytest.mark.parametrize("form", ["numbers", "column", "one-hot", "ignored"])
-@pytest.mark.parametrize("method", [lit_tf.LIT, lit_tf.Distill])
+@pytest.mark.parametrize(
+    "form",
+    slow.all_but(
+        ["one-hot", "ignored"], ["numbers", "column", "one-hot", "ignored"]
+    ),
+)
+@pytest.mark.parametrize(
+    "method", slow.all_but([lit_tf.LIT], [lit_tf.LIT, lit_tf.Distill])
+)
 def test_losses_and_accuracy_are_means_over_the_pixels(method, form):
     teacher, student = network(1), network(2)
     kind = outputs.Classes(alpha=0.4, temperature=3.0)
@@ -61,6 +69,7 @@ def test_losses_and_accuracy_are_means_over_the_pixels(method, form):
     assert report[kd] == pytest.approx(whole["kd"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_ignored_pixels_are_counted_on_all_replicas():
     states = []
     for strategy in ("default", "mirrored"):
@@ -85,7 +94,9 @@ def test_labels_of_pixels_are_checked():
             trainer.fit(X, y, verbose=0)
 
 
-@pytest.mark.parametrize("loss", [None, "binary_crossentropy"])
+@pytest.mark.parametrize(
+    "loss", slow.all_but([None], [None, "binary_crossentropy"])
+)
 def test_one_logit_of_each_pixel_has_two_classes(loss):
     teacher, student = network(1, 1), network(2, 1)
     trainer = lit_tf.Distill(teacher, student)

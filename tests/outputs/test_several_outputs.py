@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -42,7 +43,7 @@ def examples(nested, count=8):
     return x, shape, size, nested(shape, size)
 
 
-@pytest.fixture(params=NESTINGS)
+@pytest.fixture(params=slow.all_but(["by name"], NESTINGS))
 def nested(request):
     return NESTINGS[request.param]
 
@@ -188,6 +189,7 @@ def test_sample_weights_apply_to_examples_or_outputs(nested):
 
 
 @pytest.mark.parametrize("nested", [NESTINGS["by name"]])
+@pytest.mark.slow
 def test_replicas_share_an_uneven_batch(nested):
     results = []
     for strategy in ("default", "mirrored"):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 
@@ -41,7 +42,7 @@ def plain():
 
 
 @pytest.mark.parametrize("way", NESTINGS)
-@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize("everywhere", slow.all_but([True], [True, False]))
 def test_the_results_are_those_of_a_plain_output(plain, way, everywhere):
     nested = NESTINGS[way]
     also = nested if everywhere else lambda one: one

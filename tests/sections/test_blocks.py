@@ -37,7 +37,9 @@ def test_blocks_are_spread_evenly_from_the_first_to_the_last(
     ("deep", "shallow", "sources"),
     [
         ("resnet26", "resnet14", {1: 1, 2: 4}),
-        ("resnext26", "resnext14", {1: 1, 2: 4}),
+        pytest.param(
+            *("resnext26", "resnext14", {1: 1, 2: 4}), marks=pytest.mark.slow
+        ),
         ("stargan14", "stargan10", {1: 1, 2: 4}),
     ],
 )

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import slow
 from contextual import (
     LENGTH,
     MODELS,
@@ -30,7 +31,13 @@ from lit_tf.sections.functional import read_graph
 from lit_tf.teacher import frozen
 
 
-@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize(
+    "make",
+    slow.all_but(
+        [one for one in MODELS if one not in (explicit_mask, implicit_mask)],
+        MODELS,
+    ),
+)
 def test_a_model_with_context_is_cut_shrunk_and_saved(make, tmp_path):
     model = make()
     plan = lit_tf.plan(model)
@@ -63,7 +70,12 @@ def test_a_model_with_context_is_cut_by_hand(make):
     np.testing.assert_array_equal(outputs_of(cut), outputs_of(model))
 
 
-@pytest.mark.parametrize("make", [explicit_mask, implicit_mask, recorded_mask])
+@pytest.mark.parametrize(
+    "make",
+    slow.all_but(
+        [implicit_mask], [explicit_mask, implicit_mask, recorded_mask]
+    ),
+)
 def test_a_penalty_is_the_mean_over_real_positions(make):
     model = make()
     x = examples(model)
@@ -186,6 +198,7 @@ def test_sections_share_out_the_blocks_of_a_teacher():
         lit_tf.plan(model, sections=4)
 
 
+@pytest.mark.slow
 def test_embeddings_need_no_labels():
     model = implicit_mask()
     teacher = lit_tf.split(model, lit_tf.plan(model))

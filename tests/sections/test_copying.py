@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 from dense_parts import residual
 
@@ -98,7 +99,10 @@ def test_a_shrunk_student_has_the_preprocessing_of_its_teacher(make):
     assert np.any(kernels[0] != student.head.get_layer("out").kernel)
 
 
-@pytest.mark.parametrize("make", [_text_vectorization, _integer_lookup])
+@pytest.mark.parametrize(
+    "make",
+    slow.all_but([_text_vectorization], [_text_vectorization, _integer_lookup]),
+)
 def test_lit_trains_exports_and_saves_a_model_with_a_lookup_table(
     tmp_path, make
 ):

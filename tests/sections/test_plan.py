@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 from home_made import recurrent
 
 import lit_tf
@@ -30,12 +31,20 @@ APPLICATIONS = {
     "NASNetMobile": (),
 }
 
+# Those of the default run. The others are variants of these, or like DenseNet
+# without cuts.
+TRIED = (
+    *("ResNet50", "ResNet50V2", "MobileNetV2", "MobileNetV3Small"),
+    *("EfficientNetB0", "ConvNeXtTiny", "Xception", "VGG16"),
+    "DenseNet121",
+)
+
 
 def _blocks(plan):
     return tuple(p.blocks for p in plan.parts if p.name.startswith("section"))
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("name", slow.all_but(TRIED, APPLICATIONS))
 def test_plan_finds_the_blocks_of_known_networks(name, monkeypatch):
     # Random weights would take a third of the time.
     monkeypatch.setattr(
@@ -54,7 +63,11 @@ def test_plan_finds_the_blocks_of_known_networks(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet20", "resnext20", "vdcnn17", "vdcnn17_conv", "stargan18"]
+    "name",
+    slow.all_but(
+        ["resnet20", "vdcnn17_conv", "stargan18"],
+        ["resnet20", "resnext20", "vdcnn17", "vdcnn17_conv", "stargan18"],
+    ),
 )
 def test_plan_finds_the_cuts_of_the_paper(build, name):
     model = build(name)

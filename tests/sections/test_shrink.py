@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import slow
 from home_made import recurrent, residual_rows
 
 import lit_tf
@@ -57,7 +58,7 @@ def test_a_student_with_all_blocks_and_weights_equals_the_teacher():
     assert not np.array_equal(model(x), fresh(x))
 
 
-@pytest.mark.parametrize("of", ["flops", "parameters"])
+@pytest.mark.parametrize("of", slow.all_but(["flops"], ["flops", "parameters"]))
 def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
     cost_of = {"flops": cost.flops, "parameters": cost.parameters}[of]
     teacher = shrink.with_sections(_home_made())
@@ -83,7 +84,7 @@ def test_compression_returns_the_largest_student_that_is_cheap_enough(of):
         assert student.facts["blocks"] == list(enough[0])
 
 
-@pytest.mark.parametrize("time", [0.9, 1.0])
+@pytest.mark.parametrize("time", slow.all_but([1.0], [0.9, 1.0]))
 def test_a_student_can_be_chosen_by_its_latency(monkeypatch, time):
     def medians_ms(functions, batch, *, runs):
         outputs = [function(*batch) for function in functions.values()]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 from lit_tf.sections import block_costs, cost
@@ -43,7 +44,9 @@ def test_unknown_and_missing_keys_of_a_dictionary_are_named():
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("method", [lit_tf.LIT, lit_tf.Distill])
+@pytest.mark.parametrize(
+    "method", slow.all_but([lit_tf.LIT], [lit_tf.LIT, lit_tf.Distill])
+)
 def test_teacher_and_student_read_the_right_inputs(method, order):
     names = ORDERS[order]
     teacher, student = network(1, names), network(2, names)

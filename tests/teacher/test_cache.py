@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 from cached import VIEWS, opened, read, settings
 
@@ -19,7 +20,7 @@ from lit_tf.training import devices
 pytestmark = pytest.mark.usefixtures("small_family")
 
 
-@pytest.mark.parametrize("kind", ["memory", "disk"])
+@pytest.mark.parametrize("kind", slow.all_but(["disk"], ["memory", "disk"]))
 @pytest.mark.parametrize(
     ("dtype", "bound"), [("float32", 1e-3), ("bfloat16", 2e-2)]
 )
@@ -140,6 +141,7 @@ def test_a_cache_that_is_slower_is_reported(model, digits, tmp_path, capsys):
     assert "so --teacher_cache=off is faster" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
     cached = opened(model, digits, tmp_path)
     make = functools.partial(
@@ -169,6 +171,7 @@ def test_replicas_read_what_one_device_reads(model, digits, tmp_path):
 
 
 @pytest.mark.usefixtures("without_costs")
+@pytest.mark.slow
 def test_a_run_with_a_cache_ends_like_one_without(tmp_path):
     # With a view per epoch both see the same images in phase `lit`. The cache
     # rounds the representations.

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import layers
@@ -218,7 +219,9 @@ def test_a_subclassed_model_is_not_folded():
     assert_folded(keras.Model(x, Own()(x)), left=1)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "dtype", slow.all_but(["bfloat16"], ["bfloat16", "float16"])
+)
 def test_it_computes_in_the_chosen_dtype(build, batch, dtype):
     model, images = randomized(build("resnet14")), batch(3)[0]
     frozen = freeze(model, dtype)

@@ -137,6 +137,7 @@ def test_a_phase_without_a_step_returns_the_student_as_it_was():
     assert np.abs(outcome.last.variables[0]).max() > 0
 
 
+@pytest.mark.slow
 def test_two_replicas_train_and_average_as_one_device(averaged, close):
     outcome, _, recorded = run("mirrored", ema=0.75)
     close(outcome.last.variables, averaged[0].last.variables, 1e-5)

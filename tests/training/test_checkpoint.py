@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import slow
 
 import lit_tf
 from lit_tf import errors, outputs
@@ -110,7 +111,9 @@ def test_a_reordered_pair_of_equal_shape_is_refused_with_its_name(
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "dtype", slow.all_but(["float16"], ["float32", "float16"])
+)
 @pytest.mark.parametrize("how", ["built again", "loaded"])
 def test_a_run_resumes_in_a_process_that_built_other_models(
     tmp_path, how, dtype

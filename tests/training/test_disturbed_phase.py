@@ -9,6 +9,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import slow
 
 from lit_tf import config, data, errors, outputs
 from lit_tf.methods import supervised
@@ -124,7 +125,7 @@ def step(folder):
         return json.loads(str(archive["position"]))["step"]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", slow.all_but(["a later epoch"], MOMENTS))
 def test_a_phase_that_a_signal_ended_resumes_without_a_lost_step_at(
     moment, digits, tmp_path, undisturbed, raised
 ):

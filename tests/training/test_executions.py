@@ -7,6 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import slow
 import small
 
 from lit_tf import config, data
@@ -66,7 +67,7 @@ def alone(digits, tmp_path_factory):
     return teach(digits, tmp_path_factory.mktemp("alone"))
 
 
-@pytest.mark.parametrize("steps", [2, 5, 7, 100])
+@pytest.mark.parametrize("steps", slow.all_but([5], [2, 5, 7, 100]))
 def test_steps_in_one_execution_equal_steps_in_separate_executions(
     digits, tmp_path, alone, steps
 ):
@@ -95,7 +96,7 @@ def test_logs_have_at_most_a_row_per_execution(digits, tmp_path):
     assert within == [3, 6, 10, 13, 14, 17, 20]
 
 
-@pytest.mark.parametrize("steps", [5, 11])
+@pytest.mark.parametrize("steps", slow.all_but([11], [5, 11]))
 def test_a_phase_of_steps_ends_within_an_epoch_and_an_execution(
     digits, tmp_path, steps
 ):
@@ -129,7 +130,7 @@ def test_a_phase_ends_once_its_student_is_worse_also_after_an_interruption(
     assert (whole.stopped, whole.steps) == (False, EPOCHS * 7)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", slow.all_but([4], [1, 4]))
 def test_a_phase_is_traced_once_to_train_and_once_to_validate(
     digits, tmp_path, monkeypatch, steps
 ):

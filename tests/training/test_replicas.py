@@ -6,6 +6,7 @@ import keras
 import masked_texts
 import numpy as np
 import pytest
+import slow
 import tensorflow as tf
 
 from lit_tf import data, layers
@@ -159,7 +160,7 @@ def synchronised_runs(mirrored):
     return make
 
 
-@pytest.mark.parametrize("kind", SETS)
+@pytest.mark.parametrize("kind", slow.all_but([lit.LIT], SETS))
 def test_synchronised_replicas_are_one_device(synchronised_runs, close, kind):
     one, two = synchronised_runs(kind)
     close(two[0], one[0], 1e-5)
@@ -184,6 +185,7 @@ def test_synchronised_replicas_are_one_device_on_sequences(mirrored, close):
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
+@pytest.mark.slow
 def test_unsynchronised_replicas_have_statistics_of_their_own(
     synchronised_runs, mirrored
 ):
@@ -196,7 +198,9 @@ def test_unsynchronised_replicas_have_statistics_of_their_own(
     assert max(gaps) > 1e-3
 
 
-@pytest.mark.parametrize("penalty", ["l2", "l2_normalized"])
+@pytest.mark.parametrize(
+    "penalty", slow.all_but(["l2"], ["l2", "l2_normalized"])
+)
 def test_an_empty_replica_is_as_good_as_absent(mirrored, close, penalty):
     # Batches of one example: one replica has it, without synchronisation.
     kind = functools.partial(lit.LIT, penalty=penalty)
@@ -208,7 +212,7 @@ def test_an_empty_replica_is_as_good_as_absent(mirrored, close, penalty):
     close(*([run[1][name] for name in one[1]] for run in (two, one)), 1e-5)
 
 
-@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("norm", slow.all_but([False], [False, True]))
 def test_an_empty_replica_leaves_a_mean_over_positions_finite(
     mirrored, close, norm
 ):
@@ -249,6 +253,7 @@ def test_an_optimizer_from_outside_the_scope_is_refused(mirrored):
         trainer.fit(given, shuffle=False, verbose=0)
 
 
+@pytest.mark.slow
 def test_evaluation_on_replicas_reports_what_one_device_does(mirrored):
     reports = []
     for strategy in (tf.distribute.get_strategy(), mirrored):

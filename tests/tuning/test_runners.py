@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+import slow
 
 from lit_tf import errors
 from lit_tf.tuning import runners, search, stages
@@ -149,7 +150,12 @@ def _start(program, tmp_path):
     )
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how",
+    slow.all_but(
+        [signal.SIGTERM], [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+    ),
+)
 def test_no_trial_outlives_its_search(how, tmp_path, program):
     process = _start(program, tmp_path)
     (pid,) = begun(program)
@@ -210,7 +216,9 @@ command.load = lambda module: None
 """
 
 
-@pytest.mark.parametrize("mode", ["", "--dry_run", "--print_commands"])
+@pytest.mark.parametrize(
+    "mode", slow.all_but([""], ["", "--dry_run", "--print_commands"])
+)
 def test_every_trial_imports_the_custom_objects(mode, tmp_path, program):
     (tmp_path / "my_layers.py").touch()
     done = subprocess.run(

@@ -1,0 +1,23 @@
+"""Marks parameters of a test as slow."""
+
+import pytest
+
+
+def all_but(kept, values):
+    """Marks all values of a parameter as `slow`, except some.
+
+    Args:
+        kept: list of the values that the default run tests.
+        values: iterable of values; a tuple has the values of several
+            parameters.
+
+    Returns:
+        A list for `pytest.mark.parametrize`.
+    """
+    return [
+        pytest.param(
+            *(value if isinstance(value, tuple) else (value,)),
+            marks=[] if value in kept else [pytest.mark.slow],
+        )
+        for value in values
+    ]
