@@ -15,9 +15,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.variables import AutocastScope
 
 from lit_tf.losses import masks
-from lit_tf.sections.functional import as_functional, read_graph
+from lit_tf.sections.functional import as_functional, is_known, read_graph
 from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import parts_of
 from lit_tf.sections.trunk import Trunk
@@ -126,7 +127,11 @@ class Segment:
         inputs = list(map(tf.convert_to_tensor, inputs))
         trained = list(self.model.trainable_variables)
         others = list(self.model.non_trainable_variables)
-        fixed = [tf.convert_to_tensor(variable) for variable in others]
+        # A part of mixed precision would cast the weights to its own type, also
+        # those of layers that compute in float32.
+        with AutocastScope(None):
+            fixed = list(map(tf.convert_to_tensor, others))
+            weights = list(map(tf.convert_to_tensor, trained))
         count = len(inputs)
         kept = {}
 
@@ -137,7 +142,10 @@ class Segment:
                 masks.attach(tf.identity(tensor), mask)
                 for tensor, mask in zip(flat, shown, strict=False)
             ]
-            with keras.StatelessScope(values, collect_losses=True) as scope:
+            with (
+                AutocastScope(None),
+                keras.StatelessScope(values, collect_losses=True) as scope,
+            ):
                 outputs = self.model(
                     tensors if len(tensors) > 1 else tensors[0], training=True
                 )
@@ -169,7 +177,6 @@ class Segment:
 
             return results, gradient
 
-        weights = [tf.convert_to_tensor(variable) for variable in trained]
         results = run(*inputs, *weights)
         for variable, before, after in zip(
             others, fixed, kept["updated"], strict=True
@@ -206,7 +213,7 @@ def _segments(part):
         return []
     first, *context = graph.inputs
     trunk = Trunk(graph, first if context else None)
-    cuts = [n for n in trunk.cuts if n != first]
+    cuts = [n for n in trunk.cuts if n != first and _divides(graph, n)]
     outputs = keras.tree.flatten(graph.outputs)
     if len(outputs) == 1:
         cuts = [n for n in cuts if n != outputs[0]]
@@ -228,6 +235,25 @@ def _segments(part):
         segments.append(Segment(model, places))
         start = end
     return segments
+
+
+def _divides(graph, cut):
+    """Returns whether both sides of a cut may compute what they share.
+
+    They share calls that depend on context alone. A layer with dropout, moving
+    statistics or a loss must be called once.
+    """
+    first, *context = graph.inputs
+    outputs = keras.tree.flatten(graph.outputs)
+    before = set(map(id, graph.between((first, *context), (cut,))))
+    after = graph.between((cut, *context), outputs)
+    shared = [call.operation for call in after if id(call) in before]
+    return all(
+        is_known(operation)
+        and not getattr(operation, "variables", ())
+        and not getattr(operation, "activity_regularizer", None)
+        for operation in shared
+    )
 
 
 def _chosen(graph, first, cuts, outputs):

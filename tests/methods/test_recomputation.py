@@ -107,24 +107,63 @@ def test_the_step_is_that_of_kept_activations(kind, how, close):
         close(np.ravel(value), np.ravel(same[name]), tolerance)
 
 
+def gradients(part, inputs, recompute):
+    """Returns outputs, losses, gradients and variables after a call."""
+    recomputed = recomputation.Recomputed([part] if recompute else [])
+    with recomputed.in_use(), tf.GradientTape() as tape:
+        outputs = part(inputs, training=True)
+        losses = tf.add_n([tf.reduce_sum(outputs**2), *part.losses])
+    found = tape.gradient(losses, part.trainable_variables)
+    return [outputs, losses, *found, *part.non_trainable_variables]
+
+
 def test_losses_of_layers_have_their_gradients_and_the_model_is_restored():
     inputs = keras.Input((3,))
     x = keras.layers.Dense(3, activity_regularizer="l2")(inputs)
     part = keras.Model(inputs, Adding()(x))
-    recomputed = recomputation.Recomputed([part])
-
-    def gradients():
-        with tf.GradientTape() as tape:
-            part(np.ones((2, 3)), training=True)
-            loss = tf.add_n(part.losses)
-        return tape.gradient(loss, part.trainable_variables)
-
-    plain = gradients()
-    with recomputed.in_use():
-        again = gradients()
+    plain, again = (gradients(part, np.ones((2, 3)), x) for x in (False, True))
     assert "call" not in vars(part)
     for one, other in zip(plain, again, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_layers_that_read_context_alone_are_called_once():
+    def build():
+        keras.utils.set_random_seed(0)
+        x, y = inputs = keras.Input((8,)), keras.Input((8,))
+        y = keras.layers.Dense(8, activity_regularizer="l2")(y)
+        y = keras.layers.Dropout(0.5, seed=1)(y)
+        y = keras.layers.BatchNormalization()(y)
+        for _ in range(4):
+            x = keras.layers.Add()([keras.layers.Dense(8)(x), y])
+        for _ in range(4):
+            x = keras.layers.Dense(8)(x)
+        return keras.Model(inputs, x)
+
+    inputs = [RANDOM.normal(size=(3, 8)).astype("float32") for _ in range(2)]
+    assert len(recomputation.Recomputed([build()]).models) > 1
+    plain, again = (gradients(build(), inputs, how) for how in (False, True))
+    for one, other in zip(plain, again, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_of_float32_layers_are_not_rounded():
+    def build():
+        keras.utils.set_random_seed(0)
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            x = inputs = keras.Input((8,))
+            for _ in range(4):
+                x = keras.layers.Dense(8, dtype="float32")(x)
+            return keras.Model(inputs, x)
+        finally:
+            keras.config.set_dtype_policy(policy)
+
+    inputs = RANDOM.normal(size=(3, 8)).astype("float32")
+    plain, again = (gradients(build(), inputs, how) for how in (False, True))
+    for one, other in zip(plain, again, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_segments_are_chosen_so_that_the_least_is_kept():
