@@ -93,7 +93,8 @@ def make(
     phases = {
         name: dataclasses.replace(
             default,
-            batch_size=batch_size,
+            # A dataset has batches of its own (see `check_microbatches`).
+            batch_size=max(batch_size, phase["microbatches"]),
             optimizer=optimizer if named else default.optimizer,
             learning_rate=learning_rate
             * (default.learning_rate / own_model.LIT.learning_rate),
@@ -172,6 +173,27 @@ def check_callbacks(
             "optimizer=keras.optimizers.AdamW(1e-3).",
             optimizer=optimizer,
         )
+
+
+def check_microbatches(
+    microbatches: int, batch_size: int, dataset: Dataset
+) -> None:
+    """Checks that a batch has an example for each of its parts.
+
+    Args:
+        microbatches: the number of parts.
+        batch_size: number of examples of a batch of arrays.
+        dataset: the user's data.
+
+    Raises:
+        SettingsError: if it has fewer.
+    """
+    size = getattr(dataset.train, "batch_size", batch_size)
+    errors.require(
+        microbatches <= size,
+        f"`microbatches` must be at most the {size} examples of a batch.",
+        microbatches=microbatches,
+    )
 
 
 def check_class_weight(

@@ -255,6 +255,7 @@ def compress(
         validation_split=validation_split,
         class_weight=class_weight,
     )
+    arguments.check_microbatches(microbatches, batch_size, dataset)
     own_data.check_inputs(model, dataset)
     kind = outputs or derived.derive(
         model,

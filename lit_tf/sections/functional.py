@@ -97,7 +97,9 @@ def as_functional(model: keras.Operation) -> Any:
         subclass with a `call` of its own, and for what is not a model.
     """
     if isinstance(model, keras.Sequential):
-        return model._functional  # None until it is built.
+        # None until it is built.
+        own = type(model).call is not keras.Sequential.call
+        return None if own else model._functional
     if hasattr(model, "_nodes_by_depth") and type(model).call is _call():
         return model
     return None

@@ -37,7 +37,7 @@ class Recomputed:
 
     Args:
         models: models with or without sections. Parts that are not functional,
-            or read a dictionary, are left as they are.
+            read a dictionary or have a `tf.Variable` are left as they are.
 
     Attributes:
         segments: the segments of each part, in order.
@@ -206,7 +206,7 @@ def _after(tensors, upstream):
 
 def _segments(part):
     """Returns the segments of a part; [] if it cannot be divided."""
-    if as_functional(part) is None:
+    if as_functional(part) is None or _has_foreign_variables(part):
         return []
     graph = read_graph(part)
     if isinstance(graph.structure, Mapping):  # Such as token ids and a mask.
@@ -235,6 +235,15 @@ def _segments(part):
         segments.append(Segment(model, places))
         start = end
     return segments
+
+
+def _has_foreign_variables(part):
+    """Returns whether layers have variables that Keras does not know."""
+    return any(
+        isinstance(value, tf.Variable)
+        for layer in part._flatten_layers()
+        for value in vars(layer).values()
+    )
 
 
 def _divides(graph, cut):

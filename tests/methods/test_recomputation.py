@@ -21,6 +21,20 @@ class Adding(keras.layers.Layer):
         return inputs
 
 
+class Foreign(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.scale = tf.Variable(2.0)
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+class Own(keras.Sequential):
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training)
+
+
 # Calls of `Counted` in the training mode.
 calls = []
 
@@ -164,6 +178,14 @@ def test_weights_of_float32_layers_are_not_rounded():
     plain, again = (gradients(build(), inputs, how) for how in (False, True))
     for one, other in zip(plain, again, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer"), [(keras.Sequential, Foreign), (Own, keras.layers.ReLU)]
+)
+def test_what_cannot_be_computed_again_is_left_as_it_is(kind, layer):
+    part = kind([keras.Input((5,)), keras.layers.Dense(5), layer()])
+    assert not recomputation.Recomputed([part]).models
 
 
 def test_segments_are_chosen_so_that_the_least_is_kept():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
@@ -62,6 +63,21 @@ REFUSED = {
         {"class_weight": {0: 1.0, 2: 2.0}},
         "`class_weight` must have class numbers from 0 to 1. Received: "
         "class_weight={0: 1.0, 2: 2.0}.",
+    ),
+    "more parts than a batch of arrays has examples": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"batch_size": 8, "microbatches": 9},
+        "`microbatches` must be at most the 8 examples of a batch. Received: "
+        "microbatches=9.",
+    ),
+    "more parts than a batch of a dataset has examples": (
+        lambda: (
+            classifier(),
+            tf.data.Dataset.from_tensor_slices((INPUTS, CLASSES)).batch(40),
+        ),
+        {"microbatches": 41},
+        "`microbatches` must be at most the 40 examples of a batch. Received: "
+        "microbatches=41.",
     ),
     "class weights without classes": (
         lambda: (built((1,)), (INPUTS, VALUES)),
