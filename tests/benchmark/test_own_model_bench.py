@@ -50,6 +50,7 @@ def images(*last, size=(8, 8, 1), augmented=False):
     return keras.Model(inputs, outputs if outputs[1:] else outputs[0])
 
 
+@pytest.mark.slow
 def test_a_model_of_texts_is_timed_with_all_pieces(
     tmp_path, capsys, monkeypatch
 ):

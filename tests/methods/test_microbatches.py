@@ -110,6 +110,7 @@ def test_two_halves_take_the_step_of_the_whole(kind, how, close):
     check_equal(train(2, kind=kind, **how), train(1, kind=kind, **how), close)
 
 
+@pytest.mark.slow
 def test_parts_of_unequal_size_take_the_step_of_the_whole(close):
     whole = train(1, clip_norm=0.05, run_eagerly=True)
     # Also of 7 examples: of two replicas, some parts are empty.

@@ -79,6 +79,7 @@ def test_a_step_has_a_graph_for_each_length(whole, monkeypatch):
     assert flops < budget.phase_budget(trainer, longer, **spent)["flops"]
 
 
+@pytest.mark.slow
 def test_replicas_train_on_like_lengths_as_one_device(whole):
     trainer, _ = teach("mirrored")
     for one, other in zip(variables(trainer), whole, strict=True):
