@@ -33,14 +33,19 @@ _SCHEDULES = [
 ]
 
 
-def apply() -> None:
-    """Gives flags that were not passed the defaults of their command line."""
+def apply(kind: type) -> None:
+    """Gives flags that were not passed the defaults of their command line.
+
+    Args:
+        kind: the dataclass of the command's settings, such as
+            `config.Compress`.
+    """
     known = flags.FLAGS
     takes = "recipe" in known
     if takes and "compression" in known and _names_own_model():
-        _apply(_of_own_model())
+        _apply(_of_own_model(kind))
     if takes and generators.DEFAULTS.keys() <= set(known) and _translates():
-        _apply(_of_generators())
+        _apply(_of_generators(kind))
 
 
 def _apply(defaults):
@@ -62,7 +67,7 @@ def _names_own_model():
     )
 
 
-def _of_own_model() -> dict[str, Any]:
+def _of_own_model(kind: type) -> dict[str, Any]:
     """Returns the defaults for a user's own model.
 
     A command line that sets an optimizer or a learning rate of a phase keeps
@@ -70,7 +75,7 @@ def _of_own_model() -> dict[str, Any]:
     other methods, and a run of a version without these defaults.
     """
     known = flags.FLAGS
-    recorded = _recorded()
+    recorded = _recorded(kind)
     if recorded and "fresh_batch_norm" not in recorded:
         return {}
     if not all(known[name].using_default_value for name in _SCHEDULES):
@@ -91,7 +96,7 @@ def _translates():
     return bool(folder) and pathlib.Path(folder, generators.LISTING).is_file()
 
 
-def _of_generators() -> dict[str, Any]:
+def _of_generators(kind: type) -> dict[str, Any]:
     """Returns the defaults for image translation.
 
     Setting `--discriminator` turns phase fine_tune on. A run keeps what it
@@ -99,14 +104,14 @@ def _of_generators() -> dict[str, Any]:
     """
     asked = not flags.FLAGS["discriminator"].using_default_value
     known = generators.DEFAULTS | {"fine_tune": asked}
-    known |= flatten.current(_recorded())
+    known |= flatten.current(_recorded(kind))
     return {name: known[name] for name in generators.DEFAULTS}
 
 
-def _recorded():
+def _recorded(kind):
     """Returns the recorded settings of the run that is resumed; {} if new."""
     known = flags.FLAGS
     return begun_run.recorded(
-        known["workdir"].value or parse.default_workdir(config.Compress),
+        known["workdir"].value or parse.default_workdir(kind),
         overwrite=known["overwrite"].value,
     )

@@ -7,24 +7,21 @@ from absl import flags
 
 from lit_tf import config
 from lit_tf.config import flatten
+from lit_tf.tuning.settings import Tune
 
 
-def from_flags(kind: type, *, workdir: str = "") -> Any:
+def from_flags(kind: type) -> Any:
     """Builds a dataclass of settings or options from the parsed flags.
 
     Args:
         kind: the dataclass, such as `config.Compress`.
-        workdir: the run folder when no flag names one. By default that of
-            the recipe, or of the kind.
 
     Raises:
         SettingsError: if a value is not allowed.
     """
     values = {one.name: value(one.name) for one in flatten.settings_of(kind)}
     if "workdir" in values:
-        values["workdir"] = (
-            values["workdir"] or workdir or default_workdir(kind)
-        )
+        values["workdir"] = values["workdir"] or default_workdir(kind)
     return flatten.build(kind, values)
 
 
@@ -58,5 +55,6 @@ def default_workdir(kind: type) -> str:
     Args:
         kind: the dataclass of the settings, such as `config.Compress`.
     """
-    recipe = flags.FLAGS["recipe"].value
+    # A search does not share the folder of the recipe's run.
+    recipe = "" if kind is Tune else flags.FLAGS["recipe"].value
     return str(pathlib.Path("runs") / (recipe or kind.__name__.lower()))

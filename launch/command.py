@@ -69,7 +69,7 @@ def run(main: Callable[..., object], name: str) -> None:
             rest = arguments.assign(
                 name, given, recipe=recipe, recipes=recipes()
             )
-            defaults.apply()
+            defaults.apply(command.settings)
         except (flags.Error, OSError, ValueError) as error:
             _leave(name, error, 2)
         return [name, *rest]

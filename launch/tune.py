@@ -11,7 +11,7 @@ from lit_tf.tuning.settings import NAMES, Tune
 
 
 def _tune(line):
-    settings = parse.from_flags(Tune, workdir="runs/tune")
+    settings = parse.from_flags(Tune)
     settings = begun_run.as_begun(settings)
     flags = parse.from_flags(options.Tune)
     if flags.dry_run:

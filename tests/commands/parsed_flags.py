@@ -8,13 +8,12 @@ from lit_tf.config import flatten
 
 SHOW = """
 import json
-from lit_tf.flags import parse
+from lit_tf.flags import commands, parse
 from lit_tf.launch import command
-from lit_tf import config
 from lit_tf.config import flatten
 
 def show(_):
-    settings = parse.from_flags(config.{kind})
+    settings = parse.from_flags(commands.COMMANDS["{name}"].settings)
     print(json.dumps(flatten.flatten(settings)))
 
 command.run(show, "{name}")
@@ -35,12 +34,17 @@ def answer(script, *arguments, cwd=None):
 
 def parsed(*arguments):
     """Returns the flat settings of `lit-compress` with these arguments."""
-    return answer(SHOW.format(name="lit-compress", kind="Compress"), *arguments)
+    return answer(SHOW.format(name="lit-compress"), *arguments)
+
+
+def tune_settings(*arguments, cwd):
+    """Returns the flat settings of `lit-tune` with these arguments."""
+    return answer(SHOW.format(name="lit-tune"), *arguments, cwd=cwd)
 
 
 def teach_settings(*arguments):
     """Returns the flat settings of `lit-teach` with these arguments."""
-    return answer(SHOW.format(name="lit-teach", kind="Teach"), *arguments)
+    return answer(SHOW.format(name="lit-teach"), *arguments)
 
 
 def flattened(settings):

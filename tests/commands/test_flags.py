@@ -142,7 +142,7 @@ def test_a_module_of_your_own_may_register_a_method(tmp_path):
         "    stages='my_method:stages', ends='new, trained'))\n"
     )
     settings = answer(
-        SHOW.format(name="lit-compress", kind="Compress"),
+        SHOW.format(name="lit-compress"),
         "--custom_objects=my_method",
         "--method=mine",
         cwd=tmp_path,
@@ -194,7 +194,7 @@ def test_the_stages_of_a_method_may_be_in_another_module_of_the_folder(
 def test_arguments_are_the_model_and_the_data(tmp_path):
     (tmp_path / "my model.keras").touch()
     (tmp_path / "my_images").mkdir()
-    script = SHOW.format(name="lit-compress", kind="Compress")
+    script = SHOW.format(name="lit-compress")
     paths = ["my model.keras", "my_images"]
     flags = ["--teacher_weights=my model.keras", "--data_dir=my_images"]
     by_name = answer(script, *flags, "--compression=2", cwd=tmp_path)

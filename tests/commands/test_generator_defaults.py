@@ -13,6 +13,7 @@ _PARSE = """
 import json, sys
 from absl import flags
 from absl.testing import flagsaver
+from lit_tf import config
 from lit_tf.flags import commands, defaults, define
 from lit_tf.launch import command
 
@@ -21,7 +22,7 @@ parsed = []
 for line in json.loads(sys.argv[1]):
     with flagsaver.flagsaver():
         flags.FLAGS(["lit-compress", *command._recipe(line), *line])
-        defaults.apply()
+        defaults.apply(config.Compress)
         names = ("fine_tune", "discriminator", "export")
         parsed.append([flags.FLAGS[name].value for name in names])
 print(json.dumps(parsed))

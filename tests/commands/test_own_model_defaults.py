@@ -2,7 +2,7 @@
 
 import json
 
-from parsed_flags import parsed
+from parsed_flags import parsed, tune_settings
 
 from lit_tf import config
 from lit_tf.config import flatten, own_model
@@ -50,3 +50,17 @@ def test_a_run_of_an_earlier_version_keeps_its_defaults(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     assert parsed(*line)["lit_epochs"] == config.LIT.epochs
     assert differing(parsed(*line, "--overwrite")) == {}
+
+
+def test_a_search_does_not_take_the_defaults_of_another_commands_run(tmp_path):
+    before = flatten.flatten(config.Compress())
+    del before["fresh_batch_norm"]
+    run = tmp_path / "runs/compress"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").write_text(json.dumps({"settings": before}))
+    settings = tune_settings(*OWN, cwd=tmp_path)
+    assert differing(settings) == {}
+    assert settings["workdir"] == "runs/tune"
+    run.rename(tmp_path / "runs/tune")
+    settings = tune_settings(*OWN, cwd=tmp_path)
+    assert settings["lit_epochs"] == config.LIT.epochs
