@@ -13,7 +13,13 @@ def all_but(kept, values):
 
     Returns:
         A list for `pytest.mark.parametrize`.
+
+    Raises:
+        ValueError: if one that is kept is not among the values.
     """
+    values = list(values)
+    if missing := [value for value in kept if value not in values]:
+        raise ValueError(f"{missing} is not among {values}.")
     return [
         pytest.param(
             *(value if isinstance(value, tuple) else (value,)),

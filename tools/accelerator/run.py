@@ -255,18 +255,25 @@ class Results:
 
     def add(self, record, student=None):
         with self._lock:
-            with self._lines.open("a") as lines:
-                lines.write(json.dumps(record) + "\n")
-            self._note(record)
             for name, array in (student or {}).items():
                 self._students[f"{record['name']}/{name}"] = array
             if student:
-                whole = len({n.split("/")[0] for n in self._students})
-                path = self._folder / f"students_{self._archives}.npz"
-                np.savez(path, **self._students)
-                if whole == _STUDENTS_IN_A_FILE:
-                    self._students = {}
-                    self._archives += 1
+                self._write_students()
+            # Last: a job with a line is not run again.
+            with self._lines.open("a") as lines:
+                lines.write(json.dumps(record) + "\n")
+            self._note(record)
+
+    def _write_students(self):
+        path = self._folder / f"students_{self._archives}.npz"
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, **self._students)
+        partial.replace(path)
+        jobs = {name.split("/")[0] for name in self._students}
+        if len(jobs) == _STUDENTS_IN_A_FILE:
+            self._students = {}
+            self._archives += 1
 
 
 def main() -> None:
