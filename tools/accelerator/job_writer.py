@@ -195,10 +195,12 @@ class JobWriter:
     def _program(self, kind, settings):
         """Returns the name of a program and whether it is new."""
         values = flatten.flatten(settings)
-        for name in _VALUES:
-            # The draws of a mixed input depend on the seed of the run.
-            if name != "seed" or settings.loss.section_input != "mixed":
-                del values[name]
+        # What a program holds as constants: the steps over which β falls, and
+        # the seed of the draws of a mixed input.
+        held = {"lit_epochs"} if settings.loss.falling_beta else set()
+        held |= {"seed"} if settings.loss.section_input == "mixed" else set()
+        for name in set(_VALUES) - held:
+            del values[name]
         if kind != "lit":
             # These do not change the steps of KD.
             for name in ("beta", "falling_beta", "penalty", "section_input"):
