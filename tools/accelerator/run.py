@@ -5,7 +5,7 @@
 FOLDER holds `jobs.json`, the programs and initial weights that it names, and
 `data.npz` with images and labels. A job trains a student through its phases.
 Each finished job adds a line to FOLDER/results/results.jsonl, and its student
-to an archive beside it. Jobs begin in their order while `--seconds` last;
+to an archive next to it. Jobs begin in their order while `--seconds` last;
 `--clients` of them run at a time. Interrupted, it goes on with the next job.
 """
 
