@@ -28,7 +28,7 @@ _LABELS = {
     "cached_step": "LIT step, teacher cached",
     "fine_tune_step": "fine-tune step",
     "peer_step": "keras.distillation step",
-    "peer_on_ours_step": "… with fused BatchNorm",
+    "peer_on_ours_step": "… with faster layers",
 }
 
 

@@ -1,15 +1,16 @@
-"""`FastLayers`: Keras's BatchNormalization, fused while a step is traced."""
+"""`FastLayers`: what a training step computes faster than Keras's layers."""
 
 import collections
-import contextlib
 import math
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
 
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
+from lit_tf.layers.dropout import FastDropout
+from lit_tf.layers.gelu import gelu, is_compiled
+from lit_tf.layers.replaced import Replaced
 
 _DTYPES = ("float32", "float16", "bfloat16")
 # Where the kernel is faster at batch 32: ranks, and values of an example
@@ -17,10 +18,6 @@ _DTYPES = ("float32", "float16", "bfloat16")
 _RANKS = (3, 4, 5)
 _LEAST_VALUES = 2500
 _NAMED = 5  # Layers that a sentence names for each reason.
-# How many contexts use the twin of a layer: replicas trace a step in threads of
-# their own, and several trainers may share a model.
-_users: collections.Counter[keras.layers.Layer] = collections.Counter()
-_lock = threading.Lock()
 
 
 class FastBatchNormalization(BatchNormalization):
@@ -86,57 +83,68 @@ class FastBatchNormalization(BatchNormalization):
         moving.assign(value)
 
 
-class FastLayers:
+class FastLayers(Replaced):
     """The layers of models that a training step computes by faster twins.
 
-    A twin is the layer itself, as an object of another class for a while: it
-    has the same variables, at any place of a model, also in a layer that hides
-    it. Outside of the step the models are as they were.
+    The twin of a `keras.layers.BatchNormalization` or `Dropout` is the layer
+    itself, as an object of another class for a while: it has the same
+    variables, at any place of a model, also in a layer that hides it. A layer
+    with the activation GELU has `lit_tf.layers.gelu` for a while. Outside of
+    the step the models are as they were.
 
     Args:
         models: the models that the step calls.
 
     Attributes:
-        twins: the layers that are replaced.
+        twins: the layers of BatchNormalization that are replaced.
         refused: why others are not, by layer.
+        activations: the layers whose activation is replaced.
+        dropouts: the layers of Dropout that are replaced.
     """
 
     def __init__(self, models: Iterable[keras.Model]):
-        norms = dict.fromkeys(
-            layer
-            for model in models
-            for layer in model._flatten_layers()
+        found = dict.fromkeys(
+            layer for model in models for layer in model._flatten_layers()
+        )
+        reasons = {
+            layer: _refusal(layer)
+            for layer in found
             if isinstance(layer, keras.layers.BatchNormalization)
             and type(layer) is not BatchNormalization
-        )
-        reasons = {layer: _refusal(layer) for layer in norms}
+        }
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
-
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Replaces the layers by their twins in the context."""
-        self._use(1)
-        try:
-            yield
-        finally:
-            self._use(-1)
-
-    def _use(self, more):
-        with _lock:
-            for layer in self.twins:
-                _users[layer] += more
-                kind = FastBatchNormalization
-                if not _users[layer]:
-                    del _users[layer]
-                    kind = keras.layers.BatchNormalization
-                # Keras's own `__setattr__` would track the class as a value.
-                object.__setattr__(layer, "__class__", kind)
+        self.activations = tuple(
+            layer for layer in found if _has_gelu(layer) and is_compiled()
+        )
+        dropouts = (keras.layers.Dropout, FastDropout)
+        self.dropouts = tuple(
+            layer for layer in found if type(layer) in dropouts and layer.rate
+        )
+        super().__init__(
+            [(x, "__class__", FastBatchNormalization) for x in self.twins]
+            + [(x, "activation", gelu) for x in self.activations]
+            + [(x, "__class__", FastDropout) for x in self.dropouts]
+        )
 
     def describe(self) -> str:
-        """Returns a sentence on the layers; "" if there are none."""
-        if not (self.twins or self.refused):
-            return ""
+        """Returns a line on each kind of layer; "" if there are none."""
+        lines = []
+        if self.twins or self.refused:
+            lines.append(self._describe_norms())
+        if count := len(self.activations):
+            lines.append(
+                f"GELU        {count} {_layers(count)} compiled in training "
+                "steps"
+            )
+        if count := len(self.dropouts):
+            lines.append(
+                f"dropout     {count} {_layers(count)} drawn from fewer random "
+                "bits in training steps"
+            )
+        return "\n".join(lines)
+
+    def _describe_norms(self):
         count = len(self.twins) + len(self.refused)
         text = (
             f"batch norm  {len(self.twins)} of {count} layers are fused in "
@@ -152,6 +160,17 @@ class FastLayers:
             for reason, each in names.items()
         ]
         return f"{text}; not {'; '.join(left)}" if left else text
+
+
+def _layers(count):
+    return "layer is" if count == 1 else "layers are"
+
+
+def _has_gelu(layer):
+    function = vars(layer).get("activation")
+    return (
+        function is keras.activations.gelu or function is gelu
+    ) and layer.compute_dtype in _DTYPES
 
 
 def _refusal(layer):

@@ -157,10 +157,8 @@ def compress(
             is a mixed one on a GPU that is fast in it, else float32.
         strategy: "default", one device or the strategy of the present scope;
             or "mirrored" for all visible GPUs.
-        fast_layers: whether a fused kernel computes Keras's BatchNormalization
-            in training steps, on one device with equal results apart from
-            rounding. With several replicas it records the mean of their moving
-            statistics, where Keras's layer keeps one value for each replica.
+        fast_layers: whether Keras's BatchNormalization, GELU and Dropout are
+            computed faster in training steps (see `--fast_layers`).
         recompute: whether the student's activations are computed a second time
             for the gradient. It has not saved memory in a measurement yet.
         seed: seed of new weights and of the order of arrays.

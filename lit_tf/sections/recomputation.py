@@ -5,18 +5,16 @@ what a segment reads. The gradient of the segment computes it a second time,
 with the same values of all variables and seeds, and so with the same dropout.
 """
 
-import collections
-import contextlib
 import contextvars
 import math
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras.src.backend.common.variables import AutocastScope
 
+from lit_tf.layers.replaced import Replaced
 from lit_tf.losses import masks
 from lit_tf.sections.functional import as_functional, is_known, read_graph
 from lit_tf.sections.parts import build_part
@@ -25,12 +23,9 @@ from lit_tf.sections.trunk import Trunk
 
 # The sizes of segments that are tried: parts of the whole model.
 _TRIED = 24
-# How many contexts compute a model in segments, as of `FastLayers`.
-_users: collections.Counter[keras.Model] = collections.Counter()
-_lock = threading.Lock()
 
 
-class Recomputed:
+class Recomputed(Replaced):
     """Models whose activations a training step computes again.
 
     Outside of the step the models are as they were.
@@ -47,31 +42,15 @@ class Recomputed:
         parts = dict.fromkeys(p for model in models for p in parts_of(model))
         found = {part: _segments(part) for part in parts}
         self.segments = {part: some for part, some in found.items() if some}
+        super().__init__(
+            (part, "call", _Call(part, some))
+            for part, some in self.segments.items()
+        )
 
     @property
     def models(self) -> list[keras.Model]:
         """The segments as models, which share the layers of the parts."""
         return [s.model for some in self.segments.values() for s in some]
-
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Computes the models in segments within the context."""
-        self._use(1)
-        try:
-            yield
-        finally:
-            self._use(-1)
-
-    def _use(self, more):
-        with _lock:
-            for part, segments in self.segments.items():
-                if not _users[part]:
-                    # Past Keras, which would track the function.
-                    object.__setattr__(part, "call", _Call(part, segments))
-                _users[part] += more
-                if not _users[part]:
-                    del _users[part]
-                    object.__delattr__(part, "call")
 
 
 class _Call:

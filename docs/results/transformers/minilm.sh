@@ -35,18 +35,22 @@ whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
 labels="--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=2"
 
 rows() {
-  for seed in 0 1 2; do
-    for blocks in 3 2; do
+  for blocks in 3 2; do
+    for seed in 0 1 2; do
       which=${blocks}_seed$seed
       # All keep the same blocks: the first one of each section.
       each=1,1,1
       [ "$blocks" = 3 ] || each=1,1
       how="--seed=$seed --sections=$blocks --keep=$each"
-      row "encoder_lit_$which" minilm "$texts" $how
-      row "encoder_kd_$which" minilm "$texts" $how $whole
       row "polarity_lit_$which" minilm_polarity "$reviews" $how $classes
       row "polarity_kd_$which" minilm_polarity "$reviews" $how $whole $classes
       row "polarity_labels_$which" minilm_polarity "$reviews" $how $labels
+    done
+    for seed in 0 1 2; do
+      which=${blocks}_seed$seed
+      how="--seed=$seed --sections=$blocks --keep=$each"
+      row "encoder_lit_$which" minilm "$texts" $how
+      row "encoder_kd_$which" minilm "$texts" $how $whole
     done
   done
 }

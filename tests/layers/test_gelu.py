@@ -1,0 +1,76 @@
+"""The compiled GELU: Keras's values, gradients and second derivatives."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lit_tf import layers
+from lit_tf.layers import gelu
+
+VALUES = np.linspace(-6, 6, 241, dtype="float32")
+
+
+def derivatives(function, x):
+    """Returns the value and both derivatives at each place."""
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = function(x)
+        first = inner.gradient(y, x)
+    return y, first, outer.gradient(first, x)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2**-7)]
+)
+def test_values_and_derivatives_are_those_of_keras(dtype, tolerance):
+    x = tf.constant(VALUES, dtype)
+    exact = derivatives(keras.activations.gelu, tf.cast(x, tf.float64))
+    for expected, result in zip(exact, derivatives(gelu.gelu, x), strict=True):
+        assert result.dtype == x.dtype
+        np.testing.assert_allclose(
+            tf.cast(result, tf.float64), expected, rtol=0, atol=tolerance * 2
+        )
+
+
+def model_of(activation, **settings):
+    x = keras.Input((5,))
+    layer = keras.layers.Dense(4, activation=activation, **settings)
+    return layer, keras.Model(x, layer(x))
+
+
+@pytest.mark.parametrize("activation", ["gelu", keras.activations.gelu])
+def test_a_layer_computes_it_in_a_step_alone(activation):
+    layer, model = model_of(activation)
+    before = layer.get_config()
+    fast = layers.FastLayers([model, model])
+    outer = layers.FastLayers([model])
+    with outer.in_use(), fast.in_use():
+        assert layer.activation is gelu.gelu
+        assert layers.FastLayers([model]).activations == (layer,)
+    assert layer.activation is keras.activations.gelu
+    assert layer.get_config() == before
+    assert fast.describe() == (
+        "GELU        1 layer is compiled in training steps"
+    )
+
+
+def test_other_activations_are_left_alone():
+    def approximate(x):
+        return keras.activations.gelu(x, approximate=True)
+
+    for activation, settings in (
+        ("relu", {}),
+        (approximate, {}),
+        ("gelu", {"dtype": "float64"}),
+    ):
+        _, model = model_of(activation, **settings)
+        assert layers.FastLayers([model]).describe() == ""
+
+
+def test_without_a_compiler_keras_computes_it(monkeypatch):
+    monkeypatch.setattr(layers.fast_layers, "is_compiled", lambda: False)
+    _, model = model_of("gelu")
+    assert not layers.FastLayers([model]).activations
