@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import keras
 import tensorflow as tf
 
+from lit_tf.layers.activations import COMPILED, can_compile
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
-from lit_tf.layers.gelu import gelu, is_compiled
 from lit_tf.layers.replaced import Replaced
 
 _DTYPES = ("float32", "float16", "bfloat16")
@@ -89,8 +89,8 @@ class FastLayers(Replaced):
     The twin of a `keras.layers.BatchNormalization` or `Dropout` is the layer
     itself, as an object of another class for a while: it has the same
     variables, at any place of a model, also in a layer that hides it. A layer
-    with the activation GELU has `lit_tf.layers.gelu` for a while. Outside of
-    the step the models are as they were.
+    whose activation is GELU or SiLU has a compiled function for a while.
+    Outside of the step the models are as they were.
 
     Args:
         models: the models that the step calls.
@@ -114,16 +114,15 @@ class FastLayers(Replaced):
         }
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
-        self.activations = tuple(
-            layer for layer in found if _has_gelu(layer) and is_compiled()
-        )
+        compiled = {layer: _compiled_activation(layer) for layer in found}
+        self.activations = tuple(x for x, value in compiled.items() if value)
         dropouts = (keras.layers.Dropout, FastDropout)
         self.dropouts = tuple(
             layer for layer in found if type(layer) in dropouts and layer.rate
         )
         super().__init__(
             [(x, "__class__", FastBatchNormalization) for x in self.twins]
-            + [(x, "activation", gelu) for x in self.activations]
+            + [(x, "activation", compiled[x]) for x in self.activations]
             + [(x, "__class__", FastDropout) for x in self.dropouts]
         )
 
@@ -134,12 +133,12 @@ class FastLayers(Replaced):
             lines.append(self._describe_norms())
         if count := len(self.activations):
             lines.append(
-                f"GELU        {count} {_layers(count)} compiled in training "
-                "steps"
+                f"activations {count} of GELU or SiLU {_are(count)} compiled "
+                "in training steps"
             )
         if count := len(self.dropouts):
             lines.append(
-                f"dropout     {count} {_layers(count)} drawn from fewer random "
+                f"dropout     {count} {_are(count)} drawn from fewer random "
                 "bits in training steps"
             )
         return "\n".join(lines)
@@ -162,15 +161,18 @@ class FastLayers(Replaced):
         return f"{text}; not {'; '.join(left)}" if left else text
 
 
-def _layers(count):
-    return "layer is" if count == 1 else "layers are"
+def _are(count):
+    return "is" if count == 1 else "are"
 
 
-def _has_gelu(layer):
-    function = vars(layer).get("activation")
-    return (
-        function is keras.activations.gelu or function is gelu
-    ) and layer.compute_dtype in _DTYPES
+def _compiled_activation(layer):
+    """Returns the compiled activation of a layer; None if there is none."""
+    own = vars(layer).get("activation")
+    compute = layer.compute_dtype in _DTYPES and can_compile()
+    for stock, compiled in COMPILED.items():
+        if compute and (own is stock or own is compiled):
+            return compiled
+    return None
 
 
 def _refusal(layer):

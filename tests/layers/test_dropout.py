@@ -70,7 +70,7 @@ def test_other_cases_are_left_to_keras(settings, training):
 def test_the_layer_is_named_and_others_are_not():
     layer = keras.layers.Dropout(0.5)
     assert fast(layer).describe() == (
-        "dropout     1 layer is drawn from fewer random bits in training steps"
+        "dropout     1 is drawn from fewer random bits in training steps"
     )
     for other in (keras.layers.Dropout(0.0), keras.layers.GaussianDropout(0.5)):
         assert fast(other).describe() == ""

@@ -1,4 +1,4 @@
-"""The compiled GELU: Keras's values, gradients and second derivatives."""
+"""Compiled activations: Keras's values, and both derivatives."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.layers import gelu
+from lit_tf.layers import activations
 
 VALUES = np.linspace(-6, 6, 241, dtype="float32")
 
@@ -25,10 +25,13 @@ def derivatives(function, x):
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2**-7)]
 )
-def test_values_and_derivatives_are_those_of_keras(dtype, tolerance):
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+def test_values_and_derivatives_are_those_of_keras(name, dtype, tolerance):
+    stock = getattr(keras.activations, name)
     x = tf.constant(VALUES, dtype)
-    exact = derivatives(keras.activations.gelu, tf.cast(x, tf.float64))
-    for expected, result in zip(exact, derivatives(gelu.gelu, x), strict=True):
+    exact = derivatives(stock, tf.cast(x, tf.float64))
+    found = derivatives(activations.COMPILED[stock], x)
+    for expected, result in zip(exact, found, strict=True):
         assert result.dtype == x.dtype
         np.testing.assert_allclose(
             tf.cast(result, tf.float64), expected, rtol=0, atol=tolerance * 2
@@ -41,19 +44,19 @@ def model_of(activation, **settings):
     return layer, keras.Model(x, layer(x))
 
 
-@pytest.mark.parametrize("activation", ["gelu", keras.activations.gelu])
+@pytest.mark.parametrize("activation", ["gelu", "swish"])
 def test_a_layer_computes_it_in_a_step_alone(activation):
     layer, model = model_of(activation)
-    before = layer.get_config()
+    before, own = layer.get_config(), layer.activation
     fast = layers.FastLayers([model, model])
     outer = layers.FastLayers([model])
     with outer.in_use(), fast.in_use():
-        assert layer.activation is gelu.gelu
+        assert layer.activation is activations.COMPILED[own]
         assert layers.FastLayers([model]).activations == (layer,)
-    assert layer.activation is keras.activations.gelu
+    assert layer.activation is own
     assert layer.get_config() == before
     assert fast.describe() == (
-        "GELU        1 layer is compiled in training steps"
+        "activations 1 of GELU or SiLU is compiled in training steps"
     )
 
 
@@ -71,6 +74,6 @@ def test_other_activations_are_left_alone():
 
 
 def test_without_a_compiler_keras_computes_it(monkeypatch):
-    monkeypatch.setattr(layers.fast_layers, "is_compiled", lambda: False)
+    monkeypatch.setattr(layers.fast_layers, "can_compile", lambda: False)
     _, model = model_of("gelu")
     assert not layers.FastLayers([model]).activations
