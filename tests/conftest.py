@@ -8,10 +8,12 @@ import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import eager
 import forked
 import keras
 import numpy as np
 import pytest
+import seeds
 import small
 import tensorflow as tf
 from PIL import Image
@@ -93,7 +95,7 @@ def build():
     """A function: architecture → a tiny model with seeded weights."""
 
     def make(name="resnet8", seed=0, **form):
-        keras.utils.set_random_seed(seed)
+        seeds.set_all(seed)
         form = _form(name)[0] | form
         if "attributes" in form:
             form["attributes"] = tuple(map(str, range(form["classes"])))
@@ -129,7 +131,7 @@ def dense():
         return keras.Model(x, y, name=name)
 
     def make(seed, **section):
-        keras.utils.set_random_seed(seed)
+        seeds.set_all(seed)
         section = {"activation": "tanh"} | section
         return SectionedModel(
             part("stem", 4, 6),
@@ -165,6 +167,13 @@ def small_family():
     """Makes the architecture "small" known to a module of tests."""
     with pytest.MonkeyPatch.context() as patch:
         small.register(patch.setitem)
+        yield
+
+
+@pytest.fixture(scope="module")
+def eager_steps():
+    """Lets the runs of a module take their few steps without tracing them."""
+    with eager.steps():
         yield
 
 
@@ -233,13 +242,15 @@ LONG_FILES = (
 
 def pytest_collection_modifyitems(items):
     tests = pathlib.Path(__file__).parent
-
-    def position(item):
-        name = item.path.relative_to(tests).as_posix()
-        is_long = name in LONG_FILES
-        return LONG_FILES.index(name) if is_long else len(LONG_FILES)
-
-    items.sort(key=position)
+    files = {item: item.path.relative_to(tests).as_posix() for item in items}
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(files[item], len(order)))
+    # One process of pytest takes all files that need the server, whose start
+    # takes as long as many tests. Others are distributed by file.
+    served = {files[item] for item in items if "server" in item.fixturenames}
+    for item in items:
+        group = "server" if files[item] in served else files[item]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish(session):

@@ -1,7 +1,7 @@
 """Tiny models of KerasHub with random weights, and texts for them."""
 
-import keras
 import pytest
+import seeds
 
 WORDS = ("film", "good", "bad", "plot", "actor", "dull")
 _VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
@@ -14,7 +14,7 @@ def bert(*, seed=0):
         seed: the seed of the weights.
     """
     hub = pytest.importorskip("keras_hub", reason="KerasHub is not installed")
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     tokenizer = hub.models.BertTokenizer(vocabulary=_VOCABULARY, lowercase=True)
     preprocessor = hub.models.BertTextClassifierPreprocessor(
         tokenizer, sequence_length=8

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import seeds
 
 from lit_tf import data
 from lit_tf.data import crops, length_buckets
@@ -38,7 +39,7 @@ def network(*, blocks=2, masked=True, norm=False, seed=0):
         norm: whether a BatchNorm follows the mean over the positions.
         seed: the seed of the weights.
     """
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     ids, mask = (
         keras.Input((LENGTH,), dtype="int32", name=name)
         for name in ("token_ids", "padding_mask")

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import seeds
 
 NAMES = ("image", "metadata")
 
@@ -24,7 +25,7 @@ def network(names=NAMES, *, nested=dict, seed=0):
         nested: dict, or list for a list of both in the reverse order.
         seed: the seed of the weights.
     """
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     image, numbers = (
         keras.Input(shape, name=name)
         for shape, name in zip(((4, 4, 1), (2,)), names, strict=True)

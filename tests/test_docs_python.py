@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pages
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -97,7 +98,7 @@ def _own_model():
 
 def _two_answers(seed):
     """Returns a model of two sections, with a class and a number as output."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     inputs = keras.Input((4,))
     x = keras.layers.Dense(6, name="stem")(inputs)
     for name in ("one", "two"):

@@ -11,6 +11,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 import lit_tf
@@ -63,7 +64,7 @@ def built(build, batch):
         for name in FAMILIES:
             inputs, _ = batch(2, name=name)
             outputs[name] = build(name)(inputs, training=False)
-        keras.utils.set_random_seed(0)
+        seeds.set_all(0)
         discriminator = stargan.discriminator(
             input_shape=(8, 8, 3), classes=3, width=4, depth=2
         )

@@ -1,12 +1,13 @@
 """The scripts in examples/ run, and are short."""
 
+import contextlib
 import json
 import pathlib
 import runpy
 
+import eager
 import keras
 import pytest
-import tensorflow as tf
 
 import lit_tf
 
@@ -20,13 +21,11 @@ STUDENTS = {"tf_data": "runs/tf_data/student.keras"}
 
 @pytest.mark.usefixtures("without_costs")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_runs_and_leaves_a_student(
-    script, request, tmp_path, monkeypatch
-):
+def test_a_script_runs_and_leaves_a_student(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tf.config.run_functions_eagerly(script.stem not in TRACED)
-    request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
-    runpy.run_path(str(script), run_name="__main__")
+    traced = script.stem in TRACED
+    with contextlib.nullcontext() if traced else eager.steps():
+        runpy.run_path(str(script), run_name="__main__")
     student = lit_tf.load(STUDENTS.get(script.stem, "student.keras"))
     assert student.count_params() > 0
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import platforms
 import pytest
+import slow
 
 import lit_tf
 
@@ -142,7 +143,9 @@ def test_a_users_model_is_cut_and_shrunk_as_recorded():
     check_outputs(student, "own_student")
 
 
-@pytest.mark.parametrize("name", UNFINISHED)
+@pytest.mark.parametrize(
+    "name", slow.all_but(["teach", "fine_tune", "generator"], UNFINISHED)
+)
 def test_an_interrupted_run_resumes_with_the_recorded_result(
     name, command, copy
 ):

@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -19,7 +20,7 @@ needs_litert = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def own():
     """A compiled model of a user, a deeper one, and their data."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
 
     def model(depth):
         x = inputs = keras.Input((6,))

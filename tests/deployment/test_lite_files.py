@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import small
 import tensorflow as tf
 
@@ -25,7 +26,7 @@ IMAGES = IMAGES.astype(np.float32)
 @pytest.fixture(scope="module")
 def network():
     """The signature of a small network whose BatchNorm has seen images."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     form = {"input_shape": (8, 8, 3), "classes": 5}
     # Kernels of less than 1,024 weights would stay in float.
     form |= {"mean": (120,) * 3, "std": (60,) * 3, "width": 12}

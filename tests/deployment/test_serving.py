@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import seeds
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lit_tf.deployment import lite_convert, lite_model, signature_values
@@ -44,7 +45,7 @@ sys.exit()
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     image = keras.Input((4, 4, 3), name="image")
     x = keras.layers.RandomFlip()(image)
     x = keras.layers.Conv2D(6, 3)(x)

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 from lit_tf import config, data, errors
@@ -136,7 +137,7 @@ def test_without_a_reference_there_is_no_similarity():
 @pytest.fixture
 def classifier(tmp_path):
     """A file of a small classifier of 8×8 images."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = keras.Input((8, 8, 3))
     y = keras.layers.Rescaling(1 / 255)(x)
     y = keras.layers.Flatten()(y)

@@ -8,6 +8,7 @@ no longer true.
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 from lit_tf.training import devices
@@ -27,7 +28,7 @@ FEATURES = {"teacher_layer_name": "feature", "student_layer_name": "feature"}
 
 
 def model(seed, width=6, end=None, **settings):
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     x = keras.Input((4,))
     y = keras.layers.Dense(width, name="feature", **settings)(x)
     y = keras.layers.BatchNormalization(momentum=0.5, name="norm")(y)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -79,7 +80,7 @@ def test_training_changes_every_section_and_nothing_else(build, batch, close):
 
 @pytest.mark.usefixtures("small_family", "without_costs")
 def test_a_whole_run_leaves_the_teacher_bit_equal(tmp_path, monkeypatch, close):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     teacher = models.get("small10")(**data.load(config.Data()).form)
     file = tmp_path / "teacher.keras"
     model_files.save(teacher, file)
@@ -169,7 +170,7 @@ def test_a_section_of_nested_models_is_compared_and_recorded(close):
         return keras.Model(x, inner(y) if inner else y, name=name)
 
     def model(seed):
-        keras.utils.set_random_seed(seed)
+        seeds.set_all(seed)
         x = keras.Input((6,))
         ends = [keras.layers.Dense(n)(x) for n in (6, 3)]
         stem, head = (keras.Model(x, end) for end in ends)

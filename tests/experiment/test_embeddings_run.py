@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -16,6 +17,7 @@ from lit_tf.deployment import export_command
 from lit_tf.experiment import build, dry_run, student_training, trained_models
 from lit_tf.experiment.run import compress
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
 LENGTH = 12
 PHASE = config.Phase(
     epochs=2,
@@ -30,7 +32,7 @@ CSV = config.Data(dataset="csv", text_length=LENGTH)
 
 def encoder(*, blocks=4, classes=0, pooled=True):
     """Returns an encoder of character codes with residual blocks."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     codes = keras.Input((LENGTH,), dtype="int32", name="codes")
     x = keras.layers.Embedding(128, 6, name="table")(codes)
     for j in range(blocks):

@@ -3,11 +3,11 @@
 import dataclasses
 import json
 
-import keras
+import eager
 import numpy as np
 import pytest
+import seeds
 import small
-import tensorflow as tf
 
 import lit_tf
 from lit_tf import config, errors, outputs
@@ -23,7 +23,7 @@ ATTRIBUTES = ("Black_Hair", "Male", "Young")
 def ran(generators, tmp_path_factory):
     """The folder and the report of a run whose phase fine_tune is harmful."""
     folder = tmp_path_factory.mktemp("chosen")
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     teacher = get("stargan8", width=4)(attributes=ATTRIBUTES, **FORM)
     teacher.save(folder / "teacher.keras")
     stargan.discriminator(width=4, depth=2, **FORM).save(
@@ -43,11 +43,8 @@ def ran(generators, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         small.skip_costs(patch.setattr)
         # A few steps; tests/experiment/test_images_trained.py traces them.
-        tf.config.run_functions_eagerly(True)
-        try:
+        with eager.steps():
             return folder / "run", compress(chosen)
-        finally:
-            tf.config.run_functions_eagerly(False)
 
 
 def scores(folder, phase):

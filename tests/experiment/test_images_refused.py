@@ -5,9 +5,9 @@ import re
 import shutil
 import types
 
-import keras
 import numpy as np
 import pytest
+import seeds
 
 import lit_tf
 from lit_tf import config, errors, models
@@ -32,7 +32,7 @@ def discriminator(**form):
 def teacher_folder(tmp_path_factory):
     """A folder with an untrained teacher and a discriminator."""
     folder = tmp_path_factory.mktemp("teacher")
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     build().save(folder / "teacher.keras")
     discriminator().save(folder / "discriminator.keras")
     return folder

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import eager
 import keras_alone
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ def teacher_run(generators, tmp_path_factory):
     """The run folder and the report of a trained teacher."""
     workdir = tmp_path_factory.mktemp("teacher") / "run"
     chosen = generators(workdir, kind=config.Teach)
-    return workdir, run.teach(chosen, command="lit-teach --x")
+    # tests/experiment/test_images_trained.py traces these steps.
+    with eager.steps():
+        return workdir, run.teach(chosen, command="lit-teach --x")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def fixed(generators, teacher_run, tmp_path_factory):
             trainers[stage.name] = stage.trainer
             yield stage
 
-    with pytest.MonkeyPatch.context() as patch:
+    with eager.steps(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(student_training, "training_stages", recording_stages)
         report = run.compress(chosen, command="lit-compress --x")
     return workdir, report, trainers

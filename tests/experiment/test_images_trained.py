@@ -9,9 +9,9 @@ import functools
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
+import seeds
 import small
 
 import lit_tf
@@ -40,7 +40,7 @@ def short():
 def teacher(tmp_path_factory):
     """A folder with an untrained teacher and a discriminator."""
     folder = tmp_path_factory.mktemp("teacher")
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     generator = get("stargan8", width=4)(attributes=ATTRIBUTES, **FORM)
     generator.save(folder / "teacher.keras")
     stargan.discriminator(width=4, depth=2, **FORM).save(

@@ -3,6 +3,7 @@
 import functools
 import re
 
+import eager
 import numpy as np
 import pytest
 import small
@@ -68,7 +69,8 @@ def settings(folder, workdir, **changed):
 def run(folder, tmp_path_factory):
     """The folder and the report of a finished run."""
     workdir = tmp_path_factory.mktemp("texts") / "run"
-    return workdir, compress(settings(folder, workdir))
+    with eager.steps():
+        return workdir, compress(settings(folder, workdir))
 
 
 def test_a_run_on_texts_writes_the_usual_files(run):

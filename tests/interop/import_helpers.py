@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 
 import lit_tf
 from lit_tf import config, data, models
@@ -14,7 +15,7 @@ DIGITS = data.DATASETS["digits"].form()
 
 def publish(path, name="resnet8", **form):
     """Writes seeded weights under published names; returns the model."""
-    keras.utils.set_random_seed(7)
+    seeds.set_all(7)
     model = models.get(name)(**DIGITS | form)
     # Statistics that differ from the initial ones.
     shape = (8, *model.input_shape[1:])

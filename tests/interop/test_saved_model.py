@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 from lit_tf import errors, layers
@@ -18,7 +19,7 @@ from lit_tf.sections import copying, inspection
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A small convolutional student, its SavedModel's folder, and images."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = keras.Input((4, 4, 3), name="image")
     y = keras.layers.Conv2D(6, 3)(x)
     y = keras.layers.BatchNormalization()(y)
@@ -201,7 +202,7 @@ TEXTS = ["It is great, 5 stars!", "Déjà vu 👍", "", "x" * 300]
 @pytest.fixture(scope="module")
 def text_classifier(tmp_path_factory):
     """A small text classifier, its SavedModel's folder, codes of `TEXTS`."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     model = vdcnn.build(
         9,
         input_shape=(64,),

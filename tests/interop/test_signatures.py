@@ -1,8 +1,8 @@
 """Signature of a generator: bytes and targets in, bytes out."""
 
-import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 from lit_tf import errors
@@ -13,7 +13,7 @@ from lit_tf.models import stargan
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A small generator, its SavedModel's folder, and images in bytes."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     model = stargan.build(
         8,
         input_shape=(8, 8, 3),

@@ -4,6 +4,7 @@ import families
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 import lit_tf
@@ -34,7 +35,7 @@ def _outputs(model):
 @pytest.mark.parametrize("name", slow.all_but(TRIED, families.FAMILIES))
 def test_a_family_is_cut_shrunk_and_trained(models, name):
     make, blocks = families.FAMILIES[name]
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     model = make(models)
     plan = lit_tf.plan(model)
     assert tuple(part.blocks for part in plan.parts[1:-1]) == blocks

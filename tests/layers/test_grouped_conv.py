@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 from test_batch_norm import values
 
@@ -28,7 +29,7 @@ GROUPED = pytest.mark.parametrize(
 def grouped(settings):
     """Returns Keras's grouped convolution, ours with its weights, images."""
     x = values((3, 8, 6, 4 * settings["groups"]))
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     theirs = keras.layers.Conv2D(2 * settings["groups"], 3, **settings)
     ours = layers.GroupedConv2D.from_config(theirs.get_config())
     theirs.build(x.shape)
@@ -86,6 +87,7 @@ def test_a_grouped_convolution_works_in_half_precision(policy):
     np.testing.assert_allclose(gradient, desired, rtol=0.02, atol=2.0)
 
 
+@pytest.mark.slow
 def test_a_grouped_convolution_is_not_fused_without_onednn():
     # A folded teacher has a bias and an activation after its convolutions.
     done = subprocess.run(

@@ -7,6 +7,7 @@ import keras
 import keras_alone
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -35,7 +36,7 @@ def narrow():
         return keras.Model(x, y, name=name)
 
     def make(seed=2):
-        keras.utils.set_random_seed(seed)
+        seeds.set_all(seed)
         return SectionedModel(
             part("stem", 4, 5),
             [part("section_1", 5, 3), part("section_2", 3, 6)],
@@ -178,7 +179,7 @@ def test_representations_that_connectors_cannot_join_are_refused(dense, narrow):
 @pytest.fixture(scope="module")
 def teacher_file(small_family, tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     model = models.get("small10")(**data.source("digits").form())
     model_files.save(model, path)
     return path

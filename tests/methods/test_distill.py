@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -11,7 +12,7 @@ from lit_tf.methods import distill
 
 
 def classifier(seed, classes=3):
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     x = keras.Input((4,), name="x")
     return keras.Model(x, keras.layers.Dense(classes)(x))
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -14,7 +15,7 @@ LABELS = np.arange(20) % 3
 
 def built():
     """Returns a model of two blocks with norms before the convolutions."""
-    keras.utils.set_random_seed(1)
+    seeds.set_all(1)
     x = start = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, padding="same")(x)
     for _ in range(2):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -33,7 +34,7 @@ BLOCKS = {
 
 def network(seed, block="recurrent", *, each=False, **embedding):
     """Returns a model of texts: a class for each text, or for each word."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
 
     def part(layers, x):
         return keras.Model(x, layers(x))

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 from lit_tf import config, errors, layers
@@ -22,7 +23,7 @@ KINDS = {"lit": lit.LIT, "fine_tune": distill.Distill}
 
 def dense(seed):
     """Returns a model without BatchNorm: two sections, 4 → 6 → 6 → 6 → 3."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
 
     def part(name, inputs, outputs):
         x = keras.Input((inputs,), name="x")
@@ -40,7 +41,7 @@ def dense(seed):
 
 def normed(seed):
     """Returns a model of sequences with BatchNorm, `[4, 1]` → 3."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     x = inputs = keras.Input((4,))
     stem = keras.Model(inputs, keras.layers.Reshape((4, 1))(x))
     x = inputs = keras.Input((4, 1))

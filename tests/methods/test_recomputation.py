@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -52,7 +53,7 @@ def model(seed, dtype="float32"):
 
     One section reads context, the mean of the stem's output.
     """
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
 
     def block(x, k):
         y = keras.layers.Conv2D(4, 3, padding="same", name=f"conv_{k}")(x)
@@ -147,7 +148,7 @@ def test_losses_of_layers_have_their_gradients_and_the_model_is_restored():
 
 def test_layers_that_read_context_alone_are_called_once():
     def build():
-        keras.utils.set_random_seed(0)
+        seeds.set_all(0)
         x, y = inputs = keras.Input((8,)), keras.Input((8,))
         y = keras.layers.Dense(8, activity_regularizer="l2")(y)
         y = keras.layers.Dropout(0.5, seed=1)(y)
@@ -167,7 +168,7 @@ def test_layers_that_read_context_alone_are_called_once():
 
 def test_weights_of_float32_layers_are_not_rounded():
     def build():
-        keras.utils.set_random_seed(0)
+        seeds.set_all(0)
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ def pair():
     """A function: seed → a tiny generator and a matching discriminator."""
 
     def make(seed=0):
-        keras.utils.set_random_seed(seed)
+        seeds.set_all(seed)
         generator = build(
             8,
             input_shape=(8, 8, 3),

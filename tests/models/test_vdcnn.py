@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -25,7 +26,7 @@ EVERY = pytest.mark.parametrize(
 
 
 def tiny(**settings):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     small = {"filters": (4, 6, 8, 10), "hidden": 12, "k": 3}
     return vdcnn.build(
         9,

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import eager
 import keras
 import numpy as np
 import pytest
@@ -20,12 +21,9 @@ from lit_tf.one_call import report
 
 @pytest.fixture(scope="module", autouse=True)
 def _eager():
-    """Few small steps take less time than to trace them."""
-    tf.config.run_functions_eagerly(True)
-    with pytest.MonkeyPatch.context() as patch:
+    with eager.steps(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "_LATENCY_RUNS", 2)
         yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

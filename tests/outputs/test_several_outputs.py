@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -23,7 +24,7 @@ NESTINGS = {
 
 def network(seed, nested, *, softmax=False):
     """Returns a model of two sections and two heads."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     inputs = keras.Input((4,), name="x")
     x = keras.layers.Dense(6, activation="tanh", name="stem")(inputs)
     for k in (1, 2):

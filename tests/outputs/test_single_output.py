@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 import lit_tf
@@ -17,7 +18,7 @@ NESTINGS = {
 
 
 def network(seed, nested=lambda one: one):
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     inputs = x = keras.Input((4,), name="x")
     for name in ("stem", "one", "two"):
         x = keras.layers.Dense(6, activation="tanh", name=name)(x)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import seeds
 
 from lit_tf import layers
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -26,7 +27,7 @@ def chain(input_, *chained, name=None):
 
 def small(*, stem=(), head=()):
     """A model with BatchNorm of `lit_tf`; layers at the ends may be shared."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     norm = layers.BatchNormalization(name="norm")
     return SectionedModel(
         chain(keras.Input((4,)), *stem, norm, name="stem"),

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -25,7 +26,7 @@ class Spy(keras.layers.Layer):
 
 def _model(*opening):
     """Returns a residual network that begins with some layers."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = inputs = keras.Input((8, 8, 3))
     for layer in opening:
         x = layer(x)

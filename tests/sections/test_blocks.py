@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import slow
 
 from lit_tf import errors
 from lit_tf.sections import block_search, blocks, initial_weights
@@ -60,7 +61,10 @@ def test_a_students_block_gets_the_weights_of_its_teachers_block(
         np.testing.assert_array_equal(value, same_value)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy",
+    slow.all_but(["mixed_bfloat16"], ["mixed_bfloat16", "mixed_float16"]),
+)
 @pytest.mark.parametrize("name", ["resnet26", "vdcnn17", "stargan14"])
 def test_a_policy_does_not_change_the_blocks(build, name, policy):
     def names(model):

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 from contextual import (
     LENGTH,
@@ -79,7 +80,7 @@ def test_a_model_with_context_is_cut_by_hand(make):
 def test_a_penalty_is_the_mean_over_real_positions(make):
     model = make()
     x = examples(model)
-    keras.utils.set_random_seed(1)
+    seeds.set_all(1)
     teacher = lit_tf.split(model, lit_tf.plan(model))
     student = lit_tf.shrink(teacher, keep=1)
     trainer = lit_tf.LIT(teacher, student)

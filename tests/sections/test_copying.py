@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 from dense_parts import residual
@@ -59,7 +60,7 @@ PREPROCESSING = [
 
 def preprocessed(make):
     """Returns a model whose stem begins with an adapted layer."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     inputs, layer = make()
     x = layer(inputs)
     if x.dtype == "float32":
@@ -175,7 +176,7 @@ def test_a_function_of_two_files_is_the_same_function(tmp_path):
 
 
 def _normalized():
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     inputs = keras.Input((4,))
     x = keras.layers.Dense(6, name="dense")(inputs)
     norm = keras.layers.BatchNormalization()
@@ -184,6 +185,7 @@ def _normalized():
     return keras.Model(inputs, residual(x))
 
 
+@pytest.mark.slow
 def test_a_quantized_layer_before_batch_norm_is_not_folded():
     model = _normalized()
     layers = [x for x in model.layers if isinstance(x, keras.layers.Dense)]

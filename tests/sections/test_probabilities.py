@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -49,7 +50,7 @@ INPUTS = {
 
 
 def network(activation, kind="numbers"):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     inputs, layers = INPUTS[kind]()
     x = inputs
     for layer in (*layers, Head(activation, name="answer")):

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 from home_made import recurrent, residual_rows
 
@@ -23,7 +24,7 @@ from lit_tf.sections import (
 
 def _home_made():
     """Returns a user's model: two rows of four residual blocks."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
     x = residual_rows(x, blocks=4)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import tensorflow as tf
 
 import lit_tf
@@ -37,7 +38,7 @@ def functional(way):
 
 
 def make(way):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     if way != "head":
         return functional(way)
     stem, section = (
@@ -78,7 +79,7 @@ def test_the_softmax_of_a_sequential_model_is_removed():
 
 
 def chain(*layers):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     y = x = keras.Input((4,))
     for layer in layers:
         y = layer(y)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 import lit_tf
@@ -67,7 +68,7 @@ def _random(seed):
     Some are nested, shared or composite. Of every other model, parts read a
     second input, and its ends share a layer.
     """
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     random = np.random.default_rng(seed)
     x = keras.Input((4,), name="x")
     inputs, tied = [x], None

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 import lit_tf
@@ -15,7 +16,7 @@ ORDERS = {"first": ("a", "z"), "last": ("z", "a")}
 
 def network(seed, names, blocks=2):
     """Returns a model of two inputs, 4 numbers and 2 numbers."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     wide, narrow = (
         keras.Input((size,), name=name)
         for size, name in zip((4, 2), names, strict=True)

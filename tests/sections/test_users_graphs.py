@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 
 import lit_tf
 from lit_tf import errors
@@ -19,7 +20,7 @@ def residual(x, names=("one", "two", "three")):
 
 def _base():
     """Returns a pretrained base in inference mode under a new head."""
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     inputs = keras.Input((4,))
     x = keras.layers.Dense(6)(inputs)
     for k in range(3):

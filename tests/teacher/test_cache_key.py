@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import slow
 from cached import opened, settings
 
 from lit_tf import config, data, models
@@ -71,15 +72,18 @@ def _other_views(model, digits):
 
 @pytest.mark.parametrize(
     "other",
-    [
-        _other_weights,
-        _other_normalization,
-        _other_data,
-        _other_augmentation,
-        _other_dtype,
-        _other_seed,
-        _other_views,
-    ],
+    slow.all_but(
+        [_other_weights, _other_data, _other_dtype],
+        [
+            _other_weights,
+            _other_normalization,
+            _other_data,
+            _other_augmentation,
+            _other_dtype,
+            _other_seed,
+            _other_views,
+        ],
+    ),
 )
 def test_a_cache_of_other_settings_is_not_used(
     model, digits, tmp_path, other, capsys

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -108,7 +109,7 @@ def test_it_runs_without_a_warning(build, batch):
     ],
 )
 def test_a_norm_is_folded_into_the_layer_before_it(linear, bias):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = keras.Input((8, 8, 3))
     y = L.ReLU()(Norm()(linear(use_bias=bias)(x)))
     assert_folded(keras.Model(x, y), left=0)

@@ -6,9 +6,10 @@ import lzma
 import pathlib
 import sys
 
-import keras
 import numpy as np
 import pytest
+import seeds
+import slow
 import tensorflow as tf
 
 import lit_tf
@@ -25,7 +26,9 @@ def tools(monkeypatch):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("examples", (2, 300, 45_000, 65_537, 70_000))
+@pytest.mark.parametrize(
+    "examples", slow.all_but([300, 65_537], [2, 300, 45_000, 65_537, 70_000])
+)
 @pytest.mark.parametrize("seed, epoch", ((0, 0), (2**31 - 5, 3)))
 def test_orders_are_those_of_the_pipeline(tools, examples, seed, epoch):
     import orders
@@ -42,7 +45,7 @@ def test_orders_are_those_of_the_pipeline(tools, examples, seed, epoch):
 
 def _trainer(digits):
     form = digits.form
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     trainer = lit_tf.LIT(
         lit_tf.models.get("resnet8")(**form),
         lit_tf.models.get("resnet8")(**form),
@@ -51,6 +54,7 @@ def _trainer(digits):
     return trainer
 
 
+@pytest.mark.slow
 def test_an_epoch_is_that_of_fit(tools, tmp_path):
     import orders
     import programs

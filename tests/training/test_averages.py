@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import seeds
 
 from lit_tf import config, data, outputs
 from lit_tf.methods import supervised
@@ -55,7 +56,7 @@ def run(strategy="default", **changes):
     phase = config.Phase(**vars(PHASE) | changes)
     recorded = Recorded()
     with devices.strategy(strategy).scope():
-        keras.utils.set_random_seed(0)
+        seeds.set_all(0)
         x = keras.Input((4,))
         student = keras.Model(x, keras.layers.Dense(3)(x))
         trainer = supervised.Teach(student, outputs=outputs.Classes())

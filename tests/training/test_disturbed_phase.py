@@ -9,6 +9,7 @@ import time
 import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 
 from lit_tf import config, data, errors, outputs
@@ -73,7 +74,7 @@ def run(digits, folder, moment=None, function=None):
     Returns:
         The outcome and the rows of the log, without the throughput.
     """
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     x = inputs = keras.Input(digits.form["input_shape"])
     for layer in (keras.layers.Flatten(), keras.layers.BatchNormalization()):
         x = layer(x)

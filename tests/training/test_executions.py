@@ -4,9 +4,9 @@ import collections
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
+import seeds
 import slow
 import small
 
@@ -53,7 +53,7 @@ def run(trainer, digits, folder, phase=SHORT, least_score=None, **how):
 
 
 def model(depth, digits):
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     return small.build(depth, **digits.form)
 
 

@@ -5,9 +5,9 @@ import re
 import signal
 
 import forked
-import keras
 import numpy as np
 import pytest
+import seeds
 import small
 from workers import free_ports, tf_config
 
@@ -76,7 +76,7 @@ class Worker:
 def runs(server, tmp_path_factory):
     """Processes by name, after they ended, and a worker's run folder."""
     place = tmp_path_factory.mktemp("workers")
-    keras.utils.set_random_seed(1)
+    seeds.set_all(1)
     teacher = small.build(6, **data.source("digits").form())
     teacher.save(place / "teacher.keras")
     flags = (f"--teacher_weights={place / 'teacher.keras'}", *FLAGS)

@@ -6,6 +6,7 @@ import keras
 import masked_texts
 import numpy as np
 import pytest
+import seeds
 import slow
 import tensorflow as tf
 
@@ -32,7 +33,7 @@ def mirrored():
 
 def dense(seed):
     """Returns a model without BatchNorm: two sections, 4 → 6 → 6 → 6 → 3."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
 
     def part(name, inputs, outputs):
         x = keras.Input((inputs,), name="x")
@@ -47,7 +48,7 @@ def dense(seed):
 
 def normed(seed, places=(4, 4)):
     """Returns a model of two convolutions with BatchNorm, for 3 classes."""
-    keras.utils.set_random_seed(seed)
+    seeds.set_all(seed)
     inputs = [keras.Input((*places, size)) for size in (3, 6, 6, 6)]
     conv, pool = CONVOLUTIONS[len(places)]
     sections = []

@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 
-import keras
 import pytest
+import seeds
 import small
 from tensorboard.backend.event_processing import event_multiplexer
 from tensorboard.plugins.hparams import metadata
@@ -77,7 +77,7 @@ def tune(server):
 def place(tune, tmp_path_factory):
     """A folder in which a search has run, and the output of the search."""
     found = tmp_path_factory.mktemp("place")
-    keras.utils.set_random_seed(0)
+    seeds.set_all(0)
     teacher = small.build(6, **data.DATASETS["digits"].form())
     teacher.save(found / "teacher.keras")
     done = tune(cwd=found)
