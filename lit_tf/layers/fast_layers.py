@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import keras
 import tensorflow as tf
 
-from lit_tf.layers.activations import COMPILED, can_compile
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
+from lit_tf.layers.gelu import can_compile, gelu
 from lit_tf.layers.replaced import Replaced
 
 _DTYPES = ("float32", "float16", "bfloat16")
@@ -89,7 +89,7 @@ class FastLayers(Replaced):
     The twin of a `keras.layers.BatchNormalization` or `Dropout` is the layer
     itself, as an object of another class for a while: it has the same
     variables, at any place of a model, also in a layer that hides it. A layer
-    whose activation is GELU or SiLU has a compiled function for a while.
+    with the activation GELU has a compiled function for a while.
     Outside of the step the models are as they were.
 
     Args:
@@ -114,15 +114,14 @@ class FastLayers(Replaced):
         }
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
-        compiled = {layer: _compiled_activation(layer) for layer in found}
-        self.activations = tuple(x for x, value in compiled.items() if value)
+        self.activations = tuple(x for x in found if _has_gelu(x))
         dropouts = (keras.layers.Dropout, FastDropout)
         self.dropouts = tuple(
             layer for layer in found if type(layer) in dropouts and layer.rate
         )
         super().__init__(
             [(x, "__class__", FastBatchNormalization) for x in self.twins]
-            + [(x, "activation", compiled[x]) for x in self.activations]
+            + [(x, "activation", gelu) for x in self.activations]
             + [(x, "__class__", FastDropout) for x in self.dropouts]
         )
 
@@ -133,8 +132,8 @@ class FastLayers(Replaced):
             lines.append(self._describe_norms())
         if count := len(self.activations):
             lines.append(
-                f"activations {count} of GELU or SiLU {_are(count)} compiled "
-                "in training steps"
+                f"activations {count} of GELU {_are(count)} compiled in training "
+                "steps"
             )
         if count := len(self.dropouts):
             lines.append(
@@ -165,14 +164,10 @@ def _are(count):
     return "is" if count == 1 else "are"
 
 
-def _compiled_activation(layer):
-    """Returns the compiled activation of a layer; None if there is none."""
-    own = vars(layer).get("activation")
-    compute = layer.compute_dtype in _DTYPES and can_compile()
-    for stock, compiled in COMPILED.items():
-        if compute and (own is stock or own is compiled):
-            return compiled
-    return None
+def _has_gelu(layer):
+    function = vars(layer).get("activation")
+    known = function is keras.activations.gelu or function is gelu
+    return known and layer.compute_dtype in _DTYPES and can_compile()
 
 
 def _refusal(layer):

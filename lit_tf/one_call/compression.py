@@ -157,8 +157,8 @@ def compress(
             is a mixed one on a GPU that is fast in it, else float32.
         strategy: "default", one device or the strategy of the present scope;
             or "mirrored" for all visible GPUs.
-        fast_layers: whether Keras's BatchNormalization, GELU, SiLU and Dropout
-            are computed faster in training steps (see `--fast_layers`).
+        fast_layers: whether Keras's BatchNormalization, GELU and Dropout are
+            computed faster in training steps (see `--fast_layers`).
         recompute: whether the student's activations are computed a second time
             for the gradient. It has not saved memory in a measurement yet.
         seed: seed of new weights and of the order of arrays.
