@@ -132,8 +132,7 @@ class FastLayers(Replaced):
             lines.append(self._describe_norms())
         if count := len(self.activations):
             lines.append(
-                f"activations {count} of GELU {_are(count)} compiled in training "
-                "steps"
+                f"GELU        {count} {_are(count)} compiled in training steps"
             )
         if count := len(self.dropouts):
             lines.append(
