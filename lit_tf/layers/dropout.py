@@ -12,7 +12,7 @@ class FastDropout(keras.layers.Dropout):
 
     A value becomes 0 with the layer's rate, rounded to a multiple of 2⁻¹⁶. The
     seeds are those of the layer, so that a step still follows from its state;
-    the values that become 0 are others than in Keras's layer.
+    the values that become 0 differ from those of Keras's layer.
     """
 
     def call(self, inputs, training=False):

@@ -1,4 +1,4 @@
-"""`FastLayers`: what a training step computes faster than Keras's layers."""
+"""`FastLayers`: faster layers of Keras in training steps."""
 
 import collections
 import math
@@ -9,10 +9,9 @@ import tensorflow as tf
 
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
-from lit_tf.layers.gelu import can_compile, gelu
+from lit_tf.layers.gelu import DTYPES, can_compile, gelu
 from lit_tf.layers.replaced import Replaced
 
-_DTYPES = ("float32", "float16", "bfloat16")
 # Where the kernel is faster at batch 32: ranks, and values of an example
 # (docs/results/performance/single_norms.txt).
 _RANKS = (3, 4, 5)
@@ -87,10 +86,10 @@ class FastLayers(Replaced):
     """The layers of models that a training step computes by faster twins.
 
     The twin of a `keras.layers.BatchNormalization` or `Dropout` is the layer
-    itself, as an object of another class for a while: it has the same
+    itself, as an object of another class within the context: it has the same
     variables, at any place of a model, also in a layer that hides it. A layer
-    with the activation GELU has a compiled function for a while.
-    Outside of the step the models are as they were.
+    with the activation GELU has a compiled function there. Outside of the step
+    the models are as they were.
 
     Args:
         models: the models that the step calls.
@@ -166,7 +165,7 @@ def _are(count):
 def _has_gelu(layer):
     function = vars(layer).get("activation")
     known = function is keras.activations.gelu or function is gelu
-    return known and layer.compute_dtype in _DTYPES and can_compile()
+    return known and layer.compute_dtype in DTYPES and can_compile()
 
 
 def _refusal(layer):
@@ -179,7 +178,7 @@ def _refusal(layer):
     rank = layer.input_spec.ndim
     if getattr(layer, "renorm", False):  # Keras ≥ 3.14.
         return "renorm=True"
-    if layer.compute_dtype not in _DTYPES or layer.variable_dtype != "float32":
+    if layer.compute_dtype not in DTYPES or layer.variable_dtype != "float32":
         return f"dtype {layer.dtype_policy.name}"
     if layer.axis not in (-1, rank - 1):
         return "channels are not the last axis"

@@ -1,4 +1,4 @@
-"""`Replaced`: attributes that have other values while a step is traced."""
+"""`Replaced`: attributes that are replaced while a step is traced."""
 
 import contextlib
 import dataclasses
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 
 class Replaced:
-    """Attributes of layers or models that have other values for a while.
+    """Attributes of layers or models that are replaced within a context.
 
     Outside of the context the objects are as they were. Where contexts of
     several threads replace an attribute, the first decides on its value, and
@@ -43,15 +43,12 @@ class Replaced:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Replaces the attributes in the context."""
-        with _lock:
+        # Also if an interruption comes between two of them.
+        with contextlib.ExitStack() as stack:
             for owner, name, value in self._values:
+                stack.callback(_restore, owner, name)
                 _replace(owner, name, value)
-        try:
             yield
-        finally:
-            with _lock:
-                for owner, name, _ in self._values:
-                    _restore(owner, name)
 
 
 # Past Keras's own `__setattr__`, which would track the values.
@@ -59,22 +56,26 @@ class Replaced:
 
 def _replace(owner, name, value):
     key = (id(owner), name)
-    if key not in _originals:
-        is_class = name == "__class__"
-        own = type(owner) if is_class else vars(owner).get(name, _MISSING)
-        _originals[key] = _Original(owner, own)
-        object.__setattr__(owner, name, value)
-    _originals[key].contexts += 1
+    with _lock:
+        if key not in _originals:
+            is_class = name == "__class__"
+            own = type(owner) if is_class else vars(owner).get(name, _MISSING)
+            _originals[key] = _Original(owner, own)
+            object.__setattr__(owner, name, value)
+        _originals[key].contexts += 1
 
 
 def _restore(owner, name):
     key = (id(owner), name)
-    original = _originals[key]
-    original.contexts -= 1
-    if original.contexts:
-        return
-    del _originals[key]
-    if original.value is _MISSING:
-        object.__delattr__(owner, name)
-    else:
-        object.__setattr__(owner, name, original.value)
+    with _lock:
+        original = _originals.get(key)
+        if original is None:  # Interrupted before it was replaced.
+            return
+        original.contexts -= 1
+        if original.contexts > 0:
+            return
+        del _originals[key]
+        if original.value is _MISSING:
+            vars(owner).pop(name, None)
+        else:
+            object.__setattr__(owner, name, original.value)

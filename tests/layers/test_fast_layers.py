@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.layers import fast_layers
+from lit_tf.layers import dropout, fast_layers, replaced
 from lit_tf.training import devices
 
 SHAPES = [(6, 7, 3), (6, 4, 5, 3), (4, 2, 3, 5, 3)]
@@ -152,6 +152,25 @@ def test_two_users_of_a_layer_may_overlap():
             pass
         assert type(norm) is not keras.layers.BatchNormalization
     assert type(norm) is keras.layers.BatchNormalization
+
+
+def test_an_interruption_on_the_way_in_leaves_nothing_replaced(monkeypatch):
+    layers_ = [keras.layers.Dropout(0.5) for _ in range(3)]
+    replace, names = replaced._replace, []
+
+    def interrupted(owner, name, value):
+        names.append(name)
+        if names[2:]:
+            raise KeyboardInterrupt
+        replace(owner, name, value)
+
+    monkeypatch.setattr(replaced, "_replace", interrupted)
+    values = [(x, "__class__", dropout.FastDropout) for x in layers_]
+    with pytest.raises(KeyboardInterrupt):
+        with replaced.Replaced(values).in_use():
+            raise AssertionError("It was not interrupted.")
+    assert {type(x) for x in layers_} == {keras.layers.Dropout}
+    assert not replaced._originals
 
 
 def test_our_own_layer_is_none_of_those_that_are_counted():

@@ -8,7 +8,7 @@ import tensorflow as tf
 from lit_tf import layers
 from lit_tf.layers import gelu
 
-VALUES = np.linspace(-6, 6, 241, dtype="float32")
+VALUES = np.r_[np.linspace(-9, 9, 361), -1e30, -1e4, -20, 20, 1e4, 1e30]
 
 
 def derivatives(function, x):
@@ -32,7 +32,10 @@ def test_values_and_derivatives_are_those_of_keras(dtype, tolerance):
     for expected, result in zip(exact, found, strict=True):
         assert result.dtype == x.dtype
         np.testing.assert_allclose(
-            tf.cast(result, tf.float64), expected, rtol=0, atol=tolerance * 2
+            tf.cast(result, tf.float64),
+            expected,
+            rtol=tolerance,
+            atol=tolerance,
         )
 
 
@@ -73,3 +76,37 @@ def test_without_a_compiler_keras_computes_it(monkeypatch):
     monkeypatch.setattr(layers.fast_layers, "can_compile", lambda: False)
     _, model = model_of("gelu")
     assert not layers.FastLayers([model]).activations
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        tf.constant([0.5], tf.float64),
+        keras.Variable([0.5]),
+        keras.KerasTensor((None, 3)),
+    ],
+    ids=["float64", "a variable", "symbolic"],
+)
+def test_what_is_not_compiled_is_computed_as_keras_does(x):
+    result, expected = gelu.gelu(x), keras.activations.gelu(x)
+    assert result.dtype == expected.dtype and result.shape == expected.shape
+    if not isinstance(x, keras.KerasTensor):
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_an_approximation_and_open_shapes_are_left_to_keras():
+    x = tf.constant([-1.0, 2.0])
+    np.testing.assert_array_equal(
+        gelu.gelu(x, approximate=True),
+        keras.activations.gelu(x, approximate=True),
+    )
+
+    def compiled(shape):
+        graph = tf.function(gelu.gelu).get_concrete_function(
+            tf.TensorSpec(shape)
+        )
+        return all(op.type != "Erfc" for op in graph.graph.get_operations())
+
+    assert compiled((None, 3)) and not compiled((2, None))
+    with pytest.raises(ValueError, match="float"):
+        gelu.gelu(tf.constant([1]))
