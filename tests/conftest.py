@@ -242,15 +242,13 @@ LONG_FILES = (
 
 def pytest_collection_modifyitems(items):
     tests = pathlib.Path(__file__).parent
-    files = {item: item.path.relative_to(tests).as_posix() for item in items}
-    order = {name: place for place, name in enumerate(LONG_FILES)}
-    items.sort(key=lambda item: order.get(files[item], len(order)))
-    # One process of pytest takes all files that need the server, whose start
-    # takes as long as many tests. Others are distributed by file.
-    served = {files[item] for item in items if "server" in item.fixturenames}
-    for item in items:
-        group = "server" if files[item] in served else files[item]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def position(item):
+        name = item.path.relative_to(tests).as_posix()
+        is_long = name in LONG_FILES
+        return LONG_FILES.index(name) if is_long else len(LONG_FILES)
+
+    items.sort(key=position)
 
 
 def pytest_collection_finish(session):

