@@ -189,6 +189,7 @@ def test_a_clock_that_is_set_back_changes_nothing(
     assert 0 < ended[0].seconds < 3600
 
 
+@pytest.mark.slow
 def test_a_phase_of_texts_of_like_length_resumes_within_an_epoch(tmp_path):
     # Epochs of six steps; microbatches have one length as well.
     phase = dataclasses.replace(PHASE, steps=11, batch_size=4, microbatches=2)
