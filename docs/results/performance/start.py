@@ -9,8 +9,10 @@ traced. Then ResNet-110, with random weights, → ResNet-20 on CIFAR-10, batch
 busy machine, compare the processor's time.
 """
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +43,7 @@ _RESNET = [
 ]
 
 
-def started(command, log=None):
+def started(command, folder=None):
     """Runs a command to its first logged step, or to its end.
 
     Returns:
@@ -50,7 +52,7 @@ def started(command, log=None):
     start = time.monotonic()
     process = subprocess.Popen(
         command,
-        cwd=log.parent.parent if log else None,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -60,11 +62,15 @@ def started(command, log=None):
             os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
         ):
             break
-        if log and log.is_file() and log.stat().st_size:
+        # A teacher that is trained has a folder of its own.
+        logs = folder.rglob("metrics.jsonl") if folder else ()
+        if any(log.stat().st_size for log in logs):
             break
         time.sleep(0.02)
     seconds = time.monotonic() - start
-    process.kill()
+    # `Popen.kill` would take the result of a process that has ended.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
     _, _, used = os.wait4(process.pid, 0)
     return seconds, used.ru_utime + used.ru_stime
 
@@ -91,11 +97,11 @@ def main(data_dir, rounds=3):
         for number in range(int(rounds)):
             times[bare].append(started([sys.executable, "-c", _BARE]))
             for name, flags in runs.items():
-                workdir = pathlib.Path(place, name, f"run_{number}")
-                workdir.parent.mkdir(exist_ok=True)
+                folder = pathlib.Path(place, f"{number} {name}")
+                folder.mkdir()
                 command = [sys.executable, "-m", "lit_tf.launch.compress"]
-                command += [*flags, "--log_steps=1", f"--workdir={workdir}"]
-                times[name].append(started(command, workdir / "metrics.jsonl"))
+                command += [*flags, "--log_steps=1", f"--workdir={folder}/run"]
+                times[name].append(started(command, folder))
     for name, measured in times.items():
         seconds, processor = map(min, zip(*measured, strict=True))
         print(f"{name}: {seconds:.1f} s, {processor:.1f} s of the processor")
