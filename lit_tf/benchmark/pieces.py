@@ -90,7 +90,8 @@ def _cached_input(bench):
 
 
 def _teacher(bench):
-    frozen = bench.trainers()["lit"].frozen
+    lit = bench.trainers()["lit"]
+    frozen = lit.frozen
 
     def forward(images):
         outputs = tf.nest.flatten(frozen(images, training=False))
@@ -99,7 +100,8 @@ def _teacher(bench):
             [tf.cast(tf.reduce_max(one), tf.float32) for one in outputs]
         )
 
-    return _on_batch(bench, forward, bench.batch[0])
+    piece = _on_batch(bench, forward, bench.batch[0])
+    return _on_faster_layers(piece, lit.models_of_a_step)
 
 
 def _sections(bench):
@@ -127,7 +129,8 @@ def _sections(bench):
             [tf.cast(tf.reduce_max(s), tf.float32) for s in (total, *slopes)]
         )
 
-    return _on_batch(bench, gradients, *representations[1:])
+    piece = _on_batch(bench, gradients, *representations[1:])
+    return _on_faster_layers(piece, lit.models_of_a_step)
 
 
 def _student_step(bench):
@@ -184,19 +187,18 @@ def _peer_step(bench, *, stock=True):
     )
     models = [] if stock else [model.teacher, model.student]
     step = _step(bench, model, "lit", loss=loss)
-    return dataclasses.replace(
-        step, call=_with(layers.FastLayers(models), step)
-    )
+    return _on_faster_layers(step, models)
 
 
-def _with(fast, step):
-    """Returns the call of a piece with faster layers."""
+def _on_faster_layers(piece, models):
+    """Returns a piece that computes models as a training step does."""
+    fast = layers.FastLayers(models)
 
     def call():
         with fast.in_use():
-            return step.call()
+            return piece.call()
 
-    return call
+    return dataclasses.replace(piece, call=call)
 
 
 def _on_batch(bench, function, *tensors):

@@ -10,6 +10,7 @@ from lit_tf import config, errors
 from lit_tf.benchmark import own_model_bench, peer, pieces, random_data, timing
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
+from lit_tf.layers import fast_layers
 
 HALF = config.Shrink(compression=1.5)
 
@@ -20,9 +21,9 @@ def settings_of(model, folder, **changes):
     return Settings(teacher_weights=str(folder / "model.keras"), **how)
 
 
-def blocks(x, count=4):
+def blocks(x, count=4, activation="relu"):
     for _ in range(count):
-        y = keras.layers.Dense(8, activation="relu")(x)
+        y = keras.layers.Dense(8, activation=activation)(x)
         x = keras.layers.Add()([x, y])
     return x
 
@@ -125,6 +126,23 @@ def test_what_cannot_be_timed_is_named(tmp_path):
     assert results["cached_step_ms"] is results["ratio_to_peer"] is None
     words = timing._words(results)
     assert "limit" in words and "keras.distillation" not in words
+
+
+@pytest.mark.parametrize("name", ["teacher", "sections"])
+def test_what_the_limit_adds_up_has_faster_layers(tmp_path, monkeypatch, name):
+    computed = []
+    monkeypatch.setattr(
+        fast_layers, "gelu", lambda x: computed.append(x) or keras.ops.relu(x)
+    )
+    x = inputs = keras.Input((8,))
+    x = blocks(keras.layers.Dense(8)(x), activation="gelu")
+    model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    how = config.Shrink(keep=(1, 1), sections=2)
+    made = own_model_bench.bench_of(settings_of(model, tmp_path, shrink=how))
+    piece = pieces.PIECES[name](made)
+    assert not computed
+    piece.call()
+    assert computed
 
 
 def test_real_data_are_those_of_lit_compress(tmp_path):
