@@ -124,9 +124,8 @@ def compress(
         budget: time of training, such as "30min" or "2h", instead of `epochs`.
             A few steps are timed; the epochs that fit are printed and kept to.
         batch_size: number of examples of a batch of arrays.
-        microbatches: number of parts into which each batch is divided. They
-            are computed one after another and their gradients are added, which
-            needs less memory.
+        microbatches: number of parts into which each batch is divided, to need
+            less memory; their gradients are added.
         steps_per_epoch: number of batches of an epoch; required for data
             without an end.
         validation_steps: number of validation batches, likewise.
@@ -137,8 +136,7 @@ def compress(
             copy, at its own learning rate.
         learning_rate: initial learning rate of phase `lit`; half of it is that
             of phase `fine_tune`. Not read with an optimizer of Keras.
-        clip_norm: largest norm of the gradient of all variables together; 0 for
-            any.
+        clip_norm: largest norm of the gradient of all variables; 0 for any.
         ema: decay per step of an average of the trained weights, which is
             validated, chosen and returned in their place, such as 0.999; 0 for
             none.
