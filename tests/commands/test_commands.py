@@ -279,7 +279,6 @@ def test_an_interrupted_command_prints_the_reason(error, resumes, tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_a_network_of_a_thousand_layers_can_be_built(tmp_path):
     script = (
         "from lit_tf.launch import command\n"

@@ -56,7 +56,7 @@ def test_a_layer_computes_it_in_a_step_alone(activation):
         assert layers.FastLayers([model]).activations == (layer,)
     assert layer.activation is own
     assert layer.get_config() == before
-    assert fast.describe() == ("GELU        1 is compiled in training steps")
+    assert fast.describe() == "GELU        1 is compiled in training steps"
 
 
 def test_other_activations_are_left_alone():

@@ -87,7 +87,6 @@ def test_a_grouped_convolution_works_in_half_precision(policy):
     np.testing.assert_allclose(gradient, desired, rtol=0.02, atol=2.0)
 
 
-@pytest.mark.slow
 def test_a_grouped_convolution_is_not_fused_without_onednn():
     # A folded teacher has a bias and an activation after its convolutions.
     done = subprocess.run(

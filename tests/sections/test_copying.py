@@ -185,7 +185,6 @@ def _normalized():
     return keras.Model(inputs, residual(x))
 
 
-@pytest.mark.slow
 def test_a_quantized_layer_before_batch_norm_is_not_folded():
     model = _normalized()
     layers = [x for x in model.layers if isinstance(x, keras.layers.Dense)]
