@@ -10,6 +10,7 @@ import tensorflow as tf
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
 from lit_tf.layers.gelu import DTYPES, can_compile, gelu
+from lit_tf.layers.grouped_conv import GroupedConv2D
 from lit_tf.layers.replaced import Replaced
 
 # Where the kernel is faster at batch 32: ranks, and values of an example
@@ -82,14 +83,18 @@ class FastBatchNormalization(BatchNormalization):
         moving.assign(value)
 
 
+class FastGroupedConv2D(GroupedConv2D):
+    """A twin of a `keras.layers.Conv2D` with groups."""
+
+
 class FastLayers(Replaced):
     """The layers of models that a training step computes by faster twins.
 
-    The twin of a `keras.layers.BatchNormalization` or `Dropout` is the layer
-    itself, as an object of another class within the context: it has the same
-    variables, at any place of a model, also in a layer that hides it. A layer
-    with the activation GELU has a compiled function there. Outside of the step
-    the models are as they were.
+    The twin of a `keras.layers.BatchNormalization` or `Dropout`, or of a
+    `Conv2D` with groups, is the layer itself, as an object of another class
+    within the context: it has the same variables, at any place of a model, also
+    in a layer that hides it. A layer with the activation GELU has a compiled
+    function there. Outside of the step the models are as they were.
 
     Args:
         models: the models that the step calls.
@@ -97,6 +102,7 @@ class FastLayers(Replaced):
     Attributes:
         twins: the layers of BatchNormalization that are replaced.
         refused: why others are not, by layer.
+        convolutions: the grouped convolutions that are replaced.
         activations: the layers whose activation is replaced.
         dropouts: the layers of Dropout that are replaced.
     """
@@ -113,6 +119,7 @@ class FastLayers(Replaced):
         }
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
+        self.convolutions = tuple(x for x in found if _is_grouped(x))
         self.activations = tuple(x for x in found if _has_gelu(x))
         dropouts = (keras.layers.Dropout, FastDropout)
         self.dropouts = tuple(
@@ -120,6 +127,7 @@ class FastLayers(Replaced):
         )
         super().__init__(
             [(x, "__class__", FastBatchNormalization) for x in self.twins]
+            + [(x, "__class__", FastGroupedConv2D) for x in self.convolutions]
             + [(x, "activation", gelu) for x in self.activations]
             + [(x, "__class__", FastDropout) for x in self.dropouts]
         )
@@ -129,6 +137,12 @@ class FastLayers(Replaced):
         lines = []
         if self.twins or self.refused:
             lines.append(self._describe_norms())
+        if count := len(self.convolutions):
+            noun = "convolution" if count == 1 else "convolutions"
+            lines.append(
+                f"grouped     {count} {noun} {_are(count)} computed without "
+                "XLA in training steps"
+            )
         if count := len(self.activations):
             lines.append(
                 f"GELU        {count} {_are(count)} compiled in training steps"
@@ -166,6 +180,12 @@ def _has_gelu(layer):
     function = vars(layer).get("activation")
     known = function is keras.activations.gelu or function is gelu
     return known and layer.compute_dtype in DTYPES and can_compile()
+
+
+def _is_grouped(layer):
+    kinds = (keras.layers.Conv2D, FastGroupedConv2D)
+    last = getattr(layer, "data_format", None) == "channels_last"
+    return type(layer) in kinds and layer.groups > 1 and last
 
 
 def _refusal(layer):

@@ -15,7 +15,9 @@ class GroupedConv2D(keras.layers.Conv2D):
     convolutions but not their gradients, so Keras compiles both with XLA. This
     layer uses TensorFlow for the forward pass. It computes the gradient from an
     equal convolution in a few slices of channels, each a dense convolution with
-    zeros between its groups (`docs/results/performance/grouped.py`).
+    zeros between its groups (`docs/results/performance/grouped.py`). Where each
+    input channel is a group, both are those of TensorFlow's depthwise
+    convolution (`docs/results/performance/depthwise.py`).
 
     Args:
         filters: number of output channels; a multiple of `groups`.
@@ -31,6 +33,8 @@ class GroupedConv2D(keras.layers.Conv2D):
             "padding": self.padding.upper(),
             "dilations": self.dilation_rate,
         }
+        if self._is_depthwise(inputs):
+            return _depthwise(inputs, kernel, settings)
 
         @tf.custom_gradient
         def convolve(x, kernel):
@@ -44,9 +48,25 @@ class GroupedConv2D(keras.layers.Conv2D):
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
+    def _is_depthwise(self, inputs):
+        """Returns whether TensorFlow has a depthwise convolution for it."""
+        one_stride = len(set(self.strides)) == 1
+        either = max(self.strides) == 1 or max(self.dilation_rate) == 1
+        return self.groups == inputs.shape[-1] and one_stride and either
+
     def keras_form(self, inputs):
         """Returns Keras's own layer, which is slow to train on a CPU."""
         return keras.layers.Conv2D.from_config(self.get_config())
+
+
+def _depthwise(x, kernel, settings):
+    """Returns a convolution in which each input channel is a group."""
+    kernel = tf.convert_to_tensor(kernel)
+    height, width, _, filters = kernel.shape
+    channels = x.shape[-1]
+    kernel = tf.reshape(kernel, [height, width, channels, filters // channels])
+    strides = (1, *settings["strides"], 1)
+    return tf.nn.depthwise_conv2d(x, kernel, **settings | {"strides": strides})
 
 
 def _in_function(x, kernel, settings):

@@ -141,6 +141,37 @@ def test_small_layers_are_left_to_keras_and_open_sizes_are_not(monkeypatch):
         assert text in layers.FastLayers([model]).describe()
 
 
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_grouped_convolution_is_computed_without_xla(groups):
+    layer = keras.layers.Conv2D(8, 3, groups=groups)
+    model = model_of(layer, (4, 5, 4))
+    x = tf.constant(RANDOM.normal(size=(2, 4, 5, 4)).astype("float32"))
+    results = []
+    for models in ([], [model]):
+        fast = layers.FastLayers(models)
+        with fast.in_use(), tf.GradientTape() as tape:
+            tape.watch(x)
+            assert isinstance(layer, layers.GroupedConv2D) is bool(models)
+            outputs = layer(x)
+            value = tf.reduce_sum(tf.square(outputs))
+        gradients = tape.gradient(value, [x, *layer.trainable_variables])
+        results.append([outputs, *gradients])
+    assert fast.convolutions == (layer,)
+    assert fast.describe() == (
+        "grouped     1 convolution is computed without XLA in training steps"
+    )
+    for expected, result in zip(*results, strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"groups": 2, "data_format": "channels_first"}]
+)
+def test_other_convolutions_are_left_to_keras(settings):
+    model = model_of(keras.layers.Conv2D(8, 3, **settings), (4, 4, 4))
+    assert layers.FastLayers([model]).describe() == ""
+
+
 def test_two_users_of_a_layer_may_overlap():
     norm = keras.layers.BatchNormalization()
     model = keras.Sequential([keras.Input((16, 16, 16)), norm])

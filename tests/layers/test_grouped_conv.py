@@ -22,13 +22,20 @@ GROUPED = pytest.mark.parametrize(
         {"groups": 4, "strides": 2},
         {"groups": 3, "strides": 2, "padding": "same", "use_bias": False},
         {"groups": 2, "dilation_rate": 2},
+        # Each channel is a group.
+        {"groups": 4, "channels": 4, "padding": "same"},
+        {"groups": 4, "channels": 4, "strides": 2},
+        {"groups": 4, "channels": 4, "strides": (2, 1)},
+        {"groups": 4, "channels": 4, "dilation_rate": 2},
     ],
 )
 
 
 def grouped(settings):
     """Returns Keras's grouped convolution, ours with its weights, images."""
-    x = values((3, 8, 6, 4 * settings["groups"]))
+    settings = dict(settings)
+    channels = settings.pop("channels", 4 * settings["groups"])
+    x = values((3, 8, 6, channels))
     seeds.set_all(0)
     theirs = keras.layers.Conv2D(2 * settings["groups"], 3, **settings)
     ours = layers.GroupedConv2D.from_config(theirs.get_config())
@@ -67,8 +74,9 @@ def test_a_grouped_convolution_has_the_gradients_of_keras(settings, run):
 
 
 @MIXED
-def test_a_grouped_convolution_works_in_half_precision(policy):
-    _, ours, x = grouped({"groups": 8, "dtype": policy})
+@pytest.mark.parametrize("channels", [32, 8])
+def test_a_grouped_convolution_works_in_half_precision(policy, channels):
+    _, ours, x = grouped({"groups": 8, "channels": channels, "dtype": policy})
     exact = layers.GroupedConv2D.from_config(
         ours.get_config() | {"dtype": "float32"}
     )
@@ -102,11 +110,12 @@ FUSED_GROUPS = """
 import keras, numpy, tensorflow
 from lit_tf import layers
 
-x = keras.Input((6, 6, 8))
-y = layers.GroupedConv2D(8, 3, groups=4, bias_initializer="ones")(x)
-model = keras.Model(x, keras.layers.ReLU()(y))
-x = numpy.ones((2, 6, 6, 8), "float32")
-numpy.testing.assert_allclose(
-    tensorflow.function(model)(x), model(x), rtol=1e-5
-)
+for groups in (4, 8):
+    x = keras.Input((6, 6, 8))
+    y = layers.GroupedConv2D(8, 3, groups=groups, bias_initializer="ones")(x)
+    model = keras.Model(x, keras.layers.ReLU()(y))
+    x = numpy.ones((2, 6, 6, 8), "float32")
+    numpy.testing.assert_allclose(
+        tensorflow.function(model)(x), model(x), rtol=1e-5
+    )
 """

@@ -11,7 +11,12 @@ import sys
 
 import keras
 
-APPLICATIONS = ("ResNet50V2", "MobileNetV2", "EfficientNetV2B0")
+APPLICATIONS = (
+    "ResNet50V2",
+    "MobileNetV2",
+    "EfficientNetV2B0",
+    "ConvNeXtTiny",
+)
 TOKENS, WIDTH, HEADS, BLOCKS, PATCH = 64, 192, 3, 8, 8
 
 
