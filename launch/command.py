@@ -30,6 +30,9 @@ from lit_tf.utils import interruption, quiet
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
 _LEVELS = 100_000
+# New objects after which Python searches for garbage. A model and its graph are
+# objects that stay: its 700 would search a hundred times while they are made.
+_OBJECTS = 10_000
 
 
 def run(main: Callable[..., object], name: str) -> None:
@@ -124,8 +127,10 @@ def load(module: str) -> ModuleType:
     with quiet.stderr():
         loaded = importlib.import_module(f"lit_tf.{module}")
     # Otherwise the process spends seconds on searches for garbage among all
-    # objects of TensorFlow, and at exit among those of the run.
+    # objects of TensorFlow, among those of a model while it is built, and at
+    # exit among those of the run.
     gc.freeze()
+    gc.set_threshold(_OBJECTS)
     atexit.register(gc.freeze)
     return loaded
 

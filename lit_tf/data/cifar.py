@@ -179,8 +179,8 @@ def _from_files(layout, files, data_dir):
                 f"None of {', '.join(names)} is in --data_dir={data_dir!r}."
             )
         parts = [_records(layout, name, files[name]()) for name in present]
-        inputs, labels = map(np.concatenate, zip(*parts, strict=True))
-        splits.append(Split(inputs, labels))
+        planes, labels = zip(*parts, strict=True)
+        splits.append(Split(_images(planes), np.concatenate(labels)))
     names = layout.numbers
     if layout.names_file in files:
         names = files[layout.names_file]().decode(errors="replace")
@@ -210,8 +210,21 @@ def _records(layout, name, content):
             f"{layout.classes}. Received: {labels.max()}. Check that the files "
             f"are those of {layout.name}."
         )
-    planes = table[:, layout.label_bytes :].reshape(-1, 3, 32, 32)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+    return table[:, layout.label_bytes :].reshape(-1, 3, 32, 32), labels
+
+
+def _images(planes):
+    """Returns images of all files, `[images, 32, 32, 3]`.
+
+    Args:
+        planes: pixels of each file, `[images, 3, 32, 32]`.
+    """
+    images = np.empty((sum(map(len, planes)), 32, 32, 3), np.uint8)
+    # Three times as fast as a transposition of each file.
+    for channel in range(3):
+        each = [pixels[:, channel] for pixels in planes]
+        np.concatenate(each, out=images[..., channel])
+    return images
 
 
 def _from_tfds(layout, data_dir):
