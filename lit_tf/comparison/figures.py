@@ -94,6 +94,7 @@ def _against(rows, costs: Mapping[str, tuple[str, float]]):
             line = sorted(line, key=lambda row: row.cost(cost))
             means, spreads = zip(*map(_scaled, line), strict=True)
             places = [row.cost(cost) / unit for row in line]
+            name = _of_student(name, line, rows)
             axes.errorbar(
                 places,
                 means,
@@ -125,6 +126,13 @@ def _series(rows):
     names = list(lines)
     others = [row for name in names[shown:] for row in lines.pop(name)]
     return lines, others
+
+
+def _of_student(name, line, rows):
+    """Returns the name of a line; with its student if there are others."""
+    (student, *more) = {row.student for row in line}
+    alone = not more and len({row.student for row in rows}) > 1
+    return f"{name}, {student}" if alone else name
 
 
 def _sensitivity(rows):

@@ -138,24 +138,30 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
 
     Returns:
         The rows, sorted by architecture, method (in the order of the table of
-        methods), number of settings in the name, and name. Settings that all
-        rows share are in no name (see `shared`).
+        methods), number of settings in the name, number of seeds, most first,
+        and name. Settings that all
+        rows of the same data share are in no name (see `shared`).
     """
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
         groups.setdefault(key, []).append(run)
-    names = _names([group[0].identity for group in groups.values()])
+    by_data: dict[str, list[list[FinishedRun]]] = {}
+    for group in groups.values():
+        by_data.setdefault(group[0].identity["data"], []).append(group)
     made = [
         Row(name, sorted(group, key=lambda run: run.seed))
-        for name, group in zip(names, groups.values(), strict=True)
+        for alike in by_data.values()
+        for name, group in zip(
+            _names([group[0].identity for group in alike]), alike, strict=True
+        )
     ]
     order = {name: i for i, name in enumerate(method_table.names())}
 
     def place(row):
         words = _named(row.runs[0].identity, _NAMING).count(" ")
         method = order.get(row.method, len(order))
-        return row.architecture, method, words, row.name
+        return row.architecture, method, words, -len(row.runs), row.name
 
     return sorted(made, key=place)
 
@@ -184,24 +190,26 @@ def _differing(identities):
 def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     naming = _differing(identities)
     names = [_named(identity, naming) for identity in identities]
+    # The rows of two teachers often differ in many settings too.
+    names = _told_apart(names, identities, ["teacher"])
+    others = identities[0].keys() - {"student", "data", "teacher"}
+    return _told_apart(names, identities, sorted(others))
+
+
+def _told_apart(names, identities, keys):
+    """Returns names, with the settings in which rows of one name differ."""
+    apart = list(names)
     for name in set(names):
         alike = [i for i, other in enumerate(names) if other == name]
-        unnamed = {"student", "data"}
-        teachers = {
-            (identities[i]["teacher"], identities[i][_OF_TEACHER])
-            for i in alike
-        }
-        if len(dict(teachers)) == len(teachers):  # The names differ.
-            unnamed.add(_OF_TEACHER)
-        differing = sorted(
+        differing = [
             key
-            for key in identities[alike[0]].keys() - unnamed
+            for key in keys
             if len({json.dumps(identities[i].get(key)) for i in alike}) > 1
-        )
-        for i in alike if len(alike) > 1 else ():
+        ]
+        for i in alike:
             extra = [f"{key}={_word(identities[i][key])}" for key in differing]
-            names[i] = " ".join([name, *extra])
-    return names
+            apart[i] = " ".join([name, *extra])
+    return apart
 
 
 def _named(identity, keys):

@@ -76,8 +76,8 @@ def test_a_method_has_the_same_name_for_all_students(read):
 
 
 def test_teachers_are_distinguished_by_name_or_else_by_accuracy(leave):
-    def taught(number, model, accuracy):
-        folder = leave(f"taught_{number}")
+    def taught(number, model, accuracy, **settings):
+        folder = leave(f"taught_{number}", **settings)
         file = folder / "report.json"
         results = json.loads(file.read_text())
         results["teacher"] |= {"model": model, "test_accuracy": accuracy}
@@ -85,6 +85,10 @@ def test_teachers_are_distinguished_by_name_or_else_by_accuracy(leave):
         return folder
 
     folders = [taught(0, "resnet32", 0.92), taught(1, "resnet44", 0.93)]
+    names = [row.name for row in rows.of(runs.find(folders)[0])]
+    assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
+    # What else differs between rows of two teachers follows from them.
+    folders[0] = taught(3, "resnet32", 0.92, pad=2)
     names = [row.name for row in rows.of(runs.find(folders)[0])]
     assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
     folders.append(taught(2, "resnet44", 0.94))

@@ -34,7 +34,7 @@ def test_costs_begin_at_0_and_end_beyond_the_largest(drawn):
     assert panels[0].get_xlabel() == "depth"
     for axes in panels:
         labels = axes.get_legend_handles_labels()[1]
-        assert labels == ["teacher resnet56", "lit", "kd"]
+        assert labels == ["teacher resnet56", "lit", "kd, resnet20"]
         low, high = axes.get_xlim()
         most = max(x for line in axes.lines for x in line.get_xdata())
         assert low == 0 and 1.05 * most < high < 1.1 * most
@@ -59,3 +59,25 @@ def test_labels_stand_in_the_order_of_their_points_and_do_not_overlap():
     assert places[0] == 9.0 and places[-1] == 0.0
     tops = [4.9 + 2.0 - 0.5, 4.9 + 2.0 - 2.0, 4.9 + 2.0 - 3.5]
     assert places[1:4] == pytest.approx(tops)
+
+
+def test_labels_stay_within_the_height_that_they_are_given():
+    places = direct_labels.spread([9.0, 8.9, 0.0], [2, 2, 1], between=(0, 9))
+    assert places == pytest.approx([8.0, 6.0, 0.5])
+
+
+@pytest.mark.parametrize(("count", "higher"), [(2, False), (8, True)])
+def test_a_figure_becomes_higher_where_labels_need_it(drawn, count, higher):
+    rows_ = [
+        {
+            "beta": i / 10,
+            "temperature": 1.0 + i,
+            "alpha": i / 10,
+            "sparsity": i / 1000,
+            "generations": i,
+            "test": 0.5 + i / 100,
+        }
+        for i in range(count)
+    ]
+    sheet = drawn("budgets.png", *rows_)[-1].get_figure()
+    assert bool(sheet.get_figheight() > 4.0) is higher

@@ -109,8 +109,10 @@ def test_validation_accuracy_is_shown_if_the_test_was_not_read(reported):
 
 
 def test_mixed_data_sets_get_a_table_each_and_a_warning(reported):
-    other = {"data": {"name": "cifar100", "fingerprint": "other"}}
+    other = {"data": {"name": "cifar100", "fingerprint": "other"}, "beta": 0.5}
     results, output = reported(*seeds(0.9), {**other}, mixed=True, drawn=True)
+    # A row is named by what differs among those of its data.
+    assert [one["rows"][0]["name"] for one in results["data"]] == ["lit"] * 2
     text = (output / "report.md").read_text()
     assert "**Mixed.** These runs have different data" in text
     assert "## cifar10\n" in text and "## cifar100\n" in text
@@ -166,6 +168,11 @@ def test_each_student_has_a_reference(reported):
     assert found["reference"] == "lit" and found["student"] == "resnet32"
     text = (output / "report.md").read_text()
     assert re.search(r"hint +\| lit +\| resnet32 \| 0 ", text)
+
+
+def test_the_row_with_the_most_seeds_is_the_reference(reported):
+    results, _ = reported({"beta": 0.5}, *seeds(0.9, 0.9, beta=0.6))
+    assert results["data"][0]["references"] == {"resnet20": "lit beta=0.6"}
 
 
 def test_an_unknown_reference_is_refused_with_the_known_rows(reported):
