@@ -30,8 +30,8 @@ from lit_tf.utils import interruption, quiet
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
 _LEVELS = 100_000
-# New objects after which Python searches for garbage. A model and its graph are
-# objects that stay: its 700 would search a hundred times while they are made.
+# New objects after which Python searches for garbage. Those of a model and its
+# graph stay, and with Python's default it would search while they are made.
 _OBJECTS = 10_000
 
 

@@ -49,11 +49,11 @@ class Compute(Group):
     fast_layers: bool = setting(
         True,
         "Compute layers of Keras faster while a model is trained: "
-        "BatchNormalization by a fused kernel, grouped convolutions without "
-        "XLA, GELU compiled, on one device with equal results apart from "
-        "rounding, and Dropout from fewer random bits. With several replicas "
-        "the moving statistics are means over them. What is saved has Keras's "
-        "own layers.",
+        "BatchNormalization by a fused kernel, grouped convolutions by "
+        "TensorFlow on a CPU, GELU compiled, on one device with equal results "
+        "apart from rounding, and Dropout from fewer random bits. With several "
+        "replicas the moving statistics are means over them. What is saved has "
+        "Keras's own layers.",
     )
     recompute: bool = setting(
         False,

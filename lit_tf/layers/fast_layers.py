@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import keras
 import tensorflow as tf
 
+from lit_tf.layers import grouped_conv
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
 from lit_tf.layers.gelu import DTYPES, can_compile, gelu
@@ -119,7 +120,9 @@ class FastLayers(Replaced):
         }
         self.twins = tuple(x for x, reason in reasons.items() if not reason)
         self.refused = {x: reason for x, reason in reasons.items() if reason}
-        self.convolutions = tuple(x for x in found if _is_grouped(x))
+        self.convolutions = tuple(
+            x for x in found if _is_grouped(x) and not _has_gpu()
+        )
         self.activations = tuple(x for x in found if _has_gelu(x))
         dropouts = (keras.layers.Dropout, FastDropout)
         self.dropouts = tuple(
@@ -140,8 +143,8 @@ class FastLayers(Replaced):
         if count := len(self.convolutions):
             noun = "convolution" if count == 1 else "convolutions"
             lines.append(
-                f"grouped     {count} {noun} {_are(count)} computed without "
-                "XLA in training steps"
+                f"grouped     {count} {noun} {_are(count)} computed by "
+                "TensorFlow's own operations in training steps"
             )
         if count := len(self.activations):
             lines.append(
@@ -184,8 +187,14 @@ def _has_gelu(layer):
 
 def _is_grouped(layer):
     kinds = (keras.layers.Conv2D, FastGroupedConv2D)
-    last = getattr(layer, "data_format", None) == "channels_last"
-    return type(layer) in kinds and layer.groups > 1 and last
+    if type(layer) not in kinds or layer.groups == 1 or not layer.built:
+        return False
+    return grouped_conv.can_compute(layer, layer.kernel.shape[-2])
+
+
+def _has_gpu():
+    # The gradient is not known to be faster there.
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def _refusal(layer):

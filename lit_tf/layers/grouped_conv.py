@@ -17,7 +17,8 @@ class GroupedConv2D(keras.layers.Conv2D):
     equal convolution in a few slices of channels, each a dense convolution with
     zeros between its groups (`docs/results/performance/grouped.py`). Where each
     input channel is a group, both are those of TensorFlow's depthwise
-    convolution (`docs/results/performance/depthwise.py`).
+    convolution (`docs/results/performance/depthwise.py`). Other dilated ones,
+    and channels first, are left to Keras.
 
     Args:
         filters: number of output channels; a multiple of `groups`.
@@ -26,14 +27,14 @@ class GroupedConv2D(keras.layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
-        if self.data_format != "channels_last":
+        if not can_compute(self, kernel.shape[-2]):
             return super().convolution_op(inputs, kernel)
         settings = {
             "strides": self.strides,
             "padding": self.padding.upper(),
             "dilations": self.dilation_rate,
         }
-        if self._is_depthwise(inputs):
+        if _is_depthwise(self, kernel.shape[-2]):
             return _depthwise(inputs, kernel, settings)
 
         @tf.custom_gradient
@@ -48,15 +49,28 @@ class GroupedConv2D(keras.layers.Conv2D):
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
-    def _is_depthwise(self, inputs):
-        """Returns whether TensorFlow has a depthwise convolution for it."""
-        one_stride = len(set(self.strides)) == 1
-        either = max(self.strides) == 1 or max(self.dilation_rate) == 1
-        return self.groups == inputs.shape[-1] and one_stride and either
-
     def keras_form(self, inputs):
         """Returns Keras's own layer, which is slow to train on a CPU."""
         return keras.layers.Conv2D.from_config(self.get_config())
+
+
+def can_compute(layer: keras.layers.Conv2D, group: int) -> bool:
+    """Returns whether TensorFlow computes a convolution and its gradient.
+
+    Args:
+        layer: the convolution.
+        group: number of input channels of a group.
+    """
+    # TensorFlow has gradients of dilated convolutions for few dtypes only.
+    plain = max(layer.dilation_rate) == 1 or _is_depthwise(layer, group)
+    return layer.data_format == "channels_last" and plain
+
+
+def _is_depthwise(layer, group):
+    """Returns whether it is a depthwise convolution of TensorFlow."""
+    one_stride = len(set(layer.strides)) == 1
+    either = max(layer.strides) == 1 or max(layer.dilation_rate) == 1
+    return group == 1 and one_stride and either
 
 
 def _depthwise(x, kernel, settings):

@@ -73,6 +73,25 @@ def test_a_grouped_convolution_has_the_gradients_of_keras(settings, run):
         np.testing.assert_allclose(result, wanted, rtol=1e-3, atol=1e-3)
 
 
+def test_a_group_for_each_channel_is_a_depthwise_convolution():
+    _, ours, x = grouped({"groups": 4, "channels": 4})
+    graph = tf.function(ours).get_concrete_function(x).graph
+    kinds = {op.type for op in graph.get_operations()}
+    assert "DepthwiseConv2dNative" in kinds and "Conv2D" not in kinds
+
+
+def test_a_dilated_convolution_has_gradients_in_half_precision():
+    *both, x = grouped(
+        {"groups": 4, "dilation_rate": 2, "dtype": "mixed_float16"}
+    )
+    results = []
+    for layer in both:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(tf.cast(layer(x), tf.float32))
+        results.append(tape.gradient(value, layer.kernel.value))
+    np.testing.assert_allclose(*results, rtol=1e-2, atol=1e-2)
+
+
 @MIXED
 @pytest.mark.parametrize("channels", [32, 8])
 def test_a_grouped_convolution_works_in_half_precision(policy, channels):
