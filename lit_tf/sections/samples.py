@@ -11,7 +11,8 @@ from lit_tf.sections import structure
 from lit_tf.sections.functional import as_functional
 
 _EXAMPLES = 8
-_SCALES = (1.0, 255.0, 1e4, -1e4)
+# Of the numbers of an example. Examples i and i + 4 have the same.
+SCALES = (1.0, 255.0, 1e4, -1e4)
 # Sizes to try for dimensions that a model leaves open.
 _SIZES = (32, 64, 128, 224)
 
@@ -37,7 +38,7 @@ def sample_inputs(model: keras.Model, size: int = _SIZES[0]) -> Any:
         if dtype.is_integer or dtype.is_bool:
             return tf.constant(random.integers(0, 2, shape), dtype)
         # Numbers of the size of normalized inputs, of pixels, and large ones.
-        scales = np.resize(_SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
+        scales = np.resize(SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
         return tf.constant(random.uniform(0, 1, shape) * scales, dtype)
 
     return keras.tree.map_structure(make, structure.inputs_of(model))
