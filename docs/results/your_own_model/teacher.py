@@ -1,9 +1,10 @@
-"""Trains a slim ResNet50V2 on CIFAR-10 with Keras alone: somebody's own model.
+"""Trains a slim network of keras.applications on CIFAR-10 with Keras alone.
 
-    python teacher.py CIFAR_10_BATCHES_BIN OUT
+    python teacher.py CIFAR_10_BATCHES_BIN OUT [resnet50v2|mobilenetv2]
 
 writes OUT/my_model.keras and OUT/my_images.npz; as a user has them, `lit_tf` is
-not asked.
+not asked. By default a ResNet50V2 with a quarter of its filters; a MobileNetV2
+has half of its filters, and reads images of twice the size (not run yet).
 """
 
 import pathlib
@@ -31,7 +32,7 @@ def augmented(image, label):
     return tf.image.random_crop(image, [32, 32, 3]), label
 
 
-source, out = map(pathlib.Path, sys.argv[1:])
+source, out = map(pathlib.Path, sys.argv[1:3])
 x_train, y_train = read(*sorted(source.glob("data_batch_*.bin")))
 x_test, y_test = read(source / "test_batch.bin")
 np.savez(
@@ -44,17 +45,32 @@ np.savez(
 
 keras.utils.set_random_seed(0)
 keras.mixed_precision.set_global_policy("mixed_bfloat16")
-# A quarter of the filters, and twice as many places: for 32 pixels.
-config = keras.applications.ResNet50V2(
-    weights=None, input_shape=(32, 32, 3), classes=10
-).get_config()
-for layer in config["layers"]:
-    layer.pop("build_config", None)  # It tells the old shapes.
-    if "filters" in layer["config"]:
-        layer["config"]["filters"] //= 4
-    if layer["config"]["name"] == "conv1_conv":
-        layer["config"]["strides"] = 1
-network = keras.Model.from_config(config)
+
+
+def resnet50v2():
+    """A quarter of the filters, and twice as many places: for 32 pixels."""
+    config = keras.applications.ResNet50V2(
+        weights=None, input_shape=(32, 32, 3), classes=10
+    ).get_config()
+    for layer in config["layers"]:
+        layer.pop("build_config", None)  # It tells the old shapes.
+        if "filters" in layer["config"]:
+            layer["config"]["filters"] //= 4
+        if layer["config"]["name"] == "conv1_conv":
+            layer["config"]["strides"] = 1
+    return keras.Model.from_config(config)
+
+
+def mobilenetv2():
+    """Half of the filters, and images of twice the size."""
+    network = keras.applications.MobileNetV2(
+        weights=None, input_shape=(64, 64, 3), classes=10, alpha=0.5
+    )
+    return keras.Sequential([keras.layers.UpSampling2D(2), network])
+
+
+builders = {"resnet50v2": resnet50v2, "mobilenetv2": mobilenetv2}
+network = builders[(sys.argv[3:] or ["resnet50v2"])[0]]()
 image = keras.Input((32, 32, 3))
 pixels = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
 model = keras.Model(image, network(pixels), name="my_model")

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Trains a ResNet-20 from the published ResNet-56 with budgets of 2 to 40 epochs,
+# by LIT and by KD, from new blocks and from the teacher's.
+#
+#   docs/results/budgets/study.sh DATA_DIR RESNET56.keras RUNS_DIR [JOBS]
+#
+# JOBS runs are trained at a time, one by default; of more, each has one thread.
+# Interrupted, it goes on where it was. Rows that are kept in runs/ next to this
+# file are left out: a published teacher is the same on every machine. Rows of 10
+# epochs are those of ../cifar10_10_epochs. Not run yet; about 5 hours of two
+# cores, an estimate.
+#
+# Learning rates are those of 10 epochs, chosen on validation examples
+# (trials.jsonl); they fall linearly over each phase.
+set -e
+data=$1
+teacher=$2
+runs=$3
+jobs=${4:-1}
+kept=$(cd "$(dirname "$0")" && pwd)/runs
+if [ "$jobs" -gt 1 ]; then
+  export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+fi
+
+# Prints the command of a row that is not kept.
+row() {
+  name=$1
+  shift
+  [ -f "$kept/$name/report.json" ] && return
+  echo lit-compress --recipe=cifar10_10_epochs --data_dir="'$data'" \
+    --teacher_weights="'$teacher'" --workdir="'$runs/$name'" "$@"
+}
+
+# Prints the rows of a budget in epochs and a seed. LIT has two phases of half
+# the epochs; of an odd number, fine_tune has one more.
+both() {
+  epochs=$1
+  seed=$2
+  lit="--lit_epochs=$((epochs / 2))
+    --fine_tune_epochs=$((epochs - epochs / 2))"
+  kd="--method=kd --lit_epochs=0 --fine_tune_epochs=$epochs"
+  blocks=--init=teacher_blocks
+  row "lit_blocks_${epochs}_seed$seed" --seed=$seed $lit $blocks \
+    --lit_learning_rate=0.025 --fine_tune_learning_rate=0.02
+  row "kd_blocks_${epochs}_seed$seed" --seed=$seed $kd $blocks \
+    --fine_tune_learning_rate=0.05
+  row "lit_${epochs}_seed$seed" --seed=$seed $lit
+  row "kd_${epochs}_seed$seed" --seed=$seed $kd --fine_tune_learning_rate=0.1
+}
+
+rows() {
+  for epochs in 2 5; do
+    for seed in 0 1 2; do both $epochs $seed; done
+  done
+  both 20 0
+  both 40 0
+}
+
+rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
