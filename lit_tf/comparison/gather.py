@@ -59,6 +59,9 @@ def gather(
     by_data: dict[str, list[rows.Row]] = {}
     for row in rows.of(found):
         by_data.setdefault(row.dataset, []).append(row)
+    known = dict.fromkeys(r.name for group in by_data.values() for r in group)
+    if reference and reference not in known:
+        raise errors.SettingsError(errors.unknown("row", reference, known))
     target.mkdir(parents=True, exist_ok=True)
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
     results = {"warnings": warnings, "left_out": skipped, "data": []}
@@ -102,13 +105,11 @@ def _check_target(target, overwrite):
 
 def _references(group, name):
     """Returns the row that others of each student and start compare with."""
-    known = dict.fromkeys(row.name for row in group)
-    if name and name not in known:
-        raise errors.SettingsError(errors.unknown("row", name, known))
     found: dict[tuple[Any, ...], rows.Row] = {}
+    named = name in {row.name for row in group}  # Maybe of other data alone.
     for row in group:
         # LIT with default settings comes first, if there is such a row.
-        if not name:
+        if not named:
             found.setdefault(row.kind, row)
         elif row.name == name:
             alike = [r for r in group if r.architecture == row.architecture]

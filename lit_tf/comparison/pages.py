@@ -193,6 +193,11 @@ def _notes(rows, reference, marked):
         f"{measure.plural.capitalize()} of several seeds are mean ± standard "
         f"deviation. {measure.one.capitalize()} without ± is of a single seed."
     )
+    if len({row.runs[0].report["teacher"]["model"] for row in rows}) > 1:
+        yield (
+            "Rows of different teachers may also differ in settings that no "
+            "name shows."
+        )
     if not all(row.runs[0].settings["read_test"] for row in rows):
         yield (
             "Runs with --noread_test did not read the test split. They are "

@@ -138,9 +138,9 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
 
     Returns:
         The rows, sorted by architecture, method (in the order of the table of
-        methods), number of settings in the name, number of seeds, most first,
-        and name. Settings that all
-        rows of the same data share are in no name (see `shared`).
+        methods), number of settings in the name, number of seeds (most first),
+        and name. Settings that all rows of the same data share are in no name
+        (see `shared`).
     """
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -190,7 +190,7 @@ def _differing(identities):
 def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     naming = _differing(identities)
     names = [_named(identity, naming) for identity in identities]
-    # The rows of two teachers often differ in many settings too.
+    # Rows of two teachers differ in many settings, which would all be named.
     names = _told_apart(names, identities, ["teacher"])
     others = identities[0].keys() - {"student", "data", "teacher"}
     return _told_apart(names, identities, sorted(others))

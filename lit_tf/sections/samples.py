@@ -11,8 +11,8 @@ from lit_tf.sections import structure
 from lit_tf.sections.functional import as_functional
 
 _EXAMPLES = 8
-# Of the numbers of an example. Examples i and i + 4 have the same.
-SCALES = (1.0, 255.0, 1e4, -1e4)
+# Of the numbers of an example.
+_SCALES = (1.0, 255.0, 1e4, -1e4)
 # Sizes to try for dimensions that a model leaves open.
 _SIZES = (32, 64, 128, 224)
 
@@ -38,10 +38,21 @@ def sample_inputs(model: keras.Model, size: int = _SIZES[0]) -> Any:
         if dtype.is_integer or dtype.is_bool:
             return tf.constant(random.integers(0, 2, shape), dtype)
         # Numbers of the size of normalized inputs, of pixels, and large ones.
-        scales = np.resize(SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
+        scales = np.resize(_SCALES, (_EXAMPLES, *[1] * (len(shape) - 1)))
         return tf.constant(random.uniform(0, 1, shape) * scales, dtype)
 
     return keras.tree.map_structure(make, structure.inputs_of(model))
+
+
+def period(model: keras.Model) -> int:
+    """Returns after how many examples the scale of random inputs repeats.
+
+    Args:
+        model: functional or sequential.
+    """
+    inputs = keras.tree.flatten(structure.inputs_of(model))
+    floating = any(tf.as_dtype(x.dtype).is_floating for x in inputs)
+    return len(_SCALES) if floating else 1
 
 
 def answers(model: keras.Model) -> list[np.ndarray] | None:

@@ -87,7 +87,7 @@ def test_teachers_are_distinguished_by_name_or_else_by_accuracy(leave):
     folders = [taught(0, "resnet32", 0.92), taught(1, "resnet44", 0.93)]
     names = [row.name for row in rows.of(runs.find(folders)[0])]
     assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
-    # What else differs between rows of two teachers follows from them.
+    # What else differs between rows of two teachers is not named.
     folders[0] = taught(3, "resnet32", 0.92, pad=2)
     names = [row.name for row in rows.of(runs.find(folders)[0])]
     assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]

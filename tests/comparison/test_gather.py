@@ -175,9 +175,31 @@ def test_the_row_with_the_most_seeds_is_the_reference(reported):
     assert results["data"][0]["references"] == {"resnet20": "lit beta=0.6"}
 
 
-def test_an_unknown_reference_is_refused_with_the_known_rows(reported):
+def test_an_unknown_reference_is_refused_with_the_known_rows(
+    reported, tmp_path
+):
     with pytest.raises(errors.SettingsError, match="Unknown row 'kdd'"):
         reported(*seeds(0.9), {"method": "kd"}, reference="kdd")
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_reference_may_be_a_row_of_one_data_set(reported):
+    other = {"data": {"name": "cifar100", "fingerprint": "other"}}
+    results, _ = reported(
+        *seeds(0.9), {"method": "kd"}, other, mixed=True, reference="kd"
+    )
+    found = [one["references"] for one in results["data"]]
+    assert found == [{"resnet20": "kd"}, {"resnet20": "lit"}]
+
+
+def test_rows_of_different_teachers_get_a_note(reported, leave):
+    file = leave("other_teacher", beta=0.5) / "report.json"
+    results = json.loads(file.read_text())
+    results["teacher"]["model"] = "resnet32"
+    file.write_text(json.dumps(results))
+    _, output = reported(*seeds(0.9))
+    text = (output / "report.md").read_text()
+    assert "Rows of different teachers may also differ" in text
 
 
 def test_a_report_is_replaced_only_on_request(reported, tmp_path):

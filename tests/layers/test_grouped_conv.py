@@ -80,9 +80,16 @@ def test_a_group_for_each_channel_is_a_depthwise_convolution():
     assert "DepthwiseConv2dNative" in kinds and "Conv2D" not in kinds
 
 
-def test_a_dilated_convolution_has_gradients_in_half_precision():
+@pytest.mark.parametrize("channels", [16, 4])
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+def test_a_dilated_convolution_has_gradients_in_every_dtype(policy, channels):
     *both, x = grouped(
-        {"groups": 4, "dilation_rate": 2, "dtype": "mixed_float16"}
+        {
+            "groups": 4,
+            "channels": channels,
+            "dilation_rate": 2,
+            "dtype": policy,
+        }
     )
     results = []
     for layer in both:

@@ -219,14 +219,19 @@ class Random(keras.layers.Layer):
         return x + tf.random.normal(tf.shape(x))
 
 
-def test_a_copy_that_answers_differently_is_refused():
+@pytest.mark.parametrize(("factor", "dtype"), [(3.0, None), (1.5, "bfloat16")])
+def test_a_copy_that_answers_differently_is_refused(factor, dtype):
     inputs, hidden = keras.Input((4,)), Hidden(name="own")
     x = hidden(inputs)
-    hidden.factor = 3.0
+    hidden.factor = factor
     model = keras.Model(inputs, residual(keras.layers.Dense(6)(x)))
-    for copy in (copying.copy_model, frozen.freeze):
+    policy = f"mixed_{dtype}" if dtype else None
+    for copy in (
+        lambda: copying.copy_model(model, policy=policy),
+        lambda: frozen.freeze(model, dtype or "float32"),
+    ):
         with pytest.raises(errors.SettingsError, match=r"'own' .Hidden."):
-            copy(model)
+            copy()
 
 
 def test_an_answer_near_0_may_differ_by_rounding_in_half_precision():

@@ -4,7 +4,7 @@
 
 writes OUT/my_model.keras and OUT/my_images.npz; as a user has them, `lit_tf` is
 not asked. By default a ResNet50V2 with a quarter of its filters; a MobileNetV2
-has half of its filters, and reads images of twice the size (not run yet).
+has a width of 0.5, and reads images of twice the size (not run yet).
 """
 
 import pathlib
@@ -62,7 +62,7 @@ def resnet50v2():
 
 
 def mobilenetv2():
-    """Half of the filters, and images of twice the size."""
+    """A width of 0.5, and images of twice the size."""
     network = keras.applications.MobileNetV2(
         weights=None, input_shape=(64, 64, 3), classes=10, alpha=0.5
     )
