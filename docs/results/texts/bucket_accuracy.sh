@@ -5,7 +5,7 @@
 #   docs/results/texts/bucket_accuracy.sh TEACHER_DIR REVIEWS_DIR RUNS_DIR
 #
 # TEACHER_DIR is what bucket_teacher.py wrote. Interrupted, it goes on where it
-# was. Not run yet.
+# was. About 50 minutes of one core of an AMD EPYC.
 set -e
 for seed in 0 1 2; do
   for buckets in 0 8; do

@@ -4,8 +4,7 @@
         TARGET_DIR
 
 PREPROCESSOR is the folder that `lit-import --model=bert` wrote. The model has 4
-blocks of width 64 and is trained from new weights by Keras's `fit`, seed 0. Not
-run yet.
+blocks of width 64 and is trained from new weights by Keras's `fit`, seed 0.
 """
 
 import pathlib
