@@ -10,7 +10,7 @@ import tensorflow as tf
 from lit_tf.layers import grouped_conv
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
-from lit_tf.layers.gelu import DTYPES, can_compile, gelu
+from lit_tf.layers.gelu import DTYPES, can_compile, faster
 from lit_tf.layers.grouped_conv import GroupedConv2D
 from lit_tf.layers.replaced import Replaced
 
@@ -131,7 +131,10 @@ class FastLayers(Replaced):
         super().__init__(
             [(x, "__class__", FastBatchNormalization) for x in self.twins]
             + [(x, "__class__", FastGroupedConv2D) for x in self.convolutions]
-            + [(x, "activation", gelu) for x in self.activations]
+            + [
+                (x, "activation", faster(_activation(x)))
+                for x in self.activations
+            ]
             + [(x, "__class__", FastDropout) for x in self.dropouts]
         )
 
@@ -179,9 +182,12 @@ def _are(count):
     return "is" if count == 1 else "are"
 
 
+def _activation(layer):
+    return vars(layer).get("activation")
+
+
 def _has_gelu(layer):
-    function = vars(layer).get("activation")
-    known = function is keras.activations.gelu or function is gelu
+    known = faster(_activation(layer)) is not None
     return known and layer.compute_dtype in DTYPES and can_compile()
 
 

@@ -3,9 +3,11 @@
     python docs/results/performance/models.py FOLDER
 
 Models of `keras.applications` and a vision transformer of 8 blocks (width 192,
-patches of 8 px), at 64 px with 10 classes and random weights.
+patches of 8 px), at 64 px with 10 classes and random weights. Where KerasHub is
+installed, also its BERT, of the size of MiniLM, with 2 classes.
 """
 
+import importlib.util
 import pathlib
 import sys
 
@@ -40,6 +42,17 @@ def vit():
     return keras.Model(inputs, layers.Dense(10)(x), name="vit8")
 
 
+def bert():
+    import keras_hub
+
+    backbone = keras_hub.models.BertBackbone(30522, 6, 12, 384, 1536)
+    pool = keras.layers.GlobalAveragePooling1D()
+    x = pool(
+        backbone.output["sequence_output"], mask=backbone.input["padding_mask"]
+    )
+    return keras.Model(backbone.input, keras.layers.Dense(2)(x), name="bert")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     for name in APPLICATIONS:
@@ -49,6 +62,8 @@ def main():
         made.save(folder / f"{name}.keras")
     keras.utils.set_random_seed(0)
     vit().save(folder / "ViT.keras")
+    if importlib.util.find_spec("keras_hub"):
+        bert().save(folder / "BERT.keras")
 
 
 if __name__ == "__main__":
