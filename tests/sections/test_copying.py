@@ -247,6 +247,8 @@ def test_an_answer_near_0_may_differ_by_rounding_in_half_precision():
     assert abs(answers[3]) < 1e-3 * abs(answers).max()
     for dtype in ("bfloat16", "float16"):
         frozen.freeze(model, dtype)
+        half = copying.copy_model(model, policy=f"mixed_{dtype}")
+        copying.copy_model(half, policy="float32")
 
 
 def test_a_model_with_random_answers_is_copied():
