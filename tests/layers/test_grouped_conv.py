@@ -1,4 +1,4 @@
-"""Grouped convolutions, compared with Keras."""
+"""Grouped convolutions, compared with Keras, also in steps."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ import tensorflow as tf
 from test_batch_norm import values
 
 from lit_tf import layers
+from lit_tf.layers import fast_layers
 
 MIXED = pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 
@@ -130,6 +131,64 @@ def test_a_grouped_convolution_is_not_fused_without_onednn():
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def model_of(layer, shape):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, layer(inputs))
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_grouped_convolution_is_computed_by_tensorflow(groups):
+    layer = keras.layers.Conv2D(8, 3, groups=groups)
+    model = model_of(layer, (4, 5, 4))
+    x = tf.constant(values((2, 4, 5, 4)))
+    results = []
+    for models in ([], [model]):
+        fast = layers.FastLayers(models)
+
+        @tf.function
+        def gradients(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                outputs = layer(x)
+                value = tf.reduce_sum(tf.square(outputs))
+            return outputs, *tape.gradient(
+                value, [x, *layer.trainable_variables]
+            )
+
+        with fast.in_use():
+            traced = gradients.get_concrete_function(x)
+        functions = str(traced.graph.as_graph_def().library)
+        assert ("_XlaMustCompile" in functions) is not bool(models)
+        results.append(traced(x))
+    assert type(layer) is keras.layers.Conv2D
+    assert fast.convolutions == (layer,)
+    assert fast.describe() == (
+        "grouped     1 convolution is computed by TensorFlow's own operations "
+        "in training steps"
+    )
+    for expected, result in zip(*results, strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"groups": 2, "data_format": "channels_first"},
+        {"groups": 2, "dilation_rate": 2},
+    ],
+)
+def test_other_convolutions_are_left_to_keras(settings):
+    model = model_of(keras.layers.Conv2D(8, 2, **settings), (4, 4, 4))
+    assert layers.FastLayers([model]).describe() == ""
+
+
+def test_a_grouped_convolution_is_left_to_keras_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(fast_layers, "_has_gpu", lambda: True)
+    model = model_of(keras.layers.Conv2D(8, 2, groups=2), (4, 4, 4))
+    assert layers.FastLayers([model]).convolutions == ()
 
 
 FUSED_GROUPS = """
