@@ -10,7 +10,7 @@ import tensorflow as tf
 from lit_tf.layers import grouped_conv
 from lit_tf.layers.batch_norm import BatchNormalization, replicas
 from lit_tf.layers.dropout import FastDropout
-from lit_tf.layers.gelu import DTYPES, can_compile, faster
+from lit_tf.layers.gelu import DTYPES, can_compile, compiled_form
 from lit_tf.layers.grouped_conv import GroupedConv2D
 from lit_tf.layers.replaced import Replaced
 
@@ -132,7 +132,7 @@ class FastLayers(Replaced):
             [(x, "__class__", FastBatchNormalization) for x in self.twins]
             + [(x, "__class__", FastGroupedConv2D) for x in self.convolutions]
             + [
-                (x, "activation", faster(_activation(x)))
+                (x, "activation", compiled_form(_activation(x)))
                 for x in self.activations
             ]
             + [(x, "__class__", FastDropout) for x in self.dropouts]
@@ -187,7 +187,7 @@ def _activation(layer):
 
 
 def _has_gelu(layer):
-    known = faster(_activation(layer)) is not None
+    known = compiled_form(_activation(layer)) is not None
     return known and layer.compute_dtype in DTYPES and can_compile()
 
 

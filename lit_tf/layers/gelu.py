@@ -51,7 +51,7 @@ def approximate_gelu(x: Any) -> Any:
     return gelu(x, approximate=True)
 
 
-def faster(function: Any) -> Callable[[Any], Any] | None:
+def compiled_form(function: Any) -> Callable[[Any], Any] | None:
     """Returns the compiled form of an activation; None if it has none.
 
     Args:

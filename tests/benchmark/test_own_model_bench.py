@@ -136,8 +136,8 @@ def test_what_the_limit_adds_up_has_faster_layers(tmp_path, monkeypatch, name):
         computed.append(x)
         return keras.ops.relu(x)
 
-    faster = {keras.activations.gelu: gelu, gelu: gelu}
-    monkeypatch.setattr(fast_layers, "faster", faster.get)
+    forms = {keras.activations.gelu: gelu, gelu: gelu}
+    monkeypatch.setattr(fast_layers, "compiled_form", forms.get)
     x = inputs = keras.Input((8,))
     x = blocks(keras.layers.Dense(8)(x), activation="gelu")
     model = keras.Model(inputs, keras.layers.Dense(3)(x))
