@@ -13,9 +13,9 @@ DTYPES = ("float32", "float16", "bfloat16")
 _ROOT = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)  # Of the normal distribution at 0.
 _SLOPE, _CUBE = math.sqrt(2 / math.pi), 0.044715  # Of the approximation.
-# Beyond it, the distribution function is 0 or 1 in float32. XLA's `erf` is not.
+# Beyond it, Φ is 0 or 1 in float32, which XLA's `erf` does not give.
 _TAIL = 5.5
-_FAR = 9.0  # Beyond it, its derivative is 0.
+_FAR = 9.0  # Beyond it, the derivative of Φ is 0.
 
 _compiled = functools.partial(
     tf.function, jit_compile=True, autograph=False, reduce_retracing=True

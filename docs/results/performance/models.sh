@@ -5,8 +5,8 @@
 #
 # MODELS_DIR holds what models.py wrote, and minilm.keras as
 # ../transformers/minilm.py encoder wrote it. The dtypes are by default float32
-# and mixed_bfloat16. Nothing else should run meanwhile; 25 minutes on two cores
-# of an AMD EPYC.
+# and mixed_bfloat16. Nothing else should run meanwhile. About 25 minutes on two
+# cores of an AMD EPYC, an estimate.
 set -e
 cd "$1"
 shift
@@ -15,7 +15,7 @@ shift
 # Prints a command, and what it prints.
 time_steps() {
   printf '$ lit-benchmark %s\n\n' "$*"
-  lit-benchmark "$@" 2>/dev/null
+  lit-benchmark "$@"
   echo
 }
 
