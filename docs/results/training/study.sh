@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains a student of CIFAR-10 from its teacher's blocks with each option of
-# docs/training.md alone, by LIT, in 5 epochs and with three seeds. Its results are
+# docs/training.md alone, by LIT, in 4 epochs and with three seeds. Its results are
 # to choose the defaults, on the validation examples: the test images are not read.
 # Not run; no default was chosen by it. About 4 core-hours, an estimate.
 #
