@@ -7,7 +7,7 @@ from lit_tf.flags import options, parse
 from lit_tf.launch import command
 from lit_tf.training import begun_run
 from lit_tf.tuning import record, runners, search
-from lit_tf.tuning.settings import NAMES, Tune
+from lit_tf.tuning.settings import Tune
 
 
 def _tune(line):
@@ -16,10 +16,7 @@ def _tune(line):
     flags = parse.from_flags(options.Tune)
     if flags.dry_run:
         log = runners.dry_run(
-            settings,
-            "temperature",
-            "alpha",
-            custom_objects=flags.custom_objects,
+            settings, *settings.stages, custom_objects=flags.custom_objects
         )
         print(log.read_text(encoding="utf-8"))
         return
@@ -37,7 +34,7 @@ def _tune(line):
         )
         output = sys.stdout
     decided = search.tune(settings, runner, command=line)
-    if len(decided) == len(NAMES):
+    if len(decided) == len(settings.stages):
         path = pathlib.Path(settings.session.workdir, record.FLAGFILE)
         print(
             f"\n{record.table(decided)}\n\n{record.NOTE}\n"

@@ -13,7 +13,8 @@ from tensorboard.summary.writer import record_writer
 from lit_tf.tuning.settings import NAMES, Tune
 from lit_tf.utils import atomic_files
 
-METRIC = "validation/accuracy"
+# The second without labels: there it is 1 − the cosine to the teacher.
+METRICS = ("validation/accuracy", "validation/soft")
 # TensorBoard reads only files whose names begin like this one.
 FILE = "events.out.tfevents.tune"
 
@@ -33,15 +34,19 @@ def write(settings: Tune, folder: pathlib.Path) -> None:
     }
     domains |= {
         "seed": list(settings.seeds),
-        "student": sorted({settings.small_student, settings.student}),
         "phase": ["lit", "fine_tune"],
     }
+    if not settings.shrink.requested:
+        students = {settings.small_student or settings.student}
+        domains["student"] = sorted(students | {settings.student})
     summary = summary_v2.hparams_config_pb(
         hparams=[
             summary_v2.HParam(name, summary_v2.Discrete(values))
             for name, values in domains.items()
         ],
-        metrics=[summary_v2.Metric(METRIC, display_name=METRIC)],
+        metrics=[
+            summary_v2.Metric(name, display_name=name) for name in METRICS
+        ],
     )
     event = event_pb2.Event(summary=summary)
     with (

@@ -18,7 +18,7 @@ def should_stop(
     """Returns whether a trial is stopped after its latest epoch.
 
     It is stopped when its best validation accuracy so far is below the median
-    of the finished trials' accuracies at the same epoch of the same phase.
+    of the finished trials' scores at the same epoch of the same phase.
     This is the rule of Optuna's `MedianPruner`.
 
     Args:
@@ -31,10 +31,8 @@ def should_stop(
     count = len(epochs)
     if len(finished) < MIN_FINISHED or count < patience:
         return False
-    accuracies = [
-        one[count - 1].accuracy for one in finished if len(one) >= count
-    ]
-    if not accuracies:
+    scores = [one[count - 1].accuracy for one in finished if len(one) >= count]
+    if not scores:
         return False
     best = max(one.accuracy for one in epochs)
-    return best < statistics.median(accuracies)
+    return best < statistics.median(scores)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lit_tf import errors
 from lit_tf.config import flatten
-from lit_tf.tuning import settings, stages
+from lit_tf.tuning import scores, settings, stages
 from lit_tf.utils import atomic_files, json_files, text_format
 
 FILE = "tune.json"
@@ -57,7 +57,7 @@ def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
         f"  {' '.join(command.split())}",
         "",
         f"{NOTE} Means over",
-        "the seeds of each run's best accuracy:",
+        f"the seeds of each run's best {decided[0].score}:",
         "",
         *table(decided).splitlines(),
     ]
@@ -69,12 +69,12 @@ def flagfile(decided: Sequence[stages.Stage], command: str) -> str:
 def table(decided: Sequence[stages.Stage]) -> str:
     """Returns the score of each value as a Markdown table."""
     rows = [
-        ("stage", "value", "validation accuracy", "seeds", ""),
+        ("stage", "value", f"validation {decided[0].score}", "seeds", ""),
         *(
             (
-                f"{stage.name} ({stage.student})",
+                " ".join([stage.name, *_student(stage)]),
                 settings.number(one.value),
-                _score(one),
+                _score(stage, one),
                 str(len(one.accuracies)),
                 _remark(stage, one),
             )
@@ -85,12 +85,14 @@ def table(decided: Sequence[stages.Stage]) -> str:
     return text_format.table(rows)
 
 
-def _score(value):
+def _student(stage):
+    return [f"({stage.student})"] if stage.student else []
+
+
+def _score(stage, value):
     if value.mean is None:
         return "—"
-    spread = value.deviation
-    more = "" if spread is None else f" ± {100 * spread:.2f}"
-    return f"{100 * value.mean:.2f}{more} %"
+    return scores.in_words(stage.score, value.mean, value.deviation)
 
 
 def _remark(stage, value):

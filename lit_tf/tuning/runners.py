@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lit_tf import errors
 from lit_tf.tuning import processes, pruning, stages, trials
-from lit_tf.tuning.settings import NAMES, Tune, check
+from lit_tf.tuning.settings import Tune, check
 from lit_tf.utils import atomic_files
 
 # Runs the trials of a stage that have not ended and returns the reason of each
@@ -80,7 +80,7 @@ def dry_run(
     log = pathlib.Path(settings.session.workdir) / "dry_run.txt"
     atomic_files.remove(log)
     # The result does not depend on the values.
-    chosen = {name: settings.grid(name)[0] for name in NAMES}
+    chosen = {name: settings.grid(name)[0] for name in settings.stages}
     firsts = [stages.planned(settings, name, chosen)[0] for name in names]
     for trial in {one.settings.student: one for one in firsts}.values():
         processes.dry_run(trial, log, custom_objects=custom_objects)
@@ -88,11 +88,12 @@ def dry_run(
 
 
 def _here(settings, parallel, custom_objects, plan):
-    if plan[0].settings.student != settings.student and not _begun(plan):
+    small, last = plan[0].settings.student, settings.stages[-1]
+    if small != settings.student and plan[0].stage != last and not _begun(plan):
         # An error of the large student is reported before the small student
         # trains for hours.
         print(f"dry run of {settings.student}", flush=True)
-        dry_run(settings, "alpha", custom_objects=custom_objects)
+        dry_run(settings, last, custom_objects=custom_objects)
     run = functools.partial(
         processes.run, parallel=parallel, custom_objects=custom_objects
     )
@@ -105,7 +106,7 @@ def _here(settings, parallel, custom_objects, plan):
     failures = run(
         first, should_stop=functools.partial(_should_stop, first, patience)
     )
-    whole = {one.value for one in first if one.accuracy is not None}
+    whole = {one.value for one in first if one.score}
     rest = [one for one in plan if one not in first and one.value in whole]
     return failures | run(rest)
 
@@ -115,7 +116,7 @@ def _begun(plan):
 
 
 def _should_stop(plan, patience, epochs):
-    finished = [one.epochs() for one in plan if one.accuracy is not None]
+    finished = [one.epochs() for one in plan if one.score]
     return pruning.should_stop(epochs, finished, patience=patience)
 
 

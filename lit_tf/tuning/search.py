@@ -2,7 +2,7 @@
 
 from lit_tf.training import run_folder
 from lit_tf.tuning import hparams, record, runners, stages
-from lit_tf.tuning.settings import NAMES, Tune, check
+from lit_tf.tuning.settings import Tune, check
 from lit_tf.utils import atomic_files
 
 
@@ -32,7 +32,7 @@ def tune(
         place = folder.path / record.FILE
         decided = record.read(place)
         hparams.write(settings, folder.path)
-        for name in NAMES[len(decided) :]:
+        for name in settings.stages[len(decided) :]:
             chosen = {stage.name: stage.chosen for stage in decided}
             failures = run(stages.planned(settings, name, chosen))
             if failures is None:

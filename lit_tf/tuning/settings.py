@@ -7,7 +7,7 @@ from lit_tf import config, errors
 from lit_tf.config import cache_rules
 from lit_tf.config.setting import setting
 
-# The settings that are searched for, in this order.
+# The settings that can be searched for, in this order.
 NAMES = ("temperature", "alpha", "beta")
 
 
@@ -22,35 +22,40 @@ class Tune(config.Compress):
     small_student: str = setting(
         "",
         "Architecture of the student on which the temperature is chosen, such "
-        "as resnet8. Alpha and beta are chosen on --student.",
+        "as resnet8. Alpha and beta are chosen on --student. Without it, so is "
+        "the temperature.",
         common=True,
     )
     temperatures: tuple[float, ...] = setting(
         (2.0, 4.0, 6.0, 8.0),
-        "Temperatures to try first, with --alpha and --beta.",
+        "Temperatures to try first, with --alpha and --beta. None, as in "
+        "--temperatures=, leaves this stage out.",
         common=True,
     )
     alphas: tuple[float, ...] = setting(
         (0.0, 0.5, 0.9, 0.95),
-        "Alphas to try second, with the chosen temperature and --beta.",
+        "Alphas to try second, with the chosen temperature and --beta. None "
+        "leaves this stage out.",
         common=True,
     )
     betas: tuple[float, ...] = setting(
         (0.0, 0.25, 0.5, 0.75),
-        "Betas to try last, with the chosen temperature and alpha.",
+        "Betas to try last, with the chosen temperature and alpha. None leaves "
+        "this stage out.",
         common=True,
     )
     seeds: tuple[int, ...] = setting(
         (0,),
         "Seeds, instead of --seed. Each value is tried with every seed, and "
-        "its score is the mean of the best validation accuracies. Of equal "
-        "scores the value that is listed first wins.",
+        "its score is the mean of the best validation accuracies, or without "
+        "labels of the best cosines. Of equal scores the value that is listed "
+        "first wins.",
         common=True,
     )
     prune: bool = setting(
         False,
         "Stop trials that are unlikely to win: under the first seed, those "
-        "whose best validation accuracy is, after half of phase lit or later, "
+        "whose best validation score is, after half of phase lit or later, "
         "below the median of the finished trials at the same epoch.",
         common=True,
     )
@@ -60,16 +65,31 @@ class Tune(config.Compress):
         for name in ("temperatures", "alphas", "betas", "seeds"):
             values = getattr(self, name)
             errors.require(
-                0 < len(set(values)) == len(values),
-                f"`{name}` must list at least one value, each only once.",
+                len(set(values)) == len(values),
+                f"`{name}` must list each value only once.",
                 **{name: values},
             )
+        errors.require(
+            bool(self.seeds),
+            "`seeds` must list at least one.",
+            seeds=self.seeds,
+        )
+        errors.require(
+            bool(self.stages),
+            "One of `temperatures`, `alphas` and `betas` must list the values "
+            "to try.",
+        )
         # Each group of settings checks itself.
         for name in NAMES:
             for value in self.grid(name):
                 dataclasses.replace(self.loss, **{name: value})
         for seed in self.seeds:
             dataclasses.replace(self.compute, seed=seed)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The settings that are searched for, in their order."""
+        return tuple(name for name in NAMES if self.grid(name))
 
     def grid(self, name: str) -> tuple[float, ...]:
         """Returns the values of `temperature`, `alpha` or `beta` to try."""
@@ -103,9 +123,10 @@ def check(settings: Tune) -> None:
         method=settings.method,
     )
     errors.require(
-        bool(settings.small_student),
-        "`small_student` must name the student on which the temperature is "
-        "chosen, such as resnet8. A small student may be named here too.",
+        not (settings.small_student and settings.shrink.requested),
+        "`small_student` is for a student that --student names. With "
+        "--compression or --keep leave it out: the temperature is then chosen "
+        "on the student itself.",
         small_student=settings.small_student,
     )
     errors.require(

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping
 
 from lit_tf import errors
-from lit_tf.tuning import trials
+from lit_tf.tuning import scores, trials
 from lit_tf.tuning.settings import NAMES, Tune, number, trial_settings
 
 # Accuracies are float32, so that smaller differences are rounding errors.
@@ -23,7 +23,8 @@ class Tried:
 
     Args:
         seed: the seed of the trial.
-        validation_accuracy: the best one, a fraction; None without a result.
+        validation_accuracy: the best one, a fraction, or the other score of
+            the task; None without a result.
         note: the reason why there is no accuracy; "" otherwise.
     """
 
@@ -46,13 +47,13 @@ class Value:
 
     @property
     def accuracies(self) -> list[float]:
-        """The best validation accuracies of the trials that finished."""
+        """The best validation scores of the trials that finished."""
         found = (one.validation_accuracy for one in self.tried)
         return [accuracy for accuracy in found if accuracy is not None]
 
     @property
     def mean(self) -> float | None:
-        """The mean accuracy; None unless each seed's trial has finished."""
+        """The mean score; None unless each seed's trial has finished."""
         whole = len(self.accuracies) == len(self.tried)
         return statistics.fmean(self.accuracies) if whole else None
 
@@ -69,10 +70,11 @@ class Stage:
 
     Args:
         name: "temperature", "alpha" or "beta".
-        student: the student's architecture.
+        student: the student's architecture; "" if it is made from the teacher.
         fixed: the values of the two other settings.
         values: the results of each value.
         chosen: the value with the best score.
+        score: the name of the score, one of `scores.NAMES`.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Stage:
     fixed: Mapping[str, float]
     values: tuple[Value, ...]
     chosen: float
+    score: str = scores.NAMES[0]
 
 
 def planned(
@@ -142,11 +145,12 @@ def decide(
     loss = plan[0].settings.loss
     return Stage(
         name=name,
-        student=plan[0].settings.student,
+        student="" if settings.shrink.requested else _student(settings, name),
         fixed={k: getattr(loss, k) for k in NAMES if k != name},
         values=values,
         # Among equal values `max` returns the first.
         chosen=max(whole, key=lambda one: round(one.mean, _DIGITS)).value,
+        score=next(one.score[0] for one in plan if one.score),
     )
 
 
@@ -185,23 +189,24 @@ def _place(settings, name, value, chosen):
     It is a folder of the stage before if that stage has run the same trials:
     with this value as its fixed one, on the same student.
     """
-    index = NAMES.index(name)
+    index = settings.stages.index(name)
     if index and value == getattr(settings.loss, name):
-        before = NAMES[index - 1]
+        before = settings.stages[index - 1]
         if _student(settings, before) == _student(settings, name):
             return _place(settings, before, chosen[before], chosen)
     return f"{name}={number(value)}"
 
 
 def _student(settings, name):
-    small = name == NAMES[0]
-    return settings.small_student if small else settings.student
+    small = settings.small_student if name == "temperature" else ""
+    return small or settings.student
 
 
 def _tried(trial, failures):
-    found = trial.accuracy
-    note = failures.get(trial, trial.ending) if found is None else ""
-    return Tried(seed=trial.seed, validation_accuracy=found, note=note)
+    if trial.score:
+        return Tried(seed=trial.seed, validation_accuracy=trial.score[1])
+    note = failures.get(trial, trial.ending)
+    return Tried(seed=trial.seed, note=note)
 
 
 def _first(failures):

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 
 from lit_tf import config, errors
-from lit_tf.config import flatten
+from lit_tf.config import flatten, generators, own_model
 from lit_tf.experiment import curves
+from lit_tf.tuning import scores
 from lit_tf.tuning.settings import NAMES
 from lit_tf.utils import atomic_files, json_files
 
 PROGRAM = (sys.executable, "-m", "lit_tf.launch.compress")
-_ACCURACY = "validation/accuracy"
+# Flags whose default depends on the command line: a trial names all of them.
+_EXPLICIT = {*NAMES, *own_model.DEFAULTS, *generators.DEFAULTS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class Epoch:
     Args:
         phase: "lit" or "fine_tune".
         epoch: the epoch of the phase, from 1.
-        accuracy: the accuracy on the validation split, a fraction.
+        accuracy: the accuracy on the validation split, a fraction, or the
+            other score of the task.
     """
 
     phase: str
@@ -67,9 +70,10 @@ class Trial:
     def command(self, custom_objects: Sequence[str] = ()) -> list[str]:
         """Returns the command line of the run.
 
-        It has the flags that differ from their defaults, and always
-        --temperature, --alpha and --beta. The flags of a recipe are written
-        out, so that a later change of the recipe does not change the trial.
+        It has the flags that differ from their defaults, and always those
+        whose default depends on the model or the data. The flags of a recipe
+        are written out, so that a later change of the recipe does not change
+        the trial.
 
         Args:
             custom_objects: the modules that the run imports, the value of
@@ -81,7 +85,7 @@ class Trial:
             *(
                 flatten.to_flag(name, value)
                 for name, value in flatten.flatten(self.settings).items()
-                if value != default[name] or name in NAMES
+                if value != default[name] or name in _EXPLICIT
             ),
             *(
                 [flatten.to_flag("custom_objects", tuple(custom_objects))]
@@ -98,25 +102,24 @@ class Trial:
     @property
     def ended(self) -> bool:
         """Whether the trial has finished or was stopped for good."""
-        return self.accuracy is not None or self.pruned is not None
+        return self.score is not None or self.pruned is not None
 
     @property
-    def accuracy(self) -> float | None:
-        """The best validation accuracy, a fraction; None before the end.
+    def score(self) -> tuple[str, float] | None:
+        """Name and value of the best validation score; None before the end.
 
         Raises:
-            DataError: if the report is damaged, or has no validation accuracy.
+            DataError: if the report is damaged, or has no such score.
         """
         report = self.folder / "report.json"
         if not report.is_file():
             return None
         try:
-            results = json_files.parse(report.read_bytes())
-            return float(results["student"]["best"]["validation_accuracy"])
+            return scores.of_report(json_files.parse(report.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
             raise errors.DataError(
-                f"{report} has no validation accuracy of a best student. The "
-                "file is damaged, or its model is not a classifier."
+                f"{report} has no score of a best student on validation. The "
+                "file is damaged."
             ) from None
 
     @property
@@ -138,8 +141,8 @@ class Trial:
     @property
     def ending(self) -> str:
         """How the trial ended, in words; "not run" if it has not ended."""
-        if self.accuracy is not None:
-            return f"finished: {self.accuracy:.2%} on validation"
+        if self.score is not None:
+            return f"finished: {scores.in_words(*self.score)} on validation"
         where = self.pruned
         if where is None:
             return "not run"
@@ -153,13 +156,13 @@ class Trial:
         atomic_files.write_json(self._mark, dataclasses.asdict(epoch))
 
     def epochs(self) -> list[Epoch]:
-        """Returns the validation accuracy after each epoch of both phases."""
+        """Returns the validation score after each epoch of both phases."""
         # `read` skips a last line that is still being written.
         rows = curves.read(self.folder / "metrics.jsonl")
         return [
-            Epoch(phase=r["phase"], epoch=r["epoch"], accuracy=r[_ACCURACY])
-            for r in rows
-            if _ACCURACY in r
+            Epoch(phase=row["phase"], epoch=row["epoch"], accuracy=score)
+            for row in rows
+            if (score := scores.of_epoch(row)) is not None
         ]
 
     @property

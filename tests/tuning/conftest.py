@@ -81,21 +81,22 @@ def played():
     """A function: scores by trial → a runner that records these scores.
 
     A trial whose score is a sentence fails with this sentence. A trial without
-    a score gets 0.5. The runner's `ran` lists the trials that it ran.
+    a score gets 0.5. `score` is its name in a report. The runner's `ran` lists
+    the trials that it ran.
     """
 
-    def make(scores):
+    def make(scores, score="validation_accuracy"):
         def run(plan):
             failures = {}
             for one in plan:
                 if one.ended:
                     continue
                 run.ran.append(one)
-                score = scores.get(one.name, 0.5)
-                if isinstance(score, str):
-                    failures[one] = score
+                value = scores.get(one.name, 0.5)
+                if isinstance(value, str):
+                    failures[one] = value
                 else:
-                    best = {"validation_accuracy": score}
+                    best = {score: value}
                     results = {"student": {"best": best}}
                     atomic_files.write_json(one.folder / "report.json", results)
             return failures

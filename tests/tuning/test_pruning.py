@@ -1,12 +1,13 @@
 """The median rule stops the trials that it should, and no others."""
 
 import dataclasses
+import json
 import pathlib
 
 import pytest
 
 from lit_tf import config, errors
-from lit_tf.tuning import pruning, runners, search, trials
+from lit_tf.tuning import pruning, runners, search, stages, trials
 
 LIT = dataclasses.replace(config.LIT, epochs=4, milestones=())
 RISING = [0.5, 0.6, 0.7, 0.8]
@@ -146,6 +147,23 @@ def test_only_trials_of_the_first_seed_are_stopped(pruned):
     plays = {f"temperature={t}/seed=1": low for t in (1, 2)}
     (stage, *_) = pruned(plays)
     assert [one.mean for one in stage.values[:2]] == [pytest.approx(0.6)] * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"validation/accuracy": 0.5, "validation/soft": 0.1}, [0.5]),
+        ({"validation/soft": 0.25}, [0.75]),  # Texts alone.
+        ({"validation/kd": 0.25}, [0.75]),  # Images.
+        ({"loss": 0.1}, []),
+    ],
+)
+def test_an_epoch_has_the_score_of_its_task(row, expected, wanted):
+    (trial, *_) = stages.planned(wanted(), "temperature", {})
+    trial.folder.mkdir(parents=True)
+    line = json.dumps({"phase": "lit", "epoch": 1, **row})
+    (trial.folder / "metrics.jsonl").write_text(f"{line}\n")
+    assert [one.accuracy for one in trial.epochs()] == expected
 
 
 def test_printed_commands_are_not_pruned(wanted):

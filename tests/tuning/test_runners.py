@@ -270,7 +270,7 @@ def test_a_damaged_report_is_named(wanted, program):
     trial.folder.mkdir(parents=True)
     for text in ("{", "{}", json.dumps({"student": {"best": None}})):
         (trial.folder / "report.json").write_text(text)
-        with pytest.raises(errors.DataError, match="has no validation acc"):
+        with pytest.raises(errors.DataError, match="has no score of a"):
             tuned(settings)
 
 

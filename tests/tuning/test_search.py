@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import metadata
 
-from lit_tf import errors
+from lit_tf import config, errors
 from lit_tf.tuning import search
 
 SCORES = {
@@ -174,6 +174,45 @@ def test_a_student_that_is_the_small_one_reuses_its_trials(wanted, played):
     ]
 
 
+def test_without_a_small_student_the_temperature_is_chosen_on_the_student(
+    wanted, played
+):
+    run = played(SCORES)
+    own = wanted(
+        small_student="",
+        student=config.Compress.student,
+        shrink=config.Shrink(compression=2.0),
+    )
+    decided = search.tune(own, run)
+    assert chosen(decided) == {"temperature": 6.0, "alpha": 0.1, "beta": 0.5}
+    assert all("--compression=2.0" in one.command() for one in run.ran)
+    place = pathlib.Path(own.session.workdir)
+    assert "| temperature | 6 " in (place / "tuned.flags").read_text()
+
+
+def test_a_stage_without_values_is_left_out(wanted, played):
+    run = played({"beta=0.5/seed=0": 0.7})
+    decided = search.tune(wanted(temperatures=(), alphas=()), run)
+    assert chosen(decided) == {"beta": 0.5}
+    assert [one.settings.loss.alpha for one in run.ran] == [0.95, 0.95]
+    file = pathlib.Path(wanted().session.workdir, "tuned.flags")
+    assert file.read_text().splitlines()[-1] == "--beta=0.5"
+    assert search.tune(wanted(temperatures=(), alphas=()), run) == decided
+
+
+@pytest.mark.parametrize("name", ["cosine", "likeness"])
+def test_a_search_without_labels_compares_the_score_of_its_task(
+    name, wanted, played
+):
+    run = played({"beta=0.5/seed=0": 0.75}, score=f"validation_{name}")
+    settings = wanted(temperatures=(), alphas=())
+    decided = search.tune(settings, run)
+    assert (decided[0].score, decided[0].chosen) == (name, 0.5)
+    text = pathlib.Path(settings.session.workdir, "tuned.flags").read_text()
+    assert f"| validation {name}" in text and " 0.7500 " in text
+    assert search.tune(settings, run) == decided
+
+
 def test_other_settings_are_refused_by_name(wanted, played):
     search.tune(wanted(), played({}))
     with pytest.raises(errors.SettingsError) as caught:
@@ -246,5 +285,5 @@ def test_tensorboard_knows_the_settings_and_the_metric(wanted, played):
         "student": ["resnet20", "resnet8"],
         "phase": ["fine_tune", "lit"],
     }
-    (metric,) = results.metric_infos
-    assert metric.name.tag == "validation/accuracy"
+    tags = [metric.name.tag for metric in results.metric_infos]
+    assert tags == ["validation/accuracy", "validation/soft"]

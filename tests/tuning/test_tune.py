@@ -1,6 +1,7 @@
 """lit-tune as a command: one real search, and the requests it refuses."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -139,13 +140,13 @@ def test_tensorboard_shows_every_trial_by_its_settings(place):
 
 REFUSED = {
     "--teacher_weights=": "`teacher_weights` must name the teacher",
-    "--small_student=": "`small_student` must name the student",
     "--method=kd": "`method` must be lit, because the search varies LIT's",
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
-    "--temperatures=": "`temperatures` must list at least one value",
+    "--temperatures= --alphas= --betas=": "One of `temperatures`, `alphas` and",
+    "--seeds=": "`seeds` must list at least one.",
     "--alphas=0.5,1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
-    "--betas=0.5,0.50": "`betas` must list at least one value, each only once.",
+    "--betas=0.5,0.50": "`betas` must list each value only once.",
     "--betas=x": "`betas` must be numbers, separated by commas. Received: x.",
     "--seeds=-1": "`seed` must be in [0, 2³¹).",
     "--seeds=0.5": "`seeds` must be whole numbers, separated by commas.",
@@ -153,6 +154,31 @@ REFUSED = {
     "--strategy=multi_worker": "--print_commands",
     "--prune --print_commands": "`prune` stops only trials",
 }
+
+
+OWN = ("--teacher_weights=my_model.keras", "--compression=2", "--epochs=4")
+
+
+def test_a_trial_keeps_what_the_search_was_told_for_a_users_model(tmp_path):
+    # The default of a run without --compression; by it the paper's others.
+    told = ("--lit_optimizer=sgd",)
+    done = run(
+        *("-m", "lit_tf.launch.tune", *OWN, *told),
+        *("--temperatures=6", "--alphas=", "--betas=", "--print_commands"),
+        cwd=tmp_path,
+    )
+    flags = shlex.split(done.stdout)[3:]
+    found = json.loads(run("-c", _SETTINGS, *flags, cwd=tmp_path).stdout)
+    wanted = (*OWN, *told, "--temperature=6", "--noread_test", "--workdir=x")
+    line = run("-c", _SETTINGS, *wanted, cwd=tmp_path)
+    ignored = {"workdir": found["workdir"]}
+    assert found == json.loads(line.stdout) | ignored
+
+
+def test_a_small_student_is_not_for_a_users_model(tmp_path):
+    line = (*OWN, "--small_student=resnet8")
+    done = run("-m", "lit_tf.launch.tune", *line, cwd=tmp_path)
+    assert done.returncode == 2 and "`small_student` is for a" in done.stderr
 
 
 @pytest.mark.parametrize("flags", REFUSED)

@@ -48,7 +48,8 @@ class Embeddings(Task):
             value = getattr(settings.loss, name)
             errors.require(
                 value in (getattr(Loss, name), own_model.DEFAULTS[name]),
-                f"`{name}` is for classes, and {texts}. Leave it out.",
+                f"`{name}` is for classes, and {texts}. Leave it out; in "
+                "lit-tune, write --temperatures= and --alphas=.",
                 **{name: value},
             )
         errors.require(
