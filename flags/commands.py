@@ -134,6 +134,8 @@ COMMANDS: Mapping[str, Command] = {
         examples=(
             "lit-tune --recipe=quickstart --teacher_weights=teacher.keras "
             "--small_student=resnet8",
+            "lit-tune --teacher_weights=my_model.keras --data_dir=my_images/ "
+            "--compression=2",
         ),
         options=options.Tune,
         settings=Tune,

@@ -57,7 +57,7 @@ def student_results(
     stage, outcome = outcomes[-1]
     trained, last = stage.trainer.student, outcome.last
     chosen = best_of(outcomes)
-    best = chosen.student if outcome.best is not None else None
+    best = None if chosen.student is last else chosen.student
     students = {"last": float32_copy(run, trained, last)}
     if best is not None:
         # Often the last epoch was the best one. Then one copy is evaluated.
@@ -143,17 +143,18 @@ class Training:
 def best_of(outcomes: Sequence[tuple[stages.Stage, fit.Outcome]]) -> Best:
     """Returns the student with the best validation score of all stages.
 
-    Stages that trained another model than the last stage do not count. Of equal
-    scores the later one is chosen. Without validation it is the last student.
+    Stages that trained another model than the last stage do not count, nor do
+    those of no epoch. Of equal scores the later one is chosen. Without
+    validation it is the last student, the very object.
 
     Args:
         outcomes: each stage, in order, with its outcome.
     """
     last, outcome = outcomes[-1]
     model = last.trainer.student
-    if outcome.best is None:
-        return Best(model=model, student=outcome.last, phase=last.name)
     candidates = _best_of_stages(outcomes, model)
+    if not candidates:
+        return Best(model=model, student=outcome.last, phase=last.name)
     return max(
         reversed(candidates), key=lambda b: b.student.validation_accuracy
     )

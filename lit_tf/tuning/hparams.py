@@ -10,21 +10,23 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import summary_v2
 from tensorboard.summary.writer import record_writer
 
+from lit_tf.tuning import scores
 from lit_tf.tuning.settings import NAMES, Tune
 from lit_tf.utils import atomic_files
 
-# The second without labels: there it is 1 − the cosine to the teacher.
-METRICS = ("validation/accuracy", "validation/soft")
 # TensorBoard reads only files whose names begin like this one.
 FILE = "events.out.tfevents.tune"
 
 
-def write(settings: Tune, folder: pathlib.Path) -> None:
+def write(
+    settings: Tune, folder: pathlib.Path, score: str = scores.ACCURACY
+) -> None:
     """Writes the columns of the HParams tab of `tensorboard --logdir=FOLDER`.
 
     Args:
         settings: the settings of the search.
         folder: the folder of the search.
+        score: the score of the trials, one of `scores.METRICS`.
     """
     # A domain is also a filter, so it includes the values that other stages
     # use.
@@ -45,7 +47,9 @@ def write(settings: Tune, folder: pathlib.Path) -> None:
             for name, values in domains.items()
         ],
         metrics=[
-            summary_v2.Metric(name, display_name=name) for name in METRICS
+            summary_v2.Metric(
+                scores.METRICS[score], display_name=scores.METRICS[score]
+            )
         ],
     )
     event = event_pb2.Event(summary=summary)

@@ -165,16 +165,24 @@ def _end(trial, code, failures):
     if not code:
         print(f"{trial.name} {trial.ending}", flush=True)
         return
-    why = _reason(code, trial.log)
     if code == errors.SettingsError.exit_code:
-        raise errors.SettingsError(f"{trial.name} was refused. {why}")
-    failures[trial] = f"failed: {why}"
+        why = _last_line(trial.log)
+        trial.discard()
+        raise errors.SettingsError(
+            f"{trial.name} was refused. {why} (A stage whose list is empty, as "
+            "with --temperatures=, is left out.)"
+        )
+    failures[trial] = f"failed: {_reason(code, trial.log)}"
     print(f"{trial.name} {failures[trial]}", file=sys.stderr, flush=True)
 
 
 def _reason(code, log):
     """Returns the last line of a failed process's log, and its exit code."""
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"{_last_line(log)} ({how}, {log})"
+
+
+def _last_line(log):
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     printed = [line.strip() for line in lines if line.strip()]
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{printed[-1] if printed else 'It printed nothing.'} ({how}, {log})"
+    return printed[-1] if printed else "It printed nothing."

@@ -31,8 +31,8 @@ def should_stop(
     count = len(epochs)
     if len(finished) < MIN_FINISHED or count < patience:
         return False
-    scores = [one[count - 1].accuracy for one in finished if len(one) >= count]
-    if not scores:
+    others = [one[count - 1].accuracy for one in finished if len(one) >= count]
+    if not others:
         return False
     best = max(one.accuracy for one in epochs)
-    return best < statistics.median(scores)
+    return best < statistics.median(others)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from lit_tf import errors
+from lit_tf.config import scaled_phases
 from lit_tf.tuning import processes, pruning, stages, trials
 from lit_tf.tuning.settings import Tune, check
 from lit_tf.utils import atomic_files
@@ -102,13 +103,19 @@ def _here(settings, parallel, custom_objects, plan):
     # The other seeds run only for values whose first trial has finished: a
     # value has a trial of each seed, or no mean.
     first = [one for one in plan if one.seed == settings.seeds[0]]
-    patience = settings.lit.epochs // 2
+    patience = _epochs_of_lit(settings) // 2
     failures = run(
         first, should_stop=functools.partial(_should_stop, first, patience)
     )
     whole = {one.value for one in first if one.score}
     rest = [one for one in plan if one not in first and one.value in whole]
     return failures | run(rest)
+
+
+def _epochs_of_lit(settings):
+    if settings.epochs:
+        settings = scaled_phases.with_epochs(settings, settings.epochs)
+    return settings.lit.epochs
 
 
 def _begun(plan):

@@ -31,7 +31,7 @@ def tune(
     with run_folder.opened(settings, command=command) as folder:
         place = folder.path / record.FILE
         decided = record.read(place)
-        hparams.write(settings, folder.path)
+        hparams.write(settings, folder.path, *(s.score for s in decided[:1]))
         for name in settings.stages[len(decided) :]:
             chosen = {stage.name: stage.chosen for stage in decided}
             failures = run(stages.planned(settings, name, chosen))
@@ -39,6 +39,7 @@ def tune(
                 return decided
             decided.append(stages.decide(settings, name, chosen, failures))
             record.write(place, decided)
+            hparams.write(settings, folder.path, decided[0].score)
         text = record.flagfile(decided, command)
         atomic_files.write_text(folder.path / record.FLAGFILE, text)
         return decided

@@ -22,34 +22,34 @@ class Tune(config.Compress):
     small_student: str = setting(
         "",
         "Architecture of the student on which the temperature is chosen, such "
-        "as resnet8. Alpha and beta are chosen on --student. Without it, so is "
-        "the temperature.",
+        "as resnet8. Alpha and beta are chosen on --student. By default the "
+        "temperature is too.",
         common=True,
     )
     temperatures: tuple[float, ...] = setting(
         (2.0, 4.0, 6.0, 8.0),
-        "Temperatures to try first, with --alpha and --beta. None, as in "
-        "--temperatures=, leaves this stage out.",
+        "Temperatures to try first, with --alpha and --beta. An empty list, as "
+        "in --temperatures=, leaves this stage out.",
         common=True,
     )
     alphas: tuple[float, ...] = setting(
         (0.0, 0.5, 0.9, 0.95),
-        "Alphas to try second, with the chosen temperature and --beta. None "
-        "leaves this stage out.",
+        "Alphas to try second, with the chosen temperature and --beta. An "
+        "empty list leaves this stage out.",
         common=True,
     )
     betas: tuple[float, ...] = setting(
         (0.0, 0.25, 0.5, 0.75),
-        "Betas to try last, with the chosen temperature and alpha. None leaves "
-        "this stage out.",
+        "Betas to try last, with the chosen temperature and alpha. An empty "
+        "list leaves this stage out.",
         common=True,
     )
     seeds: tuple[int, ...] = setting(
         (0,),
         "Seeds, instead of --seed. Each value is tried with every seed, and "
-        "its score is the mean of the best validation accuracies, or without "
-        "labels of the best cosines. Of equal scores the value that is listed "
-        "first wins.",
+        "its score is the mean of the best validation accuracies; for texts "
+        "without labels and for generators, of the best likeness to the "
+        "teacher. Of equal scores the value that is listed first wins.",
         common=True,
     )
     prune: bool = setting(
@@ -71,7 +71,7 @@ class Tune(config.Compress):
             )
         errors.require(
             bool(self.seeds),
-            "`seeds` must list at least one.",
+            "`seeds` must list at least one seed.",
             seeds=self.seeds,
         )
         errors.require(
@@ -122,11 +122,19 @@ def check(settings: Tune) -> None:
         "`method` must be lit, because the search varies LIT's settings.",
         method=settings.method,
     )
+    # The name of --student is no small one; earlier versions asked for it.
+    small = settings.small_student not in ("", settings.student)
     errors.require(
-        not (settings.small_student and settings.shrink.requested),
+        not (small and settings.shrink.requested),
         "`small_student` is for a student that --student names. With "
         "--compression or --keep leave it out: the temperature is then chosen "
         "on the student itself.",
+        small_student=settings.small_student,
+    )
+    errors.require(
+        not small or "temperature" in settings.stages,
+        "`small_student` is read by the stage of the temperature alone. List "
+        "`temperatures`, or leave it out.",
         small_student=settings.small_student,
     )
     errors.require(
@@ -136,6 +144,23 @@ def check(settings: Tune) -> None:
         validation_fraction=settings.data.validation_fraction,
     )
     cache_rules.check_search(settings)
+    errors.require(
+        not settings.budget,
+        "`budget` may give each trial another number of epochs. Pass `epochs`.",
+        budget=settings.budget,
+    )
+    errors.require(
+        not settings.shrink.measured,
+        "`compression_of` latency may choose other blocks in each trial. Run "
+        "lit-compress --dry_run and pass the `keep` that it prints.",
+        compression_of=settings.shrink.compression_of,
+    )
+    errors.require(
+        not (settings.prune and settings.lit.steps),
+        "`prune` counts the epochs of phase lit. Pass `lit_epochs` instead of "
+        "`lit_steps`.",
+        lit_steps=settings.lit.steps,
+    )
 
 
 def number(value: float) -> str:

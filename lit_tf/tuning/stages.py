@@ -25,7 +25,7 @@ class Tried:
         seed: the seed of the trial.
         validation_accuracy: the best one, a fraction, or the other score of
             the task; None without a result.
-        note: the reason why there is no accuracy; "" otherwise.
+        note: the reason why there is no score; "" otherwise.
     """
 
     seed: int
@@ -74,7 +74,7 @@ class Stage:
         fixed: the values of the two other settings.
         values: the results of each value.
         chosen: the value with the best score.
-        score: the name of the score, one of `scores.NAMES`.
+        score: the name of the score, one of `scores.METRICS`.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Stage:
     fixed: Mapping[str, float]
     values: tuple[Value, ...]
     chosen: float
-    score: str = scores.NAMES[0]
+    score: str = scores.ACCURACY
 
 
 def planned(

@@ -4,6 +4,7 @@ The run folders are the only record of the trials that have run, so that it does
 not matter on which machine a trial ran.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
@@ -30,11 +31,13 @@ class Epoch:
         epoch: the epoch of the phase, from 1.
         accuracy: the accuracy on the validation split, a fraction, or the
             other score of the task.
+        score: the name of the score, one of `scores.METRICS`.
     """
 
     phase: str
     epoch: int
     accuracy: float
+    score: str = scores.ACCURACY
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,18 +112,25 @@ class Trial:
         """Name and value of the best validation score; None before the end.
 
         Raises:
-            DataError: if the report is damaged, or has no such score.
+            DataError: if the report is damaged, or the run chose no student
+                on validation.
         """
         report = self.folder / "report.json"
         if not report.is_file():
             return None
         try:
-            return scores.of_report(json_files.parse(report.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+            found = scores.of_report(json_files.parse(report.read_bytes()))
+        except (OSError, ValueError, LookupError, TypeError):
             raise errors.DataError(
-                f"{report} has no score of a best student on validation. The "
-                "file is damaged."
+                f"{report} has no score on validation. The file is damaged."
             ) from None
+        if found is None:
+            raise errors.DataError(
+                f"{report} names no student that was chosen on validation, so "
+                "that nothing can be compared. The phases need an epoch, and "
+                "the student of a generator --export=closest."
+            )
+        return found
 
     @property
     def pruned(self) -> Epoch | None:
@@ -148,8 +158,16 @@ class Trial:
             return "not run"
         return (
             f"pruned after epoch {where.epoch} of phase {where.phase}, at "
-            f"{where.accuracy:.2%}"
+            f"{scores.in_words(where.score, where.accuracy)}"
         )
+
+    def discard(self) -> None:
+        """Removes the folder of a trial that has left nothing but its log."""
+        if list(self.folder.iterdir()) == [self.log]:
+            self.log.unlink()
+            self.folder.rmdir()
+            with contextlib.suppress(OSError):  # Other seeds have begun.
+                self.folder.parent.rmdir()
 
     def prune(self, epoch: Epoch) -> None:
         """Records that the trial was stopped for good after an epoch."""
@@ -160,9 +178,14 @@ class Trial:
         # `read` skips a last line that is still being written.
         rows = curves.read(self.folder / "metrics.jsonl")
         return [
-            Epoch(phase=row["phase"], epoch=row["epoch"], accuracy=score)
+            Epoch(
+                phase=row["phase"],
+                epoch=row["epoch"],
+                accuracy=found[1],
+                score=found[0],
+            )
             for row in rows
-            if (score := scores.of_epoch(row)) is not None
+            if (found := scores.of_epoch(row)) is not None
         ]
 
     @property

@@ -30,7 +30,9 @@ def outcome(model, name, score, last=0.1):
         ((0.9, 0.8), "lit"),
         ((0.8, 0.9), "fine_tune"),
         ((0.9, 0.9), "fine_tune"),  # Of equal ones the later.
-        ((None, 0.1), "fine_tune"),  # A phase of no epoch has no best one.
+        # A phase of no epoch has no best one.
+        ((None, 0.1), "fine_tune"),
+        ((0.1, None), "lit"),
     ],
 )
 def test_the_best_student_is_that_of_all_phases(scores, phase):

@@ -37,6 +37,9 @@ note("begins")
 print("student is", flags.get("--student", "a default"), flush=True)
 if "--dry_run" in flags:
     sys.exit()
+if play.get("code") == 2:  # Refused before it begins.
+    print(play["says"])
+    sys.exit(2)
 curve = play.get("epochs", [0.5])
 pauses = play.get("seconds", [0] * len(curve))
 folder.mkdir(parents=True, exist_ok=True)

@@ -109,7 +109,7 @@ def test_a_trial_below_the_median_is_stopped_and_named(
     (stage, *_) = pruned()
     first, second = stage.values[2].tried
     # No trial is stopped in the first half of phase lit.
-    assert first.note == "pruned after epoch 2 of phase lit, at 20.00%"
+    assert first.note == "pruned after epoch 2 of phase lit, at 20.00 %"
     assert second.note == "not run"
     assert stage.values[2].mean is None
     assert (
@@ -140,6 +140,15 @@ def test_a_trial_above_the_median_is_not_stopped(pruned):
     ahead = {"epochs": [0.9] * 4, "seconds": SLOW}
     (stage, *_) = pruned({"temperature=3/seed=0": ahead}, seeds=(0,))
     assert stage.chosen == 3.0
+
+
+def test_half_of_phase_lit_is_counted_in_the_epochs_that_it_is_given(pruned):
+    # 16 epochs, of which 8 are of phase lit: none ends before its fourth.
+    low = {"epochs": LOW, "seconds": [0.3, 0.3, 0.3, 60]}
+    phases = {"fine_tune": LIT, "epochs": 16}
+    (stage, *_) = pruned({"temperature=3/seed=0": low}, **phases)
+    (first, _) = stage.values[2].tried
+    assert first.note == "pruned after epoch 4 of phase lit, at 40.00 %"
 
 
 def test_only_trials_of_the_first_seed_are_stopped(pruned):

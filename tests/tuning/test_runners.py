@@ -1,6 +1,5 @@
 """Runners start trials as processes, or print their commands."""
 
-import json
 import os
 import pathlib
 import re
@@ -115,6 +114,25 @@ def test_refused_settings_end_the_search(wanted, program):
         0
     }
     assert not alive(pid)
+
+
+def test_a_refused_search_may_begin_again_with_other_settings(wanted, program):
+    says = "lit-compress: `temperature` is for classes."
+    refused = {"code": 2, "says": says}
+    program.plays({"temperature=2/seed=0": refused})
+    with pytest.raises(errors.SettingsError) as caught:
+        tuned(wanted(student="resnet8"))
+    assert f"refused. {says} (A stage whose list is empty" in str(caught.value)
+    program.plays({})
+    decided = tuned(
+        wanted(student="resnet8", small_student="", temperatures=(), alphas=())
+    )
+    assert [stage.name for stage in decided] == ["beta"]
+
+
+def test_a_small_student_alone_needs_no_dry_run_of_the_other(wanted, program):
+    tuned(wanted(alphas=(), betas=()))
+    assert not [r for r in program.notes() if "--dry_run" in r["flags"]]
 
 
 def test_an_error_of_the_student_comes_before_the_small_student_trains(
@@ -268,9 +286,15 @@ def test_a_damaged_report_is_named(wanted, program):
     search.tune(settings, lambda plan: None)
     (trial, *_) = first_stage(settings)
     trial.folder.mkdir(parents=True)
-    for text in ("{", "{}", json.dumps({"student": {"best": None}})):
+    texts = {
+        "{": "is damaged",
+        "{}": "is damaged",
+        '{"student": {"best": {}}}': "is damaged",
+        '{"student": {"best": null}}': "chosen on validation.* need an epoch",
+    }
+    for text, message in texts.items():
         (trial.folder / "report.json").write_text(text)
-        with pytest.raises(errors.DataError, match="has no score of a"):
+        with pytest.raises(errors.DataError, match=message):
             tuned(settings)
 
 

@@ -22,6 +22,16 @@ def chosen(decided):
     return {stage.name: stage.chosen for stage in decided}
 
 
+def columns(settings):
+    """Returns the columns of TensorBoard's HParams tab."""
+    events = event_accumulator.EventAccumulator(settings.session.workdir)
+    events.Reload()
+    content = events.PluginTagToContent(metadata.PLUGIN_NAME)
+    return metadata.parse_experiment_plugin_data(
+        content[metadata.EXPERIMENT_TAG]
+    )
+
+
 def test_temperature_comes_first_then_alpha_with_it_then_beta(wanted, played):
     run = played(SCORES)
     decided = search.tune(wanted(), run)
@@ -192,25 +202,40 @@ def test_without_a_small_student_the_temperature_is_chosen_on_the_student(
 
 def test_a_stage_without_values_is_left_out(wanted, played):
     run = played({"beta=0.5/seed=0": 0.7})
-    decided = search.tune(wanted(temperatures=(), alphas=()), run)
+    settings = wanted(small_student="", temperatures=(), alphas=())
+    decided = search.tune(settings, run)
     assert chosen(decided) == {"beta": 0.5}
     assert [one.settings.loss.alpha for one in run.ran] == [0.95, 0.95]
-    file = pathlib.Path(wanted().session.workdir, "tuned.flags")
+    file = pathlib.Path(settings.session.workdir, "tuned.flags")
     assert file.read_text().splitlines()[-1] == "--beta=0.5"
-    assert search.tune(wanted(temperatures=(), alphas=()), run) == decided
+    assert search.tune(settings, run) == decided
 
 
-@pytest.mark.parametrize("name", ["cosine", "likeness"])
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("cosine", "validation/soft"), ("likeness", "validation/kd")],
+)
 def test_a_search_without_labels_compares_the_score_of_its_task(
-    name, wanted, played
+    name, metric, wanted, played
 ):
     run = played({"beta=0.5/seed=0": 0.75}, score=f"validation_{name}")
-    settings = wanted(temperatures=(), alphas=())
+    settings = wanted(small_student="", temperatures=(), alphas=())
     decided = search.tune(settings, run)
     assert (decided[0].score, decided[0].chosen) == (name, 0.5)
     text = pathlib.Path(settings.session.workdir, "tuned.flags").read_text()
-    assert f"| validation {name}" in text and " 0.7500 " in text
+    assert f"| validation {name}" in text and " 0.750000 " in text
     assert search.tune(settings, run) == decided
+    assert [one.name.tag for one in columns(settings).metric_infos] == [metric]
+
+
+def test_the_scores_of_an_earlier_version_are_accuracies(wanted, played):
+    decided = search.tune(wanted(), played(SCORES))
+    file = pathlib.Path(wanted().session.workdir, "tune.json")
+    known = json.loads(file.read_text())
+    for stage in known["stages"]:
+        assert stage.pop("score") == "accuracy"
+    file.write_text(json.dumps(known))
+    assert search.tune(wanted(), played({})) == decided
 
 
 def test_other_settings_are_refused_by_name(wanted, played):
@@ -262,12 +287,7 @@ def test_the_flagfile_states_how_its_values_were_chosen(wanted, played):
 
 def test_tensorboard_knows_the_settings_and_the_metric(wanted, played):
     search.tune(wanted(), played({}))
-    events = event_accumulator.EventAccumulator(wanted().session.workdir)
-    events.Reload()
-    content = events.PluginTagToContent(metadata.PLUGIN_NAME)
-    results = metadata.parse_experiment_plugin_data(
-        content[metadata.EXPERIMENT_TAG]
-    )
+    results = columns(wanted())
     domains = {
         one.name: [
             getattr(value, value.WhichOneof("kind"))
@@ -285,5 +305,5 @@ def test_tensorboard_knows_the_settings_and_the_metric(wanted, played):
         "student": ["resnet20", "resnet8"],
         "phase": ["fine_tune", "lit"],
     }
-    tags = [metric.name.tag for metric in results.metric_infos]
-    assert tags == ["validation/accuracy", "validation/soft"]
+    (metric,) = results.metric_infos
+    assert metric.name.tag == "validation/accuracy"

@@ -144,7 +144,10 @@ REFUSED = {
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
     "--temperatures= --alphas= --betas=": "One of `temperatures`, `alphas` and",
-    "--seeds=": "`seeds` must list at least one.",
+    "--seeds=": "`seeds` must list at least one seed.",
+    "--temperatures= --small_student=resnet8": "`small_student` is read by the",
+    "--budget=1h": "`budget` may give each trial another number of epochs.",
+    "--prune --lit_steps=9": "`prune` counts the epochs of phase lit.",
     "--alphas=0.5,1.5": "`alpha` must be in [0, 1]. Received: alpha=1.5.",
     "--betas=0.5,0.50": "`betas` must list each value only once.",
     "--betas=x": "`betas` must be numbers, separated by commas. Received: x.",
@@ -160,7 +163,8 @@ OWN = ("--teacher_weights=my_model.keras", "--compression=2", "--epochs=4")
 
 
 def test_a_trial_keeps_what_the_search_was_told_for_a_users_model(tmp_path):
-    # The default of a run without --compression; by it the paper's others.
+    # The default of a run without --compression, and so are the other settings
+    # of a run that names it.
     told = ("--lit_optimizer=sgd",)
     done = run(
         *("-m", "lit_tf.launch.tune", *OWN, *told),
@@ -175,10 +179,16 @@ def test_a_trial_keeps_what_the_search_was_told_for_a_users_model(tmp_path):
     assert found == json.loads(line.stdout) | ignored
 
 
-def test_a_small_student_is_not_for_a_users_model(tmp_path):
-    line = (*OWN, "--small_student=resnet8")
-    done = run("-m", "lit_tf.launch.tune", *line, cwd=tmp_path)
-    assert done.returncode == 2 and "`small_student` is for a" in done.stderr
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--small_student=resnet8", "`small_student` is for a student that"),
+        ("--compression_of=latency", "`compression_of` latency may choose"),
+    ],
+)
+def test_what_a_search_of_a_users_model_refuses(flag, message, tmp_path):
+    done = run("-m", "lit_tf.launch.tune", *OWN, flag, cwd=tmp_path)
+    assert done.returncode == 2 and message in done.stderr
 
 
 @pytest.mark.parametrize("flags", REFUSED)

@@ -48,8 +48,7 @@ class Embeddings(Task):
             value = getattr(settings.loss, name)
             errors.require(
                 value in (getattr(Loss, name), own_model.DEFAULTS[name]),
-                f"`{name}` is for classes, and {texts}. Leave it out; in "
-                "lit-tune, write --temperatures= and --alphas=.",
+                f"`{name}` is for classes, and {texts}. Leave it out.",
                 **{name: value},
             )
         errors.require(
