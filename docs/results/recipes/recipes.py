@@ -1,0 +1,151 @@
+"""Variants of LIT, as methods of their own: the candidates of `trials.sh`.
+
+    lit-compress --custom_objects=recipes --method=NAME …
+
+with the folder of this file in PYTHONPATH. What flags of `lit-compress` can say
+needs no method: it is a row of `trials.sh`.
+
+- `lit_all`: the whole student is trained in phase `lit`, copied ends included.
+- `lit_mean`: as `lit`, but a block of the student starts as the mean of the
+  teacher's blocks that it stands for.
+- `lit_tail`: the answers that the teacher's later sections and head give to the
+  output of a student's section take the place of penalties.
+"""
+
+import keras
+import tensorflow as tf
+
+from lit_tf.config import method_table
+from lit_tf.methods import lit, stages
+from lit_tf.sections import block_search
+from lit_tf.sections.sectioned_model import SectionedModel
+from lit_tf.teacher import frozen
+
+
+def lit_all(pair):
+    """Yields the stages of LIT with trained ends that start as copies."""
+    stages.copy_initial_weights(pair)
+    yield from _in_turn(pair, stages.lit_trainer(pair, copy_ends=False))
+
+
+def lit_mean(pair):
+    """Yields the stages of LIT from means of the teacher's blocks."""
+    stages.copy_initial_weights(pair)
+    for source, target in zip(
+        pair.teacher.sections, pair.student.sections, strict=True
+    ):
+        _copy_means(source, target)
+    yield from _in_turn(pair, stages.lit_trainer(pair))
+
+
+def lit_tail(pair):
+    """Yields the stages of LIT with the teacher's answers as penalties."""
+    stages.copy_initial_weights(pair)
+    loss = pair.settings.loss
+    trainer = Tail(
+        pair.teacher,
+        pair.student,
+        alpha=loss.alpha,
+        temperature=loss.temperature,
+        beta=loss.beta,
+        frozen=pair.frozen,
+    )
+    yield from _in_turn(pair, trainer)
+
+
+class Tail(lit.LIT):
+    """LIT whose penalty of section k is L_KD of the teacher's answer to it.
+
+    L_IR = Σ_k L_KD(y, z_t, (head ∘ T-section_K ∘ … ∘ T-section_{k+1})(
+    S_k(T_{k−1}))), over sections 1 … K, with the teacher's sections and head,
+    frozen.
+    """
+
+    def __init__(
+        self, teacher: SectionedModel, student: SectionedModel, **more
+    ):
+        super().__init__(teacher, student, **more)
+        dtype = frozen.dtype_for(student)
+        tails = [
+            frozen.freeze(_tail(teacher, k), dtype)
+            for k in range(1, len(teacher.sections) + 1)
+        ]
+        # Not an attribute that Keras would save.
+        object.__setattr__(self, "tails", tails)
+
+    def terms(self, x, y, *, training):
+        x, T, z_t = self.run_teacher(x, training=training)
+        *sections, head = self.student.bind(())
+        S = self.streams(sections, T[0], T, training=training, stem_copied=True)
+        z_s = head(S["student_fed"][-1])
+        kd = self.outputs.terms(y, z_t, z_s)
+        answers = {
+            k: self.outputs.terms(y, z_t, tail(S_k, training=False))["kd"]
+            for k, (tail, S_k) in enumerate(
+                zip(self.tails, S["teacher_fed"], strict=True), 1
+            )
+        }
+        ir = tf.add_n(list(answers.values()))
+        total = self.beta * kd["kd"] + (1 - self.beta) * ir
+        # Along the student's own stream, the usual penalty, only logged.
+        own = {
+            lit.penalty_name(k, "student_fed"): self.penalty(
+                T[k], tf.stop_gradient(S_k)
+            )
+            for k, S_k in enumerate(S["student_fed"], 1)
+        }
+        fed = {lit.penalty_name(k): value for k, value in answers.items()}
+        return {**fed, **own, "ir": ir, **kd, "total": total}, z_s
+
+
+def _tail(teacher, k):
+    """Returns the teacher's sections behind section k, and its head."""
+    x = inputs = keras.Input(teacher.representations[k].shape[1:])
+    for part in (*teacher.sections[k:], teacher.head):
+        x = part(x)
+    return keras.Model(inputs, x, name=f"{teacher.name}_tail_{k}")
+
+
+def _copy_means(source, target):
+    """Sets a section's blocks to means of the teacher's that have their shape.
+
+    A block of the student stands for as many of the teacher's as the others do;
+    of these only those whose weights have its shapes count.
+    """
+    teacher, student = map(block_search.find_blocks, (source, target))
+    share = teacher.count // student.count
+    # A block that changes the shape counts, but is not in `blocks`.
+    first = teacher.count - len(teacher.blocks)
+    for j, block in enumerate(student.blocks, first):
+        group = teacher.blocks[j * share - first : (j + 1) * share - first]
+        wanted = [v for layer in block.layers for v in layer.weights]
+        found = [
+            [v.numpy() for layer in one.layers for v in layer.weights]
+            for one in group
+        ]
+        shapes = [tuple(v.shape) for v in wanted]
+        found = [one for one in found if [v.shape for v in one] == shapes]
+        for variable, *values in zip(wanted, *found, strict=True):
+            variable.assign(sum(values) / len(values))
+
+
+def _in_turn(pair, trainer):
+    yield stages.Stage(name="lit", phase="lit", trainer=trainer)
+    yield stages._distilled(pair, "fine_tune")
+
+
+for _name, _about, _ends in (
+    ("lit_all", "LIT, copied ends trained", "copied, trained"),
+    ("lit_mean", "LIT, from means of blocks", "copied, frozen"),
+    ("lit_tail", "LIT, penalties by the teacher's answers", "copied, frozen"),
+):
+    method_table.register(
+        method_table.Method(
+            name=_name,
+            about=_about,
+            stages=f"{__name__}:{_name}",
+            settings=("init",),
+            ends=_ends,
+            compares=True,
+        )
+    )
