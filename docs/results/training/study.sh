@@ -9,21 +9,24 @@
 # TEACHER.keras is a ResNet that --compression=2.5 can shrink, such as ResNet-56
 # with published weights. JOBS rows are trained at a time, one by default, each on
 # one thread. All rows of a seed come before the next seed. Interrupted, it goes on
-# where it was.
+# where it was. Rows that are kept in runs/ next to this file are left out: the
+# published teacher is the same on every machine.
 set -e
 data=$1
 teacher=$2
 runs=$3
 jobs=${4:-1}
+here=$(cd "$(dirname "$0")" && pwd)
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
-# Prints the command of an option.
+# Prints the command of an option, unless its row is kept.
 row() {
   name=$1
   shift
+  [ -f "$here/runs/${name}_seed$seed/report.json" ] && return
   echo lit-compress --teacher_weights="'$teacher'" --dataset=cifar10 \
     --data_dir="'$data'" --workdir="'$runs/${name}_seed$seed'" \
-    --flagfile="'$(dirname "$0")/study.flags'" --compression=2.5 \
+    --flagfile="'$here/study.flags'" --compression=2.5 \
     --seed=$seed "$@"
 }
 
