@@ -70,14 +70,15 @@ def main(folder):
                 f"{export['test_accuracy']:.2%}",
                 f"{export['agreement']:.2%}",
                 text_format.size(export["bytes"]),
-                f"{latency[role, precision]:.2f} ms",
+                f"{latency[role, precision]:.3g} ms",
             )
         )
     head = "model", "precision", "test accuracy", "same class", "size"
     table = text_format.table([(*head, "latency, batch 1"), *rows])
     hardware = report.hardware()
-    print(f"{table}\n\n{hardware['processor']}, one thread.")
-    atomic_files.write_text(folder / "table.md", f"{table}\n")
+    text = f"{table}\n\n{hardware['processor']}, one thread.\n"
+    print(text, end="")
+    atomic_files.write_text(folder / "table.md", text)
     atomic_files.write_json(
         folder / "table.json", {"rows": numbers, "hardware": hardware}
     )

@@ -144,7 +144,7 @@ for _name, _about, _ends in (
             name=_name,
             about=_about,
             stages=f"{__name__}:{_name}",
-            settings=("init",),
+            settings=("init", "section_input"),
             ends=_ends,
             compares=True,
         )

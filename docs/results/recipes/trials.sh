@@ -66,6 +66,9 @@ rows() {
   lit lit_20_falling_beta 20 130 --falling_beta
   lit lit_20_ema 20 130 --fine_tune_ema=0.99
   lit lit_20_all 20 130 --method=lit_all
+  # One stream, so that a step costs about what one of KD does.
+  lit lit_20_all_student 20 105 --method=lit_all --section_input=student
+  lit lit_50_all_student 50 105 --method=lit_all --section_input=student
   lit lit_20_mean 20 130 --method=lit_mean
   lit lit_20_tail 20 220 --method=lit_tail
 }
