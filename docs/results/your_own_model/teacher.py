@@ -4,7 +4,7 @@
 
 writes OUT/my_model.keras and OUT/my_images.npz; as a user has them, `lit_tf` is
 not asked. By default a ResNet50V2 with a quarter of its filters; a MobileNetV2
-has a width of 0.5, and reads images of twice the size (not run yet).
+has a width of 0.5, and reads images of twice the size.
 """
 
 import pathlib
