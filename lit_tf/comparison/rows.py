@@ -1,5 +1,6 @@
 """Rows of a report: runs that differ only in the seed, and their figures."""
 
+import collections
 import dataclasses
 import json
 import statistics
@@ -191,25 +192,37 @@ def _names(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     naming = _differing(identities)
     names = [_named(identity, naming) for identity in identities]
     # Rows of two teachers differ in many settings, which would all be named.
-    names = _told_apart(names, identities, ["teacher"])
+    names = _told_apart(names, identities, ["teacher"], all_values=True)
     others = identities[0].keys() - {"student", "data", "teacher"}
     return _told_apart(names, identities, sorted(others))
 
 
-def _told_apart(names, identities, keys):
-    """Returns names, with the settings in which rows of one name differ."""
+def _told_apart(names, identities, keys, *, all_values=False):
+    """Returns names, with the settings in which rows of one name differ.
+
+    Args:
+        names: the names so far.
+        identities: the identity of each row.
+        keys: the settings to name.
+        all_values: whether a value is named that most rows of a name have.
+    """
     apart = list(names)
     for name in set(names):
         alike = [i for i, other in enumerate(names) if other == name]
-        differing = [
-            key
-            for key in keys
-            if len({json.dumps(identities[i].get(key)) for i in alike}) > 1
-        ]
-        for i in alike:
-            extra = [f"{key}={_word(identities[i][key])}" for key in differing]
-            apart[i] = " ".join([name, *extra])
+        for key in keys:
+            words = {i: _word(identities[i].get(key)) for i in alike}
+            unnamed = _usual(list(words.values()), all_values)
+            for i, word in words.items():
+                if word != unnamed:
+                    apart[i] += f" {key}={word}"
     return apart
+
+
+def _usual(words, all_values):
+    """Returns the value that all words have, or most of them; else None."""
+    ((word, count),) = collections.Counter(words).most_common(1)
+    least = len(words) - 1 if all_values else len(words) / 2
+    return word if count > least else None
 
 
 def _named(identity, keys):

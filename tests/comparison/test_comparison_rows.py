@@ -66,6 +66,25 @@ def test_a_row_is_named_by_the_settings_that_differ_from_defaults(read):
     }
 
 
+def test_the_value_that_most_rows_have_is_not_named(read):
+    made = read(
+        {},
+        {"fine_tune_epochs": 11},
+        *({"pad": pad} for pad in (2, 3)),
+        *({"lit_epochs": epochs} for epochs in (7, 8)),
+        {"lit_epochs": 9, "pad": 4},
+    )
+    assert {row.name for row in made} == {
+        "lit",
+        "lit fine_tune_epochs=11",
+        "lit pad=2",
+        "lit pad=3",
+        "lit lit_epochs=7",
+        "lit lit_epochs=8",
+        "lit lit_epochs=9 pad=4",
+    }
+
+
 def test_a_method_has_the_same_name_for_all_students(read):
     made = read({}, {"student": "resnet32"}, {"student": "resnet32", **KD})
     assert [(row.student, row.name) for row in made] == [
