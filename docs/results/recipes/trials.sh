@@ -9,10 +9,10 @@
 # it goes on where it was. Not run yet; about 4 core-hours, an estimate.
 #
 # The budget is 3,520 steps of KD (10 epochs of 45,000 images). A step of phase
-# `lit` takes 1.30 times as long (../cifar10_10_epochs/seconds.txt), one with the
-# teacher's answers as penalties about 2.2 times (--dry_run on a busy machine);
-# variants that train the ends or read mixed inputs are given the 1.30 too. The
-# published teacher was trained on the validation images as well.
+# `lit` takes 1.3 times as long, with mixed inputs 1.02, with trained ends 1.57, and
+# with the teacher's answers as penalties 2.05 times: --dry_run of each row on one
+# thread of an AMD EPYC on which no other program ran. The published teacher was
+# trained on the validation images as well.
 set -e
 data=$1
 teacher=$2
@@ -62,15 +62,15 @@ rows() {
   lit lit_10 10 130
   lit lit_20_sections_alone 20 130 --beta=0
   lit lit_20_l2_normalized 20 130 --penalty=l2_normalized
-  lit lit_20_mixed 20 130 --section_input=mixed
+  lit lit_20_mixed 20 102 --section_input=mixed
   lit lit_20_falling_beta 20 130 --falling_beta
   lit lit_20_ema 20 130 --fine_tune_ema=0.99
-  lit lit_20_all 20 130 --method=lit_all
+  lit lit_20_all 20 157 --method=lit_all
   # One stream, so that a step costs about what one of KD does.
   lit lit_20_all_student 20 105 --method=lit_all --section_input=student
   lit lit_50_all_student 50 105 --method=lit_all --section_input=student
   lit lit_20_mean 20 130 --method=lit_mean
-  lit lit_20_tail 20 220 --method=lit_tail
+  lit lit_20_tail 20 205 --method=lit_tail
 }
 
 rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
