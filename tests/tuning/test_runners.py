@@ -281,23 +281,6 @@ def test_commands_that_have_run_elsewhere_are_not_printed(
     assert "1 of 2 trials of temperature" in results.err
 
 
-def test_a_damaged_report_is_named(wanted, program):
-    settings = wanted(student="resnet8")
-    search.tune(settings, lambda plan: None)
-    (trial, *_) = first_stage(settings)
-    trial.folder.mkdir(parents=True)
-    texts = {
-        "{": "is damaged",
-        "{}": "is damaged",
-        '{"student": {"best": {}}}': "is damaged",
-        '{"student": {"best": null}}': "chosen on validation.* need an epoch",
-    }
-    for text, message in texts.items():
-        (trial.folder / "report.json").write_text(text)
-        with pytest.raises(errors.DataError, match=message):
-            tuned(settings)
-
-
 def test_a_second_search_in_the_same_folder_is_refused(wanted, program):
     seen = []
 

@@ -7,7 +7,8 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.hparams import metadata
 
-from lit_tf.tuning import search
+from lit_tf import errors
+from lit_tf.tuning import search, stages
 
 
 def columns(settings):
@@ -69,3 +70,20 @@ def test_the_scores_of_an_earlier_version_are_accuracies(wanted, played):
         assert stage.pop("score") == "accuracy"
     file.write_text(json.dumps(known))
     assert search.tune(wanted(), played({})) == decided
+
+
+def test_a_report_without_a_score_is_named(wanted, played):
+    settings = wanted(student="resnet8")
+    search.tune(settings, lambda plan: None)
+    (trial, *_) = stages.planned(settings, "temperature", {})
+    trial.folder.mkdir(parents=True)
+    texts = {
+        "{": "is damaged",
+        "{}": "is damaged",
+        '{"student": {"best": {}}}': "is damaged",
+        '{"student": {"best": null}}': "chosen on validation.* need an epoch",
+    }
+    for text, message in texts.items():
+        (trial.folder / "report.json").write_text(text)
+        with pytest.raises(errors.DataError, match=message):
+            search.tune(settings, played({}))

@@ -162,18 +162,18 @@ REFUSED = {
 OWN = ("--teacher_weights=my_model.keras", "--compression=2", "--epochs=4")
 
 
-def test_a_trial_keeps_what_the_search_was_told_for_a_users_model(tmp_path):
+def test_a_trial_has_the_settings_of_a_search_of_a_users_model(tmp_path):
     # The default of a run without --compression, and so are the other settings
     # of a run that names it.
-    told = ("--lit_optimizer=sgd",)
+    given = ("--lit_optimizer=sgd",)
     done = run(
-        *("-m", "lit_tf.launch.tune", *OWN, *told),
+        *("-m", "lit_tf.launch.tune", *OWN, *given),
         *("--temperatures=6", "--alphas=", "--betas=", "--print_commands"),
         cwd=tmp_path,
     )
     flags = shlex.split(done.stdout)[3:]
     found = json.loads(run("-c", _SETTINGS, *flags, cwd=tmp_path).stdout)
-    wanted = (*OWN, *told, "--temperature=6", "--noread_test", "--workdir=x")
+    wanted = (*OWN, *given, "--temperature=6", "--noread_test", "--workdir=x")
     line = run("-c", _SETTINGS, *wanted, cwd=tmp_path)
     ignored = {"workdir": found["workdir"]}
     assert found == json.loads(line.stdout) | ignored
