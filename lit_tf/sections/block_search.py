@@ -36,19 +36,34 @@ def _best(trunks):
     """Returns the chain with the most calls in rows of several blocks.
 
     The first one, without context, is preferred to others with few calls more,
-    and to those whose rows are a small part of the graph.
+    and to those whose rows are a small part of the graph. Its rows count if
+    none of their blocks has more than half of all calls: such a block has
+    blocks of its own.
     """
     first, *others = map(find_blocks_in_trunk, trunks)
     best = max(others, key=_calls_in_equal_rows, default=first)
-    least = max(2 * _calls_in_rows(first.rows), len(first.graph.calls) / 8)
+    calls = len(first.graph.calls)
+    rows = [
+        row
+        for row in first.rows
+        if all(2 * len(block.calls) <= calls for block in row.blocks)
+    ]
+    least = max(2 * _calls_in_rows(rows), calls / 8)
     return best if _calls_in_equal_rows(best) > least else first
 
 
 def _calls_in_equal_rows(chain):
-    """Returns the calls in rows of equal blocks, not of parts of one block."""
+    """Returns the calls in rows of equal blocks, not of parts of one block.
+
+    The last block of a row may be a part of the others.
+    """
     return _calls_in_rows(
-        [row for row in chain.rows if len({b.form for b in row.blocks}) == 1]
+        [row for row in chain.rows if _equal([b.form for b in row.blocks])]
     )
+
+
+def _equal(forms):
+    return max(map(forms.count, forms)) >= max(2, len(forms) - 1)
 
 
 def _calls_in_rows(rows):

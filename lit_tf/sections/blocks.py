@@ -5,7 +5,6 @@ two tensors of one shape can be left out. Such a segment and the normalizations
 and activations that belong to it are a block.
 """
 
-import collections
 import dataclasses
 import functools
 import itertools
@@ -143,13 +142,14 @@ class Chain:
 def find_blocks_in_trunk(trunk: Trunk) -> Chain:
     """Finds the blocks of a trunk.
 
-    A block has one segment with kernels. This segment is residual, or another
-    segment in the row has the same kinds of layers; a gate or a lone depthwise
-    convolution is never left out. Segments without kernels (BatchNorm, ReLU)
-    between two such segments belong to the earlier or the later one, so that as
-    many blocks as possible are equal: to the later one if activations come
-    first, to the earlier one if they come last. If different blocks alternate
-    (attention, MLP, attention, …), one whole period is a block.
+    A block has one segment with kernels. This segment is residual, or it
+    repeats its neighbors (see `_repeating`); a gate, a lone depthwise
+    convolution or a projection before or behind all blocks is never left out.
+    Segments without kernels (BatchNorm, ReLU) between two such segments belong
+    to the earlier or the later one, so that as many blocks as possible are
+    equal: to the later one if activations come first, to the earlier one if
+    they come last. If different blocks alternate (attention, MLP, attention,
+    …), one whole period is a block, and what is left at the end is one more.
     """
     segments = _segments(trunk)
     rows, done = [], 0
@@ -193,17 +193,41 @@ def _repeated(trunk, segments) -> Iterator[tuple[list[int], int, int]]:
     for first, past in _same_shape(trunk):
         heavy = [k for k in range(first, past) if segments[k].kernels]
         led = [k for k in [first - 1] if k >= 0 and segments[k].kernels]
-        kinds = collections.Counter(segments[k].kinds for k in led + heavy)
+        repeating = _repeating(segments, led + heavy)
         row = []
         for k in [*heavy, past]:
-            if k < past and (
-                segments[k].residual or kinds[segments[k].kinds] > 1
-            ):
+            if k in repeating:
                 row.append(k)
                 continue
             if row:
                 yield row, first, k
             row, first = [], k + 1
+
+
+def _repeating(segments, numbers) -> set[int]:
+    """Returns which of neighboring segments with kernels may be blocks.
+
+    They are the residual ones, and those in a part that is repeated at once:
+    two equal runs of one or more segments, one behind the other. If some
+    segments are residual, both runs must have one: others, such as projections
+    to a width and back, lead to the blocks or follow them.
+
+    Args:
+        segments: all segments.
+        numbers: the numbers of those with kernels between cuts of one shape,
+            and of the one before, which leads to them.
+    """
+    residual = {k for k in numbers if segments[k].residual}
+    kinds = [segments[k].kinds for k in numbers]
+    found = set(residual)
+    for period in range(1, len(kinds) // 2 + 1):
+        for first in range(len(kinds) - 2 * period + 1):
+            middle, past = first + period, first + 2 * period
+            if kinds[first:middle] == kinds[middle:past]:
+                run = numbers[first:past]
+                if not residual or not residual.isdisjoint(run):
+                    found.update(run)
+    return found
 
 
 def _same_shape(trunk) -> Iterator[tuple[int, int]]:
@@ -234,7 +258,7 @@ def _bounds(segments, heavy, first, past) -> list[tuple[int, int]]:
     )
     period = _period([_joined(segments[a:b]).form for a, b in best])
     return [
-        (best[i][0], best[i + period - 1][1])
+        (best[i][0], best[min(i + period, len(best)) - 1][1])
         for i in range(0, len(best), period)
     ]
 
@@ -257,11 +281,12 @@ def _score(segments, bounds, past):
 
 
 def _period(forms):
-    """Returns after how many blocks they repeat; 1 if they do not."""
+    """Returns after how many blocks they repeat; 1 if they do not.
+
+    At the end a part of a period may be left.
+    """
     for period in range(1, len(forms) // 2 + 1):
-        if len(forms) % period == 0 and forms == forms[:period] * (
-            len(forms) // period
-        ):
+        if forms[period:] == forms[:-period]:
             return period
     return 1
 

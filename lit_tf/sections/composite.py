@@ -17,10 +17,15 @@ _EXAMPLES = 2
 _SIZE = 8  # Of dimensions that are unknown.
 _TOLERANCE, _HALF_TOLERANCE = 1e-5, 3e-2
 
-# Layer → number of Keras's record of a call → the functional model in it.
+# Layer → number of Keras's record of a call → the functional model in it, or
+# the reason why there is none.
 _known: weakref.WeakKeyDictionary[
-    keras.layers.Layer, dict[int, keras.Model | None]
+    keras.layers.Layer, dict[int, keras.Model | str]
 ] = weakref.WeakKeyDictionary()
+
+
+class _Closed(Exception):
+    """The reason why a layer is not opened."""
 
 
 def opened(node: Any) -> keras.Model | None:
@@ -35,6 +40,24 @@ def opened(node: Any) -> keras.Model | None:
         `call` cannot be run on symbolic tensors or differs in training, the
         model has other weights, or its answers to a random batch differ.
     """
+    found = _found(node)
+    return None if isinstance(found, str) else found
+
+
+def why_closed(node: Any) -> str:
+    """Returns why a layer that runs a list of layers is not opened.
+
+    Args:
+        node: Keras's record of a call of a layer.
+
+    Returns:
+        Half a sentence; "" for a layer that is opened, or runs no list.
+    """
+    found = _found(node)
+    return found if isinstance(found, str) else ""
+
+
+def _found(node):
     layer = node.operation
     if not isinstance(layer, keras.layers.Layer) or not _runs_a_list(layer):
         return None
@@ -42,8 +65,10 @@ def opened(node: Any) -> keras.Model | None:
     if id(node) not in models:
         try:
             models[id(node)] = _open(node)
+        except _Closed as closed:
+            models[id(node)] = str(closed)
         except Exception:  # A layer of any kind may raise anything.
-            models[id(node)] = None
+            models[id(node)] = "its `call` cannot be run on symbolic tensors"
     return models[id(node)]
 
 
@@ -60,23 +85,27 @@ def _runs_a_list(layer):
 
 
 def _open(node):
-    """Returns the functional model in a layer; None if it is not the same."""
+    """Returns the functional model in a layer.
+
+    Raises:
+        _Closed: if it is not the same.
+    """
     layer = node.operation
     model = _traced(node)
     if {id(v) for v in model.variables} != {id(v) for v in layer.variables}:
-        return None
+        raise _Closed("it has weights that the layers in it do not have")
     if layer.activity_regularizer is not None:
-        return None
+        raise _Closed("it has a regularizer of its own")
     if layer._call_has_training_arg:
         modes = [_traced(node, training=mode) for mode in (True, False)]
         if any(_structure(mode) != _structure(model) for mode in modes):
-            return None
+            raise _Closed("it runs other layers in training")
     values = [_random(tensor) for tensor in node.input_tensors]
     args, kwargs = _filled(node, values)
     kwargs.pop("training", None)
     expected = layer(*args, **kwargs, training=False)
     if not _agree(expected, model(values, training=False)):
-        return None
+        raise _Closed("the layers in it answer a random batch differently")
     _rename_operations(model)
     return model
 

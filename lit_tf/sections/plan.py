@@ -1,12 +1,14 @@
 """`plan`: finds where to cut a model and which blocks can be left out."""
 
+import collections
 import itertools
+import numbers
 from fractions import Fraction
 
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import block_search, blocks, planned, split
+from lit_tf.sections import block_search, blocks, composite, planned, split
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.planned import Plan
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -52,7 +54,7 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
     graph = read_graph(model)
     chain = block_search.find_blocks_in_graph(graph)
     rows = _worthwhile(graph, chain.rows)
-    if not rows:
+    if not rows or _mostly_elsewhere(graph, rows):
         return planned.whole(model, note=_why(chain.trunk))
     groups = [
         row.blocks[first:past]
@@ -87,7 +89,9 @@ def _counts(rows, sections):
     """Returns the number of sections of each row."""
     blocks = [len(row.blocks) for row in rows]
     counts = [1] * len(rows)
-    is_number = isinstance(sections, int) and not isinstance(sections, bool)
+    is_number = isinstance(sections, numbers.Integral) and not isinstance(
+        sections, bool
+    )
     errors.require(
         sections is None
         or (is_number and len(rows) <= sections <= sum(blocks)),
@@ -96,7 +100,7 @@ def _counts(rows, sections):
         "left out.",
         sections=sections,
     )
-    for _ in range((sections or 0) - len(rows)):
+    for _ in range(int(sections or 0) - len(rows)):
         # The row whose sections have the most blocks, the first of equal ones.
         longest = max(
             range(len(rows)), key=lambda r: Fraction(blocks[r], counts[r])
@@ -134,6 +138,23 @@ def _worthwhile(graph, rows):
     return worthwhile
 
 
+def _mostly_elsewhere(graph, rows):
+    """Returns whether most layers like those of the blocks are in no block.
+
+    Of blocks whose outputs the model returns, none can be left out. What is
+    found before the first one is a small part of the model then.
+    """
+    inside = collections.Counter(
+        call.form
+        for row in rows
+        for block in row.blocks
+        for call in block.calls
+        if call.weights
+    )
+    everywhere = collections.Counter(call.form for call in graph.calls)
+    return all(everywhere[form] > 2 * inside[form] for form in inside)
+
+
 def _first(row):
     """Returns the number of the tensor after the stem.
 
@@ -158,6 +179,12 @@ def _first(row):
 def _why(trunk):
     """Returns a sentence that says why no block can be left out."""
     graph = trunk.graph
+    for call in graph.calls:
+        if reason := composite.why_closed(call.node):
+            return (
+                f"The layers that {call.path!r} runs cannot be left out, "
+                f"because {reason}."
+            )
     if 2 * trunk.longest_part > len(graph.calls) > 2:
         passing = " and ".join(map(graph.label, trunk.passing()[:3]))
         return (

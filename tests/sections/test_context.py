@@ -142,11 +142,19 @@ def test_a_cached_teacher_gives_the_same_terms_with_a_mask():
 def test_a_layer_with_weights_that_its_blocks_lack_stays_closed():
     plan = lit_tf.plan(composite(extra=True))
     assert not plan.cuts
+    assert plan.note == (
+        "The layers that 'encoder' runs cannot be left out, because it has "
+        "weights that the layers in it do not have."
+    )
 
 
 def test_a_layer_that_differs_in_training_stays_closed():
-    assert not lit_tf.plan(composite(Noisy)).cuts
-    assert not lit_tf.plan(composite(activity_regularizer="l2")).cuts
+    plan = lit_tf.plan(composite(Noisy))
+    assert not plan.cuts
+    assert "because it runs other layers in training" in plan.note
+    plan = lit_tf.plan(composite(activity_regularizer="l2"))
+    assert not plan.cuts
+    assert "because it has a regularizer of its own" in plan.note
 
 
 def test_each_call_of_a_composite_layer_is_opened_by_itself():
