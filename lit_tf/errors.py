@@ -1,10 +1,15 @@
 """Exceptions and their exit codes."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 _LONGEST = 600  # Characters of the message of another library.
+# What TensorFlow adds for its developers: colors, the node and its operation.
+_ADDED = re.compile(
+    r"\x1b\[[0-9;]*m|\{\{function_node [^}]*\}\}|\[Op:\w+\]( name:)?"
+)
 
 
 class SettingsError(ValueError):
@@ -50,7 +55,8 @@ def line(error: Exception) -> str:
     A message may quote any bytes of a file: it is cut in the middle, and
     characters that a terminal would obey are replaced.
     """
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(_ADDED.sub(" ", str(error)).split())
+    text = text or type(error).__name__
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -47,6 +47,8 @@ def read(
         SettingsError: if the data have another form.
         DataError: if there are no examples.
     """
+    train = _as_arrays("train", train)
+    validation_data = _as_arrays("validation_data", validation_data)
     if validation_data is None and validation_split:
         train, validation_data = _divided(train, validation_split)
     splits = None
@@ -96,6 +98,7 @@ def preprocessed(data: Any, preprocessor: Callable[..., Any] | None) -> Any:
     """
     if preprocessor is None:
         return data
+    data = _lists_as_arrays(data)
     if isinstance(data, tf.data.Dataset):
         first, *_ = tf.nest.flatten(data.element_spec)
         return data.map(preprocessor) if first.dtype is tf.string else data
@@ -203,6 +206,57 @@ def _stream(data, *, shuffled=False, **how):
         data=type(data).__name__,
     )
     return sources.of(data, **how)
+
+
+def _as_arrays(name, data):
+    """Returns arrays of one length; other data as they are.
+
+    Raises:
+        SettingsError: if the arrays differ in length.
+    """
+    data = _lists_as_arrays(data)
+    if not isinstance(data, np.ndarray | Mapping | tuple | list):
+        return data
+    arrays = tf.nest.flatten(data)
+    lengths = {_shape(array)[:1] for array in arrays}
+    errors.require(
+        len(lengths) == 1 and () not in lengths,
+        f"`{name}` must be arrays of one length, such as (inputs, labels). A "
+        "list of arrays has one for each input of the model; other lists have "
+        "rows of one length.",
+        shapes=[_shape(array) for array in arrays[:8]],
+    )
+    return data
+
+
+def _shape(one):
+    return tuple(getattr(one, "shape", ()))
+
+
+def _lists_as_arrays(data):
+    """Returns data with an array for each list of texts or numbers.
+
+    A list of arrays, one for each input, remains.
+    """
+    pair = isinstance(data, list) and data and _is_list(data[0])
+    if isinstance(data, tuple) or pair:
+        return tuple(map(_list_as_array, data))
+    return _list_as_array(data)
+
+
+def _list_as_array(one):
+    if isinstance(one, Mapping):
+        return {key: _list_as_array(part) for key, part in one.items()}
+    if not _is_list(one) or any(map(_shape, tf.nest.flatten(one))):
+        return one
+    try:
+        return np.asarray(one)
+    except ValueError:  # Rows of different lengths: refused later.
+        return one
+
+
+def _is_list(one):
+    return isinstance(one, list | tuple)
 
 
 def _divided(train, fraction):

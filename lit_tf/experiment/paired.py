@@ -24,8 +24,8 @@ def compare(
     Args:
         teacher: the teacher, inputs → logits or what `outputs` reads.
         student: the student, likewise.
-        batches: (inputs, labels) or (inputs, labels, weights); weights are
-            ignored.
+        batches: (inputs, labels) or (inputs, labels, weights); of weights only
+            those of positions count.
         outputs: the kind of output of both.
 
     Returns:
@@ -47,13 +47,13 @@ def compare(
     values = {role: [] for role in models}  # Loss, or whether it is correct.
     predicted, labels, distances = {k: [] for k in models}, [], []
     for batch in batches:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
         z = run(x)
         if not outputs.reads_labels:
             terms = outputs.terms(None, z["teacher"], z["student"])
             distances.append(terms["soft"].numpy())
             continue
-        y = outputs.plain(y)
+        y = outputs.weigh_positions(y, weights)
         for role, output in z.items():
             output = outputs.plain(output)
             for metric in metrics[role]:

@@ -54,7 +54,7 @@ def hard(
         )
     labels = tf.reshape(tf.cast(labels, tf.int32), tf.shape(logits)[:-1])
     if mask is not None:  # A masked label may be of no class.
-        labels = tf.where(mask, labels, 0)
+        labels = tf.where(tf.cast(mask, tf.bool), labels, 0)
     values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     return example_mean(_smoothed(values, logits, smoothing), logits, mask)
 
@@ -148,7 +148,8 @@ def example_mean(
         values: `[batch, ...]`; or a scalar, which becomes the value of every
             example.
         outputs: `[batch, ...]`, which gives the number of examples.
-        mask: `[batch]` or `[batch, positions]`, what counts; all when None.
+        mask: `[batch]` or `[batch, positions]`, what counts, or weights; all
+            when None.
 
     Returns:
         `[batch]`, in the dtype of `values`.

@@ -38,6 +38,20 @@ def of(*tensors: tf.Tensor) -> tf.Tensor | None:
     return next((mask for mask in masks if mask is not None), None)
 
 
+def both(one: tf.Tensor | None, other: tf.Tensor | None) -> tf.Tensor | None:
+    """Returns what counts in both of two masks; their product for weights.
+
+    Args:
+        one: `[batch, ...]`, a mask or weights; None if all counts.
+        other: likewise, of the same shape.
+    """
+    if one is None or other is None:
+        return other if one is None else one
+    if one.dtype == other.dtype == tf.bool:
+        return one & other
+    return tf.cast(one, tf.float32) * tf.cast(other, tf.float32)
+
+
 def keep(tensor: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
     """Returns a tensor with the mask of the one that it was computed from.
 
@@ -106,11 +120,13 @@ def _fits(mask, tensor):
 def weights(mask: tf.Tensor) -> tf.Tensor:
     """Computes weights whose mean over all positions is 1, and 0 at masked.
 
+    Weights in place of a mask are divided by their mean.
+
     A mean of weighted values is then the mean over the real positions of the
     batch, on all replicas, as in Keras.
 
     Args:
-        mask: `[batch, ...]`, True at real positions.
+        mask: `[batch, ...]`, True at real positions; or their weights.
 
     Returns:
         The same shape, float32; 0 everywhere if no position is real.

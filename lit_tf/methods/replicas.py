@@ -36,7 +36,11 @@ def at_least_one(batch: Any) -> Any:
         added = tf.fill(
             tf.concat([missing, shape[1:]], 0), tf.cast(value, tensor.dtype)
         )
-        return tf.concat([tensor, added], 0)
+        mask = masks.of(tensor)
+        return masks.attach(
+            tf.concat([tensor, added], 0),
+            None if mask is None else padded(mask),
+        )
 
     return tf.nest.map_structure(padded, batch)
 

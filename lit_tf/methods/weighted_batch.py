@@ -46,9 +46,10 @@ def weigh(terms: Terms, weight: tf.Tensor | None) -> Terms:
     weight = tf.convert_to_tensor(weight)  # Eagerly, it may be an array.
     if weight.shape.rank not in (None, 1) and weight.shape[1:] != [1]:
         raise errors.SettingsError(
-            "`sample_weight` must be one weight for each example, [batch]. To "
-            "leave out positions, use the mask of Keras or a loss with "
-            f"`ignore_class`. Received: shape {weight.shape}."
+            "`sample_weight` must be one weight for each example, [batch]; of "
+            "classes also one for each position. To leave out positions, use "
+            "the mask of Keras or a loss with `ignore_class`. Received: shape "
+            f"{weight.shape}."
         )
     weight = tf.cast(tf.reshape(weight, [-1]), tf.float32)
     return {name: value * weight for name, value in terms.items()}

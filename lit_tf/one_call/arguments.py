@@ -10,10 +10,12 @@ import tensorflow as tf
 
 from lit_tf import config, data, errors, layers
 from lit_tf.config import own_model
-from lit_tf.data.dataset import Dataset
+from lit_tf.data import own_data
+from lit_tf.data.dataset import Dataset, Split
 from lit_tf.experiment import paired
 from lit_tf.methods import gradients
 from lit_tf.outputs import Outputs
+from lit_tf.sections import data_form, structure
 
 _NUMBER = (numbers.Real, "a number")
 _WHOLE = (numbers.Integral, "a whole number")
@@ -134,6 +136,12 @@ def check_arguments(**received: Any) -> None:
             f"`{name}` must be {text}.",
             **{name: value},
         )
+    for name in {"batch_size", "microbatches"} & received.keys():
+        errors.require(
+            received[name] >= 1,
+            f"`{name}` must be at least 1.",
+            **{name: received[name]},
+        )
 
 
 def check_callbacks(
@@ -194,6 +202,28 @@ def check_microbatches(
         f"`microbatches` must be at most the {size} examples of a batch.",
         microbatches=microbatches,
     )
+
+
+def check_inputs(model: keras.Model, dataset: Dataset) -> None:
+    """Checks that a model can be called on the data.
+
+    Args:
+        model: the model.
+        dataset: the user's data. All examples in arrays are looked at; of other
+            data the first.
+
+    Raises:
+        SettingsError: if it cannot.
+    """
+    for name in ("train", "validation"):
+        examples = getattr(dataset, name)
+        if isinstance(examples, Split):
+            inputs = examples.inputs
+            known = structure.by_name(model, inputs)
+            if known.keys() == {*structure.names_of(model)}:
+                argument = "validation_data" if name == "validation" else name
+                data_form.check_values(model, f"`{argument}`", inputs)
+    own_data.check_inputs(model, dataset)
 
 
 def check_class_weight(

@@ -174,7 +174,6 @@ def compress(
         DataError: if data are empty or end early, or `workdir` is damaged.
     """
     functional.require_functional(model)
-    keep = () if keep is None else keep
     callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
     given = {
         "compression": compression,
@@ -196,6 +195,12 @@ def compress(
     arguments.check_arguments(
         **{name: value for name, value in given.items() if value is not None}
     )
+    # NumPy's integers are whole numbers, too.
+    batch_size, microbatches = int(batch_size), int(microbatches)
+    epochs, steps_per_epoch, validation_steps = (
+        None if number is None else int(number)
+        for number in (epochs, steps_per_epoch, validation_steps)
+    )
     arguments.check_callbacks(callbacks, optimizer, ema)
     errors.require(
         outputs is None or hasattr(outputs, "terms"),
@@ -205,8 +210,8 @@ def compress(
     settings = arguments.make(
         model,
         compression=compression,
-        keep=(keep,) if isinstance(keep, int) else tuple(keep),
-        sections=sections or 0,
+        keep=shrink.block_counts(keep),
+        sections=int(sections or 0),
         cuts=tuple(cuts),
         method=method,
         init=init,
@@ -252,7 +257,7 @@ def compress(
         class_weight=class_weight,
     )
     arguments.check_microbatches(microbatches, batch_size, dataset)
-    own_data.check_inputs(model, dataset)
+    arguments.check_inputs(model, dataset)
     kind = outputs or derived.derive(
         model,
         own_data.first_labels(dataset),

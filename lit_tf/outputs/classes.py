@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.losses import distillation
+from lit_tf.losses import distillation, masks
 from lit_tf.outputs import label_faults, logit_metrics
 from lit_tf.outputs.labelled import Labelled
 from lit_tf.sections import compatibility
@@ -25,7 +25,9 @@ class Classes(Labelled):
     `[batch, height, width]`: both losses are means over the positions. A loss
     with `ignore_class`, such as `keras.losses.SparseCategoricalCrossentropy`,
     leaves out what has that label, and the mask of Keras leaves out padding;
-    neither counts in a loss or in the accuracy.
+    neither counts in a loss or in the accuracy. Sample weights of positions,
+    `[batch, height, width]`, make these weighted means, in which a weight of 0
+    leaves a position out.
 
     Example:
     ```python
@@ -67,6 +69,27 @@ class Classes(Labelled):
         """Returns metrics with those that are names built for logits."""
         return logit_metrics.build(metrics, self.plain(outputs))
 
+    def example_weights(self, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Returns the labels, with weights of positions, or those of examples.
+
+        Args:
+            y: labels, `[batch, ...]`.
+            sample_weight: `[batch]`; or one for each position, `[batch, ...]`.
+        """
+        y, weight = super().example_weights(y, sample_weight)
+        if not _of_positions(weight):
+            return y, weight
+        return self.weigh_positions(y, weight), None
+
+    def weigh_positions(self, y: Any, sample_weight: Any) -> Any:
+        """Returns labels that carry the weights of their positions, if any."""
+        y, weight = self.plain(y), self.plain(sample_weight)
+        if not _of_positions(weight):
+            return y
+        return masks.attach(
+            tf.convert_to_tensor(y), tf.cast(weight, tf.float32)
+        )
+
     def label_faults(self, y: Any, z: Any) -> list[label_faults.Fault]:
         """Returns the faults of labels, unless the user's loss reads others.
 
@@ -101,11 +124,26 @@ class Classes(Labelled):
 
     def _mask(self, y, z):
         mask = super()._mask(y, z)
+        weights = masks.of(y)
+        if weights is not None:
+            errors.require(
+                weights.shape.is_compatible_with(z.shape[:-1]),
+                "`sample_weight` must be one weight for each example, [batch], "
+                f"or for each position of the outputs, {z.shape[:-1]}.",
+                shape=weights.shape,
+            )
+            mask = masks.both(mask, weights)
         ignored = self.loss.ignore_class if self.loss else None
         if ignored is None:
             return mask
         known = tf.reshape(y, tf.shape(z)[:-1]) != tf.cast(ignored, y.dtype)
-        return known if mask is None else known & mask
+        return masks.both(known, mask)
+
+
+def _of_positions(weight):
+    """Returns whether there are weights of positions, `[batch, ...]`."""
+    shape = [] if weight is None else list(weight.shape[1:])
+    return bool(shape) and shape != [1]
 
 
 class _Accuracy(keras.metrics.Mean):

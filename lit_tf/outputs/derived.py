@@ -153,11 +153,15 @@ def _one(model, at, tensor, labels, loss, settings):
 
 
 def _by_labels(model, tensor, labels, settings):
-    rank, whole = len(tensor.shape), np.issubdtype(labels.dtype, np.integer)
+    rank = len(tensor.shape)
+    # Keras makes one-hot labels, and others, of floating-point numbers.
+    binary = bool(np.isin(labels, (0, 1)).all())
+    whole = binary or (
+        labels.dtype.kind in "iuf" and bool((labels == np.round(labels)).all())
+    )
     without_last = labels.ndim == rank - 1 or (
         labels.ndim == rank and labels.shape[-1] == 1 != tensor.shape[-1]
     )
-    binary = np.isin(labels, (0, 1)).all() and (whole or labels.dtype == bool)
     if whole and without_last and (binary or tensor.shape[-1] > 1):
         return Classes(**settings)
     if labels.shape[1:] == tuple(tensor.shape[1:]) or labels.ndim == rank - 1:

@@ -83,6 +83,18 @@ class Outputs(Protocol):
         """
         return self.plain(y), self.plain(sample_weight)
 
+    def weigh_positions(self, y: Any, sample_weight: Any) -> Any:
+        """Returns labels that carry the weights of their positions.
+
+        The default is for outputs without such weights.
+
+        Args:
+            y: labels, `[batch, ...]`.
+            sample_weight: as in `example_weights`.
+        """
+        del sample_weight
+        return self.plain(y)
+
     def plain(self, nested: Any) -> Any:
         """Returns a single output, or its labels, without list or dictionary.
 

@@ -121,19 +121,28 @@ def _hint_of_output(name, received, expected):
 
 def _check_positions(model, name):
     """Refuses sequences that are longer than a table of positions."""
+    for layer, positions, length in _position_tables(model):
+        _check_length(model, name, layer, positions, length)
+
+
+def _check_length(model, name, layer, positions, length):
+    if length is not None and length > positions:
+        raise errors.SettingsError(
+            f"{model.name} takes sequences of at most {positions}, the "
+            f"positions of its layer {layer!r}. Received: {length} in {name}. "
+            "Cut token ids with --sequence_length, or by a preprocessor."
+        )
+
+
+def _position_tables(model):
+    """Yields the layer, the size and the read length of tables of positions."""
     graph = functional.read_graph(model)
     for call in graph.calls:
         layer = getattr(call.operation, "position_embedding", call.operation)
         table = getattr(layer, "position_embeddings", None)
-        if table is None:
-            continue
-        length = graph.tensors[call.inputs[0]].shape[1]
-        if length is not None and length > table.shape[0]:
-            raise errors.SettingsError(
-                f"{model.name} takes sequences of at most {table.shape[0]}, "
-                f"the positions of its layer {layer.name!r}. Received: "
-                f"{length} in {name}. Cut token ids with --sequence_length."
-            )
+        if table is not None:
+            length = graph.tensors[call.inputs[0]].shape[1]
+            yield layer.name, table.shape[0], length
 
 
 def check_values(model: keras.Model, name: str, inputs: Any) -> None:
@@ -146,8 +155,9 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
 
     Raises:
         SettingsError: if an input takes texts and receives numbers, or the
-            reverse; takes whole numbers and receives others; or looks up
-            numbers beyond the vocabulary of an embedding.
+            reverse; takes whole numbers and receives others; looks up numbers
+            beyond the vocabulary of an embedding; or is longer than a table of
+            positions.
     """
     vocabularies = _vocabularies(model)
     for key, tensor, array in zip(
@@ -168,6 +178,10 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
             )
         if key in vocabularies:
             layer, size = vocabularies[key]
+            for table, positions, length in _position_tables(model):
+                if length is None and len(array.shape) == 2:
+                    length = array.shape[1]
+                _check_length(model, name, table, positions, length)
             least, largest = _range(array)
             if least < 0 or largest >= size:
                 raise errors.SettingsError(

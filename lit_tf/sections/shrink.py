@@ -1,8 +1,10 @@
 """`shrink`: builds a student that is its teacher with fewer blocks."""
 
+import numbers
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from lit_tf import config, errors
 from lit_tf.sections import (
@@ -73,7 +75,12 @@ def shrink(
     """
     config.check_one_of(config.INITS, init=init)
     config.check_one_of(config.COMPRESSION_OF, of=of)
-    keep = (keep,) if isinstance(keep, int) else tuple(keep)
+    keep = block_counts(keep)
+    errors.require(
+        isinstance(compression, numbers.Real),
+        "`compression` must be a number.",
+        compression=compression,
+    )
     errors.require(
         bool(keep) != bool(compression),
         "Pass either `keep` or `compression`.",
@@ -96,6 +103,31 @@ def shrink(
         initial_weights.copy_blocks(teacher, student)
         initial_weights.copy_ends(teacher, student)
     return student
+
+
+def block_counts(keep: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Returns the number of blocks that each section keeps, as a tuple.
+
+    Args:
+        keep: one number for each section, or one for a single section; None for
+            none.
+
+    Raises:
+        SettingsError: if these are no whole numbers.
+    """
+    counts = () if keep is None else keep
+    if isinstance(keep, numbers.Integral):
+        counts = (keep,)
+    errors.require(
+        isinstance(counts, Sequence | np.ndarray)
+        and all(
+            isinstance(n, numbers.Integral) and not isinstance(n, bool)
+            for n in counts
+        ),
+        "`keep` must be a whole number, or one for each section.",
+        keep=keep,
+    )
+    return tuple(map(int, counts))
 
 
 def with_sections(

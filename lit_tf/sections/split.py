@@ -64,6 +64,13 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
     note = getattr(cuts, "note", "")
     errors.require(not note, note, model=model.name)
     cuts = getattr(cuts, "cuts", cuts)
+    errors.require(
+        isinstance(cuts, Sequence)
+        and not isinstance(cuts, str)
+        and all(isinstance(name, str) for name in cuts),
+        "`cuts` must be a list of names of layers, or a plan.",
+        cuts=cuts,
+    )
     numbers = [_number(graph, name) for name in cuts]
     errors.require(
         len(cuts) >= 2,

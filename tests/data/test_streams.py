@@ -118,9 +118,9 @@ REFUSED = {
     "empty": (batched().take(0), "`train` has no batches."),
     "of two lengths": (
         (INPUTS, LABELS[:3]),
-        "`train` must be arrays (inputs, labels) of one length, or batches "
-        "as `keras.Model.fit` takes them (The input must have one example for "
-        "each label. Received: 10 examples and 3 labels.).",
+        "`train` must be arrays of one length, such as (inputs, labels). A "
+        "list of arrays has one for each input of the model; other lists have "
+        "rows of one length. Received: shapes=[(10, 1), (3,)].",
     ),
     "a path": (
         "images/",
@@ -156,6 +156,19 @@ def test_arrays_are_read_by_number_and_a_part_validates():
     assert (len(dataset.train), len(dataset.validation)) == (8, 2)
     together = np.concatenate([dataset.train.inputs, dataset.validation.inputs])
     np.testing.assert_array_equal(np.sort(together, axis=0), INPUTS)
+
+
+def test_lists_of_numbers_and_texts_are_arrays():
+    for data in (
+        (INPUTS.tolist(), LABELS.tolist()),
+        [INPUTS.tolist(), LABELS.tolist()],
+        ({"x": INPUTS.tolist()}, LABELS.tolist()),
+        (["a text"] * 10, tuple(LABELS)),
+    ):
+        dataset = own_data.read(data, rank=None, batch_size=4)
+        assert isinstance(dataset.train, Split)
+        assert len(dataset.train) == 10
+        np.testing.assert_array_equal(dataset.train.labels, LABELS)
 
 
 def test_weights_make_a_stream_of_arrays():

@@ -293,7 +293,7 @@ def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_source_gives_the_bits_of_its_arrays():
+def test_a_source_and_lists_give_the_bits_of_their_arrays():
     class Source:
         def __len__(self):
             return len(INPUTS)
@@ -302,9 +302,12 @@ def test_a_source_gives_the_bits_of_its_arrays():
             return INPUTS[i], CLASSES[i]
 
     model, validation = classifier(), (INPUTS[:9], CLASSES[:9])
+    numbers = {"keep": np.int64(2), "batch_size": np.int64(32)}
     students = [
-        compress(model, data, validation).student
-        for data in (Source(), (INPUTS, CLASSES))
+        compress(model, data, validation, **numbers).student
+        for data in (Source(), (INPUTS.tolist(), CLASSES.tolist()))
     ]
-    for one, other in zip(*(s.get_weights() for s in students), strict=True):
-        np.testing.assert_array_equal(one, other)
+    students.append(compress(model, (INPUTS, CLASSES), validation).student)
+    for one, *others in zip(*(s.get_weights() for s in students), strict=True):
+        for other in others:
+            np.testing.assert_array_equal(one, other)

@@ -31,6 +31,19 @@ def test_metrics_that_read_other_labels_are_left_out(capsys):
     assert "metrics   those that mine was compiled" in capsys.readouterr().out
 
 
+WORDS = np.arange(6 * len(CLASSES)).reshape(-1, 6) % 9
+
+
+def of_words():
+    x = words = keras.Input((6,), dtype="int32", name="words")
+    x = keras.layers.Embedding(9, 4, name="table")(x)
+    for j in range(3):
+        x = x + keras.layers.Dense(4, activation="relu", name=f"dense_{j}")(x)
+    x = keras.layers.Flatten()(x)
+    outputs = keras.layers.Dense(2, name="logits")(x)
+    return keras.Model(words, outputs, name="of_words")
+
+
 BEST = keras.callbacks.EarlyStopping(restore_best_weights=True)
 REFUSED = {
     "no model": (
@@ -52,6 +65,40 @@ REFUSED = {
         lambda: (classifier(), (np.where(INPUTS > 2, np.nan, INPUTS), CLASSES)),
         {},
         "The inputs of `train` must be finite. Received: an infinite value or",
+    ),
+    "labels of another length": (
+        lambda: (classifier(), (INPUTS, CLASSES.repeat(2))),
+        {},
+        "`train` must be arrays of one length, such as (inputs, labels). A list"
+        " of arrays has one for each input of the model; other lists have rows "
+        "of one length. Received: shapes=[(96, 6), (192,)].",
+    ),
+    "validation labels of another length": (
+        lambda: (classifier(), (INPUTS, CLASSES), (INPUTS, CLASSES[1:])),
+        {},
+        "`validation_data` must be arrays of one length",
+    ),
+    "a list of rows of different lengths": (
+        lambda: (classifier(), ([[1.0], [1.0, 2.0]], [0, 1])),
+        {},
+        "`train` must be arrays of one length",
+    ),
+    "an unknown word": (
+        lambda: (of_words(), (WORDS * (1 + 99 * (WORDS == 3)), CLASSES)),
+        {},
+        "The input 'words' of of_words takes numbers from 0 to 8, the "
+        "vocabulary of its layer 'table'. Received: 300 in `train`,",
+    ),
+    "texts in place of words": (
+        lambda: (of_words(), (["a text"] * len(CLASSES), CLASSES)),
+        {},
+        "The input 'words' of of_words takes int32. Received: string in "
+        "`train`.",
+    ),
+    "no example in a batch": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"batch_size": 0},
+        "`batch_size` must be at least 1. Received: batch_size=0.",
     ),
     "a function": (
         lambda: (classifier(), lambda: None),

@@ -33,6 +33,18 @@ CASES = {
     "a sigmoid": (1, "sigmoid", NUMBERS % 2, None, "Classes"),
     "several sigmoids": (3, "sigmoid", MULTI_HOT, None, "Labels"),
     "multi-hot": (3, None, MULTI_HOT, None, "Labels"),
+    "one-hot as to_categorical returns it": (
+        *(3, None, keras.utils.to_categorical(NUMBERS)),
+        *(None, "Classes"),
+    ),
+    "multi-hot of floating-point numbers": (
+        *(3, None, np.float32(MULTI_HOT)),
+        *(None, "Labels"),
+    ),
+    "whole numbers as floating-point numbers": (
+        *(3, None, np.float32(NUMBERS)),
+        *(None, "Classes"),
+    ),
     "fractions": (3, None, VALUES, None, "Values"),
     "fractions in a row": (1, None, VALUES[:, 0], None, "Values"),
     "counts": (1, None, NUMBERS, None, "Values"),

@@ -70,14 +70,57 @@ def test_losses_and_accuracy_are_means_over_the_pixels(method, form):
     assert report[kd] == pytest.approx(whole["kd"], rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "method", slow.all_but([lit_tf.Distill], [lit_tf.LIT, lit_tf.Distill])
+)
+def test_pixels_without_weight_do_not_count(method):
+    """As those without a known class (see `expected`)."""
+    teacher, student = network(1), network(2)
+    kind = outputs.Classes(alpha=0.4, temperature=3.0)
+    trainer = method(teacher, student, outputs=kind)
+    trainer.compile("sgd")
+    report = trainer.evaluate(
+        X,
+        np.where(VOID == 255, 0, VOID),
+        sample_weight=np.float32(VOID != 255),
+        verbose=0,
+        return_dict=True,
+    )
+    whole = expected(VOID, teacher(X).numpy(), student(X).numpy())
+    for name in ("hard", "soft", "accuracy"):
+        assert report[name] == pytest.approx(whole[name], rel=1e-4), name
+
+
+def test_losses_are_means_by_the_weights_of_pixels():
+    teacher, student = network(1), network(2)
+    weights = np.random.default_rng(3).random(Y.shape).astype("float32")
+    trainer = lit_tf.Distill(teacher, student)
+    trainer.compile("sgd")
+    report = trainer.evaluate(
+        X, Y, sample_weight=weights, verbose=0, return_dict=True
+    )
+    values = keras.losses.sparse_categorical_crossentropy(
+        Y, student(X), from_logits=True
+    )
+    hard = np.average(values, weights=weights)
+    assert report["hard"] == pytest.approx(hard, rel=1e-4)
+
+
 @pytest.mark.slow
-def test_ignored_pixels_are_counted_on_all_replicas():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_ignored_pixels_are_counted_on_all_replicas(weighted):
     states = []
     for strategy in ("default", "mirrored"):
         with devices.strategy(strategy).scope():
             trainer = lit_tf.Distill(network(1), network(2))
-            trainer.compile(keras.optimizers.SGD(0.1), loss=IGNORE)
-        history = trainer.fit(X, VOID, batch_size=5, verbose=0).history
+            trainer.compile(
+                keras.optimizers.SGD(0.1), loss=None if weighted else IGNORE
+            )
+        y = np.where(VOID == 255, 0, VOID) if weighted else VOID
+        weights = np.float32(VOID != 255) if weighted else None
+        history = trainer.fit(
+            X, y, batch_size=5, sample_weight=weights, verbose=0
+        ).history
         reported = [history[name] for name in sorted(history)]
         states.append([*reported, *trainer.student.get_weights()])
     for one, other in zip(*states, strict=True):
@@ -93,6 +136,8 @@ def test_labels_of_pixels_are_checked():
     ):
         with pytest.raises(errors.SettingsError, match=message):
             trainer.fit(X, y, verbose=0)
+    with pytest.raises(errors.SettingsError, match="for each position of the"):
+        trainer.fit(X, Y, sample_weight=np.ones((5, 3)), verbose=0)
 
 
 @pytest.mark.parametrize(

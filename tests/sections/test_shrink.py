@@ -122,11 +122,22 @@ def test_an_error_states_the_highest_possible_compression():
         ({"keep": (5, 1)}, "at most its number of blocks: 4, 4"),
         ({"keep": (1, 1), "of": "bytes"}, "flops, parameters, latency"),
         ({"keep": (1, 1), "init": "zeros"}, "fresh, teacher_blocks"),
+        ({"keep": 2.0}, "`keep` must be a whole number, or one for each"),
+        ({"keep": "12"}, "`keep` must be a whole number, or one for each"),
+        ({"keep": True}, "`keep` must be a whole number, or one for each"),
+        ({"compression": "2"}, "`compression` must be a number"),
     ],
 )
 def test_invalid_arguments_raise_an_error(settings, words):
     with pytest.raises(errors.SettingsError, match=words):
         lit_tf.shrink(_home_made(), **settings)
+
+
+def test_integers_of_numpy_are_whole_numbers():
+    for keep in (np.array([1, 2]), [np.int64(1), np.int32(2)]):
+        student = lit_tf.shrink(_home_made(), keep=keep, sections=np.int64(2))
+        assert student.facts["blocks"] == [1, 2]
+        assert student.name.endswith("_1_2")
 
 
 def test_a_model_without_repeated_blocks_raises_an_error():
