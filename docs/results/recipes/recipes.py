@@ -8,13 +8,21 @@ needs no method: it is a row of `trials.sh`.
 - `lit_all`: the whole student is trained in phase `lit`, copied ends included.
 - `lit_mean`: as `lit`, but a block of the student starts as the mean of the
   teacher's blocks that it stands for.
+- `lit_chosen`, `kd_chosen`: as `lit` and `kd`, but each section of the student
+  starts with those blocks of the teacher's section that give the smallest
+  penalty on 256 training images, instead of evenly spaced ones. The folder of
+  CIFAR-10 is in the environment variable `RECIPES_DATA`.
 - `lit_tail`: the answers that the teacher's later sections and head give to the
   output of a student's section take the place of penalties.
 """
 
+import itertools
+import os
+
 import keras
 import tensorflow as tf
 
+from lit_tf import config, data
 from lit_tf.config import method_table
 from lit_tf.methods import lit, stages
 from lit_tf.sections import block_search
@@ -36,6 +44,21 @@ def lit_mean(pair):
     ):
         _copy_means(source, target)
     yield from _in_turn(pair, stages.lit_trainer(pair))
+
+
+def lit_chosen(pair):
+    """Yields the stages of LIT from the blocks of the smallest penalties."""
+    stages.copy_initial_weights(pair)
+    _copy_best(pair)
+    yield from _in_turn(pair, stages.lit_trainer(pair))
+
+
+def kd_chosen(pair):
+    """Yields the stages of KD from the blocks of the smallest penalties."""
+    stages.copy_initial_weights(pair)
+    _copy_best(pair)
+    yield stages._distilled(pair, "lit")
+    yield stages._distilled(pair, "fine_tune")
 
 
 def lit_tail(pair):
@@ -129,6 +152,45 @@ def _copy_means(source, target):
             variable.assign(sum(values) / len(values))
 
 
+def _copy_best(pair):
+    """Sets a section's blocks to those of the teacher's with the least penalty.
+
+    Each section is fed the teacher's representation, and its BatchNorm has the
+    statistics of the batch.
+    """
+    cifar10 = data.load(
+        config.Data(dataset="cifar10"), data_dir=os.environ["RECIPES_DATA"]
+    )
+    x = pair.teacher.stem(cifar10.train.inputs[:256], training=False)
+    for source, target in zip(
+        pair.teacher.sections, pair.student.sections, strict=True
+    ):
+        y = source(x, training=False)
+        teacher, student = map(block_search.find_blocks, (source, target))
+        # Not the section itself, whose moving statistics would change.
+        trial = keras.models.clone_model(target)
+        trial.set_weights(target.get_weights())
+        trial_blocks = block_search.find_blocks(trial).blocks
+        penalties = {}
+        for chosen in itertools.combinations(
+            teacher.blocks, len(student.blocks)
+        ):
+            _copy_states(chosen, trial_blocks)
+            error = tf.cast(trial(x, training=True), y.dtype) - y
+            penalties[chosen] = float(tf.reduce_mean(error**2))
+        best = min(penalties, key=penalties.get)
+        _copy_states(best, student.blocks)
+        kept = [1 + teacher.blocks.index(block) for block in best]
+        print(f"{target.name}: {kept}, penalty {penalties[best]:.4g}")
+        x = y
+
+
+def _copy_states(sources, targets):
+    for source, target in zip(sources, targets, strict=True):
+        for one, other in zip(source.layers, target.layers, strict=True):
+            other.set_weights(one.get_weights())
+
+
 def _in_turn(pair, trainer):
     yield stages.Stage(name="lit", phase="lit", trainer=trainer)
     yield stages._distilled(pair, "fine_tune")
@@ -137,6 +199,8 @@ def _in_turn(pair, trainer):
 for _name, _about, _ends in (
     ("lit_all", "LIT, copied ends trained", "copied, trained"),
     ("lit_mean", "LIT, from means of blocks", "copied, frozen"),
+    ("lit_chosen", "LIT, from chosen blocks", "copied, frozen"),
+    ("kd_chosen", "KD, from chosen blocks", "copied, trained"),
     ("lit_tail", "LIT, penalties by the teacher's answers", "copied, frozen"),
 ):
     method_table.register(

@@ -20,6 +20,7 @@ runs=$3
 jobs=${4:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 export PYTHONPATH="$here:$PYTHONPATH"
+export RECIPES_DATA="$data"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 budget=3520
 
@@ -38,7 +39,7 @@ kd() {
   name=$1
   rate=$2
   shift 2
-  row "$name" --method=kd --lit_epochs=0 --fine_tune_steps=$budget \
+  row "$name" --lit_epochs=0 --fine_tune_steps=$budget \
     --fine_tune_learning_rate="$rate" "$@"
 }
 
@@ -54,9 +55,10 @@ lit() {
 }
 
 rows() {
-  kd kd_0.02 0.02
-  kd kd_0.05 0.05
-  kd kd_ema 0.02 --fine_tune_ema=0.99
+  kd kd_0.02 0.02 --method=kd
+  kd kd_0.05 0.05 --method=kd
+  kd kd_ema 0.02 --method=kd --fine_tune_ema=0.99
+  kd kd_chosen 0.02 --method=kd_chosen
   lit lit_50 50 130
   lit lit_20 20 130
   lit lit_10 10 130
@@ -69,6 +71,7 @@ rows() {
   # One stream, so that a step costs about what one of KD does.
   lit lit_20_all_student 20 105 --method=lit_all --section_input=student
   lit lit_50_all_student 50 105 --method=lit_all --section_input=student
+  lit lit_20_chosen 20 130 --method=lit_chosen
   lit lit_20_mean 20 130 --method=lit_mean
   lit lit_20_tail 20 205 --method=lit_tail
 }

@@ -34,6 +34,8 @@ classes="--temperature=2 --alpha=0.5"
 # One phase with the examples of both.
 whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
 labels="--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=2"
+# The best of four rates on validation, for LIT and for KD (minilm_rates.sh).
+vectors="--lit_learning_rate=0.001 --fine_tune_learning_rate=0.001"
 
 rows() {
   for blocks in 3 2; do
@@ -50,8 +52,8 @@ rows() {
     for seed in 0 1 2; do
       which=${blocks}_seed$seed
       how="--seed=$seed --sections=$blocks --keep=$each"
-      row "encoder_lit_$which" minilm "$texts" $how
-      row "encoder_kd_$which" minilm "$texts" $how $whole
+      row "encoder_lit_$which" minilm "$texts" $how $vectors
+      row "encoder_kd_$which" minilm "$texts" $how $vectors $whole
     done
   done
 }

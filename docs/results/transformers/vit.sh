@@ -32,11 +32,19 @@ row() {
 
 # One phase of that many epochs.
 whole() {
-  echo "--method=kd --lit_epochs=0 --fine_tune_epochs=$1"
+  echo "--lit_epochs=0 --fine_tune_epochs=$1"
 }
 
-labels() {
-  echo "--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=$1"
+# Prints the rows of LIT and of KD with a number of sections.
+cut() {
+  each=$(($blocks / $1))
+  keep=$each
+  for k in $(seq 2 "$1"); do keep=$keep,$each; done
+  how="--init=$init --seed=$seed --sections=$1 --keep=$keep"
+  row "lit_k$1_$which" $how
+  # New blocks do not depend on those that they replace.
+  [ "$init" = fresh ] && [ "$1" -gt 1 ] && return
+  row "kd_k$1_$which" $how --method=kd $(whole 6)
 }
 
 rows() {
@@ -44,20 +52,14 @@ rows() {
     for blocks in 2 4; do
       for seed in 0 1 2; do
         which=${init}_${blocks}_seed$seed
-        how="--init=$init --seed=$seed"
         for sections in 1 2 4; do
-          [ "$sections" -le "$blocks" ] || continue
-          each=$((blocks / sections))
-          keep=$each
-          for k in $(seq 2 "$sections"); do keep=$keep,$each; done
-          cut="--sections=$sections --keep=$keep"
-          row "lit_k${sections}_$which" $how $cut
-          row "kd_k${sections}_$which" $how $cut $(whole 6)
+          [ "$sections" -gt "$blocks" ] || cut $sections
         done
-        row "labels_$which" $how --keep=$blocks $(labels 6)
+        how="--init=$init --seed=$seed --keep=$blocks --method=scratch_copied"
+        row "labels_$which" $how $(whole 6)
         # As many epochs as take the FLOPs of LIT with 2 sections. Those of LIT
         # and KD differ by less than an epoch.
-        row "labels_flops_$which" $how --keep=$blocks $(labels 10)
+        row "labels_flops_$which" $how $(whole 10)
       done
     done
   done
