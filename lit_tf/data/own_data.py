@@ -12,6 +12,7 @@ from lit_tf.data import batches, crops, held_out, sources, streams
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.streams import Stream
 
+_ARRAY = "array"
 _LABELS = 1024  # Labels from which the kind of output is derived.
 
 
@@ -217,14 +218,15 @@ def _as_arrays(name, data):
     data = _lists_as_arrays(data)
     if not isinstance(data, np.ndarray | Mapping | tuple | list):
         return data
-    arrays = tf.nest.flatten(data)
-    lengths = {_shape(array)[:1] for array in arrays}
+    parts = tf.nest.flatten(data)
+    if not all(_shape(part) or np.isscalar(part) for part in parts):
+        return data  # Read, or refused, later.
     errors.require(
-        len(lengths) == 1 and () not in lengths,
+        len({_shape(part)[:1] for part in parts}) == 1 and _shape(parts[0]),
         f"`{name}` must be arrays of one length, such as (inputs, labels). A "
         "list of arrays has one for each input of the model; other lists have "
         "rows of one length.",
-        shapes=[_shape(array) for array in arrays[:8]],
+        shapes=[_shape(part) for part in parts[:8]],
     )
     return data
 
@@ -238,25 +240,43 @@ def _lists_as_arrays(data):
 
     A list of arrays, one for each input, remains.
     """
-    pair = isinstance(data, list) and data and _is_list(data[0])
-    if isinstance(data, tuple) or pair:
-        return tuple(map(_list_as_array, data))
-    return _list_as_array(data)
+    if isinstance(data, list) and _is_pair(data):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return _list_as_array(data)
+    if len(data) == 3 and data[-1] is None:  # No weights.
+        data = data[:-1]
+    return tuple(map(_list_as_array, data))
+
+
+def _is_pair(data):
+    """Returns whether a list is (inputs, labels), and not rows of inputs."""
+    kinds = {_kind(part) for part in data[:3]}
+    return len(data) in (2, 3) and (len(kinds) > 1 or kinds == {_ARRAY})
+
+
+def _kind(one):
+    """Returns the depth of a list, and whether it holds texts; or `_ARRAY`."""
+    if _shape(one) or isinstance(one, Mapping):
+        return _ARRAY
+    if isinstance(one, list | tuple) and len(one):
+        inner = _kind(one[0])
+        return inner if inner == _ARRAY else (inner[0] + 1, inner[1])
+    return 0, isinstance(one, str)
 
 
 def _list_as_array(one):
     if isinstance(one, Mapping):
         return {key: _list_as_array(part) for key, part in one.items()}
-    if not _is_list(one) or any(map(_shape, tf.nest.flatten(one))):
+    if not isinstance(one, list | tuple):
+        unread = hasattr(one, "__array__") or isinstance(one, range)
+        return np.asarray(one) if unread and not _shape(one) else one
+    if any(map(_shape, tf.nest.flatten(one))):
         return one
     try:
         return np.asarray(one)
     except ValueError:  # Rows of different lengths: refused later.
         return one
-
-
-def _is_list(one):
-    return isinstance(one, list | tuple)
 
 
 def _divided(train, fraction):

@@ -54,6 +54,7 @@ def hard(
         )
     labels = tf.reshape(tf.cast(labels, tf.int32), tf.shape(logits)[:-1])
     if mask is not None:  # A masked label may be of no class.
+        mask = masks.with_rank(mask, labels.shape.rank)
         labels = tf.where(tf.cast(mask, tf.bool), labels, 0)
     values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     return example_mean(_smoothed(values, logits, smoothing), logits, mask)

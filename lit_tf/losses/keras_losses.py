@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.losses import distillation
+from lit_tf.losses import distillation, masks
 
 # Losses that read probabilities and cannot be built for logits.
 _OF_PROBABILITIES = (
@@ -101,6 +101,12 @@ class ExampleLoss:
         is_object = isinstance(self._loss, keras.losses.Loss)
         compute = self._loss.call if is_object else self._loss
         values = tf.cast(compute(labels, outputs), tf.float32)
+        errors.require(
+            masks.of(labels) is None or values.shape.rank > 1,
+            "With weights of positions, the loss must return one value for "
+            "each position.",
+            shape=tuple(values.shape),
+        )
         return distillation.example_mean(values, outputs, mask)
 
     def _check_shapes(self, labels, outputs):

@@ -43,13 +43,26 @@ def both(one: tf.Tensor | None, other: tf.Tensor | None) -> tf.Tensor | None:
 
     Args:
         one: `[batch, ...]`, a mask or weights; None if all counts.
-        other: likewise, of the same shape.
+        other: likewise, of the same shape but for missing last axes.
     """
     if one is None or other is None:
         return other if one is None else one
+    rank = max(one.shape.rank, other.shape.rank)
+    one, other = (with_rank(mask, rank) for mask in (one, other))
     if one.dtype == other.dtype == tf.bool:
         return one & other
     return tf.cast(one, tf.float32) * tf.cast(other, tf.float32)
+
+
+def with_rank(mask: tf.Tensor, rank: int) -> tf.Tensor:
+    """Returns a mask with as many axes, the last ones of size 1.
+
+    Args:
+        mask: `[batch, ...]`.
+        rank: the number of axes, at least that of the mask.
+    """
+    missing = [1] * (rank - mask.shape.rank)
+    return tf.reshape(mask, tf.concat([tf.shape(mask), missing], 0))
 
 
 def keep(tensor: tf.Tensor, source: tf.Tensor) -> tf.Tensor:

@@ -257,9 +257,10 @@ class Trainer(Descent):
             metric.update_state(terms[name])
         # Keras reports what is minimised, regularisers included, as "loss".
         self._loss_tracker.update_state(terms["total"] + additional)
+        labels = self.outputs.weigh_positions(y, sample_weight)
         y, outputs = self.outputs.plain(y), self.outputs.plain(outputs)
         for metric in self.output_metrics:
-            metric.update_state(y, outputs)
+            metric.update_state(labels, outputs)
         return self._results(self.compute_metrics(x, y, outputs, sample_weight))
 
     def _results(self, reported):

@@ -23,6 +23,7 @@ _MAPPING = (Mapping, "a dictionary of weights by class number")
 # The types of arguments, and the types in words.
 _TYPES = {
     "compression": _NUMBER,
+    "sections": _WHOLE,
     "epochs": _WHOLE,
     "budget": (str, "text, such as '30min'"),
     "batch_size": _WHOLE,
@@ -204,24 +205,29 @@ def check_microbatches(
     )
 
 
-def check_inputs(model: keras.Model, dataset: Dataset) -> None:
+def check_inputs(
+    model: keras.Model, dataset: Dataset, validation_data: Any
+) -> None:
     """Checks that a model can be called on the data.
 
     Args:
         model: the model.
+        validation_data: what the user passed; None for a part of `train`.
         dataset: the user's data. All examples in arrays are looked at; of other
             data the first.
 
     Raises:
         SettingsError: if it cannot.
     """
-    for name in ("train", "validation"):
-        examples = getattr(dataset, name)
+    given = "train" if validation_data is None else "validation_data"
+    for argument, examples in (
+        ("train", dataset.train),
+        (given, dataset.validation),
+    ):
         if isinstance(examples, Split):
             inputs = examples.inputs
             known = structure.by_name(model, inputs)
             if known.keys() == {*structure.names_of(model)}:
-                argument = "validation_data" if name == "validation" else name
                 data_form.check_values(model, f"`{argument}`", inputs)
     own_data.check_inputs(model, dataset)
 

@@ -174,9 +174,11 @@ def compress(
         DataError: if data are empty or end early, or `workdir` is damaged.
     """
     functional.require_functional(model)
+    cuts = getattr(cuts, "cuts", cuts)  # Those of a plan.
     callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
     given = {
         "compression": compression,
+        "sections": sections,
         "epochs": epochs,
         "budget": budget,
         "batch_size": batch_size,
@@ -196,7 +198,8 @@ def compress(
         **{name: value for name, value in given.items() if value is not None}
     )
     # NumPy's integers are whole numbers, too.
-    batch_size, microbatches = int(batch_size), int(microbatches)
+    batch_size = own_model.LIT.batch_size if batch_size is None else batch_size
+    batch_size, microbatches = int(batch_size), int(microbatches or 1)
     epochs, steps_per_epoch, validation_steps = (
         None if number is None else int(number)
         for number in (epochs, steps_per_epoch, validation_steps)
@@ -257,7 +260,7 @@ def compress(
         class_weight=class_weight,
     )
     arguments.check_microbatches(microbatches, batch_size, dataset)
-    arguments.check_inputs(model, dataset)
+    arguments.check_inputs(model, dataset, validation_data)
     kind = outputs or derived.derive(
         model,
         own_data.first_labels(dataset),

@@ -26,8 +26,9 @@ class Classes(Labelled):
     with `ignore_class`, such as `keras.losses.SparseCategoricalCrossentropy`,
     leaves out what has that label, and the mask of Keras leaves out padding;
     neither counts in a loss or in the accuracy. Sample weights of positions,
-    `[batch, height, width]`, make these weighted means, in which a weight of 0
-    leaves a position out.
+    `[batch, height, width]`, make these weighted means over the batch (of each
+    microbatch), in which a weight of 0 leaves a position out; twice the weights
+    do not change them.
 
     Example:
     ```python
@@ -86,8 +87,9 @@ class Classes(Labelled):
         y, weight = self.plain(y), self.plain(sample_weight)
         if not _of_positions(weight):
             return y
+        # A copy: the caller's labels do not carry weights.
         return masks.attach(
-            tf.convert_to_tensor(y), tf.cast(weight, tf.float32)
+            tf.identity(y), tf.cast(tf.convert_to_tensor(weight), tf.float32)
         )
 
     def label_faults(self, y: Any, z: Any) -> list[label_faults.Fault]:
@@ -129,8 +131,8 @@ class Classes(Labelled):
             errors.require(
                 weights.shape.is_compatible_with(z.shape[:-1]),
                 "`sample_weight` must be one weight for each example, [batch], "
-                f"or for each position of the outputs, {z.shape[:-1]}.",
-                shape=weights.shape,
+                f"or for each position of the outputs, {tuple(z.shape[:-1])}.",
+                shape=tuple(weights.shape),
             )
             mask = masks.both(mask, weights)
         ignored = self.loss.ignore_class if self.loss else None
@@ -142,8 +144,10 @@ class Classes(Labelled):
 
 def _of_positions(weight):
     """Returns whether there are weights of positions, `[batch, ...]`."""
-    shape = [] if weight is None else list(weight.shape[1:])
-    return bool(shape) and shape != [1]
+    if weight is None:
+        return False
+    shape = tf.TensorShape(weight.shape)
+    return shape.rank not in (None, 0, 1) and shape[1:] != [1]
 
 
 class _Accuracy(keras.metrics.Mean):

@@ -153,12 +153,15 @@ def _one(model, at, tensor, labels, loss, settings):
 
 
 def _by_labels(model, tensor, labels, settings):
-    rank = len(tensor.shape)
-    # Keras makes one-hot labels, and others, of floating-point numbers.
+    rank, size = len(tensor.shape), max(2, tensor.shape[-1])
     binary = bool(np.isin(labels, (0, 1)).all())
-    whole = binary or (
-        labels.dtype.kind in "iuf" and bool((labels == np.round(labels)).all())
-    )
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if labels.dtype.kind == "f":
+        # Keras makes one-hot labels of floating-point numbers. Others of a
+        # single value, or of images, may be anything.
+        several = rank == 2 and len(np.unique(labels)) > 1
+        binary = binary and several
+        whole = several and bool(np.isin(labels, np.arange(size)).all())
     without_last = labels.ndim == rank - 1 or (
         labels.ndim == rank and labels.shape[-1] == 1 != tensor.shape[-1]
     )

@@ -118,11 +118,17 @@ class Several(Outputs):
         """
         if not keras.tree.is_nested(sample_weight):
             return y, sample_weight
+        each = self._each("sample_weight", sample_weight)
+        for name, value in each.items():
+            errors.require(
+                len(value.shape) == 1 or tuple(value.shape[1:]) == (1,),
+                "`sample_weight` of several outputs must be one weight for "
+                "each example, [batch].",
+                **{name: tuple(value.shape)},
+            )
         weights = {
             name: tf.cast(tf.reshape(value, [-1]), tf.float32)
-            for name, value in self._each(
-                "sample_weight", sample_weight
-            ).items()
+            for name, value in each.items()
         }
         mean = tf.add_n(list(weights.values())) / len(weights)
         relative = {

@@ -193,9 +193,12 @@ def _repeated(trunk, segments) -> Iterator[tuple[list[int], int, int]]:
     for first, past in _same_shape(trunk):
         heavy = [k for k in range(first, past) if segments[k].kernels]
         led = [k for k in [first - 1] if k >= 0 and segments[k].kernels]
-        repeating = _repeating(segments, led + heavy)
+        repeating, joined = _repeating(segments, led + heavy)
         row = []
         for k in [*heavy, past]:
+            if row and k in repeating and not joined(row[-1], k):
+                yield row, first, k
+                row, first = [], row[-1] + 1
             if k in repeating:
                 row.append(k)
                 continue
@@ -204,30 +207,43 @@ def _repeated(trunk, segments) -> Iterator[tuple[list[int], int, int]]:
             row, first = [], k + 1
 
 
-def _repeating(segments, numbers) -> set[int]:
-    """Returns which of neighboring segments with kernels may be blocks.
+def _repeating(segments, numbers):
+    """Finds which of neighboring segments with kernels may be blocks.
 
     They are the residual ones, and those in a part that is repeated at once:
-    two equal runs of one or more segments, one behind the other. If some
-    segments are residual, both runs must have one: others, such as projections
-    to a width and back, lead to the blocks or follow them.
+    two equal runs of one or more segments, one behind the other. Next to
+    residual ones, runs without any must be three: one or two, such as
+    projections to a width and back, lead to the blocks or follow them.
 
     Args:
         segments: all segments.
         numbers: the numbers of those with kernels between cuts of one shape,
             and of the one before, which leads to them.
+
+    Returns:
+        A set of numbers; and a function of two neighbors among them: whether
+        they are in one row, because both are residual, or neither is, or a
+        repeated part has both.
     """
     residual = {k for k in numbers if segments[k].residual}
-    kinds = [segments[k].kinds for k in numbers]
-    found = set(residual)
+    kinds = [(segments[k].kinds, k in residual) for k in numbers]
+    found, pairs = set(residual), set()
     for period in range(1, len(kinds) // 2 + 1):
         for first in range(len(kinds) - 2 * period + 1):
-            middle, past = first + period, first + 2 * period
-            if kinds[first:middle] == kinds[middle:past]:
-                run = numbers[first:past]
-                if not residual or not residual.isdisjoint(run):
-                    found.update(run)
-    return found
+            run = numbers[first : first + 2 * period]
+            plain = residual and residual.isdisjoint(run)
+            past = first + (3 if plain else 2) * period
+            part = kinds[first:past]
+            if past <= len(kinds) and part[period:] == part[:-period]:
+                found.update(numbers[first:past])
+                pairs.update(itertools.pairwise(numbers[first:past]))
+
+    def joined(one, other):
+        return (one in residual) == (other in residual) or (
+            (one, other) in pairs
+        )
+
+    return found, joined
 
 
 def _same_shape(trunk) -> Iterator[tuple[int, int]]:

@@ -121,28 +121,19 @@ def _hint_of_output(name, received, expected):
 
 def _check_positions(model, name):
     """Refuses sequences that are longer than a table of positions."""
-    for layer, positions, length in _position_tables(model):
-        _check_length(model, name, layer, positions, length)
-
-
-def _check_length(model, name, layer, positions, length):
-    if length is not None and length > positions:
-        raise errors.SettingsError(
-            f"{model.name} takes sequences of at most {positions}, the "
-            f"positions of its layer {layer!r}. Received: {length} in {name}. "
-            "Cut token ids with --sequence_length, or by a preprocessor."
-        )
-
-
-def _position_tables(model):
-    """Yields the layer, the size and the read length of tables of positions."""
     graph = functional.read_graph(model)
     for call in graph.calls:
         layer = getattr(call.operation, "position_embedding", call.operation)
         table = getattr(layer, "position_embeddings", None)
-        if table is not None:
-            length = graph.tensors[call.inputs[0]].shape[1]
-            yield layer.name, table.shape[0], length
+        if table is None:
+            continue
+        length = graph.tensors[call.inputs[0]].shape[1]
+        if length is not None and length > table.shape[0]:
+            raise errors.SettingsError(
+                f"{model.name} takes sequences of at most {table.shape[0]}, "
+                f"the positions of its layer {layer.name!r}. Received: "
+                f"{length} in {name}. Cut token ids with --sequence_length."
+            )
 
 
 def check_values(model: keras.Model, name: str, inputs: Any) -> None:
@@ -155,9 +146,8 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
 
     Raises:
         SettingsError: if an input takes texts and receives numbers, or the
-            reverse; takes whole numbers and receives others; looks up numbers
-            beyond the vocabulary of an embedding; or is longer than a table of
-            positions.
+            reverse; takes whole numbers and receives others; or looks up
+            numbers beyond the vocabulary of an embedding.
     """
     vocabularies = _vocabularies(model)
     for key, tensor, array in zip(
@@ -166,7 +156,13 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
         structure.flat_inputs(model, inputs),
         strict=True,
     ):
-        wanted, received = map(tf.as_dtype, (tensor.dtype, array.dtype))
+        try:
+            wanted, received = map(tf.as_dtype, (tensor.dtype, array.dtype))
+        except TypeError as error:
+            raise errors.SettingsError(
+                f"The input {key!r} of {model.name} takes {tensor.dtype}. "
+                f"Received: {array.dtype} in {name}."
+            ) from error
         fractions = received.is_floating and not wanted.is_floating
         if (wanted is tf.string) != (received is tf.string) or (
             fractions and not _are_whole(array[:_CHECKED])
@@ -178,10 +174,6 @@ def check_values(model: keras.Model, name: str, inputs: Any) -> None:
             )
         if key in vocabularies:
             layer, size = vocabularies[key]
-            for table, positions, length in _position_tables(model):
-                if length is None and len(array.shape) == 2:
-                    length = array.shape[1]
-                _check_length(model, name, table, positions, length)
             least, largest = _range(array)
             if least < 0 or largest >= size:
                 raise errors.SettingsError(
@@ -201,7 +193,8 @@ def _vocabularies(model):
     for call in graph.calls:
         layer = getattr(call.operation, "token_embedding", call.operation)
         size = getattr(layer, "input_dim", None)
-        if isinstance(size, int) and call.inputs[0] in names:
+        is_table = "Embedding" in type(layer).__name__
+        if is_table and isinstance(size, int) and call.inputs[0] in names:
             found[names[call.inputs[0]]] = (layer.name, size)
     return found
 

@@ -54,7 +54,7 @@ def plan(model: keras.Model, sections: int | None = None) -> Plan:
     graph = read_graph(model)
     chain = block_search.find_blocks_in_graph(graph)
     rows = _worthwhile(graph, chain.rows)
-    if not rows or _mostly_elsewhere(graph, rows):
+    if not rows or _is_part_of_one_block(graph, rows):
         return planned.whole(model, note=_why(chain.trunk))
     groups = [
         row.blocks[first:past]
@@ -138,21 +138,22 @@ def _worthwhile(graph, rows):
     return worthwhile
 
 
-def _mostly_elsewhere(graph, rows):
-    """Returns whether most layers like those of the blocks are in no block.
+def _is_part_of_one_block(graph, rows):
+    """Returns whether rows are parts of the first of several returned blocks.
 
     Of blocks whose outputs the model returns, none can be left out. What is
-    found before the first one is a small part of the model then.
+    found before the first output are the parts of one block, such as attention
+    and MLP.
     """
-    inside = collections.Counter(
-        call.form
-        for row in rows
-        for block in row.blocks
-        for call in block.calls
-        if call.weights
-    )
+    outputs = keras.tree.flatten(graph.outputs)
+    forms = [block.form for row in rows for block in row.blocks]
+    if len(outputs) < 2 or len({*forms}) < len(forms):
+        return False
+    inside = collections.Counter(itertools.chain(*forms))
     everywhere = collections.Counter(call.form for call in graph.calls)
-    return all(everywhere[form] > 2 * inside[form] for form in inside)
+    return rows[-1].blocks[-1].end in outputs and all(
+        everywhere[form] > 2 * inside[form] for form in inside
+    )
 
 
 def _first(row):

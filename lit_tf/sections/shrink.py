@@ -76,6 +76,7 @@ def shrink(
     config.check_one_of(config.INITS, init=init)
     config.check_one_of(config.COMPRESSION_OF, of=of)
     keep = block_counts(keep)
+    compression = 0.0 if compression is None else compression
     errors.require(
         isinstance(compression, numbers.Real),
         "`compression` must be a number.",
@@ -115,11 +116,13 @@ def block_counts(keep: int | Sequence[int] | None) -> tuple[int, ...]:
     Raises:
         SettingsError: if these are no whole numbers.
     """
-    counts = () if keep is None else keep
-    if isinstance(keep, numbers.Integral):
-        counts = (keep,)
+    counts = keep.tolist() if isinstance(keep, np.ndarray) else keep
+    if counts is None:
+        counts = ()
+    elif isinstance(counts, numbers.Integral):
+        counts = (counts,)
     errors.require(
-        isinstance(counts, Sequence | np.ndarray)
+        isinstance(counts, Sequence)
         and all(
             isinstance(n, numbers.Integral) and not isinstance(n, bool)
             for n in counts

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import lit_tf
 from lit_tf import errors, outputs
+from lit_tf.losses import distillation
 from lit_tf.training import devices
 
 X = np.random.default_rng(0).normal(size=(5, 4, 4, 2)).astype("float32")
@@ -91,19 +92,37 @@ def test_pixels_without_weight_do_not_count(method):
         assert report[name] == pytest.approx(whole[name], rel=1e-4), name
 
 
-def test_losses_are_means_by_the_weights_of_pixels():
+@pytest.mark.parametrize("eager", [False, True])
+def test_losses_are_means_by_the_weights_of_pixels(eager):
     teacher, student = network(1), network(2)
     weights = np.random.default_rng(3).random(Y.shape).astype("float32")
     trainer = lit_tf.Distill(teacher, student)
-    trainer.compile("sgd")
-    report = trainer.evaluate(
-        X, Y, sample_weight=weights, verbose=0, return_dict=True
+    trainer.compile("sgd", run_eagerly=eager)
+    x, y = tf.constant(X), tf.constant(Y)
+    weighted, plain = (
+        trainer.test_on_batch(x, y, sample_weight=w, return_dict=True)
+        for w in (weights, None)
+        if not trainer.reset_metrics()
     )
     values = keras.losses.sparse_categorical_crossentropy(
         Y, student(X), from_logits=True
     )
-    hard = np.average(values, weights=weights)
-    assert report["hard"] == pytest.approx(hard, rel=1e-4)
+    right = student(X).numpy().argmax(-1) == Y
+    # The labels themselves carry no weights.
+    for report, w in ((weighted, weights), (plain, None)):
+        for name, each in (("hard", values), ("accuracy", right)):
+            expected = np.average(each, weights=w)
+            assert report[name] == pytest.approx(expected, rel=1e-4), name
+
+
+def test_a_mask_of_rows_leaves_out_their_pixels():
+    z = tf.constant(np.random.default_rng(4).normal(size=(4, 4, 4, 3)))
+    y, known = Y[:4], np.arange(4)[:, None] % 3 < np.arange(1, 5) % 4
+    hard = distillation.hard(tf.constant(y), z, tf.constant(known))
+    kept = distillation.hard(*(tf.constant(v[known]) for v in (y, z.numpy())))
+    np.testing.assert_allclose(
+        tf.reduce_mean(hard), tf.reduce_mean(kept), rtol=1e-5
+    )
 
 
 @pytest.mark.slow
@@ -136,6 +155,15 @@ def test_labels_of_pixels_are_checked():
     ):
         with pytest.raises(errors.SettingsError, match=message):
             trainer.fit(X, y, verbose=0)
+
+    def of_examples(y, z):
+        difference = keras.ops.cast(y, "float32") - z[..., 0]
+        return keras.ops.mean(difference**2, axis=(1, 2))
+
+    own = lit_tf.Teach(network(1))
+    own.compile("sgd", loss=of_examples)
+    with pytest.raises(errors.SettingsError, match="one value for each posit"):
+        own.fit(X, Y, sample_weight=np.ones(Y.shape), verbose=0)
     with pytest.raises(errors.SettingsError, match="for each position of the"):
         trainer.fit(X, Y, sample_weight=np.ones((5, 3)), verbose=0)
 

@@ -61,16 +61,38 @@ def test_half_a_block_at_the_end_is_a_block():
     assert plan.parts[1].block_ends == ends
 
 
-def test_convolutions_around_residual_blocks_are_no_blocks():
+def residual(x, name, convolutions=2):
+    y = x
+    for _ in range(convolutions):
+        y = layers.Conv2D(8, 3, padding="same", activation="relu")(y)
+    return layers.Add(name=name)([x, y])
+
+
+def convolved(x, name):
+    return layers.Conv2D(8, 3, padding="same", name=name)(x)
+
+
+@pytest.mark.parametrize("convolutions", [1, 2])
+def test_convolutions_around_residual_blocks_are_no_blocks(convolutions):
     x = inputs = keras.Input((4, 4, 8), name="latent")
-    x = layers.Conv2D(8, 3, padding="same", name="first")(x)
+    for name in ("first", "second"):
+        x = convolved(x, name)
     for j in range(3):
-        y = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
-        y = layers.Conv2D(8, 3, padding="same")(y)
-        x = layers.Add(name=f"out_{j}")([x, y])
-    x = layers.Conv2D(8, 3, padding="same", name="last")(x)
-    plan = lit_tf.plan(keras.Model(inputs, x))
+        x = residual(x, f"out_{j}", convolutions)
+    plan = lit_tf.plan(keras.Model(inputs, convolved(x, "last")))
     assert plan.parts[1].block_ends == ("out_0", "out_1", "out_2")
+
+
+def test_three_equal_convolutions_before_residual_blocks_are_a_row():
+    x = inputs = keras.Input((4, 4, 3), name="image")
+    for j in range(4):
+        x = convolved(x, f"plain_{j}")
+    for j in range(2):
+        x = residual(x, f"out_{j}")
+    x = layers.GlobalAveragePooling2D()(x)
+    plan = lit_tf.plan(keras.Model(inputs, layers.Dense(2)(x)))
+    ends = [part.block_ends for part in plan.parts[1:-1]]
+    assert ends == [("plain_1", "plain_2", "plain_3"), ("out_0", "out_1")]
 
 
 def shared_keys():
@@ -108,4 +130,11 @@ def test_no_block_of_a_model_that_returns_them_all_can_be_left_out():
         states.append(x)
     plan = lit_tf.plan(keras.Model(inputs, states))
     assert not plan.cuts
+    # Three outputs of residual blocks like those of the shared part.
+    shared = x = keras.layers.Dense(WIDTH, name="shared")(inputs)
+    for j in range(3):
+        x = layers.Add(name=f"trunk_{j}")([x, layers.Dense(WIDTH)(x)])
+    ends = [layers.Add()([x, layers.Dense(WIDTH)(x)]) for _ in range(7)]
+    towers = lit_tf.plan(keras.Model(inputs, ends))
+    assert towers.cuts == (shared._keras_history.operation.name, "trunk_2")
     assert "at least two tensors pass everywhere, such as 'out_0'" in plan.note
