@@ -8,11 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import batches, crops, held_out, sources, streams
+from lit_tf.data import (
+    batches,
+    crops,
+    held_out,
+    own_arrays,
+    sources,
+    streams,
+)
 from lit_tf.data.dataset import Dataset, Split, named_arrays
 from lit_tf.data.streams import Stream
 
-_ARRAY = "array"
 _LABELS = 1024  # Labels from which the kind of output is derived.
 
 
@@ -48,8 +54,10 @@ def read(
         SettingsError: if the data have another form.
         DataError: if there are no examples.
     """
-    train = _as_arrays("train", train)
-    validation_data = _as_arrays("validation_data", validation_data)
+    train = own_arrays.of_one_length("train", train)
+    validation_data = own_arrays.of_one_length(
+        "validation_data", validation_data
+    )
     if validation_data is None and validation_split:
         train, validation_data = _divided(train, validation_split)
     splits = None
@@ -99,7 +107,7 @@ def preprocessed(data: Any, preprocessor: Callable[..., Any] | None) -> Any:
     """
     if preprocessor is None:
         return data
-    data = _lists_as_arrays(data)
+    data = own_arrays.of_lists(data)
     if isinstance(data, tf.data.Dataset):
         first, *_ = tf.nest.flatten(data.element_spec)
         return data.map(preprocessor) if first.dtype is tf.string else data
@@ -207,76 +215,6 @@ def _stream(data, *, shuffled=False, **how):
         data=type(data).__name__,
     )
     return sources.of(data, **how)
-
-
-def _as_arrays(name, data):
-    """Returns arrays of one length; other data as they are.
-
-    Raises:
-        SettingsError: if the arrays differ in length.
-    """
-    data = _lists_as_arrays(data)
-    if not isinstance(data, np.ndarray | Mapping | tuple | list):
-        return data
-    parts = tf.nest.flatten(data)
-    if not all(_shape(part) or np.isscalar(part) for part in parts):
-        return data  # Read, or refused, later.
-    errors.require(
-        len({_shape(part)[:1] for part in parts}) == 1 and _shape(parts[0]),
-        f"`{name}` must be arrays of one length, such as (inputs, labels). A "
-        "list of arrays has one for each input of the model; other lists have "
-        "rows of one length.",
-        shapes=[_shape(part) for part in parts[:8]],
-    )
-    return data
-
-
-def _shape(one):
-    return tuple(getattr(one, "shape", ()))
-
-
-def _lists_as_arrays(data):
-    """Returns data with an array for each list of texts or numbers.
-
-    A list of arrays, one for each input, remains.
-    """
-    if isinstance(data, list) and _is_pair(data):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return _list_as_array(data)
-    if len(data) == 3 and data[-1] is None:  # No weights.
-        data = data[:-1]
-    return tuple(map(_list_as_array, data))
-
-
-def _is_pair(data):
-    """Returns whether a list is (inputs, labels), and not rows of inputs."""
-    kinds = {_kind(part) for part in data[:3]}
-    return len(data) in (2, 3) and (len(kinds) > 1 or kinds == {_ARRAY})
-
-
-def _kind(one):
-    """Returns the depth of a list, and whether it holds texts; or `_ARRAY`."""
-    if _shape(one) or isinstance(one, Mapping):
-        return _ARRAY
-    if isinstance(one, list | tuple) and len(one):
-        inner = _kind(one[0])
-        return inner if inner == _ARRAY else (inner[0] + 1, inner[1])
-    return 0, isinstance(one, str)
-
-
-def _list_as_array(one):
-    if isinstance(one, Mapping):
-        return {key: _list_as_array(part) for key, part in one.items()}
-    if not isinstance(one, list | tuple):
-        unread = hasattr(one, "__array__") or isinstance(one, range)
-        return np.asarray(one) if unread and not _shape(one) else one
-    if any(map(_shape, tf.nest.flatten(one))):
-        return one
-    try:
-        return np.asarray(one)
-    except ValueError:  # Rows of different lengths: refused later.
-        return one
 
 
 def _divided(train, fraction):
