@@ -63,7 +63,9 @@ def _calls_in_equal_rows(chain):
 
 
 def _equal(forms):
-    return max(map(forms.count, forms)) >= max(2, len(forms) - 1)
+    first, last = forms[0], forms[-1]
+    repeats = len(forms) > 2 and last == first[: len(last)]
+    return {*forms[:-1]} == {first} and (repeats or last == first)
 
 
 def _calls_in_rows(rows):

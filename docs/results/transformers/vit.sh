@@ -8,12 +8,12 @@
 #   docs/results/transformers/vit.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
 #
 # JOBS rows are trained at a time, one by default, each on one thread. Interrupted,
-# it goes on where it was. About 6 core-hours, an estimate: so far the rows of 2
-# blocks from the teacher's with 1 section were run, with seeds 0 to 2, and those
-# with 2 sections with seed 0.
+# it goes on where it was. About 3 core-hours on an AMD EPYC, an estimate: so far
+# the rows of 2 blocks from the teacher's were run.
 #
 # Settings were chosen on the validation examples, for the student of 2 blocks
-# from those of a weaker teacher, with seed 0 (vit_choose.sh).
+# from those of a weaker teacher, with seed 0 (vit_choose.sh); the learning rate
+# again for this teacher (vit_rates.sh).
 set -e
 data=$1
 teacher=$2
