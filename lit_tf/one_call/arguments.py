@@ -212,9 +212,9 @@ def check_inputs(
 
     Args:
         model: the model.
-        validation_data: what the user passed; None for a part of `train`.
         dataset: the user's data. All examples in arrays are looked at; of other
             data the first.
+        validation_data: what the user passed; None for a part of `train`.
 
     Raises:
         SettingsError: if it cannot.

@@ -164,6 +164,8 @@ def test_lists_of_numbers_and_texts_are_arrays():
         [INPUTS.tolist(), LABELS.tolist()],
         ({"x": INPUTS.tolist()}, LABELS.tolist()),
         (["a text"] * 10, tuple(LABELS)),
+        [INPUTS, LABELS.tolist()],
+        (INPUTS, LABELS, None),
     ):
         dataset = own_data.read(data, rank=None, batch_size=4)
         assert isinstance(dataset.train, Split)
