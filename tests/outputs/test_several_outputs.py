@@ -156,6 +156,13 @@ def test_losses_by_name_may_lack_some_outputs():
     assert kinds.kinds["shape"] is KINDS["shape"]
 
 
+def test_weights_of_positions_are_refused():
+    kinds = outputs.Several(KINDS)
+    weights = {"shape": tf.ones([2, 4]), "size": tf.ones([2])}
+    with pytest.raises(errors.SettingsError, match="Received: shape=.2, 4."):
+        kinds.example_weights({"shape": None, "size": None}, weights)
+
+
 def test_sample_weights_apply_to_examples_or_outputs(nested):
     x, shape, size, y = examples(nested)
     weights = np.array([1, 0, 2, 0, 1, 0, 3, 1], "float32")

@@ -118,3 +118,17 @@ def test_token_ids_beyond_the_vocabulary_are_refused():
         message = f"'ids' .* from 0 to 4, .* layer 'words'. Received: {bad} in"
         with pytest.raises(errors.SettingsError, match=message):
             data_form.check_values(words(2), "mine", np.full((3, 2), bad))
+
+
+def test_a_number_of_inputs_is_no_vocabulary():
+    class Scaled(keras.layers.Layer):
+        input_dim = 3
+
+        def call(self, x):
+            return 2 * x
+
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model(inputs, Scaled()(inputs))
+    data_form.check_values(model, "mine", np.float32([[-1, 5, 9]]))
+    with pytest.raises(errors.SettingsError, match="takes float32. Received"):
+        data_form.check_values(model, "mine", np.zeros((1, 3), "M8[s]"))
