@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.sections import cost, sectioned_model, structure
-from lit_tf.sections.blocks import Chain
+from lit_tf.sections.chain import Chain
 from lit_tf.sections.kept_blocks import without
 from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -110,9 +110,11 @@ def additive_cost(
         for chain in chains:
             costs = []
             for block in chain.blocks:
-                key = chain.graph.tensors[block.start].shape, block.form
+                calls = chain.calls_of(block)
+                forms = tuple(call.form for call in calls)
+                key = chain.graph.tensors[block.start].shape, forms
                 if key not in known:
-                    context = chain.trunk.context(block.start, block.calls)
+                    context = chain.trunk.context(block.start, calls)
                     known[key] = value(
                         build_part(
                             chain.graph,
@@ -160,11 +162,12 @@ def parameters_cost(
     }
     fixed, by_section = ends, []
     for chain in chains:
-        of_blocks = {c.outputs for block in chain.blocks for c in block.calls}
+        by_block = [chain.calls_of(block) for block in chain.blocks]
+        of_blocks = {call.outputs for calls in by_block for call in calls}
         fixed |= _weights(
             c for c in chain.graph.calls if c.outputs not in of_blocks
         )
-        by_section.append([_weights(block.calls) for block in chain.blocks])
+        by_section.append(list(map(_weights, by_block)))
 
     def cost_of(keep):
         kept = fixed.union(

@@ -4,7 +4,8 @@ import itertools
 
 import keras
 
-from lit_tf.sections.blocks import Chain, find_blocks_in_trunk
+from lit_tf.sections.blocks import find_blocks_in_trunk
+from lit_tf.sections.chain import Chain
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Graph
 from lit_tf.sections.trunk import Trunk, find_trunks, shortened

@@ -19,7 +19,7 @@ def copy_ends(teacher: SectionedModel, student: SectionedModel) -> None:
 def copy_blocks(teacher: SectionedModel, student: SectionedModel) -> None:
     """Copies the weights of blocks of the teacher to blocks of the student.
 
-    The teacher's blocks are evenly spaced (`blocks.evenly_spaced`). For a
+    The teacher's blocks are evenly spaced (`chain.evenly_spaced`). For a
     student from `shrink` they are the blocks that it kept.
 
     Raises:
@@ -86,13 +86,14 @@ def _by_place(teacher_section, student_section):
         block_search.find_blocks, (teacher_section, student_section)
     )
     fixed = [
-        [layer for block in chain.fixed for layer in block.layers]
+        [layer for block in chain.fixed for layer in chain.layers_of(block)]
         for chain in (teacher, student)
     ]
     if any(fixed):
         yield fixed
     numbers = teacher.kept(student.count)
     for i, block in enumerate(student.blocks):
-        exists = i < len(numbers)
-        sources = teacher.blocks[numbers[i]].layers if exists else []
-        yield sources, block.layers
+        sources = []
+        if i < len(numbers):
+            sources = teacher.layers_of(teacher.blocks[numbers[i]])
+        yield sources, student.layers_of(block)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lit_tf.sections.block_search import find_blocks, find_blocks_in_graph
-from lit_tf.sections.blocks import Block, Chain, evenly_spaced
+from lit_tf.sections.chain import Block, Chain, evenly_spaced
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.parts import build_part
 from lit_tf.sections.sectioned_model import SectionedModel, set_origin

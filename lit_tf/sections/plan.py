@@ -8,7 +8,8 @@ from fractions import Fraction
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import block_search, blocks, composite, planned, split
+from lit_tf.sections import block_search, composite, planned, split
+from lit_tf.sections.chain import BlockRow
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.planned import Plan
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -127,7 +128,7 @@ def _worthwhile(graph, rows):
     ranks = [len(graph.tensors[row.blocks[0].start].shape) for row in rows]
     worthwhile, before = [], ()
     for row, rank in zip(rows, ranks, strict=True):
-        row = blocks.BlockRow(before + row.lead, row.blocks)
+        row = BlockRow(before + row.lead, row.blocks)
         led = not worthwhile and _first(row) == row.blocks[0].start
         led = led or not any(block.kernels for block in row.lead)
         if rank != ranks[0] or (led and len(row.blocks) == 1):

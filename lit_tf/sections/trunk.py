@@ -72,14 +72,18 @@ class Trunk:
         return self.only(self.graph.between((start,), (end,)))
 
     def context(self, start: int, calls: Iterable[Call]) -> tuple[int, ...]:
-        """Returns the context that calls of the trunk read, each once.
+        """Returns the context that calls read and do not compute, each once.
 
         Args:
             start: number of the representation that the calls read.
-            calls: calls of the trunk.
+            calls: calls of the trunk, and others that compute context.
         """
-        read = (number for call in calls for number in call.inputs)
         own = self.tensors | {start}
+        read = []
+        for call in calls:
+            read += call.inputs
+            if self.tensors.isdisjoint(call.outputs):
+                own |= {*call.outputs}
         return tuple(dict.fromkeys(n for n in read if n not in own))
 
     @property

@@ -8,7 +8,7 @@ import pytest
 import slow
 
 from lit_tf import errors
-from lit_tf.sections import block_search, blocks, initial_weights
+from lit_tf.sections import block_search, chain, initial_weights
 
 
 def assert_same_weights(one, other):
@@ -31,7 +31,7 @@ def assert_same_weights(one, other):
 def test_blocks_are_spread_evenly_from_the_first_to_the_last(
     ours, theirs, chosen
 ):
-    assert blocks.evenly_spaced(ours, theirs) == chosen
+    assert chain.evenly_spaced(ours, theirs) == chosen
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,13 @@ def test_a_students_block_gets_the_weights_of_its_teachers_block(
 @pytest.mark.parametrize("name", ["resnet26", "vdcnn17", "stargan14"])
 def test_a_policy_does_not_change_the_blocks(build, name, policy):
     def names(model):
+        chains = map(block_search.find_blocks, model.sections)
         return [
             [
-                [layer.name for layer in block.layers]
-                for block in block_search.find_blocks(section).blocks
+                [layer.name for layer in found.layers_of(block)]
+                for block in found.blocks
             ]
-            for section in model.sections
+            for found in chains
         ]
 
     expected = names(build(name))
@@ -103,11 +104,11 @@ def test_in_a_network_without_shortcuts_each_convolution_is_a_block(build):
 def test_every_weight_of_a_section_is_in_a_block(build):
     for name in ("resnet14", "resnext14", "vdcnn17", "stargan10"):
         for section in build(name).sections:
-            chain = block_search.find_blocks(section)
+            found = block_search.find_blocks(section)
             layers = [
                 layer
-                for block in (*chain.fixed, *chain.blocks)
-                for layer in block.layers
+                for block in (*found.fixed, *found.blocks)
+                for layer in found.layers_of(block)
             ]
             assert sum(len(layer.weights) for layer in layers) == len(
                 section.weights

@@ -141,9 +141,15 @@ def _copy_means(source, target):
     first = teacher.count - len(teacher.blocks)
     for j, block in enumerate(student.blocks, first):
         group = teacher.blocks[j * share - first : (j + 1) * share - first]
-        wanted = [v for layer in block.layers for v in layer.weights]
+        wanted = [
+            v for layer in student.layers_of(block) for v in layer.weights
+        ]
         found = [
-            [v.numpy() for layer in one.layers for v in layer.weights]
+            [
+                v.numpy()
+                for layer in teacher.layers_of(one)
+                for v in layer.weights
+            ]
             for one in group
         ]
         shapes = [tuple(v.shape) for v in wanted]
