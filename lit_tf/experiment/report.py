@@ -53,10 +53,14 @@ def costs(model: SectionedModel, saved_model: pathlib.Path) -> dict[str, Any]:
     return costs
 
 
-def _uncounted(*costs):
-    """Returns a sentence about uncounted operations, [] if there are none."""
+def uncounted(*costs: Mapping[str, Any]) -> list[str]:
+    """Returns a paragraph about uncounted operations, [] if there are none.
+
+    Args:
+        *costs: costs, as `costs` returns them.
+    """
     types = {x for each in costs for x in each.get("uncounted_operations", ())}
-    return [cost.note(types), ""] if types else []
+    return ["", cost.note(types)] if types else []
 
 
 def compression(
@@ -163,12 +167,12 @@ def text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         "the SavedModel differ from those of the student by at most "
         f"{report['export_max_difference']:.1e} (logits or vectors; bytes of "
         "an image).",
-        "",
-        *_uncounted(
+        *uncounted(
             report["teacher"],
             report["student"],
             *report["budget"]["phases"].values(),
         ),
+        "",
         _budget(report["settings"]["method"], report["budget"]),
         "",
         "Time: "
@@ -244,10 +248,10 @@ def teacher_text(report: Mapping[str, Any], lines: Sequence[str]) -> str:
         f"# {teacher['model']} on {report['data']['name']}",
         "",
         text_format.table(rows),
+        *uncounted(teacher),
         "",
         *lines,
         *[""] * bool(lines),
-        *_uncounted(teacher),
         f"Time: {spent}. One seed ({report['settings']['seed']}).",
         "",
         "```",

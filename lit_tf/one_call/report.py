@@ -115,7 +115,7 @@ def _roles(comparison, cut, whole, dataset):
             | _own_metrics(whole[role], dataset),
             "depth": cost.depth(cut[role]),
             "parameters": cost.parameters(cut[role]),
-            "flops": _flops(cut[role], dataset),
+            **_flops(cut[role], dataset),
             "latency_ms": latency[role],
             "bytes": sum(v.numpy().nbytes for v in whole[role].variables),
         }
@@ -187,7 +187,10 @@ def _flops(model, dataset):
     counted = cost.count_traced_flops(
         lambda x: model(x, training=False), own_data.first_inputs(dataset)
     )
-    return counted.flops
+    return {
+        "flops": counted.flops,
+        "uncounted_operations": list(counted.uncounted),
+    }
 
 
 def _latency_ms(models, dataset):

@@ -90,7 +90,11 @@ class CompressionResult:
     def report(self) -> str:
         """The table, the blocks that were kept, advice, and single classes."""
         facts = self.facts
-        lines = [self.table, *report.about(facts.get("kept"), facts)]
+        lines = [
+            self.table,
+            *report.uncounted(facts["teacher"], facts["student"]),
+            *report.about(facts.get("kept"), facts),
+        ]
         if "per_class" in facts:
             lines += class_report.lines(
                 facts["per_class"], facts["confused"], split="validation"
@@ -127,7 +131,8 @@ def rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("latency_ms", "{:.2f} ms".format),
         ("bytes", text_format.size),
     ):
-        if name not in teacher:  # Written by an earlier version.
+        # Not written by an earlier version, or FLOPs that cannot be counted.
+        if not teacher.get(name):
             continue
         less = teacher[name] / student[name] if student[name] else 1.0
         label = {"flops": "FLOPs per example", "latency_ms": "latency, batch 1"}

@@ -50,7 +50,7 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
         raise errors.SettingsError(
             f"{name} has {data}. Received: model {model.name} with inputs "
             f"{_described(inputs)} and outputs {output}."
-            f"{_hint(expected[0], inputs, form)}"
+            f"{_hint(expected[0], inputs, form, model)}"
             f"{_hint_of_output(name, received, expected)}"
         )
     if isinstance(model, keras.Model):
@@ -246,30 +246,36 @@ def _described(shapes):
     return " and ".join(f"{name} {shape}" for name, shape in shapes.items())
 
 
-def _hint(data, model, form):
+def _hint(data, taken, form, model):
     """Returns a sentence on inputs that differ; "" if there is none to add.
 
     Args:
         data: the shapes of the data, by name of the input.
-        model: the shapes of the model, by name of the input.
+        taken: the shapes that the model takes, by name of the input.
         form: the form of the dataset.
+        model: the model.
     """
+    if "alphabet" in form and any(x.dtype == "string" for x in model.inputs):
+        return (
+            " The model takes texts as they are: compress it in Python, "
+            "lit_tf.compress(model, (texts, labels))."
+        )
     if "alphabet" in form:
         return (
             " The data are characters of texts. If the model takes token ids, "
             "name its tokenizer with --preprocessor."
         )
-    if len(data) == len(model) == 1:
-        (shape,), (taken,) = data.values(), model.values()
-        if len(shape) == 3 and taken == (shape[2], *shape[:2]):
+    if len(data) == len(taken) == 1:
+        (shape,), (other,) = data.values(), taken.values()
+        if len(shape) == 3 and other == (shape[2], *shape[:2]):
             return (
                 " The model takes channels first, the data have channels last: "
                 "build it with data_format='channels_last'."
             )
-    if data.keys() == model.keys():
+    if data.keys() == taken.keys():
         return ""
-    missing = sorted(model.keys() - data.keys())
-    unknown = sorted(data.keys() - model.keys())
+    missing = sorted(taken.keys() - data.keys())
+    unknown = sorted(data.keys() - taken.keys())
     sentences = {
         "The data lack": missing,
         "The model does not take": unknown,

@@ -154,8 +154,14 @@ def count(op: tf.Operation) -> int | None:
     """Returns the multiply-adds of an operation; None if it is not countable.
 
     Args:
-        op: an operation of known shapes.
+        op: an operation. If it has a cost and its shapes are not known, such as
+            behind a layer that divides texts into words, it is not countable.
     """
+    if _is_free(op):
+        return 0
+    tensors = (*op.inputs, *op.outputs)
+    if not all(tensor.shape.is_fully_defined() for tensor in tensors):
+        return None
     if op.type in ("Conv2D", "Conv3D"):
         *window, per_group, _ = op.inputs[1].shape
         return _size(op.outputs[0]) * math.prod(window) * per_group
@@ -182,7 +188,7 @@ def count(op: tf.Operation) -> int | None:
         return _size(op.outputs[0]) * inner
     if op.type == "Einsum":
         return _einsum(op)
-    return 0 if _is_free(op) else None
+    return None
 
 
 def label(op: tf.Operation) -> str:

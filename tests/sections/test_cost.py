@@ -136,6 +136,15 @@ def test_operations_that_cannot_be_counted_are_reported(
     assert counted.flops == 2 * 4 * 3 + lstm
 
 
+def test_operations_of_unknown_shapes_are_reported():
+    texts = keras.Input((1,), name="texts", dtype="string")
+    words = L.TextVectorization(vocabulary=["good", "bad"])(texts)
+    x = L.Dense(4)(L.Embedding(4, 3)(words))
+    x = L.GlobalAveragePooling1D()(x)
+    counted = cost.count_flops(keras.Model(texts, L.Dense(2)(x)))
+    assert counted.uncounted == ("MatMul",)
+
+
 def test_flops_that_leave_out_an_operation_give_a_warning():
     left_out = model((5, 4), L.LSTM(4), L.Dense(3))
     with pytest.warns(UserWarning, match=r"FLOPs leave out .*While \(MatMul\)"):

@@ -51,6 +51,18 @@ def test_data_of_other_inputs_are_refused_by_name(shapes, message):
         data_form.check(model, "mine", FORM | {"input_shape": shapes})
 
 
+def test_a_model_of_strings_is_not_for_the_characters_of_a_table():
+    texts = keras.Input((1,), name="texts", dtype="string")
+    words = keras.layers.TextVectorization(vocabulary=["good", "bad"])
+    x = keras.layers.Embedding(4, 3)(words(texts))
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(texts, keras.layers.Dense(2)(x), name="words")
+    form = {"input_shape": (1014,), "alphabet": "ab"}
+    for classes in (2, 0):  # Texts with labels, and alone.
+        with pytest.raises(errors.SettingsError, match="in Python, lit_tf.com"):
+            data_form.check(model, "csv", form | {"classes": classes})
+
+
 def test_an_input_that_cannot_hold_the_data_is_refused_by_name():
     ids = keras.Input((4,), name="ids", dtype="int32")
     x = keras.layers.Embedding(5, 3)(ids)
