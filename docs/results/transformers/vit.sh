@@ -8,8 +8,8 @@
 #   docs/results/transformers/vit.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
 #
 # JOBS rows are trained at a time, one by default, each on one thread. Interrupted,
-# it goes on where it was. About 3 core-hours on an AMD EPYC, an estimate: so far
-# the rows of 2 blocks from the teacher's were run.
+# it goes on where it was. About 4 core-hours on an AMD EPYC, an estimate: so far
+# the rows from the teacher's blocks were run.
 #
 # Settings were chosen on the validation examples, for the student of 2 blocks
 # from those of a weaker teacher, with seed 0 (vit_choose.sh); the learning rate
