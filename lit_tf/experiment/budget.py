@@ -36,10 +36,8 @@ def phase_budget(
         counted = step.flops / (one.largest_batch * replicas)
         flops += examples * share * counted
         uncounted = step.uncounted
-    budget = {"examples": examples, "flops": round(flops), "seconds": seconds}
-    if uncounted:
-        budget["uncounted_operations"] = list(uncounted)
-    return budget
+    counted = cost.FlopCount(round(flops), tuple(uncounted))
+    return {"examples": examples, **counted.facts, "seconds": seconds}
 
 
 def total(phases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -40,17 +40,13 @@ _RATIOS = {
 
 def costs(model: SectionedModel, saved_model: pathlib.Path) -> dict[str, Any]:
     """Returns the costs of a model, except its latency."""
-    counted = cost.count_flops(model)
-    costs = {
+    return {
         "model": model.name,
         "depth": cost.depth(model),
         "parameters": cost.parameters(model),
-        "flops": counted.flops,
+        **cost.count_flops(model).facts,
         "saved_model_bytes": cost.folder_bytes(saved_model),
     }
-    if counted.uncounted:
-        costs["uncounted_operations"] = list(counted.uncounted)
-    return costs
 
 
 def uncounted(*costs: Mapping[str, Any]) -> list[str]:

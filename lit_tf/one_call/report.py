@@ -115,7 +115,7 @@ def _roles(comparison, cut, whole, dataset):
             | _own_metrics(whole[role], dataset),
             "depth": cost.depth(cut[role]),
             "parameters": cost.parameters(cut[role]),
-            **_flops(cut[role], dataset),
+            **_count_flops(cut[role], dataset).facts,
             "latency_ms": latency[role],
             "bytes": sum(v.numpy().nbytes for v in whole[role].variables),
         }
@@ -183,14 +183,10 @@ def _own_metrics(model, dataset):
     }
 
 
-def _flops(model, dataset):
-    counted = cost.count_traced_flops(
+def _count_flops(model, dataset):
+    return cost.count_traced_flops(
         lambda x: model(x, training=False), own_data.first_inputs(dataset)
     )
-    return {
-        "flops": counted.flops,
-        "uncounted_operations": list(counted.uncounted),
-    }
 
 
 def _latency_ms(models, dataset):

@@ -111,10 +111,13 @@ def additive_cost(
             costs = []
             for block in chain.blocks:
                 calls = chain.calls_of(block)
-                forms = tuple(call.form for call in calls)
-                key = chain.graph.tensors[block.start].shape, forms
+                context = chain.trunk.context(block.start, calls)
+                tensors = chain.graph.tensors
+                key = (
+                    *(tensors[n].shape for n in (block.start, *context)),
+                    *(call.form for call in calls),
+                )
                 if key not in known:
-                    context = chain.trunk.context(block.start, calls)
                     known[key] = value(
                         build_part(
                             chain.graph,
@@ -162,12 +165,10 @@ def parameters_cost(
     }
     fixed, by_section = ends, []
     for chain in chains:
-        by_block = [chain.calls_of(block) for block in chain.blocks]
-        of_blocks = {call.outputs for calls in by_block for call in calls}
-        fixed |= _weights(
-            c for c in chain.graph.calls if c.outputs not in of_blocks
+        fixed |= _weights(chain.rest)
+        by_section.append(
+            [_weights(chain.calls_of(block)) for block in chain.blocks]
         )
-        by_section.append(list(map(_weights, by_block)))
 
     def cost_of(keep):
         kept = fixed.union(

@@ -20,7 +20,7 @@ class Block:
         end: number of the tensor that it computes. If the block can be left
             out, both have the same shape.
         calls: calls between the two, without those that compute context; those
-            that compute it for this block alone are in `Chain.calls_of`.
+            that compute it for this block alone follow from `Chain.calls_of`.
     """
 
     start: int
@@ -40,7 +40,7 @@ class Block:
                 type(layer).__name__,
                 *(tuple(v.shape[:-2]) for v in layer.weights),
             )
-            for layer in _layers(self.calls)
+            for layer in layers_of(self.calls)
         )
 
     @property
@@ -51,7 +51,7 @@ class Block:
         """
         return sum(
             any(len(v.shape) > 1 for v in layer.weights)
-            for layer in _layers(self.calls)
+            for layer in layers_of(self.calls)
             if "Embedding" not in type(layer).__name__
         )
 
@@ -128,36 +128,33 @@ class Chain:
         numbers = evenly_spaced(count, self.count)
         return [number - 1 for number in numbers[1:]] if fixed else numbers
 
-    def calls_of(self, block: Block) -> tuple[Call, ...]:
+    @property
+    def rest(self) -> list[Call]:
+        """The calls that stay, whichever blocks are left out."""
+        of_blocks = {
+            call.outputs
+            for block in self.blocks
+            for call in self.calls_of(block)
+        }
+        return [c for c in self.graph.calls if c.outputs not in of_blocks]
+
+    def calls_of(self, block: Block) -> list[Call]:
         """Returns all calls that a model loses without a block.
 
         Args:
-            block: one of the blocks, or of what always stays.
+            block: one of `blocks`.
+
+        Returns:
+            Its own calls on context (`own_context`), then those of the trunk.
         """
-        return (*self.own_calls_of(block), *block.calls)
-
-    def own_calls_of(self, block: Block) -> tuple[Call, ...]:
-        """Returns what a block alone computes from context (`own_calls`).
-
-        Args:
-            block: as in `calls_of`.
-        """
-        return self._own[block.end]
-
-    def layers_of(self, block: Block) -> list[keras.layers.Layer]:
-        """Returns the layers with weights of a block, each once.
-
-        Args:
-            block: as in `calls_of`.
-        """
-        return _layers(self.calls_of(block))
+        return [*self._own[block.end], *block.calls]
 
     @functools.cached_property
     def _own(self):
         """What each block alone computes from context, by the block's end."""
-        blocks = [*self.blocks, *self.fixed]
-        own = own_calls(self.trunk, [block.calls for block in blocks])
-        return dict(zip((block.end for block in blocks), own, strict=True))
+        calls = [block.calls for block in self.blocks]
+        own = own_calls(self.trunk, calls, towers=True)
+        return dict(zip((b.end for b in self.blocks), own, strict=True))
 
 
 def evenly_spaced(count: int, total: int) -> list[int]:
@@ -173,6 +170,7 @@ def evenly_spaced(count: int, total: int) -> list[int]:
     return [round(j * (total - 1) / max(1, count - 1)) for j in range(count)]
 
 
-def _layers(calls: Iterable[Call]) -> list[keras.layers.Layer]:
+def layers_of(calls: Iterable[Call]) -> list[keras.layers.Layer]:
+    """Returns the layers with weights that are called, each once."""
     layers = (call.operation for call in calls if call.weights)
     return list(dict.fromkeys(layers))

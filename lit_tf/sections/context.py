@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from lit_tf import errors
 from lit_tf.sections.functional import read_graph
+from lit_tf.sections.trunk import Trunk
 
 # For each section and the head: the numbers of the context tensors that it
 # reads, counted from 0, in the order in which it reads them.
@@ -203,22 +204,24 @@ def find_padding_mask(parts: Sequence[keras.Model], reads: Reads) -> int | None:
         representation, *context = graph.inputs
         number_of = dict(zip(context, numbers, strict=True))
         shape = graph.tensors[representation].shape
-        for call in graph.calls:
+        trunk = Trunk(graph, representation)
+        for call in trunk.only(graph.calls):
             for name, value in call.node.arguments.kwargs.items():
                 place = _place(call, value)
                 if (
                     place in number_of
-                    and (name in _MASKS or _attends_itself(name, call, graph))
+                    and (name in _MASKS or _attends_itself(name, call, trunk))
                     and _is_of_positions(value, shape)
                 ):
                     return number_of[place]
     return None
 
 
-def _attends_itself(name, call, graph):
+def _attends_itself(name, call, trunk):
     """Returns whether an argument is the mask of a self-attention."""
+    tensors = trunk.graph.tensors
     return name == "attention_mask" and not any(
-        number in graph.inputs[1:] and len(graph.tensors[number].shape) > 2
+        number not in trunk.tensors and len(tensors[number].shape) > 2
         for number in call.inputs
         if number != _place(call, call.node.arguments.kwargs[name])
     )

@@ -31,6 +31,14 @@ class FlopCount:
     flops: int
     uncounted: tuple[str, ...] = ()
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a report says: `flops`, and `uncounted_operations` if any."""
+        facts = {"flops": self.flops}
+        if self.uncounted:
+            facts["uncounted_operations"] = list(self.uncounted)
+        return facts
+
 
 def parameters(model: keras.Model) -> int:
     """Counts the weights of a model, moving statistics included."""

@@ -42,15 +42,14 @@ def check(model: keras.Model, name: str, form: Mapping[str, Any]) -> None:
         shape = tuple(form["input_shape"])
         expected = (expected[0], shape)
         data = f"images {shape} and {count} attributes"
-    names = structure.names_of(model)
-    inputs = _shapes(dict(zip(names, model.inputs, strict=True)))
+    inputs = _shapes(_inputs_of_model(model))
     one_logit = count == 2 and output == (1,)  # It stands for two classes.
     received = (inputs, (count,) if one_logit else output)
     if received != expected:
         raise errors.SettingsError(
             f"{name} has {data}. Received: model {model.name} with inputs "
             f"{_described(inputs)} and outputs {output}."
-            f"{_hint(expected[0], inputs, form, model)}"
+            f"{_hint(expected[0], model, form)}"
             f"{_hint_of_output(name, received, expected)}"
         )
     if isinstance(model, keras.Model):
@@ -235,6 +234,10 @@ def _are_whole(array):
     return bool(np.all(array == np.round(array)))
 
 
+def _inputs_of_model(model):
+    return dict(zip(structure.names_of(model), model.inputs, strict=True))
+
+
 def _shapes(inputs):
     return {name: tuple(one.shape[1:]) for name, one in inputs.items()}
 
@@ -246,21 +249,21 @@ def _described(shapes):
     return " and ".join(f"{name} {shape}" for name, shape in shapes.items())
 
 
-def _hint(data, taken, form, model):
+def _hint(data, model, form):
     """Returns a sentence on inputs that differ; "" if there is none to add.
 
     Args:
         data: the shapes of the data, by name of the input.
-        taken: the shapes that the model takes, by name of the input.
-        form: the form of the dataset.
         model: the model.
+        form: the form of the dataset.
     """
-    if "alphabet" in form and any(x.dtype == "string" for x in model.inputs):
-        return (
-            " The model takes texts as they are: compress it in Python, "
-            "lit_tf.compress(model, (texts, labels))."
-        )
+    taken = _shapes(_inputs_of_model(model))
     if "alphabet" in form:
+        if any(tensor.dtype == "string" for tensor in model.inputs):
+            return (
+                " The model takes texts as they are: compress it in Python, "
+                "lit_tf.compress(model, (texts, labels))."
+            )
         return (
             " The data are characters of texts. If the model takes token ids, "
             "name its tokenizer with --preprocessor."

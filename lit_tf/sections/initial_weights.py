@@ -5,7 +5,8 @@ import itertools
 import keras
 
 from lit_tf import errors
-from lit_tf.sections import block_search, copying
+from lit_tf.sections import copying
+from lit_tf.sections.chain import layers_of
 from lit_tf.sections.kept_blocks import find_blocks_of_sections, without
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -42,7 +43,8 @@ def check_blocks(
         sections = _kept(teacher, student)
     else:
         sections = itertools.starmap(
-            _by_place, zip(teacher.sections, student.sections, strict=True)
+            _by_place,
+            zip(*map(find_blocks_of_sections, (teacher, student)), strict=True),
         )
     matches = []
     for k, pairs in enumerate(sections, 1):
@@ -80,20 +82,14 @@ def _weighted(section):
     return [layer for layer in section.layers if layer.weights]
 
 
-def _by_place(teacher_section, student_section):
+def _by_place(teacher, student):
     """Yields what always stays, then each block with one of the teacher's."""
-    teacher, student = map(
-        block_search.find_blocks, (teacher_section, student_section)
-    )
-    fixed = [
-        [layer for block in chain.fixed for layer in chain.layers_of(block)]
-        for chain in (teacher, student)
-    ]
-    if any(fixed):
-        yield fixed
+    rest = [layers_of(chain.rest) for chain in (teacher, student)]
+    if any(rest):
+        yield rest
     numbers = teacher.kept(student.count)
     for i, block in enumerate(student.blocks):
         sources = []
         if i < len(numbers):
-            sources = teacher.layers_of(teacher.blocks[numbers[i]])
-        yield sources, student.layers_of(block)
+            sources = teacher.calls_of(teacher.blocks[numbers[i]])
+        yield layers_of(sources), layers_of(student.calls_of(block))

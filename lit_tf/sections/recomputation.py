@@ -204,6 +204,7 @@ def _segments(part):
             (start, *context), tuple(keras.tree.flatten(wanted))
         )
         read = {n for call in calls for n in call.inputs}
+        read.update(keras.tree.flatten(wanted))
         places = tuple(k for k, n in enumerate(context) if n in read)
         model = build_part(
             graph,

@@ -1,6 +1,5 @@
 """`split`: cuts a functional or sequential model into sections."""
 
-import collections
 import dataclasses
 import difflib
 import itertools
@@ -11,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import errors
+from lit_tf.sections import own_context
 from lit_tf.sections.block_search import find_blocks_in_graph
 from lit_tf.sections.functional import read_graph
 from lit_tf.sections.graph import Call, shared_layers
@@ -28,9 +28,9 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
 
     A section computes one tensor, its representation, from the one before. It
     may also read context: tensors that depend on no section, such as a padding
-    mask, position tensors or a second input. The stem computes them, except for
-    layers whose result one block alone reads, such as the scales that it takes
-    from a condition: they are in the section of the block.
+    mask, position tensors or a second input. The stem computes them. Layers
+    that one block alone applies to a condition, such as those that compute its
+    scales, are in the section of the block.
 
     Example:
     ```python
@@ -84,9 +84,9 @@ def split(model: keras.Model, cuts: Sequence[str] | Any) -> SectionedModel:
     )
     trunk = _trunk(graph, numbers)
     names = [*(f"section_{k}" for k in range(1, len(cuts))), "head"]
-    own_calls = _own_calls(graph)
+    blocks = _calls_of_blocks(graph)
     pieces = [
-        _piece(trunk, name, start, end, own_calls)
+        _piece(trunk, name, start, end, blocks)
         for name, start, end in zip(
             names, numbers, [*numbers[1:], graph.outputs], strict=True
         )
@@ -153,32 +153,20 @@ def _trunk(graph, numbers):
     return trunk
 
 
-def _own_calls(graph):
-    """Returns pairs: the calls of a block, and those it alone has on context.
-
-    Only what several blocks have is theirs: a tower that joins in one of them
-    is context.
-    """
+def _calls_of_blocks(graph):
+    """Returns (calls of the trunk, own calls on context) of each block."""
     chain = find_blocks_in_graph(graph)
-    pairs = [
-        (block.calls, chain.own_calls_of(block))
-        for block in [*chain.blocks, *chain.fixed]
-    ]
-    forms = [tuple(call.form for call in own) for _, own in pairs]
-    counts = collections.Counter(forms)
-    return [
-        pair
-        for pair, form in zip(pairs, forms, strict=True)
-        if form and counts[form] > 1
-    ]
+    calls = [block.calls for block in [*chain.blocks, *chain.fixed]]
+    own = own_context.own_calls(chain.trunk, calls, towers=False)
+    return list(zip(calls, own, strict=True))
 
 
-def _piece(trunk, name, start, ends, own_calls):
+def _piece(trunk, name, start, ends, blocks):
     outputs = keras.tree.flatten(ends)
     between = trunk.graph.between((start,), outputs)
     inside = {call.outputs for call in trunk.only(between)}
-    for block, own in own_calls:
-        if inside.issuperset(call.outputs for call in block):
+    for calls, own in blocks:
+        if inside.issuperset(call.outputs for call in calls):
             inside.update(call.outputs for call in own)
     calls = tuple(call for call in between if call.outputs in inside)
     # An output of the model may be context itself.

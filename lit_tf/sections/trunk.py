@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from lit_tf.sections.graph import Call, Graph
 
-# How many roots are tried, and how many of the trunks found are returned.
-_ROOTS, _TRUNKS = 64, 16
+# How many roots are tried.
+_ROOTS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,7 @@ def find_trunks(
         if _is_short(trunk):
             behind.update(trunk.cuts)
     trunks.sort(key=lambda trunk: len(trunk.cuts), reverse=True)
-    return [whole, *trunks[:_TRUNKS]]
+    return [whole, *trunks]
 
 
 def shortened(trunk: Trunk) -> Trunk:

@@ -71,7 +71,7 @@ def test_a_policy_does_not_change_the_blocks(build, name, policy):
         chains = map(block_search.find_blocks, model.sections)
         return [
             [
-                [layer.name for layer in found.layers_of(block)]
+                [layer.name for layer in chain.layers_of(block.calls)]
                 for block in found.blocks
             ]
             for found in chains
@@ -108,7 +108,7 @@ def test_every_weight_of_a_section_is_in_a_block(build):
             layers = [
                 layer
                 for block in (*found.fixed, *found.blocks)
-                for layer in found.layers_of(block)
+                for layer in chain.layers_of(block.calls)
             ]
             assert sum(len(layer.weights) for layer in layers) == len(
                 section.weights

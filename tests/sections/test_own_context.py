@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from contextual import LENGTH, WIDTH, examples, outputs_of
+from contextual import LENGTH, WIDTH, condition, examples, outputs_of
 
 import lit_tf
-from lit_tf.sections import initial_weights
+from lit_tf.sections import block_costs, cost, initial_weights, kept_blocks
 
 layers = keras.layers
 
@@ -94,16 +94,27 @@ def test_the_cost_of_a_student_counts_its_modulations():
         ]
 
 
-def test_a_student_of_another_model_starts_with_its_teachers_modulations():
+@pytest.mark.parametrize("sections", [1, 2])
+def test_a_student_of_another_model_starts_with_its_teachers_modulations(
+    sections,
+):
     teacher, student = (
-        lit_tf.split(model, lit_tf.plan(model))
+        lit_tf.split(model, lit_tf.plan(model, sections=sections))
         for model in (transformer(4), transformer(2))
     )
     initial_weights.copy_blocks(teacher, student)
-    for ours, theirs in ((0, 0), (1, 3)):
+    last = 3 if sections == 1 else 2
+    for ours, theirs in ((0, 0), (1, last)):
         values = [
-            one.sections[0].get_layer(f"modulation_{j}").get_weights()
-            for one, j in ((student, ours), (teacher, theirs))
+            next(
+                section.get_layer(name).get_weights()
+                for section in one.sections
+                if names(section, name)
+            )
+            for one, name in (
+                (student, f"modulation_{ours}"),
+                (teacher, f"modulation_{theirs}"),
+            )
         ]
         np.testing.assert_array_equal(values[0][0], values[1][0])
 
@@ -115,19 +126,87 @@ def test_a_layer_that_all_blocks_call_is_context():
     np.testing.assert_array_equal(outputs_of(teacher), outputs_of(model))
 
 
-def test_a_tower_that_joins_in_one_block_is_context():
-    x = inputs = keras.Input((LENGTH, WIDTH), name="steps")
-    facts = keras.Input((3,), name="facts")
-    tower = layers.Dense(5, activation="relu", name="tower_1")(facts)
-    tower = layers.Dense(WIDTH, name="tower_2")(tower)[:, None]
-    table = keras.Input((LENGTH, WIDTH), name="table")
+def conditioned(own, inputs, blocks=4):
+    """Returns a model of dense blocks that adds `own(j, inputs)` to block j."""
+    x = steps = keras.Input((LENGTH, WIDTH), name="steps")
     x = layers.Dense(WIDTH, name="first")(x)
-    for j in range(3):
-        y = layers.Dense(WIDTH, activation="tanh", name=f"dense_{j}")(x * table)
-        x = layers.Add(name=f"add_{j}")([x, y + tower if j == 1 else y])
-    model = keras.Model([inputs, facts, table], layers.Dense(2)(x))
-    teacher = lit_tf.split(model, ["first", "add_0", "add_1", "add_2"])
-    assert names(teacher.stem, "tower") == {"tower_1", "tower_2"}
+    for j in range(blocks):
+        y = layers.Dense(WIDTH, activation="tanh", name=f"tanh_{j}")(x)
+        more = own(j, inputs)
+        x = layers.Add(name=f"block_{j}")([x, y if more is None else y + more])
+    x = layers.Dense(2, name="logits")(layers.GlobalAveragePooling1D()(x))
+    return keras.Model([steps, *inputs], x)
+
+
+def test_towers_that_join_in_a_block_each_are_context():
+    def tower(j, inputs):
+        if j in (0, 3):
+            x = layers.Dense(5, name=f"tower_{j}")(inputs[1 + j // 3])
+            return layers.Dense(WIDTH, name=f"tower_{j}_end")(x)[:, None]
+        return inputs[0]
+
+    table = keras.Input((LENGTH, WIDTH), name="table")
+    facts = [keras.Input((3,), name=f"facts_{j}") for j in (0, 3)]
+    model = conditioned(tower, [table, *facts])
+    cuts = ["first", *(f"block_{j}" for j in range(4))]
+    teacher = lit_tf.split(model, cuts)
+    assert len(names(teacher.stem, "tower")) == 4
+
+
+def test_layers_of_other_widths_in_each_block_are_left_out_with_it():
+    def own(j, inputs):
+        x = layers.Dropout(0.1)(inputs[0])
+        x = layers.Dense(3 + j, activation="relu", name=f"one_{j}")(x)
+        x = layers.BatchNormalization(name=f"norm_{j}")(x)
+        return layers.Dense(WIDTH, name=f"two_{j}")(x)[:, None]
+
+    model = conditioned(own, [keras.Input((3,), name="condition")])
+    plan = lit_tf.plan(model)
+    assert [part.blocks for part in plan.parts[1:-1]] == [4]
+    teacher = lit_tf.split(model, plan)
+    assert len(teacher.stem.weights) == 2
+    student = lit_tf.shrink(teacher, keep=1)
+    kept = names(student.sections[0], "one") | names(student.stem, "one")
+    assert kept == {"one_0"}
+
+
+def test_blocks_that_read_texts_of_other_lengths_have_other_costs():
+    def own(j, inputs):
+        x = layers.Dense(WIDTH, name=f"value_{j}")(inputs[j % 2])
+        return keras.ops.mean(x, 1, keepdims=True)
+
+    texts = [keras.Input((size, 3), name=f"text_{size}") for size in (5, 9)]
+    model = conditioned(own, texts)
+    teacher = lit_tf.split(model, ["first", "block_3"])
+    student = lit_tf.shrink(teacher, keep=1)
+    chains = kept_blocks.find_blocks_of_sections(teacher)
+    counted = block_costs.additive_cost(cost.flops)(teacher, chains)([1])
+    assert counted == cost.flops(student)
+
+
+def test_activations_can_be_computed_again_behind_a_raw_condition():
+    model = condition()
+    teacher = lit_tf.split(model, lit_tf.plan(model))
+    trainer = lit_tf.LIT(teacher, lit_tf.shrink(teacher, keep=2))
+    trainer.recompute = True
+    trainer.compile("sgd")
+    x = examples(teacher)
+    assert trainer.fit(x, np.arange(4) % 3, verbose=0).history["loss"][0] > 0
+
+
+def test_the_mask_of_a_text_is_no_padding_mask_of_the_representation():
+    def own(j, inputs):
+        text, mask = inputs
+        x = layers.GRU(WIDTH, return_sequences=True, name=f"gru_{j}")(
+            text, mask=mask
+        )
+        attention = layers.MultiHeadAttention(2, 2, name=f"attention_{j}")
+        return attention(x, x, attention_mask=mask[:, None])
+
+    text = keras.Input((LENGTH, 3), name="text")
+    mask = keras.Input((LENGTH,), dtype="bool", name="mask")
+    model = conditioned(own, [text, mask])
+    assert lit_tf.split(model, lit_tf.plan(model)).padding_mask is None
 
 
 def test_a_cut_inside_a_block_leaves_its_modulation_in_the_stem():

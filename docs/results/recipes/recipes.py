@@ -26,6 +26,7 @@ from lit_tf import config, data
 from lit_tf.config import method_table
 from lit_tf.methods import lit, stages
 from lit_tf.sections import block_search
+from lit_tf.sections.chain import layers_of
 from lit_tf.sections.sectioned_model import SectionedModel
 from lit_tf.teacher import frozen
 
@@ -142,12 +143,14 @@ def _copy_means(source, target):
     for j, block in enumerate(student.blocks, first):
         group = teacher.blocks[j * share - first : (j + 1) * share - first]
         wanted = [
-            v for layer in student.layers_of(block) for v in layer.weights
+            v
+            for layer in layers_of(student.calls_of(block))
+            for v in layer.weights
         ]
         found = [
             [
                 v.numpy()
-                for layer in teacher.layers_of(one)
+                for layer in layers_of(teacher.calls_of(one))
                 for v in layer.weights
             ]
             for one in group
