@@ -71,6 +71,8 @@ rows() {
   # One stream, so that a step costs about what one of KD does.
   lit lit_20_all_student 20 105 --method=lit_all --section_input=student
   lit lit_50_all_student 50 105 --method=lit_all --section_input=student
+  lit lit_80_all_student_falling_beta 80 105 --method=lit_all \
+    --section_input=student --falling_beta
   lit lit_20_chosen 20 130 --method=lit_chosen
   lit lit_20_mean 20 130 --method=lit_mean
   lit lit_20_tail 20 205 --method=lit_tail
