@@ -9,8 +9,7 @@
 # TEACHERS_DIR holds minilm.keras, minilm_polarity.keras and preprocessor/, and
 # TEXTS_DIR the reviews without labels, as minilm.py writes them. JOBS rows are
 # trained at a time, one by default, each on one thread. Interrupted, it goes on
-# where it was. About 6 core-hours on an AMD EPYC, an estimate: so far the rows
-# of 3 blocks by LIT and KD were run.
+# where it was. About 4 core-hours on an AMD EPYC, an estimate.
 set -e
 teachers=$1
 reviews=$2
