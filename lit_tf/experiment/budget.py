@@ -33,10 +33,10 @@ def phase_budget(
     replicas = schedule.strategy.num_replicas_in_sync
     for share, one in schedule.by_length() if examples else ():
         step = _count_step(model, one)
-        counted = step.flops / (one.largest_batch * replicas)
-        flops += examples * share * counted
+        per_example = step.flops / (one.largest_batch * replicas)
+        flops += examples * share * per_example
         uncounted = step.uncounted
-    counted = cost.FlopCount(round(flops), tuple(uncounted))
+    counted = cost.FlopCount(round(flops), uncounted)
     return {"examples": examples, **counted.facts, "seconds": seconds}
 
 

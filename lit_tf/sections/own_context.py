@@ -60,7 +60,7 @@ def _readers(graph):
 
 
 def _read_by_one(trunk, blocks, readers):
-    """Returns (call, block) for calls that one block alone reads, in order."""
+    """Returns (call, number of the block) for calls that one block reads."""
     graph = trunk.graph
     uses = collections.Counter(
         id(weight) for call in graph.calls for weight in call.weights
@@ -79,8 +79,9 @@ def _read_by_one(trunk, blocks, readers):
         }
         several = any(uses[id(weight)] > 1 for weight in call.weights)
         if len(reading) == 1 and None not in reading and not several:
-            (block_of[call.outputs],) = reading
-            found.append((call, block_of[call.outputs]))
+            (block,) = reading
+            block_of[call.outputs] = block
+            found.append((call, block))
     return found[::-1]
 
 

@@ -14,21 +14,7 @@
 # Settings were chosen on the validation examples, for the student of 2 blocks
 # from those of a weaker teacher, with seed 0 (vit_choose.sh); the learning rate
 # again for this teacher (vit_rates.sh).
-set -e
-data=$1
-teacher=$2
-runs=$3
-jobs=${4:-1}
-export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-
-# Prints the command of a row.
-row() {
-  name=$1
-  shift
-  echo lit-compress --teacher_weights="'$teacher'" --dataset=cifar10 \
-    --data_dir="'$data'" --workdir="'$runs/$name'" --export=last \
-    --flagfile="'$(dirname "$0")/vit.flags'" "$@"
-}
+. "$(dirname "$0")/vit_row.sh"
 
 # One phase of that many epochs.
 whole() {

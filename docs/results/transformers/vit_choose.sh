@@ -5,20 +5,13 @@
 # not read.
 #
 #   docs/results/transformers/vit_choose.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
-set -e
-data=$1
-teacher=$2
-runs=$3
-jobs=${4:-1}
-export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+. "$(dirname "$0")/vit_row.sh"
 
 try() {
   name=$1
   shift
-  echo lit-compress --teacher_weights="'$teacher'" --dataset=cifar10 \
-    --data_dir="'$data'" --workdir="'$runs/$name'" --noread_test \
-    --init=teacher_blocks --flagfile="'$(dirname "$0")/vit.flags'" \
-    --lit_epochs=4 --fine_tune_epochs=2 --lit_learning_rate=0.001 \
+  row "$name" --noread_test --init=teacher_blocks --lit_epochs=4 \
+    --fine_tune_epochs=2 --lit_learning_rate=0.001 \
     --fine_tune_learning_rate=0.001 "$@"
 }
 

@@ -5,20 +5,10 @@
 # read.
 #
 #   docs/results/transformers/vit_rates.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
-set -e
-data=$1
-teacher=$2
-runs=$3
-jobs=${4:-1}
-export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+. "$(dirname "$0")/vit_row.sh"
 
 try() {
-  name=$1
-  shift
-  echo lit-compress --teacher_weights="'$teacher'" --dataset=cifar10 \
-    --data_dir="'$data'" --workdir="'$runs/$name'" --noread_test \
-    --export=last --flagfile="'$(dirname "$0")/vit.flags'" \
-    --init=teacher_blocks --keep=2 "$@"
+  row "$@" --noread_test --init=teacher_blocks --keep=2
 }
 
 trials() {
