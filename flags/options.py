@@ -195,7 +195,8 @@ class Report(Group):
     )
     mixed: bool = setting(
         False,
-        "Accept runs with different data or versions. Each dataset gets its "
-        "own table, and the report states the differences.",
+        "Accept runs with different data or versions. The report states the "
+        "differences. Rows share a table if they have the same data, and a "
+        "teacher or a student in common.",
     )
     overwrite: bool = setting(False, "Replace an existing report at --output.")

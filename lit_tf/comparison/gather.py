@@ -56,21 +56,19 @@ def gather(
     _check_target(target, overwrite)
     found, skipped = runs.find(folders)
     warnings = runs.check(found, mixed=mixed)
-    by_data: dict[str, list[rows.Row]] = {}
-    for row in rows.of(found):
-        by_data.setdefault(row.dataset, []).append(row)
-    known = dict.fromkeys(r.name for group in by_data.values() for r in group)
+    tables = rows.tables(found)
+    known = dict.fromkeys(row.name for table in tables for row in table)
     if reference and reference not in known:
         raise errors.SettingsError(errors.unknown("row", reference, known))
     target.mkdir(parents=True, exist_ok=True)
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
     results = {"warnings": warnings, "left_out": skipped, "data": []}
-    for number, group in enumerate(by_data.values(), 1):
+    for number, group in enumerate(tables, 1):
         group = _measured(group, latencies)
         references = _references(group, reference)
         group = sorted(group, key=lambda row: (row.architecture, -row.score))
         differences = significance.against(references, group)
-        place = f"data_{number}" if len(by_data) > 1 else ""
+        place = f"data_{number}" if len(tables) > 1 else ""
         (target / place).mkdir(exist_ok=True)
         drawn = {
             str(pathlib.Path(place) / name): about
@@ -126,7 +124,7 @@ def _measured(group, latencies):
     if not found:
         return group
     return [
-        dataclasses.replace(row, latency_ms=found[folder])
+        dataclasses.replace(row, latency_ms=found[folder], in_turn=True)
         for row, folder in zip(group, folders, strict=True)
     ]
 

@@ -49,7 +49,7 @@ def section(
     marked = marks(rows, reference)
     facts = rows[0].runs[0].report["data"]
     parts = [
-        f"## {facts['name']}",
+        f"## {facts['name']}: students of {_teachers_of(rows)}",
         f"{facts['note'] or facts['name']}. Split into {facts['train']:,} "
         f"training, {facts['validation']:,} validation and "
         f"{facts['test']:,} test examples.",
@@ -93,9 +93,12 @@ def _table(headings, rows):
 
 def _measured(rows):
     """Returns when the latencies of rows were measured."""
-    if any(row.latency_ms is None for row in rows):
-        return "as each run measured it: do not compare rows"
-    return "measured in turn for this report"
+    if rows[0].in_turn:
+        return "measured in turn for this report"
+    return (
+        "the same for all students of one architecture: the median of what "
+        "their runs measured at different times"
+    )
 
 
 _SCORES = (
@@ -164,6 +167,13 @@ def _spread(values, measure):
         return measure.shown(mean)
     number = measure.shown(mean).removesuffix(measure.unit)
     return f"{number} ± {measure.shown(deviation)}"
+
+
+def _teachers_of(rows):
+    names = dict.fromkeys(
+        row.runs[0].report["teacher"]["model"] for row in rows
+    )
+    return " and ".join(names)
 
 
 def _teachers(rows):

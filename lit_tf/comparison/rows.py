@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,7 @@ _NAMING = (
     "pruned_channels",
 )
 _OF_TEACHER = "teacher_test_accuracy"
-_COSTS = ("depth", "parameters", "flops", "latency_ms")
+_COSTS = ("depth", "parameters", "flops")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +41,15 @@ class Row:
     Args:
         name: the name of the row, such as "lit init=teacher_blocks".
         runs: the runs, ascending by seed.
-        latency_ms: latency of the student, measured in turn with those of the
-            other rows; None for those that the runs measured.
+        latency_ms: latency of the student: the median of what the runs of its
+            architecture measured, or measured in turn with the other rows.
+        in_turn: whether it was measured in turn.
     """
 
     name: str
     runs: Sequence[FinishedRun]
-    latency_ms: float | None = None
+    latency_ms: float
+    in_turn: bool = False
 
     @property
     def score(self) -> float:
@@ -56,8 +59,7 @@ class Row:
     @property
     def architecture(self) -> tuple[int, ...]:
         """What students of one architecture share, however they are cut."""
-        student = self.runs[0].report["student"]
-        return tuple(student[name] for name in ("depth", "parameters", "flops"))
+        return _architecture(self.runs[0], "student")
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -68,11 +70,6 @@ class Row:
     def student(self) -> str:
         """The name of the student's architecture."""
         return self.runs[0].report["student"]["model"]
-
-    @property
-    def dataset(self) -> str:
-        """The fingerprint of the data."""
-        return self.runs[0].report["data"]["fingerprint"]
 
     @property
     def method(self) -> str:
@@ -105,7 +102,7 @@ class Row:
             name: "depth", "parameters", "flops" or "latency_ms" of the
                 student; "train_examples", "train_flops" or "train_seconds".
         """
-        if name == "latency_ms" and self.latency_ms is not None:
+        if name == "latency_ms":
             return self.latency_ms
         if name in _COSTS:
             return statistics.mean(self.of(lambda r: r.report["student"][name]))
@@ -131,32 +128,56 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.mean(values), deviation
 
 
-def of(runs: Sequence[FinishedRun]) -> list[Row]:
-    """Groups runs into rows.
+def tables(runs: Sequence[FinishedRun]) -> list[list[Row]]:
+    """Groups runs into rows, and rows into tables.
 
     Args:
         runs: finished runs.
 
     Returns:
-        The rows, sorted by architecture, method (in the order of the table of
-        methods), number of settings in the name, number of seeds (most first),
-        and name. Settings that all rows of the same data share are in no name
-        (see `shared`).
+        The rows of each table: those of the same data with a teacher or a
+        student in common. They are sorted by architecture, method (in the order
+        of the table of methods), number of settings in the name, number of
+        seeds (most first), and name. Settings that all rows of a table share
+        are in no name (see `shared`).
     """
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
         key = json.dumps(run.identity, sort_keys=True)
         groups.setdefault(key, []).append(run)
-    by_data: dict[str, list[list[FinishedRun]]] = {}
-    for group in groups.values():
-        by_data.setdefault(group[0].identity["data"], []).append(group)
-    made = [
-        Row(name, sorted(group, key=lambda run: run.seed))
-        for alike in by_data.values()
-        for name, group in zip(
-            _names([group[0].identity for group in alike]), alike, strict=True
-        )
+    return [_sorted_rows(alike) for alike in _related(list(groups.values()))]
+
+
+def _related(groups):
+    """Returns groups of runs that belong in one table, for each table.
+
+    A student that is the teacher of another connects the two.
+    """
+    found: list[tuple[set[tuple[Any, ...]], list[int]]] = []
+    for i, group in enumerate(groups):
+        data, members = group[0].identity["data"], [i]
+        networks = {
+            (data, *_architecture(group[0], which))
+            for which in ("teacher", "student")
+        }
+        for table in [one for one in found if one[0] & networks]:
+            found.remove(table)
+            networks |= table[0]
+            members += table[1]
+        found.append((networks, members))
+    return [
+        [groups[i] for i in members]
+        for members in sorted(sorted(members) for _, members in found)
     ]
+
+
+def _architecture(run, which):
+    network = run.report[which]
+    return tuple(network[name] for name in ("depth", "parameters", "flops"))
+
+
+def _sorted_rows(groups):
+    names = _names([group[0].identity for group in groups])
     order = {name: i for i, name in enumerate(method_table.names())}
 
     def place(row):
@@ -164,7 +185,23 @@ def of(runs: Sequence[FinishedRun]) -> list[Row]:
         method = order.get(row.method, len(order))
         return row.architecture, method, words, -len(row.runs), row.name
 
+    made = (
+        Row(name, sorted(group, key=lambda run: run.seed), latency_ms=latency)
+        for name, group, latency in zip(
+            names, groups, _latencies(groups), strict=True
+        )
+    )
     return sorted(made, key=place)
+
+
+def _latencies(groups):
+    """Yields the median latency of all runs with a group's student."""
+    alike = collections.defaultdict(list)
+    for run in itertools.chain(*groups):
+        latency = run.report["student"]["latency_ms"]
+        alike[_architecture(run, "student")].append(latency)
+    for group in groups:
+        yield statistics.median(alike[_architecture(group[0], "student")])
 
 
 def shared(rows: Sequence[Row]) -> list[str]:

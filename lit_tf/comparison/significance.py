@@ -44,9 +44,9 @@ def against(
 
     Args:
         references: the reference of each `Row.kind`.
-        others: the rows to compare. A row is left out if its student has no
-            reference of the same start, or if its budget or data differ from
-            the reference's, or if they share no seed.
+        others: the rows of one table. A row is left out if its student has no
+            reference of the same start, or if its budget differs from the
+            reference's, or if they share no seed.
 
     Returns:
         The differences; p is corrected for the number of tests (Holm, 1979).
@@ -61,11 +61,7 @@ def against(
             for one in (reference, row)
         )
         shared = tuple(sorted(compared.keys() & base.keys()))
-        alike = all(
-            getattr(row, name) == getattr(reference, name)
-            for name in ("examples", "dataset")
-        )
-        if alike and shared:
+        if row.examples == reference.examples and shared:
             gaps = [compared[seed] - base[seed] for seed in shared]
             found.append(_difference(row, reference, shared, gaps))
     return _holm(found)

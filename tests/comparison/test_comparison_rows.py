@@ -18,7 +18,32 @@ def read(leave, tmp_path):
     def make(*given):
         for i, settings in enumerate(given):
             leave(f"run_{i}", **settings)
-        return rows.of(runs.find([str(tmp_path)])[0])
+        (made,) = rows.tables(runs.find([str(tmp_path)])[0])
+        return made
+
+    return make
+
+
+@pytest.fixture
+def read_taught(leave):
+    """A function: (teacher, its accuracy, settings) of runs → their tables."""
+    folders = []
+
+    def make(*given):
+        for model, accuracy, settings in given:
+            folders.append(leave(f"taught_{len(folders)}", **settings))
+            file = folders[-1] / "report.json"
+            results = json.loads(file.read_text())
+            depth = int(model.removeprefix("resnet"))
+            results["teacher"] |= {
+                "model": model,
+                "depth": depth,
+                "parameters": 1000 * depth,
+                "flops": 10**6 * depth,
+                "test_accuracy": accuracy,
+            }
+            file.write_text(json.dumps(results))
+        return rows.tables(runs.find(folders)[0])
 
     return make
 
@@ -45,7 +70,7 @@ def test_an_architecture_that_was_ignored_does_not_divide_a_row(
         report = json.loads(file.read_text())
         report["settings"]["student"] = student
         file.write_text(json.dumps(report))
-    (row,) = rows.of(runs.find([str(tmp_path)])[0])
+    ((row,),) = rows.tables(runs.find([str(tmp_path)])[0])
     assert [run.seed for run in row.runs] == [0, 1]
 
 
@@ -94,28 +119,59 @@ def test_a_method_has_the_same_name_for_all_students(read):
     ]
 
 
-def test_teachers_are_distinguished_by_name_or_else_by_accuracy(leave):
-    def taught(number, model, accuracy, **settings):
-        folder = leave(f"taught_{number}", **settings)
-        file = folder / "report.json"
-        results = json.loads(file.read_text())
-        results["teacher"] |= {"model": model, "test_accuracy": accuracy}
-        file.write_text(json.dumps(results))
-        return folder
-
-    folders = [taught(0, "resnet32", 0.92), taught(1, "resnet44", 0.93)]
-    names = [row.name for row in rows.of(runs.find(folders)[0])]
-    assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
+@pytest.mark.parametrize("settings", [{}, {"pad": 2}])
+def test_teachers_are_distinguished_by_name_alone(read_taught, settings):
     # What else differs between rows of two teachers is not named.
-    folders[0] = taught(3, "resnet32", 0.92, pad=2)
-    names = [row.name for row in rows.of(runs.find(folders)[0])]
+    (made,) = read_taught(("resnet32", 0.92, settings), ("resnet44", 0.93, {}))
+    names = [row.name for row in made]
     assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
-    folders.append(taught(2, "resnet44", 0.94))
-    names = [row.name for row in rows.of(runs.find(folders)[0])]
-    assert names[1:] == [
+
+
+def test_teachers_of_one_name_are_distinguished_by_accuracy(read_taught):
+    (made,) = read_taught(
+        ("resnet32", 0.92, {}), ("resnet44", 0.93, {}), ("resnet44", 0.94, {})
+    )
+    assert [row.name for row in made[1:]] == [
         f"lit teacher=resnet44 teacher_test_accuracy={accuracy}"
         for accuracy in (0.93, 0.94)
     ]
+
+
+def test_rows_share_a_table_through_teachers_and_students(read_taught):
+    data = {"data": {"fingerprint": "other"}}
+    deep = ("resnet110", 0.9, {"student": "resnet44"})
+    others = ("resnet32", 0.9, {"student": "resnet14"})
+    middle = ("resnet56", 0.9, {"student": "resnet20"})
+    apart = read_taught(
+        deep, others, middle, ("resnet56", 0.9, {"student": "resnet20", **data})
+    )
+    assert [[row.student for row in table] for table in apart] == [
+        ["resnet44"],
+        ["resnet14"],
+        ["resnet20"],
+        ["resnet20"],
+    ]
+    # The student of one is the teacher of the other, and a teacher is shared.
+    together = read_taught(
+        ("resnet44", 0.9, {"student": "resnet32"}),
+        ("resnet44", 0.9, {"student": "resnet20"}),
+    )
+    assert [[row.student for row in table] for table in together] == [
+        ["resnet14", "resnet20", "resnet20", "resnet32", "resnet44"],
+        ["resnet20"],
+    ]
+
+
+def test_students_of_one_architecture_have_one_latency(leave, tmp_path):
+    for i, latency in enumerate((1.0, 5.0, 2.0)):
+        file = leave(f"run_{i}", beta=i / 4) / "report.json"
+        report = json.loads(file.read_text())
+        report["student"]["latency_ms"] = latency
+        file.write_text(json.dumps(report))
+    leave("deep", student="resnet32")
+    (made,) = rows.tables(runs.find([str(tmp_path)])[0])
+    assert [row.cost("latency_ms") for row in made] == [2.0, 2.0, 2.0, 3.2]
+    assert not any(row.in_turn for row in made)
 
 
 def test_fewer_changed_settings_come_before_more(read):
@@ -210,11 +266,7 @@ def test_nothing_is_claimed_with_fewer_than_three_seeds(read):
 
 @pytest.mark.parametrize(
     "other",
-    [
-        {"examples": 100},
-        {"student": "resnet32"},
-        {"data": {"fingerprint": "other"}},
-    ],
+    [{"examples": 100}, {"student": "resnet32"}],
 )
 def test_rows_that_are_not_comparable_are_left_out(read, other):
     made = read({}, {**KD, **other})

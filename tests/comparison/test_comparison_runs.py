@@ -66,7 +66,7 @@ def test_a_report_of_version_0_1_is_in_the_same_row_as_a_new_one(leave):
     found, skipped = runs.find([str(path.parent), str(new)])
     old, new = found
     assert not skipped and old.identity == new.identity
-    (row,) = rows.of(found)
+    ((row,),) = rows.tables(found)
     assert row.name == "lit" and rows.shared([row]) == ["fine_tune=False"]
 
 

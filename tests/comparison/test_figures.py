@@ -14,7 +14,7 @@ def drawn(leave, tmp_path):
     def make(name, *given):
         for i, settings in enumerate(given):
             leave(f"run_{i}", **settings)
-        made = rows.of(runs.find([str(tmp_path)])[0])
+        (made,) = rows.tables(runs.find([str(tmp_path)])[0])
         _, draw = figures._FIGURES[name]
         return draw(made).axes
 
