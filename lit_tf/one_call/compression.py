@@ -11,7 +11,7 @@ from lit_tf import config, errors
 from lit_tf.config import own_model
 from lit_tf.data import own_data
 from lit_tf.experiment import planned_epochs
-from lit_tf.one_call import arguments, run_files
+from lit_tf.one_call import argument_checks, arguments, run_files
 from lit_tf.one_call.call import Call
 from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs, derived
@@ -194,7 +194,7 @@ def compress(
         "augmentation": augmentation,
         "optimizer": optimizer,
     }
-    arguments.check_arguments(
+    argument_checks.check_types(
         **{name: value for name, value in given.items() if value is not None}
     )
     # NumPy's integers are whole numbers, too.
@@ -204,7 +204,7 @@ def compress(
         None if number is None else int(number)
         for number in (epochs, steps_per_epoch, validation_steps)
     )
-    arguments.check_callbacks(callbacks, optimizer, ema)
+    argument_checks.check_callbacks(callbacks, optimizer, ema)
     errors.require(
         outputs is None or hasattr(outputs, "terms"),
         "`outputs` must be a kind of output, such as lit_tf.outputs.Values().",
@@ -259,8 +259,8 @@ def compress(
         validation_split=validation_split,
         class_weight=class_weight,
     )
-    arguments.check_microbatches(microbatches, batch_size, dataset)
-    arguments.check_inputs(model, dataset, validation_data)
+    argument_checks.check_microbatches(microbatches, batch_size, dataset)
+    argument_checks.check_inputs(model, dataset, validation_data)
     kind = outputs or derived.derive(
         model,
         own_data.first_labels(dataset),
@@ -269,7 +269,7 @@ def compress(
         alpha=alpha,
         temperature=temperature,
     )
-    arguments.check_class_weight(class_weight, kind, teacher)
+    argument_checks.check_class_weight(class_weight, kind, teacher)
     dataset = arguments.augmented(dataset, augmentation, kind, model)
     own = OwnTraining(
         optimizer=None if isinstance(optimizer, str) else optimizer,
