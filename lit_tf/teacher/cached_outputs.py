@@ -44,7 +44,8 @@ class CachedOutputs:
         arrays = [*self.representations.values(), self.output]
 
         def read(view, examples):
-            return [np.take(array[view], examples, axis=0) for array in arrays]
+            # `view` is an array: `array[view]` alone would copy a whole view.
+            return [array[view, examples] for array in arrays]
 
         outputs = tf.numpy_function(
             read, [view, examples], [a.dtype for a in arrays], stateful=False

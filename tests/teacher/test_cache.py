@@ -108,6 +108,19 @@ def test_with_a_view_per_epoch_a_run_sees_the_images_of_a_run_without_a_cache(
         np.testing.assert_array_equal(labels, truth)
 
 
+def test_a_batch_takes_no_more_memory_than_its_examples():
+    zero = np.zeros((), np.float16)
+    outputs = cached_outputs.CachedOutputs(
+        seed=0,
+        views=2,
+        representations={1: np.broadcast_to(zero, (2, 10**9, 10**3))},
+        output=np.broadcast_to(zero, (2, 10**9, 10)),
+    )
+    batch = outputs(tf.zeros([2, 1]), tf.constant(1), tf.constant([5, 10**8]))
+    assert batch.representations[1].shape == (2, 10**3)
+    assert batch.output.shape == (2, 10)
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_too_little_room_is_reported_before_anything_is_written(
     model, digits, tmp_path, monkeypatch, kind
