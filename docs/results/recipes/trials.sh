@@ -6,12 +6,14 @@
 #   docs/results/recipes/trials.sh DATA_DIR RESNET56.keras RUNS_DIR [JOBS]
 #
 # JOBS rows are trained at a time, one by default, each on one thread. Interrupted,
-# it goes on where it was. Not run yet; about 4 core-hours, an estimate.
+# it goes on where it was. About 15 minutes of a thread for a row.
 #
 # The budget is 3,520 steps of KD (10 epochs of 45,000 images). A step of phase
-# `lit` takes 1.3 times as long, with mixed inputs 1.02, with trained ends 1.57, and
-# with the teacher's answers as penalties 2.05 times: --dry_run of each row on one
-# thread of an AMD EPYC on which no other program ran. The published teacher was
+# `lit` takes 1.3 times as long, with mixed inputs 1.06, with trained ends 1.61, and
+# with the teacher's answers as penalties 2.13 times. With a cache of 4 views a step
+# of KD, as one of labels alone, takes 0.64 and one of phase `lit` 0.94 times as
+# long, and filling it as long as 530 steps: --dry_run of each row on one thread of
+# an AMD EPYC on which no other program ran (costs.txt). The published teacher was
 # trained on the validation images as well.
 set -e
 data=$1
@@ -34,13 +36,23 @@ row() {
     --validation_fraction=0.1 --noread_test --log_steps=0 "$@"
 }
 
-# Prints a row of KD: name, learning rate, flags.
+# Prints a row of one phase: name, cost of its step in percent of a step of KD, steps
+# of KD that filling a cache takes, learning rate, flags.
+one() {
+  name=$1
+  steps=$(((budget - $3) * 100 / $2))
+  rate=$4
+  shift 4
+  row "$name" --lit_epochs=0 --fine_tune_steps=$steps \
+    --fine_tune_learning_rate="$rate" "$@"
+}
+
+# Prints a row of KD without a cache: name, learning rate, flags.
 kd() {
   name=$1
   rate=$2
   shift 2
-  row "$name" --lit_epochs=0 --fine_tune_steps=$budget \
-    --fine_tune_learning_rate="$rate" "$@"
+  one "$name" 100 0 "$rate" "$@"
 }
 
 # Prints a row of two phases: name, percent of the budget in phase `lit`, cost of
@@ -50,32 +62,52 @@ lit() {
   steps=$((budget * $2 / $3))
   rest=$((budget - budget * $2 / 100))
   shift 3
+  two "$name" $steps $rest "$@"
+}
+
+# The same with a cache: name, percent of the rest of the budget in phase `lit`.
+lit_cached() {
+  left=$((budget - 530))
+  two "$1" $((left * $2 / 94)) $((left * (100 - $2) / 64)) $cached
+}
+
+# Prints a row of two phases: name, steps of phase `lit`, steps of KD, flags.
+two() {
+  name=$1
+  steps=$2
+  rest=$3
+  shift 3
   row "$name" --lit_steps=$steps --fine_tune_steps=$rest \
     --lit_learning_rate=0.025 --fine_tune_learning_rate=0.02 "$@"
 }
 
+cached="--teacher_cache=disk --teacher_cache_views=4"
+all_student="--method=lit_all --section_input=student"
 rows() {
   kd kd_0.02 0.02 --method=kd
   kd kd_0.05 0.05 --method=kd
-  kd kd_ema 0.02 --method=kd --fine_tune_ema=0.99
-  kd kd_chosen 0.02 --method=kd_chosen
-  lit lit_50 50 130
+  one kd_cached_0.02 64 530 0.02 --method=kd $cached
   lit lit_20 20 130
-  lit lit_10 10 130
-  lit lit_20_sections_alone 20 130 --beta=0
-  lit lit_20_l2_normalized 20 130 --penalty=l2_normalized
-  lit lit_20_mixed 20 102 --section_input=mixed
-  lit lit_20_falling_beta 20 130 --falling_beta
-  lit lit_20_ema 20 130 --fine_tune_ema=0.99
-  lit lit_20_all 20 157 --method=lit_all
   # One stream, so that a step costs about what one of KD does.
-  lit lit_20_all_student 20 105 --method=lit_all --section_input=student
-  lit lit_50_all_student 50 105 --method=lit_all --section_input=student
-  lit lit_80_all_student_falling_beta 80 105 --method=lit_all \
-    --section_input=student --falling_beta
+  lit lit_80_all_student_falling_beta 80 105 $all_student --falling_beta
+  lit_cached lit_20_cached 20
+  lit lit_20_all_student 20 105 $all_student
+  kd kd_ema 0.02 --method=kd --fine_tune_ema=0.99
+  one labels_0.02 64 0 0.02 --method=scratch_copied
+  lit lit_10 10 130
+  lit lit_20_falling_beta 20 130 --falling_beta
   lit lit_20_chosen 20 130 --method=lit_chosen
+  kd kd_chosen 0.02 --method=kd_chosen
+  lit lit_20_l2_normalized 20 130 --penalty=l2_normalized
+  lit lit_20_ema 20 130 --fine_tune_ema=0.99
+  lit lit_50_all_student 50 105 $all_student
+  lit lit_20_mixed 20 106 --section_input=mixed
+  lit lit_20_all 20 161 --method=lit_all
+  lit lit_50 50 130
+  lit_cached lit_50_cached 50
+  lit lit_20_sections_alone 20 130 --beta=0
   lit lit_20_mean 20 130 --method=lit_mean
-  lit lit_20_tail 20 205 --method=lit_tail
+  lit lit_20_tail 20 213 --method=lit_tail
 }
 
 rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
