@@ -7,8 +7,8 @@
 # JOBS runs are trained at a time, one by default; of more, each has one thread.
 # Interrupted, it goes on where it was. Rows that are kept in runs/ next to this
 # file are left out: a published teacher is the same on every machine. Rows of 10
-# epochs are those of ../cifar10_10_epochs. Not run yet; about 5 hours of two
-# cores, an estimate.
+# epochs without a cache are those of ../cifar10_10_epochs. Not run yet; about 14
+# hours of a thread, an estimate.
 #
 # Learning rates are those of 10 epochs (../cifar10_10_epochs); they fall linearly
 # over each phase. Tried again later (trials.jsonl), .1 in both phases was 0.7
@@ -33,29 +33,34 @@ row() {
     --teacher_weights="'$teacher'" --workdir="'$runs/$name'" "$@"
 }
 
-# Prints the rows of a budget in epochs and a seed. LIT has two phases of half
-# the epochs; of an odd number, fine_tune has one more.
+# Prints the rows of a budget in epochs and a seed: a word for their names, epochs,
+# seed, flags. LIT has two phases of half the epochs; of an odd number, fine_tune has
+# one more.
 both() {
-  epochs=$1
-  seed=$2
-  lit="--lit_epochs=$((epochs / 2))
-    --fine_tune_epochs=$((epochs - epochs / 2))"
-  kd="--method=kd --lit_epochs=0 --fine_tune_epochs=$epochs"
+  of=$1$2_seed$3
+  how="--seed=$3 $4"
+  lit="$how --lit_epochs=$(($2 / 2)) --fine_tune_epochs=$(($2 - $2 / 2))"
+  kd="$how --method=kd --lit_epochs=0 --fine_tune_epochs=$2"
   blocks=--init=teacher_blocks
-  row "lit_blocks_${epochs}_seed$seed" --seed=$seed $lit $blocks \
-    --lit_learning_rate=0.025 --fine_tune_learning_rate=0.02
-  row "kd_blocks_${epochs}_seed$seed" --seed=$seed $kd $blocks \
-    --fine_tune_learning_rate=0.05
-  row "lit_${epochs}_seed$seed" --seed=$seed $lit
-  row "kd_${epochs}_seed$seed" --seed=$seed $kd --fine_tune_learning_rate=0.1
+  row "lit_blocks_$of" $lit $blocks --lit_learning_rate=0.025 \
+    --fine_tune_learning_rate=0.02
+  row "kd_blocks_$of" $kd $blocks --fine_tune_learning_rate=0.05
+  row "lit_$of" $lit
+  row "kd_$of" $kd --fine_tune_learning_rate=0.1
 }
 
 rows() {
   for epochs in 2 5; do
-    for seed in 0 1 2; do both $epochs $seed; done
+    for seed in 0 1 2; do both "" $epochs $seed; done
   done
-  both 20 0
-  both 40 0
+  both "" 20 0
+  # The teacher's answers to 4 views of each image, which take about as long to
+  # compute as 1.5 epochs of KD.
+  for epochs in 5 10 20; do
+    both cached_ $epochs 0 "--teacher_cache=disk --teacher_cache_views=4"
+  done
+  both "" 40 0
+  both cached_ 40 0 "--teacher_cache=disk --teacher_cache_views=4"
 }
 
 rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
