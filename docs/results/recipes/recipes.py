@@ -10,8 +10,8 @@ needs no method: it is a row of `trials.sh`.
   teacher's blocks that it stands for.
 - `lit_chosen`, `kd_chosen`: as `lit` and `kd`, but each section of the student
   starts with those blocks of the teacher's section that give the smallest
-  penalty on 256 training images, instead of evenly spaced ones. The folder of
-  CIFAR-10 is in the environment variable `RECIPES_DATA`.
+  penalty on 256 training images, instead of evenly spaced ones. The file of the
+  images is in the environment variable `RECIPES_DATA`.
 - `lit_tail`: the answers that the teacher's later sections and head give to the
   output of a student's section take the place of penalties.
 """
@@ -168,7 +168,7 @@ def _copy_best(pair):
     statistics of the batch.
     """
     cifar10 = data.load(
-        config.Data(dataset="cifar10"), data_dir=os.environ["RECIPES_DATA"]
+        config.Data(dataset="npz"), data_dir=os.environ["RECIPES_DATA"]
     )
     x = pair.teacher.stem(cifar10.train.inputs[:256], training=False)
     for source, target in zip(
