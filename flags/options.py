@@ -184,19 +184,19 @@ class Report(Group):
     reference: str = setting(
         "",
         "Name of the row with which the other rows of the same student are "
-        "compared. Default: of the rows with the same start (--init) lit with "
-        "default settings or, without it, the first row.",
+        "compared, in the tables that have it. Default: of the rows with the "
+        "same start (--init) lit with default settings or, without it, the "
+        "first row.",
     )
     measure_latency: bool = setting(
         True,
         "Measure the latency of all students anew, in turn in one process, if "
-        "all runs have their SavedModels. Otherwise it is what each run "
-        "measured.",
+        "the runs have their SavedModels. Otherwise it is the median of what "
+        "the runs with the same student measured.",
     )
     mixed: bool = setting(
         False,
         "Accept runs with different data or versions. The report states the "
-        "differences. Rows share a table if they have the same data, and a "
-        "teacher or a student in common.",
+        "differences.",
     )
     overwrite: bool = setting(False, "Replace an existing report at --output.")

@@ -48,7 +48,7 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
     """Draws the figures for which the rows have values.
 
     Args:
-        rows: the rows of one dataset.
+        rows: the rows of one table.
         folder: the folder to write the PNG files to.
 
     Returns:
@@ -287,3 +287,4 @@ _FIGURES: dict[str, tuple[str, _Make]] = {
         _penalties,
     ),
 }
+NAMES = tuple(_FIGURES)

@@ -1,8 +1,11 @@
 """The steps of `lit-report`: from run folders to a report."""
 
+import collections
 import dataclasses
 import math
 import pathlib
+import shutil
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,12 +36,13 @@ def gather(
         folders: run folders, or folders that contain run folders.
         output: the folder to write.
         reference: the name of the row with which the other rows of a student
-            are compared; "" for the first row of the same student and start,
-            which is LIT with default settings if there is such a row.
+            are compared, in the tables that have it; in others, and with "",
+            it is the first row of the same student and start, which is LIT with
+            default settings if there is such a row.
         mixed: whether runs of different data or versions are accepted.
         overwrite: whether a report at `output` may be replaced.
         latencies: measures the students of run folders in turn, or returns
-            nothing if it cannot; None for the latencies that the runs measured.
+            nothing if it cannot; None for those that the runs measured.
 
     Returns:
         The report, as in `rows.json`.
@@ -60,7 +64,7 @@ def gather(
     known = dict.fromkeys(row.name for table in tables for row in table)
     if reference and reference not in known:
         raise errors.SettingsError(errors.unknown("row", reference, known))
-    target.mkdir(parents=True, exist_ok=True)
+    _clear(target)
     parts = [_TITLE, *(f"**Mixed.** {line}" for line in warnings)]
     results = {"warnings": warnings, "left_out": skipped, "data": []}
     for number, group in enumerate(tables, 1):
@@ -74,7 +78,10 @@ def gather(
             str(pathlib.Path(place) / name): about
             for name, about in figures.draw(group, target / place).items()
         }
-        parts.append(pages.section(group, references, differences, drawn))
+        title = f"{number}. " if len(tables) > 1 else ""
+        parts.append(
+            pages.section(group, references, differences, drawn, title=title)
+        )
         results["data"].append(_numbers(group, references, differences))
     if skipped:
         parts += ["## Left out", *(f"- {line}" for line in skipped)]
@@ -101,10 +108,19 @@ def _check_target(target, overwrite):
         )
 
 
+def _clear(target):
+    """Makes a folder, or removes the figures of an earlier report from it."""
+    target.mkdir(parents=True, exist_ok=True)
+    for folder in target.glob("data_*"):
+        shutil.rmtree(folder)
+    for name in figures.NAMES:
+        (target / name).unlink(missing_ok=True)
+
+
 def _references(group, name):
     """Returns the row that others of each student and start compare with."""
     found: dict[tuple[Any, ...], rows.Row] = {}
-    named = name in {row.name for row in group}  # Maybe of other data alone.
+    named = name in {row.name for row in group}  # Maybe of another table.
     for row in group:
         # LIT with default settings comes first, if there is such a row.
         if not named:
@@ -123,18 +139,25 @@ def _measured(group, latencies):
     found = latencies(folders)
     if not found:
         return group
+    alike = collections.defaultdict(list)
+    for row, folder in zip(group, folders, strict=True):
+        alike[row.architecture].append(found[folder])
+    medians = {one: statistics.median(each) for one, each in alike.items()}
     return [
-        dataclasses.replace(row, latency_ms=found[folder], in_turn=True)
-        for row, folder in zip(group, folders, strict=True)
+        dataclasses.replace(
+            row, latency_ms=medians[row.architecture], in_turn=True
+        )
+        for row in group
     ]
 
 
 def _numbers(group, references, differences):
-    """Returns all numbers that the report shows of one dataset."""
+    """Returns all numbers that the report shows of one table."""
     costs = ("depth", "parameters", "flops", "latency_ms")
     units = ("train_examples", "train_flops", "train_seconds")
     return {
         "data": group[0].runs[0].report["data"],
+        "teachers": pages.teachers(group),
         "references": _first_of_each(references),
         "rows": [
             {

@@ -17,7 +17,7 @@ def marks(rows: Sequence[Row], reference: Row) -> dict[int, str]:
     """Returns a mark for each budget that differs from the reference's.
 
     Args:
-        rows: the rows of one dataset.
+        rows: the rows of one table.
         reference: the row whose budget has no mark.
 
     Returns:
@@ -35,21 +35,24 @@ def section(
     references: Mapping[tuple[Any, ...], Row],
     differences: Sequence[significance.Difference],
     figures: Mapping[str, str],
+    *,
+    title: str = "",
 ) -> str:
-    """Returns the section of a report about one dataset, in Markdown.
+    """Returns the section of a report about one table, in Markdown.
 
     Args:
-        rows: the rows of one dataset, in their order.
+        rows: the rows of the table, in their order.
         references: the row with which the other rows of a student and start
             are compared, by both.
         differences: the differences from these rows.
         figures: the caption of each PNG file, by the file's name.
+        title: what its heading begins with, such as "2. ".
     """
     reference = next(iter(references.values()))
     marked = marks(rows, reference)
     facts = rows[0].runs[0].report["data"]
     parts = [
-        f"## {facts['name']}: students of {_teachers_of(rows)}",
+        f"## {title}{facts['name']}: students of {_listed(teachers(rows))}",
         f"{facts['note'] or facts['name']}. Split into {facts['train']:,} "
         f"training, {facts['validation']:,} validation and "
         f"{facts['test']:,} test examples.",
@@ -63,7 +66,7 @@ def section(
         _table(_COSTS, (_costs(row, marked) for row in rows)),
         "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
         "inference. Training FLOPs are those of all training steps, including "
-        "the teacher's forward passes. Latency is the median of the SavedModel "
+        "the teacher's forward passes. Latency is that of the SavedModel "
         f"at batch size 1, {_measured(rows)}. Other values are means over "
         "seeds.",
         *_images({k: v for k, v in figures.items() if not k.endswith(_FIRST)}),
@@ -96,8 +99,8 @@ def _measured(rows):
     if rows[0].in_turn:
         return "measured in turn for this report"
     return (
-        "the same for all students of one architecture: the median of what "
-        "their runs measured at different times"
+        "as the runs measured it at different times, the median of those of "
+        "one architecture: compare architectures with care"
     )
 
 
@@ -169,11 +172,15 @@ def _spread(values, measure):
     return f"{number} ± {measure.shown(deviation)}"
 
 
-def _teachers_of(rows):
-    names = dict.fromkeys(
-        row.runs[0].report["teacher"]["model"] for row in rows
-    )
-    return " and ".join(names)
+def teachers(rows: Sequence[Row]) -> list[str]:
+    """Returns the names of the teachers of rows."""
+    named = (row.runs[0].report["teacher"]["model"] for row in rows)
+    return list(dict.fromkeys(named))
+
+
+def _listed(names):
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _teachers(rows):
@@ -268,7 +275,8 @@ def _claims(differences, measure):
     return (
         f"{text_format.table(table)}\n\nDifferences in the {measure.name} of "
         "the exported student, paired over the shared seeds. p is that of a "
-        "paired t-test, corrected for the number of comparisons (Holm). "
+        "paired t-test, corrected for the number of comparisons in this table "
+        "(Holm). "
         f"Nothing is claimed with fewer than {significance.SEEDS} seeds."
     )
 

@@ -41,8 +41,9 @@ class Row:
     Args:
         name: the name of the row, such as "lit init=teacher_blocks".
         runs: the runs, ascending by seed.
-        latency_ms: latency of the student: the median of what the runs of its
-            architecture measured, or measured in turn with the other rows.
+        latency_ms: latency of the student in ms. Rows of one architecture
+            have the same: the median of those that their runs measured, or of
+            those that were measured in turn.
         in_turn: whether it was measured in turn.
     """
 
@@ -59,7 +60,7 @@ class Row:
     @property
     def architecture(self) -> tuple[int, ...]:
         """What students of one architecture share, however they are cut."""
-        return _architecture(self.runs[0], "student")
+        return self.runs[0].architecture("student")
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -157,7 +158,7 @@ def _related(groups):
     for i, group in enumerate(groups):
         data, members = group[0].identity["data"], [i]
         networks = {
-            (data, *_architecture(group[0], which))
+            (data, *group[0].architecture(which))
             for which in ("teacher", "student")
         }
         for table in [one for one in found if one[0] & networks]:
@@ -169,11 +170,6 @@ def _related(groups):
         [groups[i] for i in members]
         for members in sorted(sorted(members) for _, members in found)
     ]
-
-
-def _architecture(run, which):
-    network = run.report[which]
-    return tuple(network[name] for name in ("depth", "parameters", "flops"))
 
 
 def _sorted_rows(groups):
@@ -195,20 +191,25 @@ def _sorted_rows(groups):
 
 
 def _latencies(groups):
-    """Yields the median latency of all runs with a group's student."""
+    """Yields the median latency of all runs with a group's student.
+
+    Those of another machine, or number of threads, do not count.
+    """
     alike = collections.defaultdict(list)
     for run in itertools.chain(*groups):
-        latency = run.report["student"]["latency_ms"]
-        alike[_architecture(run, "student")].append(latency)
+        alike[run.architecture("student"), run.conditions].append(
+            run.latency_ms
+        )
     for group in groups:
-        yield statistics.median(alike[_architecture(group[0], "student")])
+        key = group[0].architecture("student"), group[0].conditions
+        yield statistics.median(alike[key])
 
 
 def shared(rows: Sequence[Row]) -> list[str]:
     """Returns the settings that all rows share and that are not the defaults.
 
     Args:
-        rows: the rows of one report.
+        rows: the rows of one table.
     """
     identities = [row.runs[0].identity for row in rows]
     common = set(_NAMING) - set(_differing(identities))

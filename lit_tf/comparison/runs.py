@@ -57,6 +57,26 @@ class FinishedRun:
         """What the run is compared by."""
         return measures.of(self.report["student"])
 
+    def architecture(self, which: str) -> tuple[int, ...]:
+        """Returns what networks of one architecture share, however cut.
+
+        Args:
+            which: "teacher" or "student".
+        """
+        network = self.report[which]
+        return tuple(network[name] for name in ("depth", "parameters", "flops"))
+
+    @property
+    def latency_ms(self) -> float:
+        """The latency of the student that the run measured."""
+        return self.report["student"]["latency_ms"]
+
+    @property
+    def conditions(self) -> tuple[Any, ...]:
+        """What latencies share that were measured alike: machine, threads."""
+        threads = self.report.get("latency_threads")
+        return str(self.report.get("hardware")), threads
+
     @property
     def score(self) -> float | None:
         """The exported student's accuracy or cosine; on test if it was read."""
@@ -184,7 +204,8 @@ def _read(folder):
         # Settings that an earlier version lacked have no effect by default.
         report["settings"] = _DEFAULTS | flatten.current(report["settings"])
         found = FinishedRun(folder, report)
-        found.identity, report["settings"]["method"]
+        found.identity, report["settings"]["method"], found.latency_ms
+        found.architecture("teacher"), found.architecture("student")
         report["budget"]["examples"]
         if found.score is None:
             return f"without test and validation {found.measure.name}"

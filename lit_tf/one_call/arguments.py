@@ -63,7 +63,7 @@ def make(
     phases = {
         name: dataclasses.replace(
             default,
-            # A dataset has batches of its own (see `checks.microbatches`).
+            # A dataset has batches of its own (see `argument_checks`).
             batch_size=max(batch_size, phase["microbatches"]),
             optimizer=optimizer if named else default.optimizer,
             learning_rate=learning_rate

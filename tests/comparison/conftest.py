@@ -48,16 +48,21 @@ def leave(tmp_path):
         data=None,
         versions=None,
         hardware=None,
+        taught_by=56,
+        teacher_test=0.9339,
+        latency_ms=None,
         **settings,
     ):
         settings = flatten.flatten(config.Compress()) | settings
         depth = int(settings["student"].removeprefix("resnet"))
         student = _costs(settings["student"], depth)
-        teacher = _costs("resnet56", 56) | {"validation_accuracy": 0.95}
+        student["latency_ms"] = latency_ms or student["latency_ms"]
+        teacher = _costs(f"resnet{taught_by}", taught_by)
+        teacher["validation_accuracy"] = 0.95
         last = {"epoch": 9, "validation_accuracy": validation}
         chosen = best and {"epoch": 7, "validation_accuracy": best}
         if settings["read_test"]:
-            teacher["test_accuracy"] = 0.9339
+            teacher["test_accuracy"] = teacher_test
             last["test_accuracy"] = test
             if chosen:
                 chosen["test_accuracy"] = test + 0.01

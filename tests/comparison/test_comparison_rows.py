@@ -12,40 +12,22 @@ KD = {"method": "kd"}
 
 
 @pytest.fixture
-def read(leave, tmp_path):
-    """A function: arguments of `leave` for each run → the rows of the runs."""
+def read_tables(leave, tmp_path):
+    """A function: arguments of `leave` for each run → the tables of rows."""
 
     def make(*given):
-        for i, settings in enumerate(given):
+        number = len(list(tmp_path.rglob("report.json")))
+        for i, settings in enumerate(given, number):
             leave(f"run_{i}", **settings)
-        (made,) = rows.tables(runs.find([str(tmp_path)])[0])
-        return made
+        return rows.tables(runs.find([str(tmp_path)])[0])
 
     return make
 
 
 @pytest.fixture
-def read_taught(leave):
-    """A function: (teacher, its accuracy, settings) of runs → their tables."""
-    folders = []
-
-    def make(*given):
-        for model, accuracy, settings in given:
-            folders.append(leave(f"taught_{len(folders)}", **settings))
-            file = folders[-1] / "report.json"
-            results = json.loads(file.read_text())
-            depth = int(model.removeprefix("resnet"))
-            results["teacher"] |= {
-                "model": model,
-                "depth": depth,
-                "parameters": 1000 * depth,
-                "flops": 10**6 * depth,
-                "test_accuracy": accuracy,
-            }
-            file.write_text(json.dumps(results))
-        return rows.tables(runs.find(folders)[0])
-
-    return make
+def read(read_tables):
+    """A function: arguments of `leave` for each run → the only table."""
+    return lambda *given: read_tables(*given)[0]
 
 
 def test_runs_that_differ_in_seed_and_paths_are_one_row(read):
@@ -120,57 +102,63 @@ def test_a_method_has_the_same_name_for_all_students(read):
 
 
 @pytest.mark.parametrize("settings", [{}, {"pad": 2}])
-def test_teachers_are_distinguished_by_name_alone(read_taught, settings):
+def test_teachers_are_distinguished_by_name_alone(read, settings):
     # What else differs between rows of two teachers is not named.
-    (made,) = read_taught(("resnet32", 0.92, settings), ("resnet44", 0.93, {}))
+    made = read({"taught_by": 32, **settings}, {"taught_by": 44})
     names = [row.name for row in made]
     assert names == ["lit teacher=resnet32", "lit teacher=resnet44"]
 
 
-def test_teachers_of_one_name_are_distinguished_by_accuracy(read_taught):
-    (made,) = read_taught(
-        ("resnet32", 0.92, {}), ("resnet44", 0.93, {}), ("resnet44", 0.94, {})
-    )
+def test_teachers_of_one_name_are_distinguished_by_accuracy(read):
+    given = ({"taught_by": 44, "teacher_test": test} for test in (0.93, 0.94))
+    made = read({"taught_by": 32}, *given)
     assert [row.name for row in made[1:]] == [
         f"lit teacher=resnet44 teacher_test_accuracy={accuracy}"
         for accuracy in (0.93, 0.94)
     ]
 
 
-def test_rows_share_a_table_through_teachers_and_students(read_taught):
-    data = {"data": {"fingerprint": "other"}}
-    deep = ("resnet110", 0.9, {"student": "resnet44"})
-    others = ("resnet32", 0.9, {"student": "resnet14"})
-    middle = ("resnet56", 0.9, {"student": "resnet20"})
-    apart = read_taught(
-        deep, others, middle, ("resnet56", 0.9, {"student": "resnet20", **data})
+def test_rows_share_a_table_through_teachers_and_students(read_tables):
+    def students(tables):
+        return [[row.student for row in table] for table in tables]
+
+    apart = read_tables(
+        {"taught_by": 110, "student": "resnet44"},
+        {"taught_by": 32, "student": "resnet14"},
+        {"taught_by": 56},
+        {"taught_by": 56, "data": {"fingerprint": "other"}},
     )
-    assert [[row.student for row in table] for table in apart] == [
+    assert students(apart) == [
         ["resnet44"],
         ["resnet14"],
         ["resnet20"],
         ["resnet20"],
     ]
     # The student of one is the teacher of the other, and a teacher is shared.
-    together = read_taught(
-        ("resnet44", 0.9, {"student": "resnet32"}),
-        ("resnet44", 0.9, {"student": "resnet20"}),
+    together = read_tables(
+        {"taught_by": 44, "student": "resnet32"}, {"taught_by": 44}
     )
-    assert [[row.student for row in table] for table in together] == [
+    assert students(together) == [
         ["resnet14", "resnet20", "resnet20", "resnet32", "resnet44"],
         ["resnet20"],
     ]
 
 
-def test_students_of_one_architecture_have_one_latency(leave, tmp_path):
-    for i, latency in enumerate((1.0, 5.0, 2.0)):
-        file = leave(f"run_{i}", beta=i / 4) / "report.json"
-        report = json.loads(file.read_text())
-        report["student"]["latency_ms"] = latency
-        file.write_text(json.dumps(report))
-    leave("deep", student="resnet32")
-    (made,) = rows.tables(runs.find([str(tmp_path)])[0])
-    assert [row.cost("latency_ms") for row in made] == [2.0, 2.0, 2.0, 3.2]
+def test_students_of_one_architecture_have_one_latency(read):
+    given = (
+        {"beta": i / 4, "latency_ms": latency}
+        for i, latency in enumerate((1.0, 5.0, 2.0))
+    )
+    elsewhere = {"hardware": {"processor": "B"}, "latency_ms": 9.0, "beta": 0.9}
+    made = read(*given, {"student": "resnet32"}, elsewhere)
+    latencies = {row.name: row.latency_ms for row in made}
+    assert latencies == {
+        "lit": 3.2,
+        "lit beta=0.0": 2.0,
+        "lit beta=0.25": 2.0,
+        "lit beta=0.5": 2.0,
+        "lit beta=0.9": 9.0,
+    }
     assert not any(row.in_turn for row in made)
 
 

@@ -41,6 +41,10 @@ def test_other_folders_are_left_out_with_the_reason(leave, tmp_path):
     results = json.loads(path.read_text())
     del results["student"]
     path.write_text(json.dumps(results))
+    path = leave("partial") / "report.json"
+    results = json.loads(path.read_text())
+    del results["teacher"]["depth"]
+    path.write_text(json.dumps(results))
     # Generators have no accuracy, nor has a classifier without both splits.
     leave("drawn", read_test=False, validation=None, best=None)
     found, skipped = runs.find([str(tmp_path)])
@@ -49,6 +53,7 @@ def test_other_folders_are_left_out_with_the_reason(leave, tmp_path):
     assert set(skipped) == {
         f"{place}/begun: not finished",
         f"{place}/torn: damaged",
+        f"{place}/partial: damaged",
         f"{place}/list: its report, of another kind, has no settings",
         f"{place}/older: its report, of another kind, has no budget",
         f"{place}/taught: a run of lit-teach",

@@ -115,8 +115,8 @@ def test_mixed_data_sets_get_a_table_each_and_a_warning(reported):
     assert [one["rows"][0]["name"] for one in results["data"]] == ["lit"] * 2
     text = (output / "report.md").read_text()
     assert "**Mixed.** These runs have different data" in text
-    for name in ("cifar10", "cifar100"):
-        assert f"## {name}: students of resnet56\n" in text
+    for number, name in enumerate(("cifar10", "cifar100"), 1):
+        assert f"## {number}. {name}: students of resnet56\n" in text
     assert len(results["data"]) == 2
     for number in (1, 2):
         assert f"(data_{number}/penalties.png)" in text
@@ -264,12 +264,13 @@ def test_latencies_are_measured_in_turn_if_all_students_are_there(
     def measured(folders):
         return {folder: 0.25 * (1 + i) for i, folder in enumerate(folders)}
 
-    given = (*seeds(0.9, 0.9), *seeds(0.8, method="kd"))
+    deep = seeds(0.8, method="kd", student="resnet32")
+    given = (*seeds(0.9, 0.9), *seeds(0.8, method="kd"), *deep)
     results, output = reported(*given, latencies=measured)
-    assert "the same for all students of one architecture" in (
+    assert "compare architectures with care" in (
         (output / "report.md").read_text()
     )
-    for i in (0, 1, 2):
+    for i in range(4):
         (output.parent / "runs" / f"run_{i}" / "saved_model").mkdir()
     results = gather.gather(
         [str(output.parent / "runs")],
@@ -277,7 +278,42 @@ def test_latencies_are_measured_in_turn_if_all_students_are_there(
         overwrite=True,
         latencies=measured,
     )
-    found = {r["name"]: r["latency_ms"] for r in results["data"][0]["rows"]}
-    assert found == {"lit": 0.25, "kd": 0.5}
+    found = [
+        (row["student"], row["name"], row["latency_ms"])
+        for row in results["data"][0]["rows"]
+    ]
+    # One architecture has the median of both of its rows.
+    assert found == [
+        ("resnet20", "lit", 0.375),
+        ("resnet20", "kd", 0.375),
+        ("resnet32", "kd", 0.75),
+    ]
     text = (output / "report.md").read_text()
-    assert "measured in turn for this report" in text and "0.50 ms" in text
+    assert "measured in turn for this report" in text and "0.75 ms" in text
+
+
+def test_a_report_that_replaces_another_leaves_none_of_its_figures(
+    reported, leave
+):
+    other = {"data": {"name": "cifar100", "fingerprint": "other"}}
+    results, output = reported(*seeds(0.9), other, mixed=True, drawn=True)
+    assert results["data"][0]["teachers"] == ["resnet56"]
+    runs = str(output.parent / "runs" / "run_0")
+    gather.gather([runs], str(output), overwrite=True)
+    assert {file.name for file in output.iterdir()} == {
+        "penalties.png",
+        "report.html",
+        "report.md",
+        "rows.json",
+    }
+    (output / "costs.png").write_text("of an earlier version")
+    gather.gather([runs], str(output), overwrite=True)
+    assert not (output / "costs.png").exists()
+
+
+def test_a_heading_names_all_teachers(reported):
+    given = ({"taught_by": depth} for depth in (56, 110, 44))
+    _, output = reported(*given)
+    assert "students of resnet110, resnet44 and resnet56\n" in (
+        (output / "report.md").read_text()
+    )

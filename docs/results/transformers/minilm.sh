@@ -56,7 +56,7 @@ rows() {
       row "polarity_labels_$which" minilm_polarity "$reviews" $how $labels
       row "encoder_lit_$which" minilm "$texts" $how $vectors
       row "encoder_kd_$which" minilm "$texts" $how $vectors $whole
-      # As many steps as take the FLOPs of LIT.
+      # As many steps of KD as have the FLOPs of LIT.
       row "encoder_kd_flops_$which" minilm "$texts" $how $vectors $whole \
         --fine_tune_steps=$steps
     done
