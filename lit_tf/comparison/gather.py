@@ -198,5 +198,6 @@ def _difference(one):
         "reference": one.reference.name,
         "student": one.row.student,
         "seeds": list(one.seeds),
+        "at_equal": one.at_equal,
         **figures,
     }

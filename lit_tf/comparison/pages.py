@@ -1,10 +1,9 @@
 """The page of a report, in Markdown."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lit_tf.comparison import published_results, significance
+from lit_tf.comparison import claims, published_results, significance
 from lit_tf.comparison.rows import Row, figure, shared, spread
 from lit_tf.utils import text_format
 
@@ -61,7 +60,7 @@ def section(
         _teachers(rows),
         *_notes(rows, reference, marked),
         "### Differences",
-        _claims(differences, rows[0].measure),
+        claims.text(differences, rows[0].measure),
         "### Costs of the student and of its training",
         _table(_COSTS, (_costs(row, marked) for row in rows)),
         "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
@@ -225,8 +224,9 @@ def _notes(rows, reference, marked):
             yield (
                 f"{mark} Trained on {budget:,} examples, "
                 f"{budget / reference.examples:.2f} times those of "
-                f"{reference.name}: **a different budget**. Do not compare "
-                "these rows with rows that have another mark or none."
+                f"{reference.name}: **a different budget**. Compare these "
+                "rows with rows of another mark, or none, only as the "
+                "differences do."
             )
     machines = {str(run.report["hardware"]) for row in rows for run in row.runs}
     if len(machines) > 1:
@@ -234,59 +234,6 @@ def _notes(rows, reference, marked):
             "These runs were made on different machines. Do not compare times "
             "and latencies of different rows."
         )
-
-
-def _claims(differences, measure):
-    if not differences:
-        return (
-            "There is nothing to compare: no row has the budget of its "
-            "student's reference and a seed in common with it."
-        )
-    headings = (
-        "method",
-        "against",
-        "student",
-        "shared seeds",
-        measure.headed("difference", measure.gap),
-        "95 % interval",
-        "p",
-        "claim",
-    )
-    table = [headings]
-    for one in differences:
-        interval = p = "—"
-        if not math.isnan(one.low):
-            ends = map(measure.difference, (one.low, one.high))
-            interval = f"[{', '.join(ends)}]"
-        if not math.isnan(one.p):
-            p = f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001"
-        table.append(
-            (
-                one.row.name,
-                one.reference.name,
-                one.row.student,
-                ", ".join(map(str, one.seeds)),
-                measure.difference(one.mean),
-                interval,
-                p,
-                _claim(one),
-            )
-        )
-    return (
-        f"{text_format.table(table)}\n\nDifferences in the {measure.name} of "
-        "the exported student, paired over the shared seeds. p is that of a "
-        "paired t-test, corrected for the number of comparisons in this table "
-        "(Holm). "
-        f"Nothing is claimed with fewer than {significance.SEEDS} seeds."
-    )
-
-
-def _claim(one):
-    if math.isnan(one.p):
-        return f"none: fewer than {significance.SEEDS} seeds"
-    if one.p < 0.05:
-        return "better" if one.mean > 0 else "worse"
-    return "no difference shown"
 
 
 def _published(rows):

@@ -11,6 +11,7 @@ from scipy import stats
 from lit_tf.comparison import rows
 
 SEEDS = 3  # Nothing is claimed with fewer.
+_TOLERANCE = 0.01  # Relative difference of FLOPs that count as equal.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class Difference:
         high: the upper end; NaN with one seed.
         p: the p-value of the paired t-test after Holm's correction; NaN with
             fewer than `SEEDS` seeds.
+        at_equal: "examples", or "FLOPs" if the examples differ.
     """
 
     row: rows.Row
@@ -35,17 +37,20 @@ class Difference:
     low: float
     high: float
     p: float
+    at_equal: str
 
 
 def against(
     references: Mapping[tuple[Any, ...], rows.Row], others: Sequence[rows.Row]
 ) -> list[Difference]:
-    """Compares rows with the reference of their student, at the same budget.
+    """Compares rows with the reference of their student, at an equal budget.
+
+    A budget is equal in training examples or, if they differ, in FLOPs.
 
     Args:
         references: the reference of each `Row.kind`.
         others: the rows of one table. A row is left out if its student has no
-            reference of the same start, or if its budget differs from the
+            reference of the same start, or if its budget is not equal to the
             reference's, or if they share no seed.
 
     Returns:
@@ -61,13 +66,22 @@ def against(
             for one in (reference, row)
         )
         shared = tuple(sorted(compared.keys() & base.keys()))
-        if row.examples == reference.examples and shared:
+        at_equal = _equal(row, reference)
+        if at_equal and shared:
             gaps = [compared[seed] - base[seed] for seed in shared]
-            found.append(_difference(row, reference, shared, gaps))
+            found.append(_difference(row, reference, shared, gaps, at_equal))
     return _holm(found)
 
 
-def _difference(row, reference, seeds, gaps):
+def _equal(row, reference):
+    """Returns in what two budgets are equal; "" if in nothing."""
+    if row.examples == reference.examples:
+        return "examples"
+    flops, base = (one.cost("train_flops") for one in (row, reference))
+    return "FLOPs" if abs(flops - base) <= _TOLERANCE * base else ""
+
+
+def _difference(row, reference, seeds, gaps, at_equal):
     mean, low, high, p = float(np.mean(gaps)), math.nan, math.nan, math.nan
     if len(gaps) > 1:
         tested = stats.ttest_1samp(gaps, 0.0)
@@ -86,6 +100,7 @@ def _difference(row, reference, seeds, gaps):
         low=low,
         high=high,
         p=p,
+        at_equal=at_equal,
     )
 
 

@@ -51,6 +51,7 @@ def leave(tmp_path):
         taught_by=56,
         teacher_test=0.9339,
         latency_ms=None,
+        flops=None,
         **settings,
     ):
         settings = flatten.flatten(config.Compress()) | settings
@@ -81,7 +82,7 @@ def leave(tmp_path):
             "hardware": hardware or {"processor": "A", "cores": 2, "gpus": []},
             "budget": {
                 "examples": examples,
-                "flops": 200 * examples,
+                "flops": flops or 200 * examples,
                 "seconds": seconds,
                 "phases": {},
             },

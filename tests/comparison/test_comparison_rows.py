@@ -216,7 +216,7 @@ def test_a_difference_is_paired_over_the_shared_seeds(read):
     )
     (found,) = significance.against(of_itself(made[0]), made)
     assert found.row is made[1] and found.seeds == (0, 1, 2)
-    assert found.mean == pytest.approx(0.02)
+    assert found.mean == pytest.approx(0.02) and found.at_equal == "examples"
     # t with two degrees of freedom, 4.303 at 97.5 %; sd .01, n = 3.
     half = 4.302653 * 0.01 / math.sqrt(3)
     assert found.low == pytest.approx(0.02 - half, abs=1e-6)
@@ -252,9 +252,22 @@ def test_nothing_is_claimed_with_fewer_than_three_seeds(read):
     assert np.isnan(found.p) and found.low < found.mean < found.high
 
 
+def test_other_numbers_of_examples_are_compared_at_equal_flops(read):
+    flops = 200 * 450000
+    made = read(
+        {"flops": flops}, {**KD, "examples": 600000, "flops": 1.009 * flops}
+    )
+    (found,) = significance.against(of_itself(made[0]), made)
+    assert found.row is made[1] and found.at_equal == "FLOPs"
+
+
 @pytest.mark.parametrize(
     "other",
-    [{"examples": 100}, {"student": "resnet32"}],
+    [
+        {"examples": 100},
+        {"examples": 600000, "flops": 1.011 * 200 * 450000},
+        {"student": "resnet32"},
+    ],
 )
 def test_rows_that_are_not_comparable_are_left_out(read, other):
     made = read({}, {**KD, **other})
