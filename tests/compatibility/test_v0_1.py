@@ -209,6 +209,12 @@ def test_finished_runs_are_reported_side_by_side(command, copy):
     recorded = json.loads((RECORDED / "finished" / "rows.json").read_text())
     (data,) = report["data"]
     assert [row["seeds"] for row in data["rows"]] == [[0, 1], [0, 1]]
+    # In version 0.1 a row had the mean of its own runs, not the median of all
+    # runs with the same architecture.
+    latencies = [row.pop("latency_ms") for row in data["rows"]]
+    for row in recorded["data"][0]["rows"]:
+        del row["latency_ms"]
+    assert latencies == pytest.approx([1.127046, 1.127046], rel=1e-6)
     assert numbers(report) == pytest.approx(numbers(recorded), rel=1e-6)
 
 
