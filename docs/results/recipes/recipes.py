@@ -217,7 +217,7 @@ for _name, _about, _ends in (
             name=_name,
             about=_about,
             stages=f"{__name__}:{_name}",
-            settings=("init", "section_input"),
+            settings=("init", "section_input", "falling_beta"),
             ends=_ends,
             compares=True,
         )
