@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import math
 import pathlib
-import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -111,10 +110,12 @@ def _check_target(target, overwrite):
 def _clear(target):
     """Makes a folder, or removes the figures of an earlier report from it."""
     target.mkdir(parents=True, exist_ok=True)
-    for folder in target.glob("data_*"):
-        shutil.rmtree(folder)
-    for name in figures.NAMES:
-        (target / name).unlink(missing_ok=True)
+    for folder in (target, *target.glob("data_[0-9]*")):
+        for name in figures.NAMES:
+            (folder / name).unlink(missing_ok=True)
+        if not any(folder.iterdir()):  # Other files of a user stay.
+            folder.rmdir()
+    target.mkdir(exist_ok=True)
 
 
 def _references(group, name):

@@ -307,8 +307,11 @@ def test_a_report_that_replaces_another_leaves_none_of_its_figures(
         "rows.json",
     }
     (output / "costs.png").write_text("of an earlier version")
+    (output / "data_1").mkdir()
+    (output / "data_1" / "note.txt").write_text("a user's own")
     gather.gather([runs], str(output), overwrite=True)
     assert not (output / "costs.png").exists()
+    assert (output / "data_1" / "note.txt").is_file()
 
 
 def test_a_heading_names_all_teachers(reported):
