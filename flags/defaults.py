@@ -4,7 +4,7 @@ A user's own model has others, and so has image translation. A run folder keeps
 the defaults of the version that began it.
 """
 
-import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -15,22 +15,15 @@ from lit_tf.config import flatten, generators, method_table, own_model
 from lit_tf.flags import parse
 from lit_tf.training import begun_run
 
-# Flags whose values depend on the other settings of their phase.
-_SCHEDULES = [
-    f"{phase}_{field.name}"
-    for phase in ("lit", "fine_tune")
-    for field in dataclasses.fields(config.Phase)
-    if field.name
-    not in (
-        "epochs",
-        "steps",
-        "batch_size",
-        "microbatches",
-        "clip_norm",
-        "ema",
-        "label_smoothing",
-    )
-]
+# Settings of a phase → those whose defaults do not go with them.
+_DISPLACED = {
+    "optimizer": ("learning_rate", "weight_decay"),
+    "milestones": ("cosine_decay",),
+    "linear_decay": ("cosine_decay",),
+    "exponential_decay": ("cosine_decay",),
+    "warmup_steps": ("warmup",),
+    "warmup_epochs": ("warmup",),
+}
 
 
 def apply(kind: type) -> None:
@@ -70,22 +63,41 @@ def _names_own_model():
 def _of_own_model(kind: type) -> dict[str, Any]:
     """Returns the defaults for a user's own model.
 
-    A command line that sets an optimizer or a learning rate of a phase keeps
-    the paper's defaults, which its values belong to, and so do settings of
-    other methods, and a run of a version without these defaults.
+    What a phase's passed settings displace, and settings of other methods, keep
+    the paper's defaults. A run keeps the defaults that it began with.
     """
     known = flags.FLAGS
-    recorded = _recorded(kind)
-    if recorded and "fresh_batch_norm" not in recorded:
-        return {}
-    if not all(known[name].using_default_value for name in _SCHEDULES):
-        return {}
     method = known["method"].value
-    return {
+    read = {
         name: value
         for name, value in own_model.DEFAULTS.items()
         if method in method_table.readers(name)
     }
+    displaced = {
+        f"{phase}_{name}"
+        for phase in ("lit", "fine_tune")
+        for passed, names in _DISPLACED.items()
+        if not known[f"{phase}_{passed}"].using_default_value
+        for name in names
+    }
+    paper = flatten.flatten(kind())
+    of_the_paper = {name: paper[name] for name in read}
+    own = {k: v for k, v in read.items() if k not in displaced}
+    recorded = flatten.current(_recorded(kind))
+    if recorded and not _began_with(of_the_paper | own, recorded):
+        if _began_with(of_the_paper, recorded):
+            return {}
+    return own
+
+
+def _began_with(defaults, recorded):
+    """Returns whether a run has defaults, in all that is not passed."""
+    as_recorded = json.loads(json.dumps(defaults))
+    return all(
+        recorded.get(name) == value
+        for name, value in as_recorded.items()
+        if flags.FLAGS[name].using_default_value
+    )
 
 
 def _translates():

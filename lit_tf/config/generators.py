@@ -2,7 +2,8 @@
 
 Those of `Compress` are the paper's, whose phase fine_tune trains a generator
 against a fixed discriminator. That ruined the images in our study
-(`docs/image_translation.md`), so that LIT alone is the default.
+(`docs/image_translation.md`), so that LIT alone is the default. A generator has
+no labels and no logits, so that β would weigh the images alone.
 """
 
 # The datasets of images with attributes.
@@ -14,4 +15,5 @@ DEFAULTS = {
     "fine_tune": False,
     "discriminator": "trained",
     "export": "closest",
+    "beta": 0.0,
 }

@@ -23,29 +23,35 @@ for line in json.loads(sys.argv[1]):
     with flagsaver.flagsaver():
         flags.FLAGS(["lit-compress", *command._recipe(line), *line])
         defaults.apply(config.Compress)
-        names = ("fine_tune", "discriminator", "export")
+        names = ("fine_tune", "discriminator", "export", "beta")
         parsed.append([flags.FLAGS[name].value for name in names])
 print(json.dumps(parsed))
 """
 CELEBA = "--dataset=celeba"
-LIT_ALONE = [False, "trained", "closest"]
-OF_THE_PAPER = [True, "fixed", "best"]
-# Arguments → fine_tune, discriminator, export.
+LIT_ALONE = [False, "trained", "closest", 0.0]
+OF_THE_PAPER = [True, "fixed", "best", 0.75]
+# Arguments → fine_tune, discriminator, export, beta.
 LINES = {
     (CELEBA,): LIT_ALONE,
     ("--recipe=celeba_stargan",): LIT_ALONE,
     ("--recipe=fashion_cpu",): LIT_ALONE,
     ("--data_dir=images",): LIT_ALONE,
-    (CELEBA, "--fine_tune"): [True, "trained", "closest"],
-    (CELEBA, "--nono_fine_tune"): [True, "trained", "closest"],
-    (CELEBA, "--discriminator=fixed"): [True, "fixed", "closest"],
+    (CELEBA, "--beta=0.5"): [False, "trained", "closest", 0.5],
+    (CELEBA, "--fine_tune"): [True, "trained", "closest", 0.0],
+    (CELEBA, "--nono_fine_tune"): [True, "trained", "closest", 0.0],
+    (CELEBA, "--discriminator=fixed"): [True, "fixed", "closest", 0.0],
     ("--recipe=celeba_stargan", "--discriminator=fixed", "--export=last"): [
-        *(True, "fixed", "last")
+        *(True, "fixed", "last", 0.0)
     ],
     # Runs that began before these defaults.
     (CELEBA, "--workdir=before"): OF_THE_PAPER,
     (CELEBA, "--workdir=before", "--overwrite"): LIT_ALONE,
-    (CELEBA, "--workdir=before", "--export=last"): [True, "fixed", "last"],
+    (CELEBA, "--workdir=before", "--export=last"): [
+        True,
+        "fixed",
+        "last",
+        0.75,
+    ],
     (CELEBA, "--workdir=refused"): LIT_ALONE,
     (CELEBA, "--workdir=damaged"): LIT_ALONE,
     # Classes.
@@ -56,7 +62,7 @@ LINES = {
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory):
-    """The three values of each line."""
+    """The four values of each line."""
     folder = tmp_path_factory.mktemp("defaults")
     (folder / "images").mkdir()
     (folder / "images" / generators.LISTING).touch()

@@ -12,7 +12,9 @@ cd "$2"
 compress() {
   lit-compress --teacher_weights=my_model.keras --data_dir=my_images.npz \
     --compression=2 --init=teacher_blocks --pad=4 --flip=on \
-    --dtype=mixed_bfloat16 \
+    --dtype=mixed_bfloat16 --alpha=0.95 --temperature=6 --penalty=l2 \
+    --nofresh_batch_norm --lit_optimizer=sgd --fine_tune_optimizer=sgd \
+    --lit_warmup=0 --fine_tune_warmup=0 \
     --lit_batch_size=128 --fine_tune_batch_size=128 \
     --lit_milestones= --fine_tune_milestones= \
     --lit_linear_decay=1 --fine_tune_linear_decay=1 "$@"
