@@ -1,0 +1,29 @@
+# What rates.sh and study.sh have in common, which source this file: their
+# arguments, TEACHER_DIR RUNS_DIR [JOBS], one thread for each row, and the command of
+# a row.
+#
+# TEACHER_DIR has the model and the images that
+#
+#   python docs/results/your_own_model/teacher.py CIFAR_10_BATCHES_BIN TEACHER_DIR \
+#       resnet50v2 30
+#
+# writes: a slim ResNet50V2 after 30 epochs, and validation images that it has not
+# seen. JOBS rows are trained at a time, one by default. Interrupted, the scripts go
+# on where they were.
+set -e
+teacher=$1
+runs=$2
+jobs=${3:-1}
+here=$(dirname "$0")
+export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
+# Prints the command of a row: name, epochs of phases lit and fine_tune, learning
+# rates of both, flags.
+row() {
+  name=$1
+  phases="--lit_epochs=$2 --fine_tune_epochs=$3 --lit_learning_rate=$4
+    --fine_tune_learning_rate=$5"
+  shift 5
+  echo lit-compress "'$teacher/my_model.keras'" "'$teacher/my_images.npz'" \
+    --workdir="'$runs/$name'" --flagfile="'$here/settings.flags'" $phases "$@"
+}
