@@ -1,7 +1,7 @@
 """Defaults of flags that replace the paper's, by what a command line names.
 
 A user's own model has others, and so has image translation. A run folder keeps
-the defaults of the version that began it.
+the defaults that its run began with.
 """
 
 import json
@@ -14,16 +14,6 @@ from lit_tf import config
 from lit_tf.config import flatten, generators, method_table, own_model
 from lit_tf.flags import parse
 from lit_tf.training import begun_run
-
-# Settings of a phase → those whose defaults do not go with them.
-_DISPLACED = {
-    "optimizer": ("learning_rate", "weight_decay"),
-    "milestones": ("cosine_decay",),
-    "linear_decay": ("cosine_decay",),
-    "exponential_decay": ("cosine_decay",),
-    "warmup_steps": ("warmup",),
-    "warmup_epochs": ("warmup",),
-}
 
 
 def apply(kind: type) -> None:
@@ -63,41 +53,62 @@ def _names_own_model():
 def _of_own_model(kind: type) -> dict[str, Any]:
     """Returns the defaults for a user's own model.
 
-    What a phase's passed settings displace, and settings of other methods, keep
-    the paper's defaults. A run keeps the defaults that it began with.
+    What the passed settings of a phase displace keeps the paper's defaults. A
+    run keeps the defaults that it began with.
     """
-    known = flags.FLAGS
-    method = known["method"].value
-    read = {
+    method = flags.FLAGS["method"].value
+    applicable = {
         name: value
         for name, value in own_model.DEFAULTS.items()
-        if method in method_table.readers(name)
+        if name not in method_table.SPECIFIC
+        or method in method_table.readers(name)
     }
-    displaced = {
-        f"{phase}_{name}"
-        for phase in ("lit", "fine_tune")
-        for passed, names in _DISPLACED.items()
-        if not known[f"{phase}_{passed}"].using_default_value
-        for name in names
-    }
-    paper = flatten.flatten(kind())
-    of_the_paper = {name: paper[name] for name in read}
-    own = {k: v for k, v in read.items() if k not in displaced}
+    if not _not_passed(applicable.keys() - flatten.ADDED.keys()):
+        return {}  # The flags of a run of version 0.1, which had no others.
+    displaced = _displaced("lit") | _displaced("fine_tune")
+    own = {k: v for k, v in applicable.items() if k not in displaced}
     recorded = flatten.current(_recorded(kind))
-    if recorded and not _began_with(of_the_paper | own, recorded):
-        if _began_with(of_the_paper, recorded):
-            return {}
-    return own
+    if not (recorded.get("compression") or recorded.get("keep")):
+        return own
+    paper = flatten.flatten(kind())
+    choices = (own, {})
+    distances = [
+        _distance({k: paper[k] for k in applicable} | choice, recorded)
+        for choice in choices
+    ]
+    return choices[distances.index(min(distances))]
 
 
-def _began_with(defaults, recorded):
-    """Returns whether a run has defaults, in all that is not passed."""
+def _displaced(phase):
+    """Returns the flags whose defaults do not go with what was passed."""
+
+    def passed(*names):
+        of_phase = [flags.FLAGS[f"{phase}_{name}"] for name in names]
+        return [f.value for f in of_phase if not f.using_default_value]
+
+    displaced = set()
+    if set(passed("optimizer")) & {"sgd", "adam"}:
+        displaced.add("weight_decay")  # L2 of the loss.
+    if passed("optimizer") == ["sgd"]:
+        displaced.add("learning_rate")
+    if any(passed("milestones", "linear_decay", "exponential_decay")):
+        displaced.add("cosine_decay")
+    if any(passed("warmup_steps", "warmup_epochs")):
+        displaced.add("warmup")
+    return {f"{phase}_{name}" for name in displaced}
+
+
+def _distance(defaults, recorded):
+    """Returns how many defaults of flags that were not passed a run lacks."""
     as_recorded = json.loads(json.dumps(defaults))
-    return all(
-        recorded.get(name) == value
-        for name, value in as_recorded.items()
-        if flags.FLAGS[name].using_default_value
+    return sum(
+        recorded.get(name) != as_recorded[name]
+        for name in _not_passed(defaults)
     )
+
+
+def _not_passed(names):
+    return [n for n in names if flags.FLAGS[n].using_default_value]
 
 
 def _translates():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lit_tf import errors
 from lit_tf.config import choices
 from lit_tf.config.setting import (
     AT_LEAST_1,
@@ -42,7 +43,8 @@ class Loss(Group):
     beta: float = setting(
         0.75,
         "Weight of the KD loss in phase lit, in [0, 1]; the sum of the "
-        "sections' penalties has weight 1 − beta.",
+        "sections' penalties has weight 1 − beta. Default on the command line: "
+        "0.75; for image translation 0.",
         check=UNIT,
         common=True,
     )
@@ -65,6 +67,14 @@ class Loss(Group):
         "stem and head: --nocopy_ends.",
         choices=choices.CONNECTORS,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        errors.require(
+            self.beta > 0 or not self.falling_beta,
+            "`falling_beta` decreases `beta`, which is 0 already.",
+            beta=self.beta,
+        )
 
 
 def check_loss(alpha: float, temperature: float, beta: float) -> None:

@@ -19,6 +19,26 @@ def show(_):
 command.run(show, "{name}")
 """
 
+# Flags are global to a process, but can be put back.
+ALL = """
+import json, sys
+from absl import flags
+from absl.testing import flagsaver
+from lit_tf.flags import commands, defaults, define, parse
+from lit_tf.config import flatten
+
+command = commands.COMMANDS["lit-compress"]
+define.define(command)
+parsed = []
+for line in json.loads(sys.argv[1]):
+    with flagsaver.flagsaver():
+        flags.FLAGS(["lit-compress", *line])
+        defaults.apply(command.settings)
+        settings = parse.from_flags(command.settings)
+        parsed.append(flatten.flatten(settings))
+print(json.dumps(parsed))
+"""
+
 
 def answer(script, *arguments, cwd=None):
     """Runs a script in its own process and returns the JSON it prints."""
@@ -35,6 +55,11 @@ def answer(script, *arguments, cwd=None):
 def parsed(*arguments):
     """Returns the flat settings of `lit-compress` with these arguments."""
     return answer(SHOW.format(name="lit-compress"), *arguments)
+
+
+def all_parsed(lines):
+    """Returns the flat settings of `lit-compress` for each line."""
+    return answer(ALL, json.dumps(lines))
 
 
 def tune_settings(*arguments, cwd):

@@ -105,6 +105,12 @@ def test_a_teacher_cache_needs_the_copied_stem(section_input):
             "--dry_run on one machine and pass the `keep` that it prints. "
             "Received: compression_of='latency'.",
         ),
+        (
+            config.Loss,
+            {"beta": 0.0, "falling_beta": True},
+            "`falling_beta` decreases `beta`, which is 0 already. Received: "
+            "beta=0.0.",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(

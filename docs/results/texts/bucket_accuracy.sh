@@ -14,6 +14,7 @@ for seed in 0 1 2; do
       --length_buckets=$buckets --dataset=csv --sequence_length=256 \
       --keep=2 --init=fresh --penalty=l2_normalized --beta=0.5 \
       --alpha=0.95 --temperature=6 --lit_warmup=0 --fine_tune_warmup=0 \
+      --nofresh_batch_norm \
       --lit_epochs=2 --fine_tune_epochs=2 --lit_batch_size=32 \
       --fine_tune_batch_size=32 --lit_optimizer=adamw \
       --fine_tune_optimizer=adamw --lit_learning_rate=0.001 \

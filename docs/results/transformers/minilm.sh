@@ -9,7 +9,8 @@
 # TEACHERS_DIR holds minilm.keras, minilm_polarity.keras and preprocessor/, and
 # TEXTS_DIR the reviews without labels, as minilm.py writes them. JOBS rows are
 # trained at a time, one by default, each on one thread. Interrupted, it goes on
-# where it was. About 5 core-hours on an AMD EPYC, an estimate.
+# where it was. About 8 core-hours on an AMD EPYC, an estimate. The rows of 6 epochs
+# and of 1 epoch were not run yet.
 set -e
 teachers=$1
 reviews=$2
@@ -35,12 +36,14 @@ row() {
 # of four, up to 0.003. Texts are not augmented, so that the teacher's outputs can be
 # cached.
 cached="--teacher_cache=disk"
+# No effect without labels, or without a teacher.
+unread="--temperature=6 --alpha=0.95"
 classes="--temperature=2 --alpha=0.5 $cached"
 # One phase with the examples of both.
 whole="--method=kd --lit_epochs=0 --fine_tune_epochs=2"
 labels="--method=scratch_copied --lit_epochs=0 --fine_tune_epochs=2
-  --fine_tune_learning_rate=0.0001"
-vectors="--lit_learning_rate=0.001 --fine_tune_learning_rate=0.001 $cached"
+  --fine_tune_learning_rate=0.0001 $unread"
+vectors="--lit_learning_rate=0.001 --fine_tune_learning_rate=0.001 $cached $unread"
 
 rows() {
   for blocks in 3 2; do
@@ -60,6 +63,26 @@ rows() {
       row "encoder_kd_flops_$which" minilm "$texts" $how $vectors $whole \
         --fine_tune_steps=$steps
     done
+  done
+  # The encoder of 2 blocks three times as long, KD with the FLOPs of LIT.
+  for seed in 0 1 2; do
+    which=6_epochs_2_seed$seed
+    how="--seed=$seed --sections=2 --keep=1,1"
+    row "encoder_lit_$which" minilm "$texts" $how $vectors \
+      --lit_epochs=3 --fine_tune_epochs=3
+    row "encoder_kd_flops_$which" minilm "$texts" $how $vectors $whole \
+      --fine_tune_steps=3702
+  done
+  # The classifier of 3 blocks half as long: 510 steps.
+  for seed in 0 1 2; do
+    which=1_epoch_3_seed$seed
+    how="--seed=$seed --sections=3 --keep=1,1,1"
+    row "polarity_lit_$which" minilm_polarity "$reviews" $how $classes \
+      --lit_steps=255 --fine_tune_steps=255
+    row "polarity_kd_$which" minilm_polarity "$reviews" $how $whole $classes \
+      --fine_tune_epochs=1
+    row "polarity_labels_$which" minilm_polarity "$reviews" $how $labels \
+      --fine_tune_epochs=1
   done
 }
 

@@ -8,8 +8,8 @@
 #   docs/results/transformers/vit.sh DATA_DIR TEACHER.keras RUNS_DIR [JOBS]
 #
 # JOBS rows are trained at a time, one by default, each on one thread. Interrupted,
-# it goes on where it was. About 4 core-hours on an AMD EPYC, an estimate: so far
-# the rows from the teacher's blocks were run.
+# it goes on where it was. About 5 core-hours on an AMD EPYC, an estimate: so far
+# the rows of 6 epochs from the teacher's blocks were run.
 #
 # Settings were chosen on the validation examples, for the student of 2 blocks
 # from those of a weaker teacher, with seed 0 (vit_choose.sh); the learning rate
@@ -48,6 +48,15 @@ rows() {
         row "labels_flops_$which" $how $(whole 10)
       done
     done
+  done
+  # Three times as long, with 2 blocks.
+  for seed in 0 1 2; do
+    which=18_epochs_teacher_blocks_2_seed$seed
+    how="--init=teacher_blocks --seed=$seed"
+    row "lit_k2_$which" $how --sections=2 --keep=1,1 --lit_epochs=6 \
+      --fine_tune_epochs=12
+    row "kd_k1_$which" $how --keep=2 --method=kd $(whole 18)
+    row "labels_$which" $how --keep=2 --method=scratch_copied $(whole 18)
   done
 }
 
