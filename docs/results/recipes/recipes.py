@@ -140,24 +140,15 @@ def _copy_means(source, target):
     share = teacher.count // student.count
     # A block that changes the shape counts, but is not in `blocks`.
     first = teacher.count - len(teacher.blocks)
-    for j, block in enumerate(student.blocks, first):
-        group = teacher.blocks[j * share - first : (j + 1) * share - first]
-        wanted = [
-            v
-            for layer in layers_of(student.calls_of(block))
-            for v in layer.weights
+    blocks = _weights_of_blocks(teacher)
+    for j, target in enumerate(_weights_of_blocks(student), first):
+        shapes = [v.shape for v in target]
+        group = [
+            [v.numpy() for v in block]
+            for block in blocks[j * share - first : (j + 1) * share - first]
+            if [v.shape for v in block] == shapes
         ]
-        found = [
-            [
-                v.numpy()
-                for layer in layers_of(teacher.calls_of(one))
-                for v in layer.weights
-            ]
-            for one in group
-        ]
-        shapes = [tuple(v.shape) for v in wanted]
-        found = [one for one in found if [v.shape for v in one] == shapes]
-        for variable, *values in zip(wanted, *found, strict=True):
+        for variable, *values in zip(target, *group, strict=True):
             variable.assign(sum(values) / len(values))
 
 
@@ -179,25 +170,36 @@ def _copy_best(pair):
         # Not the section itself, whose moving statistics would change.
         trial = keras.models.clone_model(target)
         trial.set_weights(target.get_weights())
-        trial_blocks = block_search.find_blocks(trial).blocks
+        of_teacher, of_student, of_trial = map(
+            _weights_of_blocks,
+            (teacher, student, block_search.find_blocks(trial)),
+        )
         penalties = {}
         for chosen in itertools.combinations(
-            teacher.blocks, len(student.blocks)
+            range(len(of_teacher)), len(of_student)
         ):
-            _copy_states(chosen, trial_blocks)
+            _copy(of_teacher, chosen, of_trial)
             error = tf.cast(trial(x, training=True), y.dtype) - y
             penalties[chosen] = float(tf.reduce_mean(error**2))
         best = min(penalties, key=penalties.get)
-        _copy_states(best, student.blocks)
-        kept = [1 + teacher.blocks.index(block) for block in best]
+        _copy(of_teacher, best, of_student)
+        kept = [1 + i for i in best]
         print(f"{target.name}: {kept}, penalty {penalties[best]:.4g}")
         x = y
 
 
-def _copy_states(sources, targets):
-    for source, target in zip(sources, targets, strict=True):
-        for one, other in zip(source.layers, target.layers, strict=True):
-            other.set_weights(one.get_weights())
+def _weights_of_blocks(chain):
+    """Returns the variables of each block."""
+    return [
+        [v for layer in layers_of(chain.calls_of(block)) for v in layer.weights]
+        for block in chain.blocks
+    ]
+
+
+def _copy(sources, chosen, targets):
+    for i, target in zip(chosen, targets, strict=True):
+        for variable, value in zip(target, sources[i], strict=True):
+            variable.assign(value)
 
 
 def _in_turn(pair, trainer):
