@@ -1,12 +1,9 @@
 """lit-benchmark: times phase lit and its parts."""
 
-import pathlib
-
 from lit_tf import errors
 from lit_tf.benchmark.settings import Settings
 from lit_tf.flags import parse
 from lit_tf.launch import command
-from lit_tf.utils import atomic_files
 
 
 def _benchmark(line):
@@ -18,12 +15,8 @@ def _benchmark(line):
         "Leave out one of them.",
         custom_objects=parse.value("custom_objects"),
     )
-    path = parse.value("json")
-    if path:  # Checked before the measurements, which take minutes.
-        atomic_files.check_writable(pathlib.Path(path))
-    results = command.load("benchmark.timing").run(settings)
-    if path:
-        atomic_files.write_json(pathlib.Path(path), results)
+    write = command.json_writer(parse.value("json"))
+    write(command.load("benchmark.timing").run(settings))
 
 
 def main():

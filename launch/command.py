@@ -2,14 +2,17 @@
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.resources
 import os
+import pathlib
 import shlex
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -25,7 +28,7 @@ from lit_tf.flags import (
     papers,
     parse,
 )
-from lit_tf.utils import interruption, quiet
+from lit_tf.utils import atomic_files, interruption, quiet
 
 _SAVED = " What was saved is kept; the same command resumes from it."
 # Keras walks through a graph by recursion, one level or more per layer.
@@ -108,6 +111,21 @@ def run(main: Callable[..., object], name: str) -> None:
             sys.exit(interrupted(error))
         finally:
             _drop_output()
+
+
+def json_writer(path: str) -> Callable[[Any], None]:
+    """Returns a function that writes results to a file, if one is named.
+
+    Whether the file can be written is checked at once, before work that may
+    take minutes.
+
+    Args:
+        path: the file; "" for none.
+    """
+    if not path:
+        return lambda results: None
+    atomic_files.check_writable(pathlib.Path(path))
+    return functools.partial(atomic_files.write_json, pathlib.Path(path))
 
 
 def load(module: str) -> ModuleType:

@@ -1,10 +1,7 @@
 """lit-evaluate: evaluates a saved model on the test split."""
 
-import pathlib
-
 from lit_tf.flags import options, parse
 from lit_tf.launch import command
-from lit_tf.utils import atomic_files
 
 # In the file of results, but not printed.
 _NOT_PRINTED = (
@@ -20,8 +17,7 @@ _NOT_PRINTED = (
 def _evaluate(line):
     del line
     flags = parse.from_flags(options.Evaluate)
-    if flags.json:
-        atomic_files.check_writable(pathlib.Path(flags.json))
+    write = command.json_writer(flags.json)
     results = command.load("experiment.trained_models").evaluate(
         flags.model,
         parse.data(),
@@ -34,8 +30,7 @@ def _evaluate(line):
     if results.get("per_class") and results["classes"]:
         lines = command.load("experiment.tasks.class_report").lines
         print(*lines(results["per_class"], results["confused"]), sep="\n")
-    if flags.json:
-        atomic_files.write_json(pathlib.Path(flags.json), results)
+    write(results)
 
 
 def _figures(results):

@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 
-import keras
-
 from lit_tf import config, errors
 from lit_tf.benchmark import random_data
 from lit_tf.benchmark.bench import BATCHES, Bench
@@ -14,7 +12,6 @@ from lit_tf.experiment import build, model_paths, trained_models
 from lit_tf.methods import method_checks
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, inspection, shrink, softmax
-from lit_tf.training import devices
 
 
 def bench_of(settings: Settings, *, steps: int | None = None) -> Bench:
@@ -83,20 +80,11 @@ class OwnModelBench(Bench):
     def pair(self):
         if not self.settings.real:
             own_data.check_inputs(self._whole, self.dataset)
-        teacher, shrinking = self._teacher, self.config.shrink
-        with devices.strategy(self.config.compute.strategy).scope():
-            keras.utils.set_random_seed(self.config.compute.seed)
-            student = shrink.shrink(
-                teacher,
-                keep=self._blocks or shrinking.keep,
-                compression=0.0 if self._blocks else shrinking.compression,
-                of=shrinking.compression_of,
-            )
-            self._blocks = tuple(student.facts["blocks"])
-            if self.config.compute.dtype != "float32":
-                student = copying.copy_model(
-                    student, policy=self.config.compute.dtype
-                )
+        teacher = self._teacher
+        student = build.new_student(
+            self.config, self.dataset, teacher, self._blocks
+        )
+        self._blocks = tuple(student.facts["blocks"])
         # Some models have no cache: only its pieces are left out.
         cacheless = dataclasses.replace(self.config, frozen=config.Frozen())
         method_checks.check(cacheless, teacher, student, self.outputs)

@@ -72,11 +72,11 @@ def of_model(
             [examples, *tensor.shape[1:]],
             softmax.activation(model, places[id(tensor)]),
         ),
-        getattr(model, "_functional", model).output,
+        structure.outputs_of(model),
     )
     return own_data.read(
         (inputs, labels),
-        rank=len(model.inputs[0].shape) if len(model.inputs) == 1 else None,
+        rank=structure.input_rank(model),
         batch_size=batch_size,
     )
 

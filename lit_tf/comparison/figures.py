@@ -16,13 +16,13 @@ from lit_tf.comparison.rows import Row, spread
 from lit_tf.config import method_table
 from lit_tf.utils import atomic_files
 
-_COSTS = {
+COSTS = {
     "depth": ("depth", 1),
     "parameters": ("parameters, thousands", 1e3),
     "flops": ("FLOPs per example, millions", 1e6),
     "latency_ms": ("latency, ms", 1),
 }
-_BUDGETS = {
+BUDGETS = {
     "train_examples": ("training examples, thousands", 1e3),
     "train_flops": ("training FLOPs, 10¹²", 1e12),
     "train_seconds": ("training seconds", 1),
@@ -68,12 +68,12 @@ def draw(rows: Sequence[Row], folder: pathlib.Path) -> dict[str, str]:
 def _costs(rows):
     # The table is enough for a single student.
     if len({row.student for row in rows}) > 1:
-        return _against(rows, _COSTS)
+        return _against(rows, COSTS)
     return None
 
 
 def _budgets(rows):
-    return _against(rows, _BUDGETS) if len(rows) > 1 else None
+    return _against(rows, BUDGETS) if len(rows) > 1 else None
 
 
 def _against(rows, costs: Mapping[str, tuple[str, float]]):

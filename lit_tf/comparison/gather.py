@@ -154,8 +154,6 @@ def _measured(group, latencies):
 
 def _numbers(group, references, differences):
     """Returns all numbers that the report shows of one table."""
-    costs = ("depth", "parameters", "flops", "latency_ms")
-    units = ("train_examples", "train_flops", "train_seconds")
     return {
         "data": group[0].runs[0].report["data"],
         "teachers": pages.teachers(group),
@@ -171,7 +169,10 @@ def _numbers(group, references, differences):
                     for split in ("test", "validation")
                     for which in ("last", "best")
                 },
-                **{name: row.cost(name) for name in (*costs, *units)},
+                **{
+                    name: row.cost(name)
+                    for name in (*figures.COSTS, *figures.BUDGETS)
+                },
             }
             for row in group
         ],

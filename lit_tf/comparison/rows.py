@@ -30,8 +30,6 @@ _NAMING = (
     "sparsity",
     "pruned_channels",
 )
-_OF_TEACHER = "teacher_test_accuracy"
-_COSTS = ("depth", "parameters", "flops")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +103,9 @@ class Row:
         """
         if name == "latency_ms":
             return self.latency_ms
-        if name in _COSTS:
-            return statistics.mean(self.of(lambda r: r.report["student"][name]))
         unit = name.removeprefix("train_")
-        return statistics.mean(self.of(lambda r: r.report["budget"][unit]))
+        part = "student" if unit == name else "budget"
+        return statistics.mean(self.of(lambda run: run.report[part][unit]))
 
 
 def figure(which: str, split: str) -> Callable[[FinishedRun], float | None]:

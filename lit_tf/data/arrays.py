@@ -5,14 +5,20 @@ import pathlib
 import numpy as np
 
 from lit_tf import config, errors
-from lit_tf.data import class_numbers, crops, held_out, image_files, statistics
+from lit_tf.data import (
+    class_numbers,
+    crops,
+    held_out,
+    image_files,
+    split_names,
+    statistics,
+)
 from lit_tf.data.alike import check_alike
 from lit_tf.data.dataset import Dataset, Source, Split
 from lit_tf.utils import npz_files
 
 _NAME = "npz"
 _X = "x"  # The name of a single input.
-_VALIDATION = ("val", "valid", "validation")
 
 
 def load(
@@ -61,10 +67,8 @@ def load(
         is_test = held_out.draw(len(train))
         test = train.take(np.flatnonzero(is_test))
         train = train.take(np.flatnonzero(~is_test))
-    validation = None
-    for part in _VALIDATION:
-        if has(part):
-            validation = split(part)
+    part = next(filter(has, split_names.VALIDATION), None)
+    validation = split(part) if part else None
     splits = [one for one in (train, test, validation) if one]
     check_alike(splits, str(path))
     if not len(train) or not len(test):

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import config, errors
-from lit_tf.data import crops
+from lit_tf.data import crops, streams
 from lit_tf.data.length_buckets import LengthBuckets
 from lit_tf.data.mixing import Mixing
 from lit_tf.data.rows import Rows
@@ -47,7 +47,7 @@ class Split:
     labels: np.ndarray
 
     def __post_init__(self):
-        object.__setattr__(self, "inputs", _without_lists(self.inputs))
+        object.__setattr__(self, "inputs", streams.without_lists(self.inputs))
         for name, array in named_arrays(self.inputs):
             if len(array) != len(self.labels):
                 raise errors.DataError(
@@ -102,15 +102,6 @@ def named_arrays(inputs: Inputs) -> list[tuple[str, np.ndarray | Rows]]:
         for key, part in parts
         for name, array in named_arrays(part)
     ]
-
-
-def _without_lists(inputs):
-    """Returns inputs with tuples for lists, as `tf.data` nests tensors."""
-    if isinstance(inputs, Mapping):
-        return {key: _without_lists(part) for key, part in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        return tuple(map(_without_lists, inputs))
-    return inputs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ _WORDS = {
     "validation": ("validation", "valid", "val", "development", "dev"),
     "test": ("testing", "test"),
 }
+VALIDATION = _WORDS["validation"]
 _SUFFIX = r"(?:[ _.-]?(?:sets?|data|dataset|splits?|images?|imgs?))?"
 _WHOLE = {
     part: re.compile(rf"(?:{'|'.join(words)}){_SUFFIX}", re.IGNORECASE)
@@ -17,7 +18,7 @@ _WHOLE = {
 _START = {
     "train": re.compile("train", re.IGNORECASE),
     "validation": re.compile(
-        rf"(?:{'|'.join(_WORDS['validation'])})(?![a-z])", re.IGNORECASE
+        rf"(?:{'|'.join(VALIDATION)})(?![a-z])", re.IGNORECASE
     ),
     "test": re.compile("test", re.IGNORECASE),
 }

@@ -158,11 +158,11 @@ def _of_sequence(sequence, name):
 
     def generate():
         for number in range(len(sequence)):
-            yield of_lists(sequence[number])
+            yield without_lists(sequence[number])
         sequence.on_epoch_end()
 
     batches = tf.data.Dataset.from_generator(
-        generate, output_signature=_form(of_lists(sequence[0]))
+        generate, output_signature=_form(without_lists(sequence[0]))
     )
     return batches.apply(tf.data.experimental.assert_cardinality(len(sequence)))
 
@@ -174,9 +174,9 @@ def _of_generator(generator, name, rank, steps, class_weight):
     first = next(generator, None)
     if first is None:
         raise errors.DataError(f"`{name}` has no batches.")
-    first = of_lists(first)
+    first = without_lists(first)
     # A generator does not go back to the batch that was looked at.
-    rest = itertools.chain([first], map(of_lists, generator))
+    rest = itertools.chain([first], map(without_lists, generator))
     batches = tf.data.Dataset.from_generator(
         lambda: rest, output_signature=_form(first)
     )
@@ -201,12 +201,12 @@ def _dtype(one):
     return tf.as_dtype(np.asarray(one).dtype)
 
 
-def of_lists(batch: Any) -> Any:
+def without_lists(batch: Any) -> Any:
     """Returns a batch with tuples for lists, as `tf.data` nests tensors."""
     if isinstance(batch, Mapping):
-        return {key: of_lists(one) for key, one in batch.items()}
+        return {key: without_lists(one) for key, one in batch.items()}
     if isinstance(batch, list | tuple):
-        return tuple(map(of_lists, batch))
+        return tuple(map(without_lists, batch))
     return batch
 
 
@@ -217,7 +217,7 @@ def _of_arrays(data, name, batch_size, shuffled):
         **{name: data},
     )
     try:
-        arrays = tf.nest.map_structure(np.asarray, of_lists(data))
+        arrays = tf.nest.map_structure(np.asarray, without_lists(data))
         examples = tf.data.Dataset.from_tensor_slices(arrays)
     except (TypeError, ValueError) as error:
         raise errors.SettingsError(

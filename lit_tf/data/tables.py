@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Iterator
 
 from lit_tf import errors
+from lit_tf.data import split_names
 from lit_tf.utils import memory, packed_files, text_lines
 
 _PACKED = ("", ".gz", ".xz")
@@ -145,11 +146,10 @@ def find_validation(training: Table) -> Table | None:
     """
     if training.archived:
         return None
-    folder, names = (
-        training.source.parent,
-        ("val", "valid", "validation", "dev"),
+    folder = training.source.parent
+    found = (
+        _in_folder(folder, f"{name}.csv") for name in split_names.VALIDATION
     )
-    found = (_in_folder(folder, f"{name}.csv") for name in names)
     return next((table for table in found if table), None)
 
 

@@ -22,7 +22,7 @@ from lit_tf.deployment import (
 from lit_tf.deployment.own_signature import OwnSignature
 from lit_tf.experiment import export_costs, paired
 from lit_tf.outputs import derived
-from lit_tf.sections import copying, cost, functional
+from lit_tf.sections import copying, cost, functional, structure
 
 _BATCH = 256
 _DEFAULT = Deployment()
@@ -108,12 +108,11 @@ def export(
         threads=threads,
     ).for_path(path)
     functional.require_functional(model)
-    rank = len(model.inputs[0].shape) if len(model.inputs) == 1 else None
     formats.of(how).check_target(path, overwrite)
     dataset = own_data.read(
         train,
         validation_data,
-        rank=rank,
+        rank=structure.input_rank(model),
         batch_size=_BATCH,
         steps=steps_per_epoch,
         validation_steps=validation_steps,

@@ -74,7 +74,12 @@ def export(
     if is_folder:
         export_report.check_writable(pathlib.Path(path), how)
     settings = run_data.complete(settings, session, path)
-    trained_models.check_texts(settings, texts)
+    errors.require(
+        bool(settings.preprocessor) or not texts,
+        "`texts` needs the preprocessor of the model: name it with "
+        "--preprocessor.",
+        preprocessor=settings.preprocessor,
+    )
     cost.limit_threads(how.threads)
     model, dataset = trained_models.load(path, settings, session)
     model = copying.copy_model(model, policy="float32")

@@ -138,7 +138,7 @@ def table(facts: Mapping[str, Any]) -> str:
         rows.append(
             (
                 _label(facts, role),
-                *(_metric(name, one.get(name)) for name in names),
+                *(text_format.metric(name, one.get(name)) for name in names),
                 *["—" if same is None else f"{same:.2%}"] * compared,
                 text_format.size(one["bytes"]),
                 f"{one['latency_ms']:.2f} ms",
@@ -163,9 +163,3 @@ def _label(facts, role):
         return facts[role]["name"]
     quantized = facts["quantize"]
     return " ".join([facts["format"], *[quantized] * (quantized != "none")])
-
-
-def _metric(name, value):
-    if value is None:
-        return "—"
-    return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"

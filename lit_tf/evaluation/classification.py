@@ -65,6 +65,24 @@ def chance(predicted: np.ndarray, labels: np.ndarray) -> float:
     return float(np.prod(list(shares), axis=0).sum())
 
 
+def judged(
+    predicted: np.ndarray, labels: np.ndarray
+) -> tuple[float, float | None]:
+    """Returns the accuracy, and that of chance if it is no better; else None.
+
+    With labels of one class every accuracy is that of chance: None.
+
+    Args:
+        predicted: predicted classes, `[examples]`.
+        labels: true classes, `[examples]`.
+    """
+    found, expected = accuracy(predicted, labels), chance(predicted, labels)
+    guesses = len(np.unique(labels)) > 1 and is_chance(
+        found, expected, len(labels)
+    )
+    return found, expected if guesses else None
+
+
 def is_chance(accuracy: float, chance: float, count: int) -> bool:
     """Returns whether an accuracy is certainly no better than chance.
 

@@ -10,14 +10,13 @@ from lit_tf.data import Split
 
 # Every text is compared with every other one.
 NEIGHBORS = 2000
+_BATCH = 64
 
 
 def compare(
     teacher: keras.Model,
     students: Mapping[str, keras.Model],
     split: Split,
-    *,
-    batch_size: int = 64,
 ) -> dict[str, dict[str, float]]:
     """Compares the vectors of students with those of their teacher.
 
@@ -25,7 +24,6 @@ def compare(
         teacher: an encoder, inputs → `[batch, size]`.
         students: encoders with vectors of the same size, by role.
         split: the examples.
-        batch_size: number of examples of a batch.
 
     Returns:
         For each role `test_cosine`, the mean over all examples of the cosine of
@@ -46,8 +44,8 @@ def compare(
     )
     totals = dict.fromkeys(students, 0.0)
     kept = {role: [] for role in models}
-    for start in range(0, len(split), batch_size):
-        vectors = predict(split.read(start, start + batch_size))
+    for start in range(0, len(split), _BATCH):
+        vectors = predict(split.read(start, start + _BATCH))
         vectors = {role: one.numpy() for role, one in vectors.items()}
         for role in students:
             totals[role] += float(np.sum(vectors[role] * vectors[""]))

@@ -27,7 +27,6 @@ def measure_accuracy(
     auxiliary_models: Mapping[str, keras.Model],
     *,
     where: str,
-    note: str = "",
 ) -> float | None:
     """Returns a frozen teacher's accuracy on a split, and prints it.
 
@@ -42,7 +41,6 @@ def measure_accuracy(
         dataset: the dataset.
         auxiliary_models: the models that belong to the teacher.
         where: the split in words, such as "validation examples".
-        note: a sentence to print after the accuracy; "" for none.
 
     Raises:
         SettingsError: if the accuracy is not better than chance.
@@ -52,7 +50,7 @@ def measure_accuracy(
     )
     if found is None:
         return None
-    return _accepted(found, pair, dataset, where=where, note=note)
+    return _accepted(found, pair, dataset, where=where)
 
 
 def _accepted(found, pair, dataset, *, where, note=""):
@@ -86,7 +84,7 @@ def check_classes(
     Raises:
         SettingsError: if the accuracy is too low.
     """
-    value = classification.accuracy(predicted, labels)
+    value, chance = classification.judged(predicted, labels)
     print(f"teacher   {value:.2%} on {len(labels):,} examples", flush=True)
     if least >= 0:
         errors.require(
@@ -96,10 +94,7 @@ def check_classes(
             accuracy=value,
         )
         return value
-    chance = classification.chance(predicted, labels)
-    if len(np.unique(labels)) > 1 and classification.is_chance(
-        value, chance, len(labels)
-    ):
+    if chance is not None:
         raise errors.SettingsError(
             f"The model must be better than chance on {len(labels):,} "
             f"examples. Received: an accuracy of {value:.2%}, where chance "

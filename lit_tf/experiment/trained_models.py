@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from lit_tf import data, errors, models
+from lit_tf import data, models
 from lit_tf.config import Architecture, Data, Session
 from lit_tf.data import graph_errors
 from lit_tf.experiment import class_names, model_paths, run_data
@@ -96,20 +96,6 @@ def evaluate(
         "classes": list(dataset.class_names),
         "model": str(path),
     }
-
-
-def check_texts(settings: Data, texts: bool) -> None:
-    """Refuses an export of texts without a preprocessor.
-
-    Raises:
-        SettingsError: if there is none.
-    """
-    errors.require(
-        bool(settings.preprocessor) or not texts,
-        "`texts` needs the preprocessor of the model: name it with "
-        "--preprocessor.",
-        preprocessor=settings.preprocessor,
-    )
 
 
 def load(

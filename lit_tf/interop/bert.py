@@ -48,13 +48,6 @@ _EMBEDDINGS = {
     "embeddings_layer_norm": "embeddings.LayerNorm",
 }
 _POOLER = {"pooled_dense": "pooler.dense"}
-_PARTS = {
-    "embeddings": "weight",
-    "kernel": "weight",
-    "gamma": "weight",
-    "bias": "bias",
-    "beta": "bias",
-}
 
 
 def import_encoder(
@@ -234,7 +227,7 @@ def _variables(model, blocks):
     for variable in model.variables:
         layer, _, part = variable.path.rpartition("/")
         if layer in names:
-            found[f"{names[layer]}.{_PARTS[part]}"] = variable
+            found[f"{names[layer]}.{torch_weights.PARTS[part]}"] = variable
     return found
 
 

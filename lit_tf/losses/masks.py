@@ -115,13 +115,6 @@ def of_each(
     return masks
 
 
-def _may_fit(mask, tensor):
-    """Returns whether a mask can be one of a tensor's positions."""
-    if mask is None:
-        return False
-    return mask.shape[1:].is_compatible_with(tensor.shape[1 : mask.shape.rank])
-
-
 def _fits(mask, tensor):
     """Returns whether a mask is certainly one of a tensor's positions."""
     if mask is None or mask.shape.rank >= tensor.shape.rank:

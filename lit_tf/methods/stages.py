@@ -140,9 +140,7 @@ def scratch_stages(pair: Pair) -> Iterator[Stage]:
     Yields:
         One stage of phase lit and one of phase fine_tune.
     """
-    yield from _in_both(
-        lambda: supervised.Teach(pair.student, outputs=pair.outputs)
-    )
+    yield from _on_labels(pair)
 
 
 def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
@@ -157,9 +155,7 @@ def scratch_copied_stages(pair: Pair) -> Iterator[Stage]:
         One stage of phase lit and one of phase fine_tune.
     """
     copy_initial_weights(pair)
-    yield from _in_both(
-        lambda: supervised.Teach(pair.student, outputs=pair.outputs)
-    )
+    yield from _on_labels(pair)
 
 
 def kd_stages(pair: Pair) -> Iterator[Stage]:
@@ -266,9 +262,10 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
     )
 
 
-def _in_both(make):
+def _on_labels(pair):
     for phase in ("lit", "fine_tune"):
-        yield Stage(name=phase, phase=phase, trainer=make())
+        trainer = supervised.Teach(pair.student, outputs=pair.outputs)
+        yield Stage(name=phase, phase=phase, trainer=trainer)
 
 
 def _distilled(pair, phase, suffix=""):

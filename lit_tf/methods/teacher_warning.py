@@ -51,9 +51,8 @@ def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
         classes = keras.ops.argmax(distillation.of_classes(z), axis=-1)
         predicted.append(keras.ops.convert_to_numpy(classes))
     predicted = np.concatenate(predicted)
-    accuracy = classification.accuracy(predicted, labels)
-    chance = classification.chance(predicted, labels)
-    if classification.is_chance(accuracy, chance, len(labels)):
+    accuracy, chance = classification.judged(predicted, labels)
+    if chance is not None:
         warnings.warn(
             f"The teacher is no better than chance on {_EXAMPLES} training "
             f"examples: its accuracy is {accuracy:.2%}, where chance gives "

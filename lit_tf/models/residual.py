@@ -1,5 +1,7 @@
 """The parts that all CIFAR residual networks share: stem, sections, head."""
 
+import re
+from collections import abc
 from collections.abc import Callable, Sequence
 
 import keras
@@ -136,3 +138,29 @@ def convolution(
 def norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Adds a BatchNorm with the momentum and epsilon of the published code."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+
+
+def depth_from_torch(
+    names: abc.Set[str], *, block: str, ends: abc.Set[str]
+) -> int | None:
+    """Returns the depth of a network of 3 sections with these published names.
+
+    Args:
+        names: names of weights.
+        block: a regular expression of one weight of each block, with the
+            numbers of the section, from 1, and of the block, from 0.
+        ends: the names of weights of stem and head.
+
+    Returns:
+        6 n + 2 for n blocks of two convolutions in each section; None for other
+        names.
+    """
+    blocks = {
+        tuple(map(int, match.groups()))
+        for name in names
+        if (match := re.match(block, name))
+    }
+    n = len(blocks) // 3
+    if not n or blocks != {(k, j) for k in (1, 2, 3) for j in range(n)}:
+        return None
+    return 6 * n + 2 if ends <= names else None

@@ -1,6 +1,5 @@
 """The CIFAR ResNets (He et al., 2016, section 4.2): 6n + 2 layers."""
 
-import re
 from collections import abc
 from collections.abc import Sequence
 
@@ -87,15 +86,11 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
 
 def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the ResNet with these published names, or None."""
-    blocks = {
-        tuple(map(int, match.groups()))
-        for name in names
-        if (match := re.match(r"layer(\d+)\.(\d+)\.conv1\.weight$", name))
-    }
-    n = len(blocks) // 3
-    if not n or blocks != {(k, j) for k in (1, 2, 3) for j in range(n)}:
-        return None
-    return 6 * n + 2 if {"conv1.weight", "linear.weight"} <= names else None
+    return residual.depth_from_torch(
+        names,
+        block=r"layer(\d+)\.(\d+)\.conv1\.weight$",
+        ends={"conv1.weight", "linear.weight"},
+    )
 
 
 def _block(x, filters, stride, name):

@@ -8,7 +8,6 @@ its ResNeXts 20, 32, 44, 56 and 110; of these only 20 and 56 are of the form
 """
 
 import functools
-import re
 from collections import abc
 from collections.abc import Sequence
 
@@ -146,17 +145,11 @@ def torch_variables(model: SectionedModel) -> dict[str, keras.Variable]:
 
 def depth_from_torch(names: abc.Set[str]) -> int | None:
     """Returns the depth of the ResNeXt with these published names, or None."""
-    pattern = r"stage_(\d+)\.stage_\1_bottleneck_(\d+)\.conv_conv\.weight$"
-    blocks = {
-        tuple(map(int, match.groups()))
-        for name in names
-        if (match := re.match(pattern, name))
-    }
-    n = len(blocks) // 3
-    if not n or blocks != {(k, j) for k in (1, 2, 3) for j in range(n)}:
-        return None
-    ends = {"conv_1_3x3.weight", "classifier.weight", "classifier.bias"}
-    return 6 * n + 2 if ends <= names else None
+    return residual.depth_from_torch(
+        names,
+        block=r"stage_(\d+)\.stage_\1_bottleneck_(\d+)\.conv_conv\.weight$",
+        ends={"conv_1_3x3.weight", "classifier.weight", "classifier.bias"},
+    )
 
 
 def _block(cardinality, x, filters, stride, name):

@@ -13,7 +13,7 @@ import numpy as np
 from lit_tf import errors
 
 # Name of a variable in Keras → in PyTorch.
-_PARTS = {
+PARTS = {
     "kernel": "weight",
     "bias": "bias",
     "embeddings": "weight",
@@ -34,7 +34,7 @@ def named(
         layers: layers by the name of the corresponding PyTorch module.
     """
     return {
-        f"{name}.{_PARTS[variable.name]}": variable
+        f"{name}.{PARTS[variable.name]}": variable
         for name, layer in layers.items()
         for variable in layer.variables
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import keras
 
 from lit_tf import errors, layers
-from lit_tf.models import torch_weights
+from lit_tf.models import residual, torch_weights
 from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
 
@@ -187,7 +187,7 @@ def blocks_from_torch(names: Iterable[str]) -> tuple[int, ...]:
 
 
 def _block(x, filters, downsampling, shortcut, name):
-    residual = x
+    skipped = x
     if downsampling == "maxpool":
         # The input comes from a ReLU, so zeros do not change a maximum.
         x = keras.layers.ZeroPadding1D(1, name=f"{name}_pool_pad")(x)
@@ -195,16 +195,16 @@ def _block(x, filters, downsampling, shortcut, name):
     elif downsampling == "kmaxpool":
         x = layers.KMaxPool(-(-x.shape[1] // 2), name=f"{name}_pool")(x)
     x = _conv(x, filters, 2 if downsampling == "conv" else 1, f"{name}_conv_1")
-    x = _norm(x, f"{name}_norm_1")
+    x = residual.norm(x, f"{name}_norm_1")
     x = keras.layers.ReLU(name=f"{name}_relu_1")(x)
     x = _conv(x, filters, 1, f"{name}_conv_2")
-    x = _norm(x, f"{name}_norm_2")
+    x = residual.norm(x, f"{name}_norm_2")
     if shortcut:
-        if downsampling or residual.shape[-1] != filters:
-            residual = layers.PadShortcut(
+        if downsampling or skipped.shape[-1] != filters:
+            skipped = layers.PadShortcut(
                 filters, 2 if downsampling else 1, name=f"{name}_shortcut"
-            )(residual)
-        x = keras.layers.Add(name=f"{name}_add")([x, residual])
+            )(skipped)
+        x = keras.layers.Add(name=f"{name}_add")([x, skipped])
     return keras.layers.ReLU(name=f"{name}_relu_2")(x)
 
 
@@ -222,10 +222,6 @@ def _conv(x, filters, stride, name):
         ),
         name=name,
     )(x)
-
-
-def _norm(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 def _dense(x, units, name, activation=None):

@@ -21,9 +21,9 @@ from lit_tf.methods import method_checks
 from lit_tf.one_call import report, run_files
 from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs, derived
-from lit_tf.sections import copying, sectioned_model, shrink
+from lit_tf.sections import sectioned_model
 from lit_tf.teacher.frozen import output_alone
-from lit_tf.training import devices, run_folder
+from lit_tf.training import run_folder
 from lit_tf.training.own_training import OwnTraining
 
 
@@ -53,7 +53,9 @@ class Call:
     def compress(self) -> CompressionResult:
         """Trains the student and compares it with the model."""
         blocks = self.folder.pinned("blocks") if self.folder else None
-        student = self._new_student(blocks)
+        student = build.new_student(
+            self.settings, self.dataset, self.teacher, blocks
+        )
         method_checks.check(self.settings, self.teacher, student, self.outputs)
         print(
             f"{self.model.name}: {derived.describe(self.outputs)}\n\n"
@@ -67,7 +69,6 @@ class Call:
                 self.settings, self.teacher, student, self.dataset
             ),
             outputs=self.outputs,
-            new_student=self._new_student,
         )
         accuracy = self._check_teacher(pair.frozen)
         pair = planned_epochs.fitted(pair, self.dataset, {}, self.folder)
@@ -81,19 +82,6 @@ class Call:
             settings=pair.settings,
             folder=self.folder,
         )
-
-    def _new_student(self, blocks=None):
-        shrinking = self.settings.shrink
-        keep, factor = shrinking.keep, shrinking.compression
-        if blocks and factor:
-            keep, factor = tuple(blocks), 0.0
-        compute = self.settings.compute
-        with devices.strategy(compute.strategy).scope():
-            keras.utils.set_random_seed(compute.seed)
-            student = shrink.shrink(self.teacher, keep=keep, compression=factor)
-            if compute.dtype == "float32":
-                return student
-            return copying.copy_model(student, policy=compute.dtype)
 
     def _check_teacher(self, frozen):
         """Returns the teacher's accuracy on validation; None if it has none.

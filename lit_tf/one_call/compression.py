@@ -22,6 +22,7 @@ from lit_tf.sections import (
     sectioned_model,
     shrink,
     softmax,
+    structure,
 )
 from lit_tf.training import begun_run, run_folder
 from lit_tf.training.own_training import OwnTraining
@@ -252,7 +253,7 @@ def compress(
     dataset = own_data.read(
         own_data.preprocessed(train, preprocessor),
         own_data.preprocessed(validation_data, preprocessor),
-        rank=len(model.inputs[0].shape) if len(model.inputs) == 1 else None,
+        rank=structure.input_rank(model),
         batch_size=batch_size,
         steps=steps_per_epoch,
         validation_steps=validation_steps,

@@ -20,6 +20,7 @@ from lit_tf.sections import (
     same_class,
     sectioned_model,
     softmax,
+    structure,
 )
 from lit_tf.training import run_folder
 
@@ -137,7 +138,7 @@ def _plain(trained, model):
                 last, keras.tree.flatten(student.output), strict=True
             )
         ]
-        nested = getattr(model, "_functional", model).output
+        nested = structure.outputs_of(model)
         student = keras.Model(
             student.input,
             keras.tree.pack_sequence_as(nested, outputs),

@@ -119,8 +119,8 @@ def rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     table += [
         (
             name.replace("_", " "),
-            _metric(name, teacher["metrics"].get(name)),
-            _metric(name, student["metrics"].get(name)),
+            text_format.metric(name, teacher["metrics"].get(name)),
+            text_format.metric(name, student["metrics"].get(name)),
         )
         for name in names
     ]
@@ -174,9 +174,3 @@ def sentence(facts: Mapping[str, Any]) -> str:
         f"interval [{low:+.4g}, {high:+.4g}], paired). The best epoch was "
         "chosen on the same examples."
     )
-
-
-def _metric(name, value):
-    if value is None:
-        return "—"
-    return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"

@@ -13,12 +13,11 @@ from lit_tf.outputs.kind import Outputs
 from lit_tf.outputs.labels import Labels
 from lit_tf.outputs.several import Several
 from lit_tf.outputs.values import Values
-from lit_tf.sections import softmax
+from lit_tf.sections import softmax, structure
 
 _OF_CLASSES = (
     "sparse_categorical_crossentropy",
     "categorical_crossentropy",
-    "sparse_categorical_focal_crossentropy",
     "categorical_focal_crossentropy",
 )
 _OF_LABELS = ("binary_crossentropy", "binary_focal_crossentropy")
@@ -74,7 +73,7 @@ def derive(
     if labels is None:
         return Embeddings()
     settings = {"alpha": alpha, "temperature": temperature}
-    outputs = getattr(model, "_functional", model).output
+    outputs = structure.outputs_of(model)
     flat = keras.tree.flatten(outputs)
     if len(flat) == 1:
         (label,) = keras.tree.flatten(labels)[:1]

@@ -95,7 +95,7 @@ def _outputs_in_words(model):
     shapes = [str(_output_shape(model))]
     if isinstance(model, keras.Model):
         shapes = [str(tuple(tensor.shape[1:])) for tensor in model.outputs]
-        nested = getattr(model, "_functional", model).output
+        nested = structure.outputs_of(model)
         if isinstance(nested, Mapping):
             shapes = [f"{n} {tuple(t.shape[1:])}" for n, t in nested.items()]
     return " and ".join(shapes)
@@ -219,15 +219,6 @@ def inputs_of(form: Mapping[str, Any]) -> Any:
     if "attributes" in form:
         return [inputs, keras.KerasTensor((None, form["classes"]))]
     return inputs
-
-
-def is_single(form: Mapping[str, Any]) -> bool:
-    """Returns whether an example of a dataset is a single tensor.
-
-    Args:
-        form: `Dataset.form` or `Source.form`.
-    """
-    return not keras.tree.is_nested(inputs_of(form))
 
 
 def _are_whole(array):

@@ -84,14 +84,13 @@ def activation(model: keras.Model, at: int = 0) -> str:
     return _activation(last(model, at))
 
 
-def ends(model: keras.Model, at: int = 0) -> bool:
-    """Returns whether an output of a model comes from a softmax.
+def ends(model: keras.Model) -> bool:
+    """Returns whether the first output of a model comes from a softmax.
 
     Args:
         model: functional or sequential.
-        at: number of the output; the first by default.
     """
-    return activation(model, at) == "softmax"
+    return activation(model) == "softmax"
 
 
 def logits(model: keras.Model) -> keras.Model:

@@ -18,6 +18,24 @@ def inputs_of(model: keras.Model) -> Any:
     return getattr(model, "_functional", model).input
 
 
+def outputs_of(model: keras.Model) -> Any:
+    """Returns the symbolic outputs of a model, nested as it returns them.
+
+    Args:
+        model: functional or sequential, and built.
+    """
+    return getattr(model, "_functional", model).output
+
+
+def input_rank(model: keras.Model) -> int | None:
+    """Returns the rank of a model's only input; None if it has several.
+
+    Args:
+        model: functional or sequential, and built.
+    """
+    return len(model.inputs[0].shape) if len(model.inputs) == 1 else None
+
+
 def input_like(tensor: Any, name: str | None = None) -> keras.KerasTensor:
     """Creates an input with the shape and the dtype of a tensor.
 

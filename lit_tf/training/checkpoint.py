@@ -23,8 +23,9 @@ class Position:
     Args:
         step: number of steps taken, over all epochs.
         epoch: number of the current epoch, from 1; 0 before the first.
-        accuracy: validation accuracy after the last complete epoch, or None.
-        best_accuracy: highest validation accuracy so far, or None.
+        accuracy: validation accuracy after the last complete epoch, or None;
+            without classes the score of the outputs, of which more is better.
+        best_accuracy: the highest so far, or None.
         best_epoch: epoch that reached it, from 1, or None.
         seconds: training time, over all sessions.
         done: whether the phase is complete.

@@ -25,6 +25,13 @@ def listed(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names)
 
 
+def metric(name: str, value: float | None) -> str:
+    """Returns a metric: an accuracy in percent; "—" for None."""
+    if value is None:
+        return "—"
+    return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"
+
+
 def duration(seconds: float) -> str:
     """Returns a duration as 0:09, 12:30 or 3:05:00."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -6,8 +6,6 @@ import tensorflow as tf
 
 from lit_tf.losses import distillation
 
-CLOSE = {"rtol": 1e-5, "atol": 1e-6}
-
 
 def logits(seed, size=4):
     return np.random.default_rng(seed).normal(scale=3.0, size=(size, 5))

@@ -38,7 +38,7 @@ def norms(model):
     )
 
 
-def assert_folded(model, *, left, shape=(8, 8, 3), close=None):
+def assert_folded(model, *, left, shape=(8, 8, 3)):
     """Asserts that the frozen copy agrees, with `left` BatchNorms unfolded."""
     randomized(model)
     frozen = freeze(model)

@@ -12,7 +12,6 @@ import programs
 from lit_tf import config, data
 from lit_tf.config import flatten
 from lit_tf.experiment import build, student_training
-from lit_tf.methods.trainer import Trainer
 from lit_tf.training import fit, optimizers
 from lit_tf.training.schedule import Schedule
 
@@ -98,41 +97,6 @@ class JobWriter:
         if among:
             job["if"] = {"best": best, "among": list(among)}
         self.jobs.append(job)
-
-    def add_teacher(
-        self,
-        name: str,
-        trainer: Trainer,
-        phase: config.Phase,
-        dataset: data.Dataset,
-    ) -> None:
-        """Adds the training of a model on labels alone.
-
-        Args:
-            name: the name of the job.
-            trainer: the trainer of the model, which has its first weights.
-            phase: the settings of its training.
-            dataset: the dataset.
-        """
-        self._write_model(f"initial/{name}", trainer.student)
-        schedule = Schedule(trainer, dataset, phase)
-        self._write_epoch(name, trainer, phase, dataset)
-        rates = self._rates_of(phase, schedule)
-        self.jobs.append(
-            {
-                "name": name,
-                "initial": f"initial/{name}.npz",
-                "examples": "trained" if dataset.validation else "all",
-                "phases": [
-                    {
-                        "program": name,
-                        "epochs": phase.epochs,
-                        "rates": rates,
-                        "seed": fit._seed(config.Compute(), name),
-                    }
-                ],
-            }
-        )
 
     def close(self) -> None:
         """Writes the jobs and the data."""

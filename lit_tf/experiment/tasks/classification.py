@@ -2,8 +2,6 @@
 
 import functools
 
-import numpy as np
-
 from lit_tf import outputs
 from lit_tf.evaluation import classification
 from lit_tf.experiment.tasks import class_report
@@ -33,15 +31,8 @@ class Classification(Task):
         return [text_samples.TextSamples(logs, position, dataset)]
 
     def teacher_accuracy(self, frozen, split, dataset, auxiliary_models):
-        labels = split.labels
         predicted = classification.predictions(output_alone(frozen), split)
-        accuracy = classification.accuracy(predicted, labels)
-        chance = classification.chance(predicted, labels)
-        # With labels of one class every accuracy is that of chance.
-        guesses = len(np.unique(labels)) > 1 and classification.is_chance(
-            accuracy, chance, len(labels)
-        )
-        return TeacherAccuracy(accuracy, chance if guesses else None)
+        return TeacherAccuracy(*classification.judged(predicted, split.labels))
 
     def evaluate(
         self,
