@@ -12,6 +12,8 @@ needs no method: it is a row of `trials.sh`.
   starts with those blocks of the teacher's section that give the smallest
   penalty on 256 training images, instead of evenly spaced ones. The file of the
   images is in the environment variable `RECIPES_DATA`.
+- `lit_rising`: as `lit_all`, in phase `lit` alone, with a β that rises from
+  0.25 to 1: KD with penalties that fade.
 - `lit_tail`: the answers that the teacher's later sections and head give to the
   output of a student's section take the place of penalties.
 """
@@ -35,6 +37,14 @@ def lit_all(pair):
     """Yields the stages of LIT with trained ends that start as copies."""
     stages.copy_initial_weights(pair)
     yield from _in_turn(pair, stages.lit_trainer(pair, copy_ends=False))
+
+
+def lit_rising(pair):
+    """Yields one stage of LIT with trained ends and a rising β."""
+    stages.copy_initial_weights(pair)
+    beta = keras.optimizers.schedules.PolynomialDecay(0.25, pair.steps, 1.0)
+    trainer = stages.lit_trainer(pair, copy_ends=False, beta=beta)
+    yield stages.Stage(name="lit", phase="lit", trainer=trainer)
 
 
 def lit_mean(pair):
@@ -209,6 +219,7 @@ def _in_turn(pair, trainer):
 
 for _name, _about, _ends in (
     ("lit_all", "LIT, copied ends trained", "copied, trained"),
+    ("lit_rising", "LIT, all trained with a rising β", "copied, trained"),
     ("lit_mean", "LIT, from means of blocks", "copied, frozen"),
     ("lit_chosen", "LIT, from chosen blocks", "copied, frozen"),
     ("kd_chosen", "KD, from chosen blocks", "copied, trained"),

@@ -60,10 +60,15 @@ lit() {
   two "$name" $steps $rest "$@"
 }
 
-# The same with a cache: name, percent of the rest of the budget in phase `lit`.
+# The same with a cache: name, percent of the rest of the budget in phase `lit`,
+# flags.
 lit_cached() {
+  name=$1
   left=$((budget - 590))
-  two "$1" $((left * $2 / 94)) $((left * (100 - $2) / 64)) $cached
+  steps=$((left * $2 / 94))
+  rest=$((left * (100 - $2) / 64))
+  shift 2
+  two "$name" $steps $rest $cached "$@"
 }
 
 # Prints a row of two phases: name, steps of phase `lit`, steps of KD, flags.

@@ -37,6 +37,13 @@ rows() {
   lit lit_20_sections_alone 20 130 --beta=0
   lit lit_20_mean 20 130 --method=lit_mean
   lit lit_20_tail 20 213 --method=lit_tail
+  # What looked best so far, combined.
+  lit lit_20_falling_beta_ema 20 130 --falling_beta --fine_tune_ema=0.99
+  lit lit_20_falling_beta_mixed 20 106 --falling_beta --section_input=mixed
+  lit_cached lit_20_falling_beta_cached 20 --falling_beta
+  row lit_rising_beta --method=lit_rising --section_input=student \
+    --lit_steps=$((budget * 100 / 105)) --fine_tune_epochs=0 \
+    --lit_learning_rate=0.02
 }
 
 rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
