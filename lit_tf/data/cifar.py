@@ -38,6 +38,53 @@ class _Layout:
         """Class numbers as names, for data without a file of names."""
         return tuple(map(str, range(self.classes)))
 
+    def load(
+        self,
+        data_dir: str = "",
+        download: bool = False,
+        settings: config.Data | None = None,
+        cache_dir: str = "",
+    ) -> Dataset:
+        """Loads the dataset: 32×32 RGB images.
+
+        Args:
+            data_dir: the archive, or the folder that holds it or its files.
+            download: whether TensorFlow Datasets may download the data if they
+                are not there.
+            settings: not used.
+            cache_dir: not used.
+
+        Raises:
+            DataError: if a file is missing or damaged.
+        """
+        del settings, cache_dir  # There is nothing to choose or to store.
+        files = _find(self, data_dir)
+        if files is not None:
+            train, test, names = _from_files(self, files, data_dir)
+        elif download:
+            train, test, names = _from_tfds(self, data_dir)
+        else:
+            raise errors.DataError(
+                image_files.missing(
+                    f"No {self.archive} and no folder {self.folder}", data_dir
+                )
+                + " Name the folder that holds one, or let TensorFlow Datasets "
+                "download the data with --download."
+            )
+        counts = {"train": len(train), "test": len(test)}
+        note = f"{len(train):,} training and {len(test):,} test images"
+        if counts != _OFFICIAL:
+            note += "; not the official 50,000 and 10,000"
+        return Dataset(
+            name=self.name,
+            train=train,
+            test=test,
+            classes=names,
+            stem=self.stem,
+            crop=_CROP,
+            note=note,
+        )
+
 
 _CIFAR10 = _Layout(
     name="cifar10",
@@ -64,57 +111,6 @@ _CIFAR100 = _Layout(
 _PIECE = 2**20  # Bytes.
 _COPIES = 4  # Of an archive's content in memory, with those of its files.
 _OFFICIAL = {"train": 50_000, "test": 10_000}
-
-
-def load_cifar10(
-    data_dir: str = "",
-    download: bool = False,
-    settings: config.Data | None = None,
-    cache_dir: str = "",
-) -> Dataset:
-    """Loads CIFAR-10: 32×32 RGB images of 10 classes."""
-    del settings, cache_dir  # There is nothing to choose or to store.
-    return _load(_CIFAR10, data_dir, download)
-
-
-def load_cifar100(
-    data_dir: str = "",
-    download: bool = False,
-    settings: config.Data | None = None,
-    cache_dir: str = "",
-) -> Dataset:
-    """Loads CIFAR-100: 32×32 RGB images of 100 (fine) classes."""
-    del settings, cache_dir
-    return _load(_CIFAR100, data_dir, download)
-
-
-def _load(layout, data_dir, download):
-    files = _find(layout, data_dir)
-    if files is not None:
-        train, test, names = _from_files(layout, files, data_dir)
-    elif download:
-        train, test, names = _from_tfds(layout, data_dir)
-    else:
-        raise errors.DataError(
-            image_files.missing(
-                f"No {layout.archive} and no folder {layout.folder}", data_dir
-            )
-            + " Name the folder that holds one, or let TensorFlow Datasets "
-            "download the data with --download."
-        )
-    counts = {"train": len(train), "test": len(test)}
-    note = f"{len(train):,} training and {len(test):,} test images"
-    if counts != _OFFICIAL:
-        note += "; not the official 50,000 and 10,000"
-    return Dataset(
-        name=layout.name,
-        train=train,
-        test=test,
-        classes=names,
-        stem=layout.stem,
-        crop=_CROP,
-        note=note,
-    )
 
 
 def _find(layout, data_dir):
@@ -240,9 +236,9 @@ def _from_tfds(layout, data_dir):
     return *splits, tuple(builder.info.features["label"].names)
 
 
-def _source(layout, load):
+def _source(layout):
     return Source(
-        load=load,
+        load=layout.load,
         input_shape=lambda _: (32, 32, 3),
         classes=lambda _: layout.numbers,
         stem=lambda _: layout.stem,
@@ -250,5 +246,5 @@ def _source(layout, load):
     )
 
 
-CIFAR10 = _source(_CIFAR10, load_cifar10)
-CIFAR100 = _source(_CIFAR100, load_cifar100)
+CIFAR10 = _source(_CIFAR10)
+CIFAR100 = _source(_CIFAR100)

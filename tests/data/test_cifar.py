@@ -33,7 +33,7 @@ class Official:
 
 
 CIFAR10 = Official(
-    load=cifar.load_cifar10,
+    load=cifar.CIFAR10.load,
     folder="cifar-10-batches-bin",
     archive="cifar-10-binary.tar.gz",
     train=tuple(f"data_batch_{i}.bin" for i in (1, 2, 3, 4, 5)),
@@ -41,7 +41,7 @@ CIFAR10 = Official(
     names={"batches.meta.txt": tuple(f"class{i}" for i in range(10))},
 )
 CIFAR100 = Official(
-    load=cifar.load_cifar100,
+    load=cifar.CIFAR100.load,
     folder="cifar-100-binary",
     archive="cifar-100-binary.tar.gz",
     train=("train.bin",),

@@ -79,7 +79,7 @@ def cifar_archive(mode, size=3 * 3073):
 def test_any_archive_of_cifar_is_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "cifar-10-binary.tar.gz"
     path.write_bytes(content)
-    check(lambda: cifar.load_cifar10(str(path)), len(content))
+    check(lambda: cifar.CIFAR10.load(str(path)), len(content))
 
 
 def test_an_archive_of_cifar_that_unpacks_to_too_much_is_refused(tmp_path):
@@ -88,6 +88,6 @@ def test_an_archive_of_cifar_that_unpacks_to_too_much_is_refused(tmp_path):
 
     def read():
         with pytest.raises(errors.DataError, match="more than 8 times"):
-            cifar.load_cifar10(str(path))
+            cifar.CIFAR10.load(str(path))
 
     check(read, path.stat().st_size)
