@@ -4,12 +4,17 @@ import functools
 
 from lit_tf import outputs
 from lit_tf.evaluation import classification
-from lit_tf.experiment.tasks import class_report
+from lit_tf.experiment.tasks import class_report, students_table
 from lit_tf.experiment.tasks.task import Task, TeacherAccuracy
 from lit_tf.methods import supervised
 from lit_tf.methods.stages import method_stages
 from lit_tf.teacher.frozen import output_alone
 from lit_tf.training import text_samples
+
+_FIGURES = (
+    ("validation", "validation_accuracy", "{:.2%}".format),
+    ("test", "test_accuracy", "{:.2%}".format),
+)
 
 
 class Classification(Task):
@@ -88,7 +93,7 @@ class Classification(Task):
         if "student" not in report:
             return []
         student, paired = report["student"], report["difference"]
-        lines = [
+        return [
             f"Student − teacher on the {report['data']['test']:,} test "
             f"examples: {100 * paired['difference']:+.2f} points, 95 % "
             f"interval [{100 * paired['low']:+.2f}, "
@@ -96,27 +101,6 @@ class Classification(Task):
             f"{report['agreement']:.2%}. One seed "
             f"({report['settings']['seed']}).",
             "",
-            "| student | epoch | validation | test |",
-            "|---|---|---|---|",
-        ]
-        for which in ("last", "best"):
-            if student[which] is not None:
-                exported = which == student["exported"]
-                lines.append(_row(which, student[which], exported=exported))
-        return [
-            *lines,
-            "",
-            "Chosen on validation; the test split was read once, after the "
-            "last phase.",
+            *students_table.lines(student, _FIGURES),
             *class_report.lines(report["per_class"], report["confused"]),
         ]
-
-
-def _row(which, student, *, exported):
-    validation = student["validation_accuracy"]
-    return (
-        f"| {which}{' (exported)' * exported} "
-        f"| {student['epoch']} of {student['phase']} "
-        f"| {'—' if validation is None else f'{validation:.2%}'} "
-        f"| {student['test_accuracy']:.2%} |"
-    )

@@ -5,9 +5,15 @@ import dataclasses
 from lit_tf import errors, outputs
 from lit_tf.config import Compress, Loss, method_table, own_model
 from lit_tf.evaluation import embeddings
+from lit_tf.experiment.tasks import students_table
 from lit_tf.experiment.tasks.task import Task
 from lit_tf.methods.stages import method_stages
-from lit_tf.utils import text_format
+
+_FIGURES = (
+    ("cosine, validation", "validation_cosine", "{:.4f}".format),
+    ("cosine, test", "test_cosine", "{:.4f}".format),
+    ("same nearest text", "same_nearest", "{:.2%}".format),
+)
 
 
 class Embeddings(Task):
@@ -93,19 +99,6 @@ class Embeddings(Task):
     def report_lines(self, report):
         student = report["student"]
         count = min(report["data"]["test"], embeddings.NEIGHBORS)
-        rows = [
-            (
-                "student",
-                "epoch",
-                "cosine, validation",
-                "cosine, test",
-                "same nearest text",
-            )
-        ]
-        for which in ("last", "best"):
-            if student[which] is not None:
-                exported = which == student["exported"]
-                rows.append(_row(which, student[which], exported=exported))
         return [
             "Student against teacher on the "
             f"{report['data']['test']:,} test texts: mean cosine of their "
@@ -113,24 +106,10 @@ class Embeddings(Task):
             f"texts, {student['same_nearest']:.2%} have the same nearest other "
             f"text for both. One seed ({report['settings']['seed']}).",
             "",
-            text_format.table(rows),
-            "",
-            "Chosen on validation; the test split was read once, after the "
-            "last phase.",
+            *students_table.lines(student, _FIGURES),
         ]
 
 
 def _without_labels():
     names = method_table.names()
     return [n for n in names if not method_table.get(n).needs_labels]
-
-
-def _row(which, student, *, exported):
-    validation = student["validation_cosine"]
-    return (
-        which + " (exported)" * exported,
-        f"{student['epoch']} of {student['phase']}",
-        "—" if validation is None else f"{validation:.4f}",
-        f"{student['test_cosine']:.4f}",
-        f"{student['same_nearest']:.2%}",
-    )
