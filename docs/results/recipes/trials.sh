@@ -8,7 +8,7 @@
 #
 #   docs/results/recipes/trials.sh CIFAR10.npz RESNET56.keras RUNS_DIR [JOBS]
 #
-# About 15 minutes of a thread for a row. Not all rows have been run yet (runs/).
+# About 15 minutes of a thread for a row.
 . "$(dirname "$0")/row.sh"
 
 rows() {
