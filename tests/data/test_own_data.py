@@ -108,12 +108,13 @@ def test_invalid_arrays_are_refused(tmp_path, changed, message):
     refused(tmp_path, message)
 
 
-def test_validation_arrays_are_the_validation_split(tmp_path):
-    own = {"x_val": np.ones((6, 5)), "y_val": np.arange(6) % 3}
+@pytest.mark.parametrize("part", ["val", "validation", "dev"])
+def test_validation_arrays_are_the_validation_split(tmp_path, part):
+    own = {f"x_{part}": np.ones((6, 5)), f"y_{part}": np.arange(6) % 3}
     arrays(tmp_path / "mine.npz", **own)
     loaded = load(tmp_path, validation_fraction=0.1)
     assert (len(loaded.train), len(loaded.validation)) == (20, 6)
-    np.testing.assert_array_equal(loaded.validation.inputs, own["x_val"])
+    np.testing.assert_array_equal(loaded.validation.inputs, own[f"x_{part}"])
     assert "20 training, 6 validation and 6 test" in loaded.note
     assert load(tmp_path, validation_fraction=0).validation is None
 
