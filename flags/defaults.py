@@ -71,12 +71,10 @@ def _of_own_model(kind: type) -> dict[str, Any]:
     if not (recorded.get("compression") or recorded.get("keep")):
         return own
     paper = flatten.flatten(kind())
-    choices = (own, {})
-    distances = [
-        _distance({k: paper[k] for k in applicable} | choice, recorded)
-        for choice in choices
-    ]
-    return choices[distances.index(min(distances))]
+    of_the_paper = {name: paper[name] for name in applicable}
+    return min(
+        (own, {}), key=lambda one: _distance(of_the_paper | one, recorded)
+    )
 
 
 def _displaced(phase):

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The trials by which the learning rates of study.sh are chosen on validation: each
-# method in 3 epochs, with seed 0. The test images are not read.
+# Trials that choose the learning rates of a study of the defaults for a model of
+# one's own, on validation: each method in 3 epochs, with seed 0. The test images are
+# not read. Not run yet.
 #
 #   docs/results/own_model_defaults/rates.sh TEACHER_DIR RUNS_DIR [JOBS]
 . "$(dirname "$0")/row.sh"

@@ -1,4 +1,4 @@
-# What rates.sh and study.sh have in common, which source this file: their
+# What the scripts of this folder have in common, which source this file: their
 # arguments, TEACHER_DIR RUNS_DIR [JOBS], one thread for each row, and the command of
 # a row.
 #
