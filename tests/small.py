@@ -9,7 +9,7 @@ import keras
 from lit_tf import config, layers, models
 from lit_tf.config.deployment import Deployment
 from lit_tf.deployment import export_command
-from lit_tf.experiment import budget, curves, export_costs, report
+from lit_tf.experiment import budget, curves, export_costs
 from lit_tf.models import residual
 from lit_tf.models.family import Family
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -103,16 +103,16 @@ def skip_costs(setattr=setattr):
         setattr: may be that of pytest's `monkeypatch`.
     """
     skip_export(setattr)
-    nothing = report.cost.FlopCount(1)
+    nothing = export_costs.cost.FlopCount(1)
     setattr(budget, "_count_step", lambda model, schedule: nothing)
     costs = {"flops": 1, "saved_model_bytes": 1}
     setattr(
-        report,
+        export_costs,
         "costs",
         lambda model, saved_model: {
             "model": model.name,
-            "depth": report.cost.depth(model),
-            "parameters": report.cost.parameters(model),
+            "depth": export_costs.cost.depth(model),
+            "parameters": export_costs.cost.parameters(model),
             **costs,
         },
     )

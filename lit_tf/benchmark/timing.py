@@ -5,16 +5,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-import lit_tf
 from lit_tf.benchmark import memory, own_model_bench, pieces, profile
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import flatten
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.sections import cost
-from lit_tf.utils import text_format
+from lit_tf.utils import text_format, versions
 
 _WARM_UP = 3  # Rounds that are not timed; the first one compiles.
 _LABELS = {
@@ -58,7 +56,7 @@ def run(settings: Settings) -> dict[str, Any]:
     bench = own_model_bench.bench_of(settings)
     memory.check(settings)
     profile.check(settings, bench)
-    machine = report.hardware() | {
+    machine = hardware.found() | {
         "device": bench.device,
         "threads": cost.threads(),
     }
@@ -94,7 +92,7 @@ def run(settings: Settings) -> dict[str, Any]:
             "data": "real" if settings.real else "random",
         },
         "hardware": machine,
-        "versions": _versions(),
+        "versions": versions.installed(),
     }
 
 
@@ -158,18 +156,10 @@ def _headline(settings, machine, bench):
         f"cores, {machine['threads']} threads"
         + "".join(f", {gpu}" for gpu in machine["gpus"])
         + "; "
-        + ", ".join(f"{name} {v}" for name, v in _versions().items())
+        + ", ".join(f"{name} {v}" for name, v in versions.installed().items())
         + f"\nMedians of {settings.steps} rounds after {_WARM_UP}. Steps take "
         "batches from memory."
     )
-
-
-def _versions():
-    return {
-        "lit_tf": lit_tf.__version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-    }
 
 
 def _table(table, seconds, flops):

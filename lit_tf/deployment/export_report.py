@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lit_tf.config.deployment import Deployment
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.sections import cost
-from lit_tf.training import run_folder
-from lit_tf.utils import atomic_files, text_format
+from lit_tf.utils import atomic_files, text_format, versions
 
 # Facts of a role that are not metrics, or that compare it with the model.
 _COSTS = ("name", "bytes", "latency_ms")
@@ -82,8 +81,8 @@ def facts(
             "latency_threads": {"tensorflow": cost.threads()} | litert,
         }
     return found | {
-        "hardware": report.hardware(),
-        "versions": run_folder.versions(),
+        "hardware": hardware.found(),
+        "versions": versions.installed(),
     }
 
 

@@ -8,7 +8,7 @@ import keras
 
 from lit_tf import config, data, errors, layers, models
 from lit_tf.config import Architecture, Compress, Teach
-from lit_tf.experiment import report, run_data, trained_models
+from lit_tf.experiment import report_text, run_data, trained_models
 from lit_tf.experiment.tasks import TASKS
 from lit_tf.methods import method_checks, trainer
 from lit_tf.sections import copying, inspection
@@ -257,7 +257,7 @@ def describe(
 ) -> str:
     """Returns a table of the parts of both models and their training."""
     ends, sections = method_checks.describe_training(settings)
-    text = report.sections(teacher, student, ends=ends, sections=sections)
+    text = report_text.sections(teacher, student, ends=ends, sections=sections)
     if not settings.compute.fast_layers:
         return text
     return f"{text}\n\n{layers.FastLayers([student]).describe()}".rstrip()

@@ -8,9 +8,10 @@ import keras
 
 from lit_tf import data
 from lit_tf.config import Compress, Teach, flatten
-from lit_tf.experiment import build, model_paths, report
+from lit_tf.experiment import build, hardware, model_paths
 from lit_tf.experiment.tasks import TASKS, Task
 from lit_tf.training import run_folder
+from lit_tf.utils import versions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,8 +106,8 @@ def circumstances(
             "test": len(dataset.test or ()),
             "classes": list(dataset.class_names),
         },
-        "hardware": report.hardware(),
-        "versions": run_folder.versions(),
+        "hardware": hardware.found(),
+        "versions": versions.installed(),
     }
 
 

@@ -15,6 +15,7 @@ from lit_tf.experiment import (
     curves,
     planned_epochs,
     report,
+    report_text,
     run_data,
     stage_loop,
     student_training,
@@ -123,7 +124,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
             "wall_seconds": {"teach": outcome.seconds},
             **run.circumstances(),
         }
-        text = report.teacher_text(results, run.task.report_lines(results))
+        text = report_text.of_teacher(results, run.task.report_lines(results))
         return report.write(folder, results, text)
 
 
@@ -190,7 +191,8 @@ def _compress(settings, command, dataset):
         lines = ["The test split was not read (--noread_test)."]
         if settings.read_test:
             lines = run.task.report_lines(results)
-        return report.write(folder, results, report.text(results, lines))
+        text = report_text.of_compression(results, lines)
+        return report.write(folder, results, text)
 
 
 def _new_run(settings, command, dataset, folder):

@@ -11,7 +11,7 @@ import keras
 from lit_tf.config.deployment import Deployment
 from lit_tf.data.dataset import Dataset
 from lit_tf.deployment import export_call, export_report, formats
-from lit_tf.experiment import report
+from lit_tf.experiment import report_text
 from lit_tf.experiment.tasks import class_report
 from lit_tf.utils import text_format, web_page
 
@@ -92,8 +92,8 @@ class CompressionResult:
         facts = self.facts
         lines = [
             self.table,
-            *report.uncounted(facts["teacher"], facts["student"]),
-            *report.about(facts.get("kept"), facts),
+            *report_text.uncounted(facts["teacher"], facts["student"]),
+            *report_text.about(facts.get("kept"), facts),
         ]
         if "per_class" in facts:
             lines += class_report.lines(

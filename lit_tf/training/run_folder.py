@@ -3,17 +3,15 @@
 import contextlib
 import datetime
 import fcntl
-import importlib.metadata
 import json
 import pathlib
-import platform
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 from lit_tf import errors
 from lit_tf.config import flatten
-from lit_tf.utils import atomic_files, json_files
+from lit_tf.utils import atomic_files, json_files, versions
 
 # Results of a run or a search. Some are patterns: a trial's folder is named by
 # the value that it tries.
@@ -212,7 +210,7 @@ def _claim(folder, all_settings, command):
             "command": command,
             "started": now.isoformat(timespec="seconds"),
             "settings": settings,
-            "versions": versions(),
+            "versions": versions.installed(),
             "git_commit": _commit(),
         },
     )
@@ -242,16 +240,6 @@ def _refuse(folder, known, kind, settings):
         f"{flatten.differing(known['settings'], settings)}. Choose another "
         "--workdir, or start again with --overwrite."
     )
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that compute."""
-    packages = ("lit_tf", "tensorflow", "keras", "numpy")
-    installed = {"python": platform.python_version()}
-    for name in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            installed[name] = importlib.metadata.version(name)
-    return installed
 
 
 def _commit():

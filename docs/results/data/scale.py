@@ -20,7 +20,7 @@ from PIL import Image
 
 import lit_tf
 from lit_tf.data import batches
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 BATCH, SIDE, STORED_SIDE = 32, 224, 256
 STEPS = 20
@@ -86,7 +86,7 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     given = [*map(int, sys.argv[2:])]
     files, epochs = given + [20_000, 10][len(given) :]
-    machine = report.hardware()
+    machine = hardware.found()
     print(f"{machine['cores']} cores of {machine['processor']}", flush=True)
     generate(folder, files)
     settings = lit_tf.config.Data(

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from lit_tf.deployment import lite_model
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.sections import cost
 from lit_tf.utils import atomic_files, text_format
 
@@ -75,12 +75,12 @@ def main(folder):
         )
     head = "model", "precision", "test accuracy", "same class", "size"
     table = text_format.table([(*head, "latency, batch 1"), *rows])
-    hardware = report.hardware()
-    text = f"{table}\n\n{hardware['processor']}, one thread.\n"
+    machine = hardware.found()
+    text = f"{table}\n\n{machine['processor']}, one thread.\n"
     print(text, end="")
     atomic_files.write_text(folder / "table.md", text)
     atomic_files.write_json(
-        folder / "table.json", {"rows": numbers, "hardware": hardware}
+        folder / "table.json", {"rows": numbers, "hardware": machine}
     )
 
 

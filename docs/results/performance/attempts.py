@@ -13,7 +13,7 @@ from unittest import mock
 import tensorflow as tf
 
 from lit_tf.benchmark import bench, settings
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.sections import layer_config
 from lit_tf.teacher import frozen
 from lit_tf.utils import text_format
@@ -108,7 +108,7 @@ def of_the_shortcut(dtype):
 
 def main():
     sys.setrecursionlimit(100_000)
-    print(report.hardware())
+    print(hardware.found())
     made = bench.Bench(settings.Settings())
     found = {dtype: of_the_teacher(made, dtype) for dtype in DTYPES}
     extra = found["bfloat16"].popitem()

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 BATCH, KERNEL = 32, 7
 STAGES = ((16, 96), (8, 192), (4, 384), (2, 768))  # Side, channels.
@@ -76,7 +76,7 @@ def check(compiled):
 
 
 def main():
-    print(report.hardware())
+    print(hardware.found())
     for dtype in ("float32", "mixed_bfloat16"):
         for side, channels in STAGES:
             compiled = calls(side, channels, dtype)

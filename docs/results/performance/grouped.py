@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from lit_tf import layers
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 GROUPS = 8
 STAGES = {  # Side, filters, stride.
@@ -148,7 +148,7 @@ def column(make, dtype, batch, side, filters, stride):
 
 def main():
     tf.get_logger().setLevel("ERROR")
-    print(report.hardware())
+    print(hardware.found())
     print("The machine was busy with other work: compare within a column.")
     for dtype in ("float32", "bfloat16"):
         for batch in (32, 128):

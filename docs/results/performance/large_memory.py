@@ -18,7 +18,7 @@ import keras
 from lit_tf.benchmark import memory, own_model_bench, pieces
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import Shrink
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.methods import trainer
 
 _STEPS = 5
@@ -40,7 +40,7 @@ _MEASURED = {
 
 
 def main(name, *chosen):
-    print(report.hardware(), keras.__version__, flush=True)
+    print(hardware.found(), keras.__version__, flush=True)
     with tempfile.TemporaryDirectory() as place:
         path = str(pathlib.Path(place, f"{name}.keras"))
         getattr(keras.applications, name)(weights=None).save(path)

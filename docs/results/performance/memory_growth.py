@@ -16,13 +16,13 @@ import keras
 from lit_tf.benchmark import memory, own_model_bench, pieces
 from lit_tf.benchmark.settings import Settings
 from lit_tf.config import Shrink
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 _STEPS, _EVERY = 1000, 100
 
 
 def main(name, batch_size=8):
-    print(report.hardware(), keras.__version__, flush=True)
+    print(hardware.found(), keras.__version__, flush=True)
     with tempfile.TemporaryDirectory() as place:
         path = str(pathlib.Path(place, f"{name}.keras"))
         getattr(keras.applications, name)(weights=None).save(path)

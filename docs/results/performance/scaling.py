@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from lit_tf.benchmark import bench, pieces, settings
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 HERE = pathlib.Path(__file__).parent
 POINTS = {
@@ -54,7 +54,7 @@ def measured(dtype):
 
 def main():
     sys.setrecursionlimit(100_000)
-    results = {"hardware": report.hardware(), "steps": []}
+    results = {"hardware": hardware.found(), "steps": []}
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True)
     for dtype in DTYPES:
         found = measured(dtype)

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from lit_tf import data, models
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 
 # What the first step of the quickstart takes by itself.
 _BARE = """
@@ -76,7 +76,7 @@ def started(command, folder=None):
 
 
 def main(data_dir, rounds=3):
-    print(report.hardware(), flush=True)
+    print(hardware.found(), flush=True)
     data_dir = pathlib.Path(data_dir).resolve()
     with tempfile.TemporaryDirectory() as place:
         teacher = pathlib.Path(place, "teacher.keras")

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from lit_tf import layers
 from lit_tf.benchmark import bench, peer, pieces, settings
-from lit_tf.experiment import report
+from lit_tf.experiment import hardware
 from lit_tf.losses import distillation
 from lit_tf.methods import lit
 from lit_tf.sections.sectioned_model import SectionedModel
@@ -111,7 +111,7 @@ ROWS = {
 
 def main():
     sys.setrecursionlimit(100_000)
-    print(report.hardware())
+    print(hardware.found())
     for dtype in ("float32", "mixed_bfloat16"):
         made = bench.Bench(settings.Settings(dtype=dtype))
         table = {

@@ -4,7 +4,7 @@ import keras
 from home_made import recurrent
 
 import lit_tf
-from lit_tf.experiment import report
+from lit_tf.experiment import export_costs, report_text
 
 NOTE = (
     "FLOPs leave out these operations, which cannot be counted: While (MatMul)."
@@ -31,18 +31,18 @@ def test_the_table_of_parts_has_the_shapes_of_representations():
         [keras.Model(start, keras.layers.Dense(5)(start))],
         keras.Model(start, keras.layers.GlobalAveragePooling1D()(start)),
     )
-    table = report.sections(model, model, ends="", sections="")
+    table = report_text.sections(model, model, ends="", sections="")
     shown = [row.split("|")[2].strip() for row in table.splitlines()[2:]]
     assert shown == ["4×5", "4×5", "5"]
 
 
 def test_a_report_names_the_uncounted_operations(tmp_path):
-    costs = report.costs(recurrent(), tmp_path)
+    costs = export_costs.costs(recurrent(), tmp_path)
     assert costs["uncounted_operations"] == ["While (MatMul)"]
-    assert NOTE in report.teacher_text(_report(costs), []).splitlines()
+    assert NOTE in report_text.of_teacher(_report(costs), []).splitlines()
 
 
 def test_a_report_has_no_note_if_every_operation_is_counted(build, tmp_path):
-    costs = report.costs(build(), tmp_path)
+    costs = export_costs.costs(build(), tmp_path)
     assert "uncounted_operations" not in costs
-    assert "cannot be counted" not in report.teacher_text(_report(costs), [])
+    assert "cannot be counted" not in report_text.of_teacher(_report(costs), [])
