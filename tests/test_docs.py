@@ -70,6 +70,16 @@ def test_every_test_that_the_text_names_exists():
             assert f"def {name}(" in text, f"{pages.name(page)}: {name}"
 
 
+@pytest.mark.parametrize("script", ["gains.py", "recipes/table.py"])
+def test_the_results_have_the_tables_that_their_scripts_print(script):
+    script = ROOT / "docs" / "results" / script
+    process = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.startswith("| ")
+    assert process.stdout in (ROOT / "docs" / "results.md").read_text()
+
+
 def test_every_page_of_the_site_is_in_its_navigation():
     settings = (ROOT / "mkdocs.yml").read_text()
     listed = re.findall(r": (\w+\.md)$", settings, re.MULTILINE)

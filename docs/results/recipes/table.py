@@ -17,7 +17,7 @@ def main():
     print("| row | steps of `lit` | steps of `fine_tune` | accuracy |")
     print("|---|---|---|---|")
     for accuracy, name, lit, fine_tune in sorted(rows, reverse=True):
-        print(f"| `{name}` | {lit} | {fine_tune} | {accuracy:.2%} |")
+        print(f"| `{name}` | {lit} | {fine_tune} | {100 * accuracy:.2f} % |")
 
 
 if __name__ == "__main__":
