@@ -1,0 +1,22 @@
+#!/bin/sh
+# Trains students with the defaults of one's own model and with candidates for them,
+# in 3 and in 10 epochs, three seeds. Not run yet.
+#
+#   docs/results/own_model_defaults/study.sh TEACHER_DIR RUNS_DIR [JOBS]
+#
+# The learning rates are to be the best of rates.sh.
+. "$(dirname "$0")/row.sh"
+
+rows() {
+  for epochs in 3 10; do
+    for seed in 0 1 2; do
+      which=${epochs}_epochs_seed$seed
+      kd "kd_$which" $epochs 0.001 --seed=$seed
+      labels "labels_$which" $epochs 0.001 --seed=$seed
+      lit_fifth "lit_fifth_$which" $epochs 0.001 --seed=$seed
+      lit "lit_$which" $epochs 0.001 --seed=$seed
+    done
+  done
+}
+
+rows | xargs -d "\n" -P "$jobs" -I COMMAND sh -c COMMAND
