@@ -76,8 +76,10 @@ def test_the_results_have_the_tables_that_their_scripts_print(script):
     process = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, check=True
     )
-    assert process.stdout.startswith("| ")
-    assert process.stdout in (ROOT / "docs" / "results.md").read_text()
+    results = (ROOT / "docs" / "results.md").read_text()
+    for table in process.stdout.split("\n\n"):
+        assert table.startswith("| ")
+        assert table in results
 
 
 def test_every_page_of_the_site_is_in_its_navigation():

@@ -90,6 +90,18 @@ def small(student, name):
     )
 
 
+def same_seconds(budget, kd):
+    return Study(
+        "ResNet-56 → 20, CIFAR-10",
+        BLOCKS,
+        budget,
+        "recipes/final",
+        "lit_20_falling_beta_seed?",
+        f"{kd}_seed?",
+        "labels_seed?",
+    )
+
+
 STUDIES = (
     Study(
         "ResNet-56 → 20, CIFAR-10",
@@ -99,6 +111,8 @@ STUDIES = (
         "lit_blocks_seed?",
         "kd_blocks_seed?",
     ),
+    same_seconds("the seconds of those of KD", "kd"),
+    same_seconds("the same, KD with a cache", "kd_cached"),
     Study(
         "ResNet-56 → 20, CIFAR-10",
         NEW,
