@@ -111,8 +111,8 @@ STUDIES = (
         "lit_blocks_seed?",
         "kd_blocks_seed?",
     ),
-    same_seconds("the seconds of those of KD", "kd"),
-    same_seconds("the same, KD with a cache", "kd_cached"),
+    same_seconds("the seconds of 10 epochs of KD", "kd"),
+    same_seconds("the same seconds, KD with a cache", "kd_cached"),
     Study(
         "ResNet-56 → 20, CIFAR-10",
         NEW,
