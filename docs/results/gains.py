@@ -184,40 +184,37 @@ def scores(folder, pattern):
 
 
 def gain(ours, theirs):
-    """Returns the mean of ours − theirs over seeds, and half its interval."""
+    """Returns the mean of ours − theirs over the seeds, and its interval."""
     gaps = [ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()]
     if not gaps:
         return None
-    half = math.inf
-    if len(gaps) >= 3:
-        error = statistics.stdev(gaps) / math.sqrt(len(gaps))
-        half = stats.t.ppf(0.975, len(gaps) - 1) * error
-    return statistics.mean(gaps), half
+    if len(gaps) < 3:
+        return statistics.mean(gaps), -math.inf, math.inf
+    interval = stats.ttest_1samp(gaps, 0).confidence_interval(0.95)
+    return statistics.mean(gaps), *interval
 
 
 def words(gain):
     if gain is None:
         return "—"
-    mean, half = gain
-    text = f"{mean:+.2f}"
-    if half < math.inf:
-        text += f" [{mean - half:+.2f}, {mean + half:+.2f}]"
-    else:
-        text += " (one seed)"
-    return text.replace("-", "−")
+    mean, low, high = gain
+    interval = (
+        "(one seed)" if high == math.inf else f"[{low:+.2f}, {high:+.2f}]"
+    )
+    return f"{mean:+.2f} {interval}".replace("-", "−")
 
 
 def advice(lit_kd, lit_labels, kd_labels):
     """Returns the cheapest method that no other was shown to beat."""
-    if lit_kd[1] == math.inf:
+    if lit_kd[2] == math.inf:
         return "not decided"
-    shown = [
-        gain is not None and gain[0] > gain[1]
+    lit_beats_kd, *beats_labels = (
+        gain is not None and gain[1] > 0
         for gain in (lit_kd, lit_labels, kd_labels)
-    ]
-    if kd_labels is not None and not any(shown[1:]):
+    )
+    if kd_labels is not None and not any(beats_labels):
         return "labels alone"
-    return "LIT" if shown[0] else "KD"
+    return "LIT" if lit_beats_kd else "KD"
 
 
 def main():
