@@ -90,13 +90,13 @@ def small(student, name):
     )
 
 
-def same_seconds(budget, kd):
+def same_seconds(budget, lit, kd):
     return Study(
         "ResNet-56 → 20, CIFAR-10",
         BLOCKS,
         budget,
         "recipes/final",
-        "lit_20_falling_beta_seed?",
+        f"{lit}_seed?",
         f"{kd}_seed?",
         "labels_seed?",
     )
@@ -111,8 +111,10 @@ STUDIES = (
         "lit_blocks_seed?",
         "kd_blocks_seed?",
     ),
-    same_seconds("the seconds of 10 epochs of KD", "kd"),
-    same_seconds("the same seconds, KD with a cache", "kd_cached"),
+    same_seconds("the seconds of 10 epochs of KD", "lit_20_falling_beta", "kd"),
+    same_seconds(
+        "the same seconds, with a cache", "lit_50_cached", "kd_cached"
+    ),
     Study(
         "ResNet-56 → 20, CIFAR-10",
         NEW,

@@ -22,6 +22,8 @@ def of_one_length(name: str, data: Any) -> Any:
         SettingsError: if the arrays differ in length.
     """
     data = of_lists(data)
+    if hasattr(data, "__array__"):  # Inputs alone: a tensor, a data frame.
+        data = np.asarray(data)
     if not isinstance(data, np.ndarray | Mapping | tuple | list):
         return data
     parts = tf.nest.flatten(data)

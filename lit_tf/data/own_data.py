@@ -259,11 +259,8 @@ def _split(name, data):
     if tf.nest.is_nested(labels):
         return None
     try:
-        arrays = tf.nest.map_structure(np.asarray, inputs)
-        labels = np.asarray(labels)
-        if labels.dtype == object:  # As pandas stores them.
-            labels = np.array(labels.tolist())
-        split = Split(arrays, labels)
+        arrays = tf.nest.map_structure(_array, inputs)
+        split = Split(arrays, _array(labels))
     except (TypeError, ValueError, errors.DataError) as error:
         raise errors.SettingsError(
             f"`{name}` must be arrays (inputs, labels) of one length, or "
@@ -279,3 +276,11 @@ def _split(name, data):
                 "finite. Received: an infinite value or NaN."
             )
     return split
+
+
+def _array(values):
+    """Returns an array of numbers or texts, never one of Python objects."""
+    array = np.asarray(values)
+    if array.dtype == object:  # As pandas stores them.
+        array = np.array(array.tolist())
+    return array

@@ -88,7 +88,6 @@ class SourceStream(streams.Stream):
         batch_size: int,
         class_weight: Mapping[int, float] | None = None,
     ):
-        self._weigh = streams.weighted(class_weight) if class_weight else None
         self._source = source
         self._name = name
         self._examples = len(source)
@@ -97,6 +96,9 @@ class SourceStream(streams.Stream):
         self._form = None
         self._form = self._example(0)
         first = self._batch(np.arange(min(batch_size, self._examples)))
+        self._weigh = None
+        if class_weight:
+            self._weigh = streams.weighted(class_weight, first)
         super().__init__(
             None,
             steps=-(-self._examples // batch_size),

@@ -140,7 +140,7 @@ def of(
     if steps and not endless:  # Keras does not begin anew in every epoch.
         batches, endless = batches.repeat(), True
     return Stream(
-        batches.map(weighted(class_weight)) if class_weight else batches,
+        batches.map(weighted(class_weight, first)) if class_weight else batches,
         steps=steps or _count(batches, name),
         endless=endless,
         first=first,
@@ -182,7 +182,7 @@ def _of_generator(generator, name, rank, steps, class_weight):
     )
     check_form(batches.element_spec, name, rank)
     return Stream(
-        batches.map(weighted(class_weight)) if class_weight else batches,
+        batches.map(weighted(class_weight, first)) if class_weight else batches,
         steps=steps,
         endless=True,
         first=first,
@@ -259,12 +259,25 @@ def check_form(form: Any, name: str, rank: int | None) -> None:
         )
 
 
-def weighted(class_weight: Mapping[int, float]) -> Callable[..., Any]:
+def weighted(
+    class_weight: Mapping[int, float], first: Any
+) -> Callable[..., Any]:
     """Returns a function of a batch that multiplies weights of classes in.
 
     Args:
         class_weight: weight of the examples of each class number.
+        first: a batch of the data.
+
+    Raises:
+        SettingsError: if the batch has not one array of labels.
     """
+    is_pair = isinstance(first, tuple) and len(first) > 1
+    errors.require(
+        is_pair and not tf.nest.is_nested(first[1]),
+        "`class_weight` needs batches (inputs, labels) with one array of "
+        "labels.",
+        class_weight=class_weight,
+    )
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(
             tf.constant(list(class_weight), tf.int64),

@@ -90,7 +90,7 @@ class Table:
 
 
 @dataclasses.dataclass
-class Rows:
+class TableBatch:
     """A batch of rows.
 
     Args:
@@ -160,7 +160,7 @@ def is_training_folder(path: pathlib.Path) -> bool:
 
 def read(
     table: Table, *, classes: int | None, length: int | None = None
-) -> Iterator[Rows]:
+) -> Iterator[TableBatch]:
     """Reads a table, about a thousand rows at a time.
 
     Bytes that are not valid UTF-8 become replacement characters.
@@ -201,7 +201,7 @@ def read(
 def _batches(table, file, classes, length):
     lines = text_lines.Lines(file, _LONGEST)
     reader = csv.reader(lines, strict=True)
-    rows, before, first = Rows(), 0, True
+    rows, before, first = TableBatch(), 0, True
     try:
         for row in reader:
             if row:
@@ -214,7 +214,7 @@ def _batches(table, file, classes, length):
             lines.start_row()
             if len(rows.labels) == _BATCH:
                 yield rows
-                rows = Rows()
+                rows = TableBatch()
             before = reader.line_num
     except csv.Error as error:
         raise errors.DataError(

@@ -84,7 +84,7 @@ def load(
                 parts.append(part)
                 rows.append(numbers)
     numbers = {
-        name: np.array(column, _NUMBERS[schema[name].dtype])
+        name: _numbers(name, column, schema[name].dtype)
         for name, column in zip(schema, zip(*rows, strict=True), strict=True)
     }
     classes = _classes(root, labels)
@@ -185,6 +185,18 @@ def _labels_and_numbers(file, schema):
                 "classes from 0, and leave out examples without a class."
             )
         yield label, [features[name].numpy() for name in schema]
+
+
+def _numbers(name, column, dtype):
+    """Returns the values of a feature in all records as an array."""
+    values = np.array(column)
+    kept = values.astype(_NUMBERS[dtype])
+    if dtype is tf.int64 and not np.array_equal(kept, values):
+        raise errors.DataError(
+            f"The feature {name!r} must have whole numbers of 32 bits. "
+            f"Received: {values[kept != values][0]}."
+        )
+    return kept
 
 
 def _classes(root, labels):

@@ -1,5 +1,6 @@
 """`lit_tf.export`: from a model in memory to a file for its place of use."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from lit_tf.deployment import (
     signature_values,
 )
 from lit_tf.deployment.own_signature import OwnSignature
+from lit_tf.evaluation import compiled_metrics
 from lit_tf.experiment import export_costs, paired
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, cost, functional, structure
@@ -107,11 +109,14 @@ def export(
         seed=seed,
         threads=threads,
     ).for_path(path)
-    functional.require_functional(model)
+    for one in (model, teacher):
+        if one is not None:
+            functional.require_functional(one)
     formats.of(how).check_target(path, overwrite)
+    preprocessor = getattr(model, "preprocessor", None)
     dataset = own_data.read(
-        train,
-        validation_data,
+        own_data.preprocessed(train, preprocessor),
+        own_data.preprocessed(validation_data, preprocessor),
         rank=structure.input_rank(model),
         batch_size=_BATCH,
         steps=steps_per_epoch,
@@ -194,23 +199,18 @@ def _roles(how, target, model, teacher, signature, dataset, classes):
     functions["export"] = formats.of(how).latency_function(
         target, signature, example
     )
-    latency = measurement.latencies_ms(functions)
-    output_functions = {
-        role: lambda x, one=one: signature_values.outputs_of(one, x)
+    outputs = {
+        role: functools.partial(signature_values.outputs_of, one)
         for role, one in signatures.items()
     } | {"export": formats.of(how).outputs(target, signature)}
-    metrics = _metrics(models, output_functions, dataset, classes)
-    return {
-        role: {
-            "name": models[role].name if role in models else target.name,
-            **metrics.get(role, {}),
-            "bytes": sum(v.numpy().nbytes for v in models[role].variables)
-            if role in models
-            else cost.file_bytes(target),
-            "latency_ms": latency[role],
-        }
-        for role in output_functions
-    }
+    sizes = {role: cost.weight_bytes(one) for role, one in models.items()}
+    return measurement.roles(
+        functions,
+        {role: one.name for role, one in models.items()}
+        | {"export": target.name},
+        sizes | {"export": cost.file_bytes(target)},
+        _metrics(models, outputs, dataset, classes),
+    )
 
 
 def _metrics(models, functions, dataset, classes):
@@ -222,39 +222,32 @@ def _metrics(models, functions, dataset, classes):
     """
     if dataset.validation is None:
         return {}
-    model = models["model"]
-    found, predicted = {}, {}
-    for role, outputs_of in functions.items():
-        metrics_model = models.get(role, model)
-        # Not `compute_metrics`: it also returns the losses, as 0.
-        compiled = (
-            metrics_model._compile_metrics if metrics_model.compiled else None
-        )
-        metrics_model.reset_metrics()
-        predicted[role], labels, found[role] = [], [], {}
-        for batch in own_data.evaluation_batches(dataset.validation, _BATCH):
-            x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-            outputs = _nested(metrics_model, outputs_of(x))
-            labelled = _has_labels(y)
-            if compiled is not None and labelled:
-                compiled.update_state(y, outputs, weights)
-                found[role] = {
-                    name: float(value)
-                    for name, value in compiled.result().items()
-                    if not np.ndim(value)
-                }
+    of_role = {role: models.get(role, models["model"]) for role in functions}
+    compiled = {
+        role: compiled_metrics.CompiledMetrics(one)
+        for role, one in of_role.items()
+    }
+    predicted, labels = {role: [] for role in functions}, []
+    # Once for all roles: data may be shuffled, or a generator.
+    for batch in own_data.evaluation_batches(dataset.validation, _BATCH):
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        labelled = _has_labels(y)
+        for role, outputs_of in functions.items():
+            outputs = _nested(of_role[role], outputs_of(x))
+            if labelled:
+                compiled[role].update(y, outputs, weights)
             if classes:
                 (one,) = keras.tree.flatten(outputs)
                 predicted[role].append(np.argmax(one, axis=-1))
-            if classes and labelled:
-                labels.append(paired.class_numbers(*tf.nest.flatten(y)))
-        metrics_model.reset_metrics()
-        if classes:
-            predicted[role] = np.concatenate(predicted[role])
+        if classes and labelled:
+            labels.append(paired.class_numbers(*tf.nest.flatten(y)))
+    found = {role: one.result() for role, one in compiled.items()}
+    if classes:
+        predicted = {k: np.concatenate(each) for k, each in predicted.items()}
+        for role in functions:
             if labels and not found[role]:
                 right = predicted[role] == np.concatenate(labels)
                 found[role] = {"accuracy": float(np.mean(right))}
-    if classes:
         same = predicted["export"] == predicted["model"]
         found["export"]["agreement"] = float(np.mean(same))
     return found
@@ -280,6 +273,7 @@ def _tells_classes(model, dataset):
             None,
             alpha=1.0,
             temperature=1.0,
+            tell=lambda sentence: None,  # Nothing is trained.
         )
     except errors.SettingsError:  # Only a measurement is missing.
         return False

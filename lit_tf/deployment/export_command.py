@@ -150,17 +150,13 @@ class _Measured:
         functions["export"] = self._format.latency_function(
             self.target, written, example
         )
-        metrics = self._metrics(task, models, written)
-        latency = measurement.latencies_ms(functions)
-        return {
-            role: {
-                "name": files.get(role, self.target).name,
-                **metrics.get(role, {}),
-                "bytes": cost.file_bytes(files.get(role, self.target)),
-                "latency_ms": latency[role],
-            }
-            for role in functions
-        }
+        files["export"] = self.target
+        return measurement.roles(
+            functions,
+            {role: file.name for role, file in files.items()},
+            {role: cost.file_bytes(file) for role, file in files.items()},
+            self._metrics(task, models, written),
+        )
 
     def _metrics(self, task, models, written):
         """Returns the metrics of each role on the test split.

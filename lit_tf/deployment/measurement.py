@@ -56,12 +56,30 @@ def rows(
     ]
 
 
-def latencies_ms(
+def roles(
     functions: Mapping[str, Callable[[], Any]],
-) -> dict[str, float]:
-    """Returns the median time of functions that run one example, in ms.
+    names: Mapping[str, str],
+    sizes: Mapping[str, int],
+    metrics: Mapping[str, Mapping[str, float]],
+) -> dict[str, dict[str, Any]]:
+    """Returns what is reported of teacher, model and export, by role.
 
     Args:
-        functions: the functions, by name; they are called in turn.
+        functions: functions that run one example; they are called in turn.
+        names: the names of the models and files.
+        sizes: their bytes.
+        metrics: their metrics, if they have some.
+
+    Returns:
+        `name`, the metrics, `bytes` and `latency_ms`, the median time.
     """
-    return cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+    latency = cost.medians_ms(functions, [], runs=_LATENCY_RUNS)
+    return {
+        role: {
+            "name": names[role],
+            **metrics.get(role, {}),
+            "bytes": sizes[role],
+            "latency_ms": latency[role],
+        }
+        for role in functions
+    }

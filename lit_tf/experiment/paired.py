@@ -11,6 +11,7 @@ import tensorflow as tf
 from lit_tf.evaluation import classification
 from lit_tf.losses import distillation
 from lit_tf.outputs import Classes, Outputs
+from lit_tf.sections import structure
 
 
 def compare(
@@ -33,8 +34,9 @@ def compare(
         each; `examples`, their number; for classes `per_class` and
         `confused` (see `classification`); `difference`, student minus teacher,
         with `of`, `low` and `high`, the ends of a 95 % interval, paired by
-        example: of the accuracy for classes, else of the loss. For a kind
-        without labels only `distance` of the student, and `examples`.
+        example: of the accuracy for classes, else of the loss, which has none
+        if there is but one example. For a kind without labels only `distance`
+        of the student, and `examples`.
     """
     models = {"teacher": teacher, "student": student}
     classes = of_classes(outputs, student)
@@ -91,13 +93,13 @@ def compare(
 
 def of_classes(outputs: Outputs, model: keras.Model) -> bool:
     """Returns whether a model tells exclusive classes of an example apart."""
-    flat = keras.tree.flatten(model.output)
+    flat = keras.tree.flatten(structure.outputs_of(model))
     return type(outputs) is Classes and [len(z.shape) for z in flat] == [2]
 
 
 def class_count(model: keras.Model) -> int:
     """Returns the number of classes of a classifier. One logit stands for 2."""
-    (logits,) = keras.tree.flatten(model.output)
+    (logits,) = keras.tree.flatten(structure.outputs_of(model))
     return max(2, logits.shape[-1])
 
 
@@ -153,11 +155,13 @@ def class_numbers(y: Any) -> np.ndarray:
     y = np.asarray(y)
     if y.ndim > 1 and y.shape[-1] > 1:
         return y.argmax(axis=-1)
-    return y.reshape(-1)
+    return y.reshape(-1).astype(np.int64)  # Those of a sigmoid may be floats.
 
 
 def _mean_difference(differences):
     mean = float(differences.mean())
+    if len(differences) < 2:
+        return {"difference": mean, "low": None, "high": None}
     error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
     return {
         "difference": mean,

@@ -101,7 +101,7 @@ def write_signature(
         if not difference <= signature.tolerance:
             raise errors.DataError(
                 "The outputs of the SavedModel differ from those of the "
-                f"student by up to {difference:.3g}. Nothing was written."
+                f"model by up to {difference:.3g}. Nothing was written."
             )
     return difference
 

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from lit_tf.data import image_tensors
+
 _LARGEST = 255.0
 _RANGE = (0.0, _LARGEST)
 _KEY = 10  # Number of the draw.
@@ -165,9 +167,7 @@ class ImageLayers:
             fn_output_signature=tf.TensorSpec(images.shape[1:], tf.float32),
         )
         varied = tf.clip_by_value(varied, *_RANGE) / scale
-        if images.dtype.is_integer:
-            varied = tf.round(varied)
-        return tf.cast(varied, images.dtype)
+        return image_tensors.as_type(varied, images.dtype)
 
     def _varied_alone(self, image, key):
         images = image[tf.newaxis]

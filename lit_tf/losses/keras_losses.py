@@ -22,7 +22,7 @@ _OF_PROBABILITIES = (
     "CategoricalGeneralizedCrossEntropy",
 )
 # Cross-entropies of exclusive classes.
-_OF_CLASSES = (
+OF_CLASSES = (
     "sparse_categorical_crossentropy",
     "SparseCategoricalCrossentropy",
     "categorical_crossentropy",
@@ -31,7 +31,7 @@ _OF_CLASSES = (
     "CategoricalFocalCrossentropy",
 )
 # Cross-entropies of independent labels.
-_OF_LABELS = (
+OF_LABELS = (
     "binary_crossentropy",
     "BinaryCrossentropy",
     "binary_focal_crossentropy",
@@ -63,18 +63,18 @@ class ExampleLoss:
         if of_logits:
             found = _for_logits(found, named=named)
         self._loss = found
-        self._kind = _kind(found)
+        self._kind = kind(found)
         self.ignore_class = _setting(found, "ignore_class")
 
     @property
     def of_classes(self) -> bool:
         """Whether this is a cross-entropy of exclusive classes."""
-        return self._kind in _OF_CLASSES
+        return self._kind in OF_CLASSES
 
     @property
     def of_labels(self) -> bool:
         """Whether this is a cross-entropy of independent labels."""
-        return self._kind in _OF_LABELS
+        return self._kind in OF_LABELS
 
     def __call__(
         self, labels: Any, outputs: tf.Tensor, mask: tf.Tensor | None = None
@@ -119,7 +119,7 @@ class ExampleLoss:
         if None in (labels.rank, outputs.rank):
             return
         numbers = distillation.are_class_numbers(labels, outputs)
-        is_sparse = self._kind in _OF_CLASSES[:2]
+        is_sparse = self._kind in OF_CLASSES[:2]
         if is_sparse and not numbers:
             raise errors.SettingsError(
                 f"The loss {self._kind} needs class numbers. For one-hot "
@@ -148,12 +148,12 @@ def _find(loss):
 
 def _for_logits(loss, *, named):
     """Returns a loss that reads logits; a named one is built for them."""
-    kind = _kind(loss)
-    if kind in _OF_PROBABILITIES:
+    name = kind(loss)
+    if name in _OF_PROBABILITIES:
         raise errors.SettingsError(
-            f"The loss {kind} reads probabilities, but the model returns "
+            f"The loss {name} reads probabilities, but the model returns "
             "logits. Pass a function of (labels, logits) that applies a "
-            f"softmax or sigmoid first. Received: loss={kind}."
+            f"softmax or sigmoid first. Received: loss={name}."
         )
     if _setting(loss, "from_logits") in (None, True):
         return loss
@@ -162,15 +162,25 @@ def _for_logits(loss, *, named):
     if inspect.isfunction(loss):
         return functools.partial(loss, from_logits=True)
     raise errors.SettingsError(
-        f"The loss {kind} must be built with from_logits=True, because the "
-        f"model returns logits. Received: {kind}(from_logits=False)."
+        f"The loss {name} must be built with from_logits=True, because the "
+        f"model returns logits. Received: {name}(from_logits=False)."
     )
 
 
-def _kind(loss):
-    """Returns the name of a function, or of a loss's class."""
+def kind(loss: Any) -> str:
+    """Returns the name of a loss's class or function, whatever it is called.
+
+    Args:
+        loss: the name of a Keras loss, a `keras.losses.Loss` or a function of
+            (labels, outputs).
+
+    Raises:
+        SettingsError: if there is no loss of that name.
+    """
     if isinstance(loss, functools.partial):
-        return _kind(loss.func)
+        return kind(loss.func)
+    if isinstance(loss, str):
+        return kind(_find(loss))
     return getattr(loss, "__name__", type(loss).__name__)
 
 

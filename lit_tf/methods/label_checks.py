@@ -18,6 +18,7 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.outputs import Outputs
 from lit_tf.outputs.label_faults import Fault
+from lit_tf.sections import structure
 
 _CHUNK = 2**20  # Numbers of labels that are checked at once.
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\] \[(.*?)\]+(?:\s|$)", re.S)
@@ -115,7 +116,8 @@ def _faults(trainer, y) -> Sequence[Fault]:
             "from 0, for example with keras.layers.StringLookup("
             "num_oov_indices=0)."
         )
-    return trainer.outputs.label_faults(y, trainer.student.output)
+    z = structure.outputs_of(trainer.student)
+    return trainer.outputs.label_faults(y, z)
 
 
 def _check_arrays(trainer, y):

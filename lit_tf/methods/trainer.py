@@ -160,7 +160,7 @@ class Trainer(Descent):
             )
             if kwargs.get(name):
                 kwargs[name] = self.outputs.compiled_metrics(
-                    kwargs[name], self.student.output
+                    kwargs[name], structure.outputs_of(self.student)
                 )
         errors.require(
             bool(self.trained_variables),

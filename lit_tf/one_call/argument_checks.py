@@ -39,6 +39,16 @@ _TYPES = {
         "the name of an optimizer, or an optimizer of Keras",
     ),
 }
+# What may be None, as in `keras.Model.fit`.
+_OPTIONAL = {
+    "compression",
+    "sections",
+    "epochs",
+    "batch_size",
+    "steps_per_epoch",
+    "validation_steps",
+    "class_weight",
+}
 _SETS_RATES = (
     keras.callbacks.LearningRateScheduler,
     keras.callbacks.ReduceLROnPlateau,
@@ -54,6 +64,11 @@ def check_types(**received: Any) -> None:
     Raises:
         SettingsError: if one has another type.
     """
+    received = {
+        name: value
+        for name, value in received.items()
+        if value is not None or name not in _OPTIONAL
+    }
     for name, value in received.items():
         kinds, text = _TYPES[name]
         errors.require(

@@ -177,30 +177,27 @@ def compress(
     functional.require_functional(model)
     cuts = getattr(cuts, "cuts", cuts)  # Those of a plan.
     callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
-    given = {
-        "compression": compression,
-        "sections": sections,
-        "epochs": epochs,
-        "budget": budget,
-        "batch_size": batch_size,
-        "microbatches": microbatches,
-        "steps_per_epoch": steps_per_epoch,
-        "validation_steps": validation_steps,
-        "validation_split": validation_split,
-        "learning_rate": learning_rate,
-        "clip_norm": clip_norm,
-        "ema": ema,
-        "label_smoothing": label_smoothing,
-        "class_weight": class_weight,
-        "augmentation": augmentation,
-        "optimizer": optimizer,
-    }
     argument_checks.check_types(
-        **{name: value for name, value in given.items() if value is not None}
+        compression=compression,
+        sections=sections,
+        epochs=epochs,
+        budget=budget,
+        batch_size=batch_size,
+        microbatches=microbatches,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_split=validation_split,
+        learning_rate=learning_rate,
+        clip_norm=clip_norm,
+        ema=ema,
+        label_smoothing=label_smoothing,
+        class_weight=class_weight,
+        augmentation=augmentation,
+        optimizer=optimizer,
     )
     # NumPy's integers are whole numbers, too.
     batch_size = own_model.LIT.batch_size if batch_size is None else batch_size
-    batch_size, microbatches = int(batch_size), int(microbatches or 1)
+    batch_size, microbatches = int(batch_size), int(microbatches)
     epochs, steps_per_epoch, validation_steps = (
         None if number is None else int(number)
         for number in (epochs, steps_per_epoch, validation_steps)
@@ -213,7 +210,7 @@ def compress(
     )
     settings = arguments.make(
         model,
-        compression=compression,
+        compression=compression or 0.0,
         keep=shrink.block_counts(keep),
         sections=int(sections or 0),
         cuts=tuple(cuts),

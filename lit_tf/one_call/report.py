@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import config, errors
+from lit_tf import config
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
+from lit_tf.evaluation import compiled_metrics
 from lit_tf.experiment import advice, paired, results
-from lit_tf.one_call import run_files
+from lit_tf.one_call import compiling, run_files
 from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs
 from lit_tf.sections import (
@@ -118,7 +119,7 @@ def _roles(comparison, cut, whole, dataset):
             "parameters": cost.parameters(cut[role]),
             **_count_flops(cut[role], dataset).facts,
             "latency_ms": latency[role],
-            "bytes": sum(v.numpy().nbytes for v in whole[role].variables),
+            "bytes": cost.weight_bytes(whole[role]),
         }
         for role in cut
     }
@@ -144,17 +145,7 @@ def _plain(trained, model):
             keras.tree.pack_sequence_as(nested, outputs),
             name=f"{model.name}_student",
         )
-    # A class with a `compile` of its own, as those of KerasHub, is compiled
-    # when it is built.
-    if model.compiled and type(model).compile is keras.Model.compile:
-        try:
-            student.compile_from_config(model.get_compile_config())
-        except (TypeError, ValueError) as error:  # Functions of the user.
-            print(
-                "student   is not compiled, because the loss or a metric of "
-                f"{model.name} has no configuration ({errors.line(error)})",
-                flush=True,
-            )
+    compiling.compile_alike(student, model)
     return student
 
 
@@ -163,20 +154,13 @@ def _own_metrics(model, dataset):
     if not model.compiled or dataset.validation is None:
         return {}
     batches = own_data.evaluation_batches(dataset.validation, _BATCH)
-    try:
+    found = {}
+    with compiled_metrics.reported(model):
         # Not `model.evaluate`: a task of KerasHub would preprocess the inputs
         # once more.
         found = keras.Model.evaluate(
             model, batches, verbose=0, return_dict=True
         )
-    except (TypeError, ValueError, tf.errors.OpError) as error:
-        # They may read labels of another form.
-        print(
-            f"metrics   those that {model.name} was compiled with cannot be "
-            f"computed on the validation data ({errors.line(error)})",
-            flush=True,
-        )
-        return {}
     return {
         name: float(value)
         for name, value in found.items()

@@ -169,8 +169,10 @@ def sentence(facts: Mapping[str, Any]) -> str:
             f"{difference['agreement']:.2%}. The best epoch was chosen on the "
             "same examples."
         )
+    interval = ""
+    if low is not None:
+        interval = f" (95 % interval [{low:+.4g}, {high:+.4g}], paired)"
     return (
-        f"{where} the student's loss is {middle:+.4g} from the teacher's (95 % "
-        f"interval [{low:+.4g}, {high:+.4g}], paired). The best epoch was "
-        "chosen on the same examples."
+        f"{where} the student's loss is {middle:+.4g} from the teacher's"
+        f"{interval}. The best epoch was chosen on the same examples."
     )

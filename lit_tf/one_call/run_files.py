@@ -2,12 +2,13 @@
 
 import keras
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.data import own_data
 from lit_tf.data.dataset import Dataset
 from lit_tf.experiment import budget, context, curves, report, results
+from lit_tf.one_call import compiling
 from lit_tf.one_call.result import CompressionResult
-from lit_tf.sections import functional, model_files
+from lit_tf.sections import functional, inspection, model_files
 from lit_tf.training import run_folder
 from lit_tf.utils import atomic_files, json_files
 
@@ -112,9 +113,20 @@ def read(
         DataError: if a file is damaged.
     """
     print(f"{folder.path} is finished. Pass overwrite=True to start again.")
-    facts = json_files.parse(folder.report.read_bytes())
+    path = folder.model("student")
+    try:
+        facts = json_files.parse(folder.report.read_bytes())
+        student = keras.models.load_model(
+            path, custom_objects=inspection.classes_of(model), compile=False
+        )
+    except Exception as error:  # Damage can cause any kind of exception.
+        raise errors.DataError(
+            f"{folder.report} or {path} is damaged. Pass overwrite=True to "
+            f"start again ({errors.cause(error)})."
+        ) from error
+    compiling.compile_alike(student, model)
     return CompressionResult(
-        student=keras.models.load_model(folder.model("student")),
+        student=student,
         history=history(folder),
         facts=facts,
         teacher=model,

@@ -1,12 +1,13 @@
 """`derive`: the kind of a model's outputs, from its loss and its labels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from lit_tf import errors
+from lit_tf.losses import keras_losses
 from lit_tf.outputs.classes import Classes
 from lit_tf.outputs.embeddings import Embeddings
 from lit_tf.outputs.kind import Outputs
@@ -15,28 +16,28 @@ from lit_tf.outputs.several import Several
 from lit_tf.outputs.values import Values
 from lit_tf.sections import softmax, structure
 
-_OF_CLASSES = (
-    "sparse_categorical_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-)
-_OF_LABELS = ("binary_crossentropy", "binary_focal_crossentropy")
+# Losses of numbers, by class and by function.
+_SQUARED = ("mean_squared_error", "MeanSquaredError")
 _OF_VALUES = (
-    "mean_squared_error",
+    *_SQUARED,
     "mean_absolute_error",
+    "MeanAbsoluteError",
     "mean_absolute_percentage_error",
+    "MeanAbsolutePercentageError",
     "mean_squared_logarithmic_error",
+    "MeanSquaredLogarithmicError",
     "huber",
+    "Huber",
     "log_cosh",
-    "mse",
-    "mae",
-    "mape",
-    "msle",
+    "LogCosh",
 )
 _PLAIN = (
     "sparse_categorical_crossentropy",
+    "SparseCategoricalCrossentropy",
     "categorical_crossentropy",
+    "CategoricalCrossentropy",
     "binary_crossentropy",
+    "BinaryCrossentropy",
 )
 # Of a loss, what is no property of the task.
 _ASIDE = ("from_logits", "name", "reduction", "dtype", "fn")
@@ -50,6 +51,7 @@ def derive(
     *,
     alpha: float,
     temperature: float,
+    tell: Callable[[str], None] = print,
 ) -> Outputs:
     """Returns the kind of a model's outputs.
 
@@ -66,6 +68,8 @@ def derive(
         loss_weights: the weights of the losses of several outputs.
         alpha: the weight of the hard loss within L_KD.
         temperature: τ of the soft loss.
+        tell: is called with a sentence if another loss takes the place of the
+            user's.
 
     Raises:
         SettingsError: if an output and its labels fit no kind.
@@ -78,22 +82,25 @@ def derive(
     if len(flat) == 1:
         (label,) = keras.tree.flatten(labels)[:1]
         (own,) = keras.tree.flatten(loss)[:1] or (None,)
-        return _one(model, 0, flat[0], label, own, settings)
+        return _one(model, 0, flat[0], label, own, settings, tell)
+    # Keras takes what belongs to outputs in a list also by the layers' names.
+    names = () if isinstance(outputs, Mapping) else model.output_names
     places = {id(tensor): at for at, tensor in enumerate(model.outputs)}
     kinds = {
         name: _one(
             model,
             places[id(tensor)],
             tensor,
-            _part(labels, name, at),
-            _part(loss, name, at),
+            _part(labels, name, at, names),
+            _part(loss, name, at, names),
             settings,
+            tell,
         )
         for at, (name, tensor) in enumerate(_named(outputs))
     }
     if not isinstance(outputs, Mapping):
         kinds = list(kinds.values())
-    return Several(kinds, loss_weights)
+    return Several(kinds, loss_weights, names)
 
 
 def describe(kind: Outputs) -> str:
@@ -114,34 +121,35 @@ def _named(outputs):
     return [(str(at), tensor) for at, tensor in enumerate(outputs)]
 
 
-def _part(nested, name, at):
+def _part(nested, name, at, names):
     """Returns what belongs to one of several outputs."""
     if isinstance(nested, Mapping):
-        return nested.get(name)
+        return nested.get(names[at] if names else name)
     if isinstance(nested, list | tuple):
         return nested[at]
     return nested
 
 
-def _one(model, at, tensor, labels, loss, settings):
+def _one(model, at, tensor, labels, loss, settings, tell):
     """Returns the kind of one output."""
     activation = softmax.activation(model, at)
-    name = _name_of(loss)
+    name = keras_losses.kind(loss) if loss else ""
     size = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    if name in _OF_CLASSES or (not loss and activation == "softmax"):
+    if name in keras_losses.OF_CLASSES or (
+        not loss and activation == "softmax"
+    ):
         return Classes(**settings, loss=_kept(loss))
-    if name in _OF_LABELS or (not loss and activation == "sigmoid"):
-        if size == 1 and len(tensor.shape) == 2:
-            return Classes(**settings)
-        return Labels(**settings, loss=_kept(loss))
+    if name in keras_losses.OF_LABELS or (not loss and activation == "sigmoid"):
+        single = size == 1 and len(tensor.shape) == 2
+        return (Classes if single else Labels)(**settings, loss=_kept(loss))
     if name in _OF_VALUES:
-        squared = name in ("mean_squared_error", "mse")
-        return Values(alpha=settings["alpha"], loss=None if squared else loss)
+        kept = None if name in _SQUARED else loss
+        return Values(alpha=settings["alpha"], loss=kept)
     if loss:
         if activation:
-            print(
-                f"loss      {name or loss} reads probabilities; cross-entropy "
-                "of the logits takes its place"
+            tell(
+                f"loss      {name} reads probabilities; cross-entropy of the "
+                "logits takes its place"
             )
         if activation == "softmax":
             return Classes(**settings)
@@ -180,22 +188,16 @@ def _by_labels(model, tensor, labels, settings):
     )
 
 
-def _name_of(loss):
-    """Returns the name of a loss of Keras, such as "mean_squared_error"."""
-    if isinstance(loss, str):
-        found = keras.losses.get(loss)
-        return getattr(found, "name", getattr(found, "__name__", loss))
-    return getattr(loss, "name", getattr(loss, "__name__", ""))
-
-
 def _kept(loss):
     """Returns a loss of logits that is not plain cross-entropy; else None."""
-    plain = _name_of(loss) in _PLAIN
-    if not isinstance(loss, keras.losses.Loss):
-        return None if plain or not isinstance(loss, str) else loss
-    if not plain:
-        return type(loss).from_config(loss.get_config() | {"from_logits": True})
-    config, default = loss.get_config(), type(loss)().get_config()
-    if all(config[key] == default[key] for key in config if key not in _ASIDE):
+    if loss is None:
         return None
+    plain = keras_losses.kind(loss) in _PLAIN
+    if not isinstance(loss, keras.losses.Loss):
+        return None if plain else loss
+    config = loss.get_config()
+    if plain:
+        default = type(loss)().get_config()
+        if all(config[k] == default[k] for k in config if k not in _ASIDE):
+            return None
     return type(loss).from_config(config | {"from_logits": True})

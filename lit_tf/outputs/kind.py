@@ -47,7 +47,11 @@ class Outputs(Protocol):
         Args:
             loss: a loss that replaces the hard loss; None keeps it.
             loss_weights: weights of the losses of several outputs.
+
+        Raises:
+            SettingsError: if this kind has no labels.
         """
+        raise self._without_labels()
 
     def smoothed(self, share: float) -> "Outputs":
         """Returns a copy whose hard loss smooths labels (`distillation.hard`).
@@ -160,7 +164,11 @@ class Outputs(Protocol):
 
         Returns:
             `[batch]`, float32.
+
+        Raises:
+            SettingsError: if this kind has no labels.
         """
+        raise self._without_labels()
 
     def terms(self, y: tf.Tensor, z_t: tf.Tensor, z_s: tf.Tensor) -> Terms:
         """Computes the terms in `names`, each `[batch]` in float32.
@@ -170,3 +178,9 @@ class Outputs(Protocol):
             z_t: the teacher's output, `[batch, ...]`.
             z_s: the student's output, the same shape.
         """
+
+    def _without_labels(self):
+        return errors.SettingsError(
+            f"{type(self).__name__} has no loss on labels, so that a model "
+            "cannot be trained on them."
+        )

@@ -28,13 +28,24 @@ def _of_logits(metric, size):
     found = getattr(keras.metrics, metric, None)
     if found is None:
         return metric
-    parameters = inspect.signature(found).parameters
-    arguments = {"from_logits": True} if "from_logits" in parameters else {}
-    threshold = parameters.get("threshold")
-    if threshold is not None and threshold.default == 0.5:
-        arguments = {"threshold": 0.0}
+    arguments = _arguments(inspect.signature(found).parameters)
     if not arguments:
         return metric
     if inspect.isclass(found):
         return found(**arguments)
     return keras.metrics.MeanMetricWrapper(found, name=metric, **arguments)
+
+
+def _arguments(parameters):
+    """Returns the arguments with which a metric reads logits.
+
+    A probability of 0.5 is a logit of 0.
+    """
+    if "from_logits" in parameters:
+        return {"from_logits": True}
+    threshold = parameters.get("threshold")
+    if threshold is not None and threshold.default == 0.5:
+        return {"threshold": 0.0}
+    if "thresholds" in parameters:  # None stands for 0.5.
+        return {"thresholds": 0.0}
+    return {}

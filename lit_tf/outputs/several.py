@@ -9,6 +9,7 @@ import tensorflow as tf
 from lit_tf import errors
 from lit_tf.outputs.kind import Outputs, Terms
 from lit_tf.outputs.label_faults import Fault
+from lit_tf.sections import structure
 
 
 class _WeightedLabels(NamedTuple):
@@ -21,7 +22,9 @@ class _WeightedLabels(NamedTuple):
 class Several(Outputs):
     """Several outputs, each of its own kind: a weighted sum of their losses.
 
-    Labels are nested as the model nests its outputs.
+    Labels are nested as the model nests its outputs. Those of a model that
+    returns a list may also be given by the names of the output layers, as in
+    `keras.Model.fit`, if `names` tells them.
 
     Example:
     ```python
@@ -46,6 +49,8 @@ class Several(Outputs):
             model nests its outputs.
         loss_weights: the weights of their losses, ≥ 0, nested likewise; 1 each
             when None.
+        names: the names of the outputs in a list, `model.output_names`; () for
+            none.
 
     Raises:
         SettingsError: if the weights are nested differently, or negative.
@@ -57,8 +62,12 @@ class Several(Outputs):
         self,
         kinds: Sequence[Outputs] | Mapping[str, Outputs],
         loss_weights: Sequence[float] | Mapping[str, float] | None = None,
+        names: Sequence[str] = (),
     ):
         self.kinds = _by_name(kinds)
+        self._own_names = (
+            dict(zip(names, self.kinds, strict=True)) if names else {}
+        )
         self.weights = dict.fromkeys(self.kinds, 1.0)
         if loss_weights is not None:
             self.weights |= self._each("loss_weights", loss_weights)
@@ -90,17 +99,17 @@ class Several(Outputs):
         weights = dict(self.weights)
         if loss_weights is not None:
             weights |= self._each("loss_weights", loss_weights)
-        return Several(kinds, weights)
+        return Several(kinds, weights, [*self._own_names])
 
     def smoothed(self, share: float) -> "Several":
         """Returns a copy in which every kind smooths its labels."""
         kinds = {n: kind.smoothed(share) for n, kind in self.kinds.items()}
-        return Several(kinds, self.weights)
+        return Several(kinds, self.weights, [*self._own_names])
 
     def check(self, model: keras.Model, role: str, at: int = 0) -> None:
         """Raises `SettingsError` if a model returns other outputs."""
         del at  # All outputs are checked.
-        outputs = _by_name(model.output)
+        outputs = _by_name(structure.outputs_of(model))
         if outputs.keys() != self.kinds.keys():
             raise errors.SettingsError(
                 f"The {role} must return outputs {', '.join(self.kinds)}. "
@@ -116,6 +125,7 @@ class Several(Outputs):
         The weight of an example is the mean of its outputs' weights. It applies
         to the penalties on representations, which all outputs share.
         """
+        y = self.plain(y)
         if not keras.tree.is_nested(sample_weight):
             return y, sample_weight
         each = self._each("sample_weight", sample_weight)
@@ -138,8 +148,11 @@ class Several(Outputs):
         return _WeightedLabels(y, relative), mean
 
     def plain(self, nested: Any) -> Any:
-        """Returns the outputs as they are, by name or in a list."""
-        return nested
+        """Returns the outputs as they are, or by the names of `kinds`."""
+        if not isinstance(nested, Mapping):
+            return nested
+        own = self._own_names
+        return {own.get(name, name): one for name, one in nested.items()}
 
     def label_faults(self, y: Any, z: Any) -> list[Fault]:
         """Returns the faults of the labels of every output."""
@@ -155,8 +168,8 @@ class Several(Outputs):
         z = _by_name(outputs)
         if isinstance(metrics, Mapping):
             return {
-                name: self.kinds[name].compiled_metrics(one, z[name])
-                if name in self.kinds
+                name: self.kinds[own].compiled_metrics(one, z[own])
+                if (own := self._own_names.get(name, name)) in self.kinds
                 else one
                 for name, one in metrics.items()
             }
@@ -220,7 +233,7 @@ class Several(Outputs):
             SettingsError: if the values are nested differently.
         """
         nested = isinstance(values, Mapping | list | tuple)
-        by_name = _by_name(values) if nested else {}
+        by_name = _by_name(self.plain(values)) if nested else {}
         may_lack = isinstance(values, Mapping) and "loss" in argument
         missing = self.kinds.keys() - by_name.keys()
         unknown = by_name.keys() - self.kinds.keys()

@@ -198,6 +198,11 @@ def limit_threads(count: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(count)
 
 
+def weight_bytes(model: keras.Model) -> int:
+    """Returns the number of bytes of a model's variables."""
+    return sum(variable.numpy().nbytes for variable in model.variables)
+
+
 def file_bytes(path: pathlib.Path) -> int:
     """Returns the size of a file, or of all files in a folder."""
     return folder_bytes(path) if path.is_dir() else path.stat().st_size

@@ -32,6 +32,17 @@ def normalization(model: keras.Model) -> dict[str, tuple[float, ...]]:
     return {"mean": layer.mean, "std": layer.std} if layer else {}
 
 
+def classes_of(model: keras.Model) -> dict[str, type[keras.layers.Layer]]:
+    """Returns the classes of a model's layers by the names that files have.
+
+    With them as `custom_objects`, Keras reads a model of the same classes.
+    """
+    return {
+        keras.saving.get_registered_name(type(layer)): type(layer)
+        for layer in model._flatten_layers(include_self=False)
+    }
+
+
 def computes_in(model: keras.Model) -> set[str]:
     """Returns the dtypes in which the layers of a model compute."""
     return {

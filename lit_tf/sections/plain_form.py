@@ -35,7 +35,8 @@ def plain_form(
     plain = model
     if not is_stock(model):
         inputs = structure.inputs_of(model)
-        plain = keras.Model(inputs, model.output, name=model.name)
+        outputs = structure.outputs_of(model)
+        plain = keras.Model(inputs, outputs, name=model.name)
     replaced = {}
 
     def replace(layer: keras.Operation, _: Any) -> keras.Operation | None:

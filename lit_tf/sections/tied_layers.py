@@ -9,6 +9,7 @@ import keras
 from keras.src.saving import serialization_lib
 
 from lit_tf import errors
+from lit_tf.sections import inspection
 from lit_tf.sections.functional import as_functional, read_graph
 
 _SHARED = "shared_object_id"
@@ -130,17 +131,13 @@ def _check(model, config):
         graph = read_graph(model)
         return [(one.path, one.inputs, one.outputs) for one in graph.calls]
 
-    classes = {
-        keras.saving.get_registered_name(type(layer)): type(layer)
-        for layer in model._flatten_layers(include_self=False)
-    }
     serialized = keras.saving.serialize_keras_object(model)
     try:
         with serialization_lib.ObjectSharingScope():
             again = keras.saving.deserialize_keras_object(
                 # Keras changes what it reads.
                 serialized | {"config": copy.deepcopy(config)},
-                custom_objects=classes,
+                custom_objects=inspection.classes_of(model),
                 safe_mode=False,
             )
         equal = calls(again) == calls(model)

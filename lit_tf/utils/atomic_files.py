@@ -4,11 +4,12 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from lit_tf import errors
@@ -178,9 +179,25 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes a value as readable JSON, whole or not at all."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    """Writes a value as readable JSON, whole or not at all.
+
+    NaN and infinite numbers, which JSON does not have, become null.
+    """
+    text = json.dumps(
+        _finite(value), indent=2, ensure_ascii=False, allow_nan=False
+    )
     write_text(path, text + "\n")
+
+
+def _finite(value):
+    """Returns a value of JSON with None for numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def remove(path: pathlib.Path) -> None:

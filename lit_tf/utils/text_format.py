@@ -1,5 +1,6 @@
 """Readable text for numbers: tables, shapes, durations, sizes."""
 
+import math
 from collections.abc import Sequence
 
 
@@ -26,8 +27,8 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """Returns a metric: an accuracy in percent; "—" for None."""
-    if value is None:
+    """Returns a metric: an accuracy in percent; "—" for None or NaN."""
+    if value is None or math.isnan(value):
         return "—"
     return f"{value:.2%}" if "accuracy" in name else f"{value:.4g}"
 

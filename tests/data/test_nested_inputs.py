@@ -185,6 +185,19 @@ def test_tfrecords_of_numbers_alone_are_a_dictionary(tmp_path):
     assert len(loaded.train) + len(loaded.test) == len(labels)
 
 
+def test_numbers_of_tfrecords_do_not_wrap(tmp_path):
+    features = {
+        name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for name, value in {"label": 0, "ids": 2**40 + 5}.items()
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter(str(tmp_path / "train.tfrecord")) as writer:
+        for _ in range(20):
+            writer.write(example.SerializeToString())
+    with pytest.raises(errors.DataError, match="32 bits. Received: 109951162"):
+        load(tmp_path, inputs=("ids",))
+
+
 def test_invalid_tfrecords_of_several_inputs_are_refused(tmp_path):
     records(tmp_path / "train-0.tfrecord", 9)
     with pytest.raises(errors.DataError, match="feature 'ids'. Received: imag"):

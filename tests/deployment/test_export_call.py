@@ -211,3 +211,64 @@ def test_a_stream_is_checked_on_as_many_examples_as_arrays(
     if "quantize" in how:
         known = {"examples": 80, "integer_io": False}
         assert facts["calibration"] == known
+
+
+@pytest.mark.parametrize("form", ["shuffled", "generator", "endless"])
+def test_all_are_measured_on_the_same_batches(own, tmp_path, form):
+    model, deep, (x, y) = own
+    ordered = tf.data.Dataset.from_tensor_slices((x, y)).batch(30)
+    validation, steps = {
+        "shuffled": (ordered.unbatch().shuffle(90).batch(30), None),
+        "generator": (iter(ordered.as_numpy_iterator()), 3),
+        "endless": (iter(ordered.repeat().as_numpy_iterator()), 2),
+    }[form]
+    facts = lit_tf.export(
+        model,
+        tmp_path / "out.keras",
+        (x, y),
+        validation,
+        validation_steps=steps,
+        teacher=deep,
+    ).facts
+    assert facts["export"]["agreement"] == 1
+    examples = 30 * (steps or 3)
+    for role, one in {"teacher": deep, "model": model, "export": model}.items():
+        expected = one.evaluate(
+            x[:examples], y[:examples], verbose=0, return_dict=True
+        )
+        for name in ("accuracy", "top_2"):
+            assert facts[role][name] == pytest.approx(expected[name])
+
+
+def test_a_subclassed_teacher_is_refused_before_anything_is_written(
+    own, tmp_path
+):
+    class Subclass(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(errors.SettingsError, match="functional or sequential"):
+        lit_tf.export(
+            own[0], tmp_path / "out.keras", own[2], teacher=Subclass()
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_metrics_that_read_other_labels_are_left_out(own, tmp_path, capsys):
+    model, _, (x, y) = own
+    facts = lit_tf.export(
+        keras.models.clone_model(model),
+        tmp_path / "plain.keras",
+        x,
+        (x, y),
+    ).facts
+    assert facts["model"]["accuracy"] == facts["export"]["accuracy"] < 1
+    model = keras.models.clone_model(model)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["f1_score"])
+    facts = lit_tf.export(model, tmp_path / "out.keras", x, (x, y)).facts
+    assert "f1_score" not in facts["model"]
+    assert facts["model"]["accuracy"] == facts["export"]["accuracy"]
+    assert "metrics   those that" in capsys.readouterr().out
+    model.compile(loss=lambda y, p: p[:, 0])
+    lit_tf.export(model, tmp_path / "other.keras", x, (x, y))
+    assert "takes its place" not in capsys.readouterr().out  # Nothing trains.

@@ -311,3 +311,59 @@ def test_a_source_and_lists_give_the_bits_of_their_arrays():
     for one, *others in zip(*(s.get_weights() for s in students), strict=True):
         for other in others:
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("form", [(-1,), (-1, 1)])
+def test_one_sigmoid_may_have_labels_of_floats(form):
+    model = built((1, "sigmoid"), loss="binary_crossentropy")
+    labels = CLASSES.astype("float32").reshape(form)
+    facts = compress(model, (INPUTS, labels)).facts
+    assert facts["comparison"]["difference"]["of"] == "accuracy"
+    assert sum(one["examples"] for one in facts["per_class"]) == 10
+
+
+class OwnDense(keras.layers.Dense):
+    """A class that is not registered."""
+
+
+def test_a_finished_run_of_a_class_that_is_not_registered_is_read(tmp_path):
+    def model():
+        layers = [OwnDense(6, activation="relu") for _ in range(4)]
+        model = keras.Sequential(
+            [keras.Input((6,)), *layers, keras.layers.Dense(2)]
+        )
+        model.compile(loss=lambda y, z: z[:, 0], metrics=["accuracy"])
+        return model
+
+    own = model()
+    arguments = {"cuts": [layer.name for layer in own.layers[:4:3]]}
+    arguments |= {"keep": 1, "workdir": tmp_path / "run", "init": "fresh"}
+    kind = lit_tf.outputs.Classes()
+    first = compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
+    again = compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
+    np.testing.assert_array_equal(
+        first.student.predict(INPUTS, verbose=0),
+        again.student.predict(INPUTS, verbose=0),
+    )
+    (tmp_path / "run" / "student.keras").write_bytes(b"PK")
+    with pytest.raises(errors.DataError, match="is damaged. Pass overwrite=Tr"):
+        compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
+
+
+def test_a_run_with_a_metric_of_nan_ends_with_its_report(tmp_path):
+    class Undefined(keras.metrics.MeanSquaredError):
+        def result(self):
+            return super().result() * float("nan")
+
+    model = built((1,), loss="mse", metrics=[Undefined(name="undefined")])
+    one = INPUTS[:1], VALUES[:1]
+    result = compress(model, (INPUTS, VALUES), one, workdir=tmp_path)
+    assert "On 1 validation examples the student's loss is" in str(result)
+    assert "interval" not in str(result)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["teacher"]["metrics"]["undefined"] is None
+
+
+def test_inputs_alone_in_a_tensor_are_validated_on_a_part_of_them():
+    result = compress(built((3,)), tf.constant(INPUTS))
+    assert result.facts["comparison"]["examples"] == 10

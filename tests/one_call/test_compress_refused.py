@@ -111,6 +111,29 @@ REFUSED = {
         "`class_weight` must have class numbers from 0 to 1. Received: "
         "class_weight={0: 1.0, 2: 2.0}.",
     ),
+    "weights of classes without labels": (
+        lambda: (
+            classifier(),
+            tf.data.Dataset.from_tensor_slices(INPUTS).batch(32),
+        ),
+        {"class_weight": {0: 2.0}},
+        "`class_weight` needs batches (inputs, labels) with one array of ",
+    ),
+    "weights of classes of labels by name": (
+        lambda: (classifier(), (INPUTS, {"end_0": CLASSES})),
+        {"class_weight": {0: 2.0}},
+        "`class_weight` needs batches (inputs, labels) with one array of ",
+    ),
+    "no augmentation": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"augmentation": None},
+        "`augmentation` must be a lit_tf.config.Augmentation. Received: ",
+    ),
+    "no norm to clip at": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"clip_norm": None},
+        "`clip_norm` must be a number. Received: clip_norm=None.",
+    ),
     "more parts than a batch of arrays has examples": (
         lambda: (classifier(), (INPUTS, CLASSES)),
         {"batch_size": 8, "microbatches": 9},

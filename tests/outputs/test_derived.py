@@ -115,6 +115,61 @@ def test_a_loss_of_probabilities_is_replaced_and_it_is_said(capsys):
     )
 
 
+PROBABILITIES = keras.ops.sigmoid(np.linspace(-1, 1, 6)[:, None])
+KEPT = {
+    "a name of its own": keras.losses.BinaryFocalCrossentropy(name="mine"),
+    "smoothed labels": keras.losses.BinaryCrossentropy(label_smoothing=0.2),
+    "a function": keras.losses.binary_focal_crossentropy,
+    "a name": "binary_focal_crossentropy",
+    "the name of a class": "BinaryFocalCrossentropy",
+}
+
+
+@pytest.mark.parametrize("loss", KEPT.values(), ids=KEPT)
+def test_the_loss_of_one_sigmoid_is_kept(loss):
+    kind = derive(model(1, "sigmoid"), NUMBERS[:, None] % 2, loss)
+    labels = np.float32(NUMBERS[:, None] % 2)
+    logits = keras.ops.log(PROBABILITIES / (1 - PROBABILITIES))
+    expected = keras.losses.get(loss)
+    if isinstance(expected, keras.losses.Loss):
+        expected = expected.call
+    np.testing.assert_allclose(
+        kind.hard(labels, logits), expected(labels, PROBABILITIES), rtol=1e-4
+    )
+
+
+def test_a_loss_is_known_by_its_class_and_not_by_its_name(capsys):
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        name="mine", ignore_class=-1
+    )
+    kind = derive(model(3, "softmax"), NUMBERS, loss)
+    assert type(kind).__name__ == "Classes"
+    assert kind.loss.ignore_class == -1
+    squared = keras.losses.MeanSquaredError(name="mine")
+    assert type(derive(model(3), VALUES, squared)).__name__ == "Values"
+    assert not capsys.readouterr().out
+
+
+def test_losses_of_a_list_of_outputs_are_found_by_their_names():
+    inputs = keras.Input((2,))
+    animal = keras.layers.Dense(3, activation="softmax", name="animal")(inputs)
+    age = keras.layers.Dense(1, name="age")(inputs)
+    kind = derive(
+        keras.Model(inputs, [animal, age]),
+        {"animal": NUMBERS, "age": VALUES[:, :1]},
+        {"animal": "sparse_categorical_crossentropy", "age": "mae"},
+        {"animal": 1.0, "age": 0.5},
+    )
+    assert kind.weights == {"output_1": 1.0, "output_2": 0.5}
+    logits = [keras.ops.array(np.eye(3)[NUMBERS]), keras.ops.zeros((6, 1))]
+    labels = keras.ops.array(NUMBERS), keras.ops.array(VALUES[:, :1])
+    y = kind.plain(dict(zip(("animal", "age"), labels, strict=True)))
+    classes, numbers = kind.kinds.values()
+    expected = classes.hard(labels[0], logits[0]) + np.abs(VALUES[:, 0]) / 2
+    np.testing.assert_allclose(kind.hard(y, logits), expected, rtol=1e-5)
+    assert type(numbers).__name__ == "Values"
+
+
 def test_several_outputs_have_a_kind_each():
     inputs = keras.Input((2,))
     outputs = {

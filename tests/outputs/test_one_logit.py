@@ -68,6 +68,16 @@ def test_a_binary_student_is_trained():
     assert after["accuracy"] == pytest.approx(np.mean((z > 0) == Y))
 
 
+def test_metrics_by_name_cut_logits_where_the_probability_is_a_half():
+    trainer = lit_tf.Teach(network(1))
+    trainer.compile("sgd", metrics=["Precision", "Recall", "AUC"])
+    report = trainer.evaluate(X, Y, verbose=0, return_dict=True)
+    found = trainer.predict(X, verbose=0)[:, 0] > 0
+    hits = np.sum(found & (Y == 1))
+    assert report["precision"] == pytest.approx(hits / found.sum())
+    assert report["recall"] == pytest.approx(hits / Y.sum())
+
+
 def test_a_loss_of_several_classes_is_refused_for_one_logit():
     trainer = lit_tf.Teach(network(1))
     trainer.compile("sgd", loss="sparse_categorical_crossentropy")

@@ -168,3 +168,18 @@ def test_a_loss_has_one_value_per_example():
     y, z = tf.zeros([2, 3, 4]), tf.ones([2, 3, 4])
     for own in ("mse", lambda y, z: tf.reduce_mean(z)):
         assert keras_losses.ExampleLoss(own)(y, z).shape == (2,)
+
+
+def test_a_kind_without_labels_is_not_trained_on_them(dense, vectors):
+    trainer = lit_tf.Teach(dense(1), outputs=outputs.Embeddings())
+    trainer.compile("sgd")
+    with pytest.raises(errors.SettingsError, match="no loss on labels"):
+        trainer.fit(*vectors(), verbose=0)
+
+
+def test_a_sequential_model_is_trained(vectors):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    trainer = lit_tf.Teach(model)
+    trainer.compile("sgd", metrics=["accuracy"])
+    (loss,) = trainer.fit(*vectors(), verbose=0).history["total"]
+    assert loss > 0

@@ -1,5 +1,7 @@
 """A file or folder is written whole or not at all."""
 
+import json
+
 import pytest
 
 from lit_tf import errors
@@ -85,3 +87,10 @@ def test_of_two_that_write_a_file_at_once_one_gets_a_sentence(tmp_path):
             atomic_files.write_text(path, "second")
     assert path.read_text() == "second"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_has_null_for_numbers_that_are_not_finite(tmp_path):
+    value = {"auc": float("nan"), "all": [1.5, float("inf")], "none": None}
+    atomic_files.write_json(tmp_path / "a.json", value)
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert written == {"auc": None, "all": [1.5, None], "none": None}
