@@ -271,7 +271,7 @@ def _label(rows):
 
 
 def _split(rows):
-    read = all(row.runs[0].settings["read_test"] for row in rows)
+    read = rows[0].runs[0].settings["read_test"]  # As all of a table.
     return "test" if read else "validation"
 
 

@@ -65,9 +65,9 @@ def section(
         _table(_COSTS, (_costs(row, marked) for row in rows)),
         "FLOPs are 2 × multiply-adds. FLOPs per example are those of "
         "inference. Training FLOPs are those of all training steps, including "
-        "the teacher's forward passes. Latency is that of the SavedModel "
-        f"at batch size 1, {_measured(rows)}. Other values are means over "
-        "seeds.",
+        "the teacher's forward passes, unless its outputs were cached. Latency "
+        f"is that of the SavedModel at batch size 1, {_measured(rows)}. Other "
+        "values are means over seeds.",
         *_images({k: v for k, v in figures.items() if not k.endswith(_FIRST)}),
     ]
     known = _published(rows)
@@ -214,10 +214,10 @@ def _notes(rows, reference, marked):
             "Rows of different teachers may also differ in settings that no "
             "name shows."
         )
-    if not all(row.runs[0].settings["read_test"] for row in rows):
+    if not rows[0].runs[0].settings["read_test"]:
         yield (
-            "Runs with --noread_test did not read the test split. They are "
-            "compared on the validation split, on which they were chosen."
+            "These runs, with --noread_test, did not read the test split. They "
+            "are compared on the validation split, on which they were chosen."
         )
     for budget, mark in marked.items():
         if mark:

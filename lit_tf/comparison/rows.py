@@ -134,10 +134,10 @@ def tables(runs: Sequence[FinishedRun]) -> list[list[Row]]:
 
     Returns:
         The rows of each table: those of the same data with a teacher or a
-        student in common. They are sorted by architecture, method (in the order
-        of the table of methods), number of settings in the name, number of
-        seeds (most first), and name. Settings that all rows of a table share
-        are in no name (see `shared`).
+        student in common, which all read the test split, or did not. They are
+        sorted by architecture, method (in the order of the table of methods),
+        number of settings in the name, number of seeds (most first), and name.
+        Settings that all rows of a table share are in no name (see `shared`).
     """
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -154,8 +154,9 @@ def _related(groups):
     found: list[tuple[set[tuple[Any, ...]], list[int]]] = []
     for i, group in enumerate(groups):
         data, members = group[0].identity["data"], [i]
+        scored_on = group[0].settings["read_test"]
         networks = {
-            (data, *group[0].architecture(which))
+            (data, scored_on, *group[0].architecture(which))
             for which in ("teacher", "student")
         }
         for table in [one for one in found if one[0] & networks]:

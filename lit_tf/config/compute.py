@@ -158,5 +158,6 @@ class Session(Group):
         `teacher_cache_dir`, or by default a folder next to `workdir`, so that
         several runs can share it.
         """
-        default = os.path.join(os.path.dirname(self.workdir), "teacher_cache")
+        workdir = os.path.normpath(self.workdir)  # Without a slash at its end.
+        default = os.path.join(os.path.dirname(workdir), "teacher_cache")
         return self.teacher_cache_dir or default

@@ -240,6 +240,13 @@ class Compress(Group):
             "--dry_run on one machine and pass the `keep` that it prints.",
             compression_of=self.shrink.compression_of,
         )
+        errors.require(
+            not self.budget or self.compute.strategy != "multi_worker",
+            "`budget` cannot be used with several machines, which would "
+            "measure different times. Run lit-compress --dry_run on one "
+            "machine and pass the `epochs` that it prints.",
+            budget=self.budget,
+        )
 
     def _check_method(self):
         """Checks that the method reads every setting that was changed."""

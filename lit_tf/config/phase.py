@@ -136,7 +136,8 @@ class Phase(Group):
         "Number of parts into which each batch of phase {phase} is divided. "
         "They are computed one after another and their gradients are added, "
         "which needs less memory; a step still has --{phase}_batch_size "
-        "examples. BatchNorm normalizes each part by itself.",
+        "examples. BatchNorm and the penalty l2_normalized normalize each part "
+        "by itself.",
         check=AT_LEAST_1,
     )
 

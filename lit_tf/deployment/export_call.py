@@ -21,7 +21,7 @@ from lit_tf.deployment import (
     signature_values,
 )
 from lit_tf.deployment.own_signature import OwnSignature
-from lit_tf.evaluation import compiled_metrics
+from lit_tf.evaluation import classification, compiled_metrics
 from lit_tf.experiment import export_costs, paired
 from lit_tf.outputs import derived
 from lit_tf.sections import copying, cost, functional, structure
@@ -240,7 +240,7 @@ def _metrics(models, functions, dataset, classes):
                 (one,) = keras.tree.flatten(outputs)
                 predicted[role].append(np.argmax(one, axis=-1))
         if classes and labelled:
-            labels.append(paired.class_numbers(*tf.nest.flatten(y)))
+            labels.append(classification.class_numbers(*tf.nest.flatten(y)))
     found = {role: one.result() for role, one in compiled.items()}
     if classes:
         predicted = {k: np.concatenate(each) for k, each in predicted.items()}

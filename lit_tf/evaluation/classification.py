@@ -168,6 +168,18 @@ def confused(
     ]
 
 
+def class_numbers(y: Any) -> np.ndarray:
+    """Returns the class number of each example, `[examples]`.
+
+    Args:
+        y: numbers, `[examples]` or `[examples, 1]`, or one-hot vectors.
+    """
+    y = np.asarray(y)
+    if y.ndim > 1 and y.shape[-1] > 1:
+        return y.argmax(axis=-1)
+    return y.reshape(-1).astype(np.int64)  # Those of a sigmoid may be floats.
+
+
 def paired_difference(
     teacher: np.ndarray, student: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:

@@ -25,9 +25,9 @@ def phase_budget(
 
     Returns:
         `examples`, the training examples read; `flops`, 2 × multiply-adds of
-        all training steps, the teacher's included; `seconds`. If the steps
-        have operations that cannot be counted, also their types, as
-        `uncounted_operations`.
+        all training steps, the teacher's included unless its outputs are
+        cached; `seconds`. If the steps have operations that cannot be counted,
+        also their types, as `uncounted_operations`.
     """
     examples, flops, uncounted = schedule.examples(steps), 0, ()
     replicas = schedule.strategy.num_replicas_in_sync

@@ -65,7 +65,7 @@ def compare(
                 logits = distillation.of_classes(output)
                 predicted[role].append(np.argmax(logits, axis=-1))
         if classes:
-            labels.append(class_numbers(y))
+            labels.append(classification.class_numbers(y))
     if not outputs.reads_labels:
         distance = np.concatenate(distances)
         return {
@@ -127,7 +127,7 @@ def predictions(
     for batch in batches:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         predicted.append(predict(x).numpy())
-        labels.append(class_numbers(*tf.nest.flatten(y)))
+        labels.append(classification.class_numbers(*tf.nest.flatten(y)))
     return np.concatenate(predicted), np.concatenate(labels)
 
 
@@ -144,18 +144,6 @@ def _of_classes(predicted, labels, model):
             predicted["student"], labels, names
         ),
     }
-
-
-def class_numbers(y: Any) -> np.ndarray:
-    """Returns the class number of each example, `[examples]`.
-
-    Args:
-        y: numbers, `[examples]` or `[examples, 1]`, or one-hot vectors.
-    """
-    y = np.asarray(y)
-    if y.ndim > 1 and y.shape[-1] > 1:
-        return y.argmax(axis=-1)
-    return y.reshape(-1).astype(np.int64)  # Those of a sigmoid may be floats.
 
 
 def _mean_difference(differences):

@@ -51,7 +51,7 @@ def of_compression(report: Mapping[str, Any], lines: Sequence[str]) -> str:
             *report["budget"]["phases"].values(),
         ),
         "",
-        _budget(report["settings"]["method"], report["budget"]),
+        _budget(report["settings"], report["budget"]),
         "",
         "Time: "
         + ", ".join(f"{k} {text_format.duration(v)}" for k, v in wall.items())
@@ -198,10 +198,12 @@ def about(
     return [line for text in paragraphs if text for line in ("", text)]
 
 
-def _budget(method, budget):
+def _budget(settings, budget):
+    cached = settings["teacher_cache"] != "off"
+    unless = " unless its outputs were cached" if cached else ""
     return (
-        f"Method {method}. Training took {budget['examples']:,} examples, "
-        f"{budget['flops'] / 1e12:,.2f} TFLOPs (2 × multiply-adds, the "
-        "teacher's included) and "
+        f"Method {settings['method']}. Training took "
+        f"{budget['examples']:,} examples, {budget['flops'] / 1e12:,.2f} "
+        f"TFLOPs (2 × multiply-adds, the teacher's included{unless}) and "
         f"{text_format.duration(budget['seconds'])}."
     )

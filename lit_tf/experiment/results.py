@@ -95,7 +95,7 @@ def student_results(
         "best": _moment(best, chosen.phase, run.task, tested.get("best")),
         "stopped": outcome.stopped,
     }
-    if keep := pair.student.facts.get("blocks"):
+    if keep := trained.facts.get("blocks"):  # A pruned teacher has all.
         kept = kept_blocks.numbers(pair.teacher, keep)
         results["student"]["blocks"] = kept
     results["advice"] = advice.of_curve(

@@ -211,24 +211,28 @@ def _prunable(section):
     nodes = [
         node for level in section._nodes_by_depth.values() for node in level
     ]
-    readers = collections.defaultdict(list)
+    readers, returned = collections.defaultdict(list), {}
     for node in nodes:
+        # `layer.output` would be that of the layer's first call, maybe in
+        # another model.
+        returned[node.operation] = node.output_tensors
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
 
-    def only_reader(tensor):
+    def only_reader(layer):
+        (tensor,) = returned[layer]
         operations = readers[id(tensor)]
         return operations[0] if len(operations) == 1 else None
 
     for layer in section.layers:
         if type(layer) not in _CONVOLUTIONS:
             continue
-        norm = only_reader(layer.output)
+        norm = only_reader(layer)
         if type(norm) not in _NORMS or not norm.scale:
             continue
-        after = only_reader(norm.output)
+        after = only_reader(norm)
         while type(after) in _TRANSPARENT:
-            after = only_reader(after.output)
+            after = only_reader(after)
         if type(after) in _CONVOLUTIONS:
             yield PrunableNorm(layer, norm, after)
 

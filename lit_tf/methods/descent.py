@@ -11,7 +11,8 @@ class Descent(StudentModel):
     """A student model that takes steps on its terms (see `Trainer`).
 
     A step is the same on one device and on several replicas, with or without
-    loss scaling, on the whole batch or on microbatches.
+    loss scaling, on the whole batch or on microbatches, but for what normalizes
+    by a part of the batch: BatchNorm, and the penalty `l2_normalized`.
     """
 
     # Parts of a batch that a step computes one after another, to need less

@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from lit_tf import outputs
 from lit_tf.methods.channel_pruning import prunable_norms
 from lit_tf.methods.trainer import Trainer
+from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections.sectioned_model import SectionedModel
 
 
@@ -23,6 +23,7 @@ class Slim(Trainer):
     Args:
         student: the model to train and later prune.
         sparsity: λ ≥ 0, the weight of Σ|γ|.
+        outputs: the kind of its output, with the loss; `Classes()` when None.
         **kwargs: arguments of `keras.Model`.
 
     Raises:
@@ -34,12 +35,13 @@ class Slim(Trainer):
         student: SectionedModel,
         *,
         sparsity: float,
+        outputs: Outputs | None = None,
         **kwargs: Any,
     ):
         super().__init__(
             student,
             ("hard", "sparse", "total"),
-            outputs=outputs.Classes(),
+            outputs=outputs or Classes(),
             **kwargs,
         )
         self.sparsity = sparsity

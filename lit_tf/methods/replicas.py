@@ -22,7 +22,8 @@ def at_least_one(batch: Any) -> Any:
     """Returns the batch, with one example added if it is empty.
 
     It is of zeros, or of ones where the batch has whole numbers: no text is
-    padding alone, whose mean over its positions would not be finite.
+    padding alone, whose mean over its positions would not be finite. A string
+    is a word for the same reason.
 
     Args:
         batch: a tensor `[batch, ...]`, or several of them, nested.
@@ -32,10 +33,11 @@ def at_least_one(batch: Any) -> Any:
         # Not by `tf.pad`, which oneDNN would fuse with a convolution.
         shape = tf.shape(tensor)
         missing = tf.maximum(1 - shape[:1], 0)
-        value = tf.constant(not tensor.dtype.is_floating)
-        added = tf.fill(
-            tf.concat([missing, shape[1:]], 0), tf.cast(value, tensor.dtype)
-        )
+        if tensor.dtype is tf.string:
+            value = tf.constant("a")
+        else:
+            value = tf.cast(not tensor.dtype.is_floating, tensor.dtype)
+        added = tf.fill(tf.concat([missing, shape[1:]], 0), value)
         mask = masks.of(tensor)
         return masks.attach(
             tf.concat([tensor, added], 0),

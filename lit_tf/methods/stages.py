@@ -247,7 +247,9 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
     """
     baselines = pair.settings.baselines
     slim = network_slimming.Slim(
-        pair.copy(pair.teacher), sparsity=baselines.sparsity
+        pair.copy(pair.teacher),
+        sparsity=baselines.sparsity,
+        outputs=pair.outputs,
     )
     yield Stage(name="lit", phase="lit", trainer=slim)
     fraction = channel_pruning.fraction_to_prune(
@@ -257,9 +259,8 @@ def network_slimming_stages(pair: Pair) -> Iterator[Stage]:
         channel_pruning.prunable_norms(slim.student), fraction
     )
     pruned = channel_pruning.prune(slim.student, selected)
-    yield Stage(
-        name="fine_tune", phase="fine_tune", trainer=supervised.Teach(pruned)
-    )
+    teach = supervised.Teach(pruned, outputs=pair.outputs)
+    yield Stage(name="fine_tune", phase="fine_tune", trainer=teach)
 
 
 def _on_labels(pair):

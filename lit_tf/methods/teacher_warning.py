@@ -34,10 +34,7 @@ def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
     if len(y) < _EXAMPLES or any(len(array) != len(y) for array in arrays):
         return
     chosen = np.linspace(0, len(y) - 1, _EXAMPLES).astype(int)
-    labels = y[chosen]
-    one_hot = labels.ndim == 2 and labels.shape[1] > 1
-    labels = labels.argmax(axis=1) if one_hot else labels.reshape(-1)
-    labels = labels.astype(int)
+    labels = classification.class_numbers(y[chosen])
     ignored = trainer.outputs.loss and trainer.outputs.loss.ignore_class
     if (labels < 0).any() or ignored is not None or len(set(labels)) < 2:
         return

@@ -92,10 +92,11 @@ def _compared(teacher, trained, dataset, outputs):
 def _origin(teacher, trained, training, history, dataset):
     """Returns where the student comes from, and advice for another run."""
     best = training.best
+    blocks = trained.facts.get("blocks")  # A pruned teacher has all.
     return {
         "best": {"phase": best.phase, "epoch": best.student.epoch},
-        "blocks": list(trained.facts["blocks"]),
-        "kept": kept_blocks.numbers(teacher, trained.facts["blocks"]),
+        "blocks": list(blocks or ()),
+        "kept": kept_blocks.numbers(teacher, blocks) if blocks else [],
         "advice": _advice(history, training.last_phase, dataset),
     }
 

@@ -40,6 +40,9 @@ def fit(
     validation = schedule.validation()
     if position.epoch_logs is not None:
         _end_epoch(model, schedule, position, validation, callbacks)
+        use_averages.put_back()
+        if model.stop_training:
+            return
     aligned = steps % steps_per_execution == 0
     while position.step < total and not position.stopped:
         epoch, within = divmod(position.step, steps)
@@ -70,6 +73,8 @@ def _end_epoch(model, schedule, position, validation, callbacks):
     """Validates after an epoch at whose last step the process ended."""
     logs = dict(position.epoch_logs)
     listed = keras.callbacks.CallbackList(callbacks, model=model)
+    model.stop_training = False  # As `fit` begins, and as it ends.
+    listed.on_train_begin()
     listed.on_epoch_begin(position.epoch - 1)
     if validation is not None:
         results = model.evaluate(
@@ -84,3 +89,4 @@ def _end_epoch(model, schedule, position, validation, callbacks):
             for name, value in results.items()
         }
     listed.on_epoch_end(position.epoch - 1, logs)
+    listed.on_train_end(logs)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lit_tf import config
+from lit_tf import config, errors
 from lit_tf.methods import trainer
 from lit_tf.training import (
     averages,
@@ -214,10 +214,26 @@ def run_phase(
             f"phases before ({least_score:.6f})",
             flush=True,
         )
+    _check_finite(name, model)
     position.done = True
     saver.save()
     logs.close()
     return _outcome(model, checkpoint, position)
+
+
+def _check_finite(name, model):
+    """Checks what no loss shows: the variables after the last step.
+
+    Raises:
+        NonFiniteLossError: if one is infinite or NaN.
+    """
+    values = averages.student_values(model)
+    if not all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
+        raise errors.NonFiniteLossError(
+            f"Phase {name}: a variable of the student is not finite after the "
+            "last step. The last good checkpoint is kept. Try a smaller "
+            "learning rate or --dtype=float32."
+        )
 
 
 def _seed(compute, name):

@@ -158,18 +158,34 @@ def opened(settings: Any, *, command: str = "") -> Iterator[RunFolder]:
                 f"Another process uses the run folder {path}."
             ) from None
         if settings.session.overwrite:
-            _clear(path, teacher=getattr(settings, "teacher_weights", ""))
+            _clear(path, settings)
         folder = RunFolder(path)
         _claim(folder, settings, command)
         yield folder
 
 
-def _clear(path, teacher):
-    """Removes what earlier runs wrote, except the teacher of this run."""
-    teacher = pathlib.Path(teacher).resolve() if teacher else None
-    for written in _existing(path, _WRITTEN):
-        if teacher is None or not teacher.is_relative_to(written.resolve()):
-            atomic_files.remove(written)
+def _clear(path, settings):
+    """Removes what earlier runs wrote, except the teacher of this run.
+
+    Raises:
+        SettingsError: if the run reads something else that would be removed.
+    """
+    removed = _existing(path, _WRITTEN)
+    for name in ("teacher_weights", "discriminator_weights"):
+        given = getattr(settings, name, "")
+        if not given:
+            continue
+        read = pathlib.Path(given).resolve()
+        holding = [one for one in removed if read.is_relative_to(one.resolve())]
+        errors.require(
+            read != path.resolve() and holding in ([], [path / "teacher"]),
+            "--overwrite would remove a model that this run reads. Choose "
+            "another --workdir.",
+            **{name: given},
+        )
+        removed = [one for one in removed if one not in holding]
+    for written in removed:
+        atomic_files.remove(written)
 
 
 def _existing(path, patterns):
@@ -243,17 +259,25 @@ def _refuse(folder, known, kind, settings):
 
 
 def _commit():
-    """Returns the git commit of lit_tf, or None outside a repository."""
-    here = pathlib.Path(__file__).parent
+    """Returns the git commit of lit_tf; None outside a repository of its own.
+
+    A package that is installed somewhere in a user's repository is not tracked
+    by it.
+    """
     try:
-        process = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        _git("ls-files", "--error-unmatch", pathlib.Path(__file__).name)
+        return _git("rev-parse", "HEAD")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _git(*arguments):
+    process = subprocess.run(
+        ["git", *arguments],
+        cwd=pathlib.Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=5,
+        check=True,
+    )
     return process.stdout.strip()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from lit_tf.methods import trainer
 from lit_tf.training import checkpoint
 
@@ -41,6 +43,9 @@ class MetricLogs:
         """Does nothing."""
 
     def write_text(self, step: int, tag: str, text: str) -> None:
+        """Does nothing."""
+
+    def write_image(self, step: int, tag: str, image: np.ndarray) -> None:
         """Does nothing."""
 
     def sizes(self) -> dict[str, int]:

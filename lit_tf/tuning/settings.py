@@ -79,6 +79,11 @@ class Tune(config.Compress):
             "One of `temperatures`, `alphas` and `betas` must list the values "
             "to try.",
         )
+        errors.require(
+            not self.loss.falling_beta or min(self.betas, default=1) > 0,
+            "`falling_beta` decreases `beta`: leave 0 out of `betas`.",
+            betas=self.betas,
+        )
         # Each group of settings checks itself.
         for name in NAMES:
             for value in self.grid(name):

@@ -108,6 +108,18 @@ def test_validation_accuracy_is_shown_if_the_test_was_not_read(reported):
     assert "83.00 ± 0.00%" in text and "90.00" not in text
 
 
+def test_validation_is_not_compared_with_test(reported):
+    results, _ = reported(
+        *seeds(0.9, 0.9, 0.9, read_test=False, best=0.93),
+        *seeds(0.9, 0.9, 0.9, method="kd"),
+        *seeds(0.8, 0.8, 0.8, read_test=False, best=0.91, method="hint"),
+    )
+    names = [[row["name"] for row in one["rows"]] for one in results["data"]]
+    assert names == [["lit", "hint"], ["kd"]]
+    (difference,) = results["data"][0]["differences"]
+    assert difference["mean"] == pytest.approx(-0.02)
+
+
 def test_mixed_data_sets_get_a_table_each_and_a_warning(reported):
     other = {"data": {"name": "cifar100", "fingerprint": "other"}, "beta": 0.5}
     results, output = reported(*seeds(0.9), {**other}, mixed=True, drawn=True)

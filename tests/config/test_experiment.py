@@ -106,6 +106,17 @@ def test_a_teacher_cache_needs_the_copied_stem(section_input):
             "Received: compression_of='latency'.",
         ),
         (
+            config.Compress,
+            {
+                "budget": "1h",
+                "compute": config.Compute(strategy="multi_worker"),
+            },
+            "`budget` cannot be used with several machines, which would "
+            "measure different times. Run lit-compress --dry_run on one "
+            "machine and pass the `epochs` that it prints. Received: "
+            "budget='1h'.",
+        ),
+        (
             config.Loss,
             {"beta": 0.0, "falling_beta": True},
             "`falling_beta` decreases `beta`, which is 0 already. Received: "
@@ -129,3 +140,9 @@ def test_a_cache_of_representations_has_texts_of_one_length():
     with pytest.raises(errors.SettingsError, match="texts of one length. Turn"):
         config.Compress(**settings)
     config.Compress(method="kd", **settings)
+
+
+def test_runs_in_folders_next_to_each_other_share_a_cache():
+    for workdir in ("runs/x", "runs/x/"):
+        session = config.Session(workdir=workdir)
+        assert session.teacher_cache_folder == "runs/teacher_cache"

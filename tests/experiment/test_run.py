@@ -229,6 +229,25 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tmp_path):
                 assert np.isfinite(archive[name]).all(), name
 
 
+def test_a_student_that_the_last_step_spoiled_is_not_exported(run, tmp_path):
+    workdir, _ = run
+    settings = settings_of(
+        tmp_path,
+        teacher_weights=str(workdir / "teacher"),
+        lit=dataclasses.replace(
+            SHORT,
+            epochs=0,
+            steps=1,
+            learning_rate=3e38,
+            weight_decay=100.0,
+        ),
+        session=config.Session(workdir=str(tmp_path)),
+    )
+    with pytest.raises(errors.NonFiniteLossError, match="after the last step"):
+        compress(settings)
+    assert not (tmp_path / "student.keras").exists()
+
+
 def test_a_saved_model_is_replaced_only_with_overwrite(run, tmp_path):
     workdir, _ = run
     small.to_saved_model(workdir, tmp_path / "out", config.Data())

@@ -16,6 +16,7 @@ import lit_tf
 from lit_tf import config, errors, layers
 from lit_tf.comparison import gather
 from lit_tf.config import own_model
+from lit_tf.methods import channel_pruning
 from lit_tf.one_call import report
 
 
@@ -235,6 +236,26 @@ def test_a_budget_is_kept_to(measured_seconds, capsys):
     assert epochs == [2, 1]
 
 
+def test_a_run_that_ended_within_a_validation_resumes(compiled, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    model, data = classifier(), (INPUTS, CLASSES)
+    with pytest.raises(KeyboardInterrupt):
+        compress(model, data, workdir=tmp_path / "run", callbacks=[Stop()])
+    log = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    how = {"workdir": tmp_path / "run", "callbacks": [log]}
+    resumed = compress(model, data, **how)
+    assert resumed.history == compiled.history
+    for one, other in zip(
+        compiled.student.get_weights(),
+        resumed.student.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_run_folder_is_resumed_and_read_again(compiled, tmp_path, capsys):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -367,3 +388,33 @@ def test_a_run_with_a_metric_of_nan_ends_with_its_report(tmp_path):
 def test_inputs_alone_in_a_tensor_are_validated_on_a_part_of_them():
     result = compress(built((3,)), tf.constant(INPUTS))
     assert result.facts["comparison"]["examples"] == 10
+
+
+def test_channels_of_a_users_model_are_pruned():
+    x = images = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same")(x)
+    for _ in range(2):
+        y = keras.layers.Conv2D(8, 3, padding="same")(x)
+        y = keras.layers.BatchNormalization()(y)
+        y = keras.layers.Conv2D(8, 3, padding="same")(y)
+        x = keras.layers.Add()([x, y])
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(images, keras.layers.Dense(1)(x))
+    model.compile("adam", "mse")
+    pixels = np.random.default_rng(0).normal(size=(32, 4, 4, 3))
+    pixels = pixels.astype("float32")
+    result = lit_tf.compress(
+        model,
+        (pixels, pixels.mean((1, 2))[:, :1]),
+        method="network_slimming",
+        init="fresh",
+        epochs=2,
+        compression=1.5,
+    )
+    teacher, student = result.facts["teacher"], result.facts["student"]
+    assert student["flops"] < teacher["flops"] / 1.4
+    assert student["depth"] == teacher["depth"]
+    assert result.facts["comparison"]["difference"]["of"] == "loss"
+    assert "keeps" not in str(result)
+    sections = lit_tf.split(model, lit_tf.plan(model))
+    assert len(channel_pruning.prunable_norms(sections)) == 2

@@ -304,3 +304,15 @@ def test_moving_statistics_are_the_mean_over_the_replicas(mirrored):
     # 0.5 · 0 + 0.5 · mean(1, 5) in each replica.
     copies = mirrored.experimental_local_results(layer.moving_mean.value)
     assert [float(copy[0]) for copy in copies] == [1.5, 1.5]
+
+
+def test_a_replica_without_examples_gets_one_of_any_type():
+    empty = {
+        "text": tf.constant([], tf.string),
+        "ids": tf.zeros([0, 2], tf.int32),
+        "image": tf.zeros([0, 2]),
+    }
+    one = replicas.at_least_one(empty)
+    assert one["text"].numpy().tolist() == [b"a"]
+    assert one["ids"].numpy().tolist() == [[1, 1]]
+    assert one["image"].numpy().tolist() == [[0.0, 0.0]]

@@ -115,6 +115,22 @@ def test_overwriting_keeps_the_teacher_of_the_new_run(tmp_path):
     assert not (tmp_path / "report.json").exists()
 
 
+@pytest.mark.parametrize("named", ["", "teacher.keras", "my.keras"])
+def test_overwriting_a_folder_whose_teacher_is_read_is_refused(tmp_path, named):
+    _leave(tmp_path)
+    for name in ("teacher.keras", "discriminator.keras", "my.keras"):
+        (tmp_path / name).write_text("precious")
+    changes = {"teacher_weights": str(tmp_path / named), "overwrite": True}
+    if named == "my.keras":  # Not of a run.
+        _leave(tmp_path, **changes)
+        assert (tmp_path / named).read_text() == "precious"
+        return
+    with pytest.raises(errors.SettingsError, match="remove a model that this"):
+        _leave(tmp_path, **changes)
+    assert (tmp_path / "discriminator.keras").read_text() == "precious"
+    assert (tmp_path / "config.json").is_file()
+
+
 def test_a_folder_that_holds_only_a_teacher_is_accepted(tmp_path):
     (tmp_path / "teacher").mkdir()
     _leave(tmp_path)

@@ -140,6 +140,7 @@ def test_tensorboard_shows_every_trial_by_its_settings(place):
 
 REFUSED = {
     "--teacher_weights=": "`teacher_weights` must name the teacher",
+    "--falling_beta --betas=0,0.5": "leave 0 out of `betas`. Received",
     "--method=kd": "`method` must be lit, because the search varies LIT's",
     "--validation_fraction=0": "`validation_fraction` must be above 0",
     "--temperatures=2,0": "`temperature` must be positive and finite. Received",
