@@ -58,12 +58,12 @@ def student_results(
     trained, last = stage.trainer.student, outcome.last
     chosen = best_of(outcomes)
     best = None if chosen.student is last else chosen.student
-    students = {"last": float32_copy(run, trained, last)}
+    students = {"last": with_split(run, trained, last)}
     if best is not None:
         # Often the last epoch was the best one. Then one copy is evaluated.
         same = all(map(np.array_equal, best.variables, last.variables))
         students["best"] = (
-            students["last"] if same else float32_copy(run, trained, best)
+            students["last"] if same else with_split(run, trained, best)
         )
     exported = "last"
     if best is not None and run.settings.export != "last":
@@ -210,13 +210,19 @@ def save(run: Run, trained: Mapping[str, keras.Model]) -> None:
         model_files.save(model, run.folder.model(name))
 
 
-def float32_copy(
-    run: Run, model: keras.Model, student: fit.Student
-) -> keras.Model:
+def float32_copy(model: keras.Model, student: fit.Student) -> keras.Model:
     """Returns a float32 copy of a model with a student's variables."""
     copy = copying.copy_model(model, policy="float32")
     for variable, value in zip(copy.variables, student.variables, strict=True):
         variable.assign(value)
+    return copy
+
+
+def with_split(
+    run: Run, model: keras.Model, student: fit.Student
+) -> keras.Model:
+    """Returns the model that a run saves: `float32_copy`, with its split."""
+    copy = float32_copy(model, student)
     # The weights carry the split that they were trained on.
     split = {name: getattr(run.settings.data, name) for name in SPLIT_SETTINGS}
     copy.facts = {"data": run.dataset.fingerprint, **split}

@@ -22,10 +22,10 @@ from lit_tf.experiment import (
 )
 from lit_tf.experiment.context import Run
 from lit_tf.experiment.results import (
-    float32_copy,
     save,
     student_results,
     teacher_results,
+    with_split,
 )
 from lit_tf.experiment.teacher_check import check_teacher, complete_accuracy
 from lit_tf.sections import model_files, sectioned_model
@@ -108,7 +108,7 @@ def _teach(settings, command, *, dataset=None, read_test=True):
             extra_callbacks=run.task.extra_callbacks,
         )
         chosen = outcome.best or outcome.last
-        teacher = float32_copy(run, model.student, chosen)
+        teacher = with_split(run, model.student, chosen)
         save(run, {"teacher": teacher, **model.auxiliary_models})
         facts, rest = teacher_results(
             run, teacher, model.auxiliary_models, read_test=read_test

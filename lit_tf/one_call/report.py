@@ -13,7 +13,6 @@ from lit_tf.one_call import compiling, run_files
 from lit_tf.one_call.result import CompressionResult
 from lit_tf.outputs import Outputs
 from lit_tf.sections import (
-    copying,
     cost,
     kept_blocks,
     model_class,
@@ -51,11 +50,8 @@ def make(
         folder: the run folder; None to write nothing.
     """
     history = run_files.history(folder) if folder else training.history
-    trained = copying.copy_model(training.best.model, policy="float32")
-    for variable, value in zip(
-        trained.variables, training.best.student.variables, strict=True
-    ):
-        variable.assign(value)
+    best = training.best
+    trained = results.float32_copy(best.model, best.student)
     student = _plain(trained, model)
     facts = _compared(teacher, trained, dataset, outputs)
     facts |= _origin(teacher, trained, training, history, dataset)
