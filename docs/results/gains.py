@@ -6,15 +6,11 @@ teacher. Next to them is the cheapest method that no other was shown to beat;
 labels alone are cheaper than KD, and KD is cheaper than LIT.
 """
 
-import json
 import math
-import pathlib
-import statistics
 from typing import NamedTuple
 
-from scipy import stats
+from reports import gain, scores, words
 
-HERE = pathlib.Path(__file__).parent
 BLOCKS, NEW = "the teacher's blocks", "new blocks"
 HEAD = (
     "student",
@@ -170,40 +166,6 @@ STUDIES = (
         "scratch_seed?.json",
     ),
 )
-
-
-def scores(folder, pattern):
-    """Returns the test scores of the exported students, by seed."""
-    found = {}
-    for path in (HERE / folder).glob(pattern) if pattern else ():
-        file = path / "report.json" if path.is_dir() else path
-        report = json.loads(file.read_text())
-        # A model from scratch is reported as a teacher.
-        student = report.get("student", report["teacher"])
-        score = student.get("test_accuracy", student.get("test_cosine"))
-        found[report["settings"]["seed"]] = 100 * score
-    return found
-
-
-def gain(ours, theirs):
-    """Returns the mean of ours − theirs over the seeds, and its interval."""
-    gaps = [ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()]
-    if not gaps:
-        return None
-    if len(gaps) < 3:
-        return statistics.mean(gaps), -math.inf, math.inf
-    interval = stats.ttest_1samp(gaps, 0).confidence_interval(0.95)
-    return statistics.mean(gaps), *interval
-
-
-def words(gain):
-    if gain is None:
-        return "—"
-    mean, low, high = gain
-    interval = (
-        "(one seed)" if high == math.inf else f"[{low:+.2f}, {high:+.2f}]"
-    )
-    return f"{mean:+.2f} {interval}".replace("-", "−")
 
 
 def advice(lit_kd, lit_labels, kd_labels):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trials that choose the learning rates of study.sh, on validation: each row in 3
-# epochs, with seed 0. The test images are not read. Not run yet.
+# epochs, with seed 0. The test images are not read.
 #
 #   docs/results/own_model_defaults/rates.sh TEACHER_DIR RUNS_DIR [JOBS]
 . "$(dirname "$0")/row.sh"

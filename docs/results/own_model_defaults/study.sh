@@ -4,7 +4,7 @@
 #
 #   docs/results/own_model_defaults/study.sh TEACHER_DIR RUNS_DIR [JOBS]
 #
-# The learning rates are to be the best of rates.sh.
+# 0.001 is the best learning rate of rates.sh for each.
 . "$(dirname "$0")/row.sh"
 
 rows() {

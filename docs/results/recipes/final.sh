@@ -1,8 +1,7 @@
 #!/bin/sh
 # Trains what was best in trials.sh with five seeds, and reads the other half of the
 # test images, once: the best recipes of LIT and of KD, each without and with a cache,
-# and labels alone, in the same time. About 15 minutes of a thread for a row. The rows
-# of LIT with a cache were not run yet.
+# and labels alone, in the same time. About 15 minutes of a thread for a row.
 #
 #   docs/results/recipes/final.sh CIFAR10.npz RESNET56.keras RUNS_DIR [JOBS]
 . "$(dirname "$0")/row.sh"

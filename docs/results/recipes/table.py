@@ -1,20 +1,18 @@
 """Prints the recipes that were tried, and the finals, as Markdown tables.
 
 The best come first. Accuracies of the recipes are those after the last epoch,
-on the half of the test images that validates. Those of the finals are of the
-exported students, on the other half: mean ± standard deviation over the seeds,
-and the difference from `kd`, paired, with its 95 % interval.
+on the half of the test images that validates; those of the finals are on the
+other half.
 """
 
 import json
 import pathlib
-import statistics
 import sys
 
 HERE = pathlib.Path(__file__).parent
 
 sys.path.insert(0, str(HERE.parent))
-from gains import gain, scores, words  # noqa: E402
+import reports  # noqa: E402
 
 
 def recipes():
@@ -31,23 +29,7 @@ def recipes():
         print(f"| `{name}` | {lit} | {fine_tune} | {100 * accuracy:.2f} % |")
 
 
-def finals():
-    names = {path.name.rpartition("_seed")[0] for path in HERE.glob("final/*")}
-    rows = {name: scores("recipes/final", f"{name}_seed?") for name in names}
-    means = {name: statistics.mean(row.values()) for name, row in rows.items()}
-    print("| row | seeds | accuracy | − `kd` |")
-    print("|---|---|---|---|")
-    for name in sorted(names, key=means.get, reverse=True):
-        row = rows[name]
-        spread = statistics.stdev(row.values())
-        ahead = "" if name == "kd" else words(gain(row, rows["kd"]))
-        print(
-            f"| `{name}` | {len(row)} | {means[name]:.2f} ± {spread:.2f} % "
-            f"| {ahead} |"
-        )
-
-
 if __name__ == "__main__":
     recipes()
     print()
-    finals()
+    reports.finals("recipes/final", "kd")
