@@ -147,6 +147,18 @@ def _augments(call) -> bool:
         return False
     if isinstance(operation, keras.layers.Lambda):
         return operation._fn_expects_training_arg
-    regularizes = ".layers.regularization." in type(operation).__module__
     takes_training = getattr(operation, "_call_has_training_arg", False)
-    return takes_training and not regularizes
+    return takes_training and not _regularizes(operation)
+
+
+def _regularizes(layer):
+    """Returns whether training differs by dropout, noise or a penalty alone."""
+    kinds = [kind.__module__ for kind in type(layer).__mro__]
+    if any(
+        part in kind
+        for part in (".layers.regularization.", ".layers.attention.")
+        for kind in kinds
+    ):
+        return True
+    inner = layer._flatten_layers(include_self=False)
+    return bool(inner) and all(map(_regularizes, inner))

@@ -6,6 +6,7 @@ assets such as a vocabulary, from which lookup tables are created.
 
 import inspect
 import tempfile
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ class _Copier:
         self._replace = replace
         self._share = share
         self._configs = {}
-        self._classes = {}
+        self._known = {}  # The user's classes and functions, by name.
         # In this scope Keras marks the layers that several configurations
         # contain.
         with serialization_lib.ObjectSharingScope():
@@ -126,7 +127,7 @@ class _Copier:
     def copy(self):
         with (
             serialization_lib.ObjectSharingScope(),
-            keras.saving.custom_object_scope(self._classes),
+            keras.saving.custom_object_scope(self._known),
         ):
             return [self._copied(model) for model in self._originals]
 
@@ -143,7 +144,12 @@ class _Copier:
                 if not is_known(layer):
                     kind = type(layer)
                     name = keras.saving.get_registered_name(kind)
-                    self._classes[name] = kind
+                    self._known[name] = kind
+                # Those of a layer in a wrapper, such as `TimeDistributed`.
+                for value in vars(layer).values():
+                    if isinstance(value, types.FunctionType):
+                        name = keras.saving.get_registered_name(value)
+                        self._known[name] = value
         for one in inner:
             self._serialize(one)
 

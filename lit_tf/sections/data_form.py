@@ -124,7 +124,7 @@ def _check_positions(model, name):
     for call in graph.calls:
         layer = getattr(call.operation, "position_embedding", call.operation)
         table = getattr(layer, "position_embeddings", None)
-        if table is None:
+        if len(getattr(table, "shape", ())) != 2:  # Not [positions, width].
             continue
         length = graph.tensors[call.inputs[0]].shape[1]
         if length is not None and length > table.shape[0]:

@@ -64,9 +64,10 @@ class _Caller:
     """Calls layers so that names stay unique within a functional model.
 
     Layers of two nested models may have the same name. The second one is called
-    through a model of this single layer, whose name is the layer's path. This
-    model shares the layer and is saved with it. A layer with the name of an
-    input is called in the same way.
+    through a model of this single layer, whose name is the layer's path, one
+    for each way in which it is called (its other arguments, and which tensors
+    are the same). This model shares the layer and is saved with it. A layer
+    with the name of an input is called in the same way.
     """
 
     def __init__(self, input_names):
@@ -83,7 +84,13 @@ class _Caller:
             for x in keras.tree.flatten((args, kwargs))
             if isinstance(x, keras.KerasTensor)
         ]
-        if operation not in self._wrapped:
+        tensors = [*{id(x): x for x in tensors}.values()]
+        places = {id(x): f"tensor {k}" for k, x in enumerate(tensors)}
+        wiring = keras.tree.map_structure(
+            lambda x: places.get(id(x), x), (args, kwargs)
+        )
+        key = operation, repr(wiring)
+        if key not in self._wrapped:
             inputs = [
                 input_like(x, f"{operation.name}_input_{k}")
                 for k, x in enumerate(tensors)
@@ -96,10 +103,10 @@ class _Caller:
             while name in self._owners:
                 name += "_"
             self._owners[name] = operation
-            self._wrapped[operation] = keras.Model(
+            self._wrapped[key] = keras.Model(
                 inputs, operation(*args, **kwargs), name=name
             )
-        return self._wrapped[operation](tensors)
+        return self._wrapped[key](tensors)
 
 
 def _takes_training(operation):

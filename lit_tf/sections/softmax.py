@@ -5,8 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lit_tf.sections import copying, layer_config, sectioned_model
-from lit_tf.sections.functional import is_known
+from lit_tf.sections import (
+    copying,
+    layer_config,
+    sectioned_model,
+    structure,
+)
+from lit_tf.sections.functional import as_functional, is_known
 from lit_tf.sections.sectioned_model import SectionedModel
 
 # Functions that return probabilities, besides those of these names.
@@ -55,13 +60,13 @@ def last(model: keras.Model, at: int = 0) -> keras.Operation:
         model: functional or sequential; for another model it is the result.
         at: number of the output; the first by default.
     """
-    if not getattr(model, "outputs", None):
+    if as_functional(model) is None:
         return model
     tensor, outer = model.outputs[at], []
     while True:
         operation, index, at = tensor._keras_history
         node = operation._inbound_nodes[index]
-        if getattr(operation, "outputs", None):
+        if as_functional(operation) is not None:
             outer.append(node)
             tensor = operation.outputs[at]
         elif node.is_input and outer:
@@ -112,7 +117,7 @@ def logits(model: keras.Model) -> keras.Model:
 
     Args:
         model: functional or sequential. A softmax within a layer of a user's
-            own class is not found.
+            own class, or within the recurrence of an LSTM, is not found.
 
     Returns:
         A model that returns logits; `model` itself if no output comes from a
@@ -124,15 +129,20 @@ def logits(model: keras.Model) -> keras.Model:
     if isinstance(model, SectionedModel):
         *others, head = sectioned_model.parts_of(model)
         return sectioned_model.with_parts(model, [*others, logits(head)])
-    functional = getattr(model, "_functional", model)  # Of a Sequential.
     remove = _Remover()
-    outputs = [
-        remove(tensor) if activation(model, at) else tensor
+    removed = [
+        remove(tensor) if activation(model, at) else None
         for at, tensor in enumerate(model.outputs)
     ]
+    outputs = [
+        remove.same(tensor) if logit is None else logit
+        for tensor, logit in zip(model.outputs, removed, strict=True)
+    ]
+    remove.rename_copies_next_to_originals(outputs)
+    nested = structure.outputs_of(model)
     return keras.Model(
-        functional.input,
-        keras.tree.pack_sequence_as(functional.output, outputs),
+        structure.inputs_of(model),
+        keras.tree.pack_sequence_as(nested, outputs),
         name=model.name,
     )
 
@@ -142,6 +152,8 @@ class _Remover:
 
     def __init__(self):
         self._known: dict[int, Any] = {}
+        self._copies: dict[keras.Operation, keras.Operation] = {}
+        self._calls: dict[int, list[keras.KerasTensor]] = {}  # Of copies.
 
     def __call__(self, tensor):
         """Returns the tensor, computed from logits."""
@@ -149,25 +161,64 @@ class _Remover:
             self._known[id(tensor)] = self._removed(tensor)
         return self._known[id(tensor)]
 
+    def same(self, tensor):
+        """Returns an output without softmax, of a copied model if it is one's.
+
+        A nested model with a softmax and another output then has one copy, and
+        is itself not part of the model.
+        """
+        operation, _, at = tensor._keras_history
+        if operation in self._copies and as_functional(operation) is not None:
+            return self._call(tensor)[at]
+        return tensor
+
+    def rename_copies_next_to_originals(self, outputs):
+        """Renames the copies of operations that the outputs still need."""
+        remaining, open_ = set(), list(outputs)
+        while open_:
+            operation, index, _ = open_.pop()._keras_history
+            node = operation._inbound_nodes[index]
+            if id(node) not in remaining:
+                remaining |= {id(node), operation}
+                open_ += node.input_tensors
+        for original, copy in self._copies.items():
+            if original in remaining:
+                copy.name = f"{original.name}_logits"
+
     def _removed(self, tensor):
         operation, index, at = tensor._keras_history
         node = operation._inbound_nodes[index]
-        if getattr(operation, "outputs", None):
+        if as_functional(operation) is not None:
             if not activation(operation, at):  # The softmax is before it.
                 return _call_again(node, operation, self)[at]
-            functional = getattr(operation, "_functional", operation)
-            inner = keras.Model(
-                functional.input, operation.outputs[at], name=operation.name
-            )
-            return _call_again(node, logits(inner))[0]
+            if operation not in self._copies:
+                self._copies[operation] = logits(operation)
+            return self._call(tensor)[at]
         if not _activation(operation):
             return _call_again(node, operation, self)[at]
-        if getattr(operation, "weights", ()):
-            linear = layer_config.copy_layer(operation, activation="linear")
-            outputs = _call_again(node, linear)
-            copying.copy_state(operation, linear)
-            return outputs[at]
-        return node.input_tensors[0]
+        if not getattr(operation, "weights", ()):
+            return node.input_tensors[0]
+        if operation not in self._copies:
+            self._copies[operation] = _linear(operation)
+            self._call(tensor)
+            copying.copy_state(operation, self._copies[operation])
+        return self._call(tensor)[at]
+
+    def _call(self, tensor):
+        """Returns the outputs of a copy, called as its original was."""
+        operation, index, _ = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if id(node) not in self._calls:
+            self._calls[id(node)] = _call_again(node, self._copies[operation])
+        return self._calls[id(node)]
+
+
+def _linear(layer):
+    """Returns a copy of a layer without its activation, and without state."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        linear = _linear(layer.layer)
+        return keras.layers.TimeDistributed(linear, name=layer.name)
+    return layer_config.copy_layer(layer, activation="linear")
 
 
 def _call_again(node, operation, replace=None):
@@ -188,6 +239,10 @@ def _call_again(node, operation, replace=None):
 
 
 def _activation(operation):
+    if isinstance(operation, keras.layers.TimeDistributed):
+        return _activation(operation.layer)
+    if isinstance(operation, keras.layers.RNN):  # Within its recurrence.
+        return ""
     name = type(operation).__name__
     if name in ("Softmax", "Sigmoid"):  # The layer or the operation.
         return name.lower()

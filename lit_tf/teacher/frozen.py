@@ -17,6 +17,7 @@ from lit_tf.sections import (
     inspection,
     layer_config,
     sectioned_model,
+    structure,
 )
 from lit_tf.sections.functional import as_functional, require_functional
 
@@ -122,9 +123,9 @@ def freeze(teacher: keras.Model, dtype: str = "float32") -> keras.Model:
         SettingsError: if the teacher is subclassed, so that its graph is
             unknown, or the copy does not answer as the teacher does.
     """
+    require_functional(teacher)
     inputs = keras.tree.map_structure(
-        lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name),
-        require_functional(teacher).input,
+        structure.input_like, structure.inputs_of(teacher)
     )
     parts = [_folded(part, dtype) for part in sectioned_model.parts_of(teacher)]
     # An attention removes the mask of the very tensor that it reads.
@@ -174,7 +175,7 @@ def _folded(model, dtype):
     graphs = list(_graphs(model))
     if not graphs:
         return model
-    pairs = dict(_foldable(graphs))
+    pairs = {k: v for k, v in _foldable(graphs) if _can_be_built(v)}
     linears = set(pairs.values())
     mixed = dtype if dtype == "float32" else f"mixed_{dtype}"
     folded = {}
@@ -187,13 +188,22 @@ def _folded(model, dtype):
         # A folded kernel is not trained, so it is stored in the dtype in which
         # it computes.
         config = layer_config.under_policy(config, dtype) | {"use_bias": True}
-        folded[layer] = type(layer).from_config(config)
+        folded[layer] = layer_config.build(layer, config)
         return folded[layer]
 
     copy = copying.copy_model(model, policy=mixed, replace=replace, share=True)
     for norm, linear in pairs.items():
         folded[linear].set_weights(_fold(linear, norm))
     return copy
+
+
+def _can_be_built(layer):
+    """Returns whether a layer can be built from its configuration."""
+    try:
+        layer_config.copy_layer(layer)
+    except Exception:  # A user's class may raise anything.
+        return False
+    return True
 
 
 def _graphs(model):

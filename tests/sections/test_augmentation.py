@@ -144,3 +144,25 @@ def test_an_export_does_not_augment(tmp_path, images):
         np.testing.assert_allclose(
             reloaded.serve(images), expected, rtol=1e-5, atol=1e-4
         )
+
+
+class Twice(keras.layers.Layer):
+    """A layer of a user that drops values."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def call(self, x, training=None):
+        return self.dropout(x, training=training)
+
+
+@pytest.mark.parametrize("kind", ["attention", "dropout"])
+def test_what_regularizes_is_no_augmentation(kind):
+    x = inputs = keras.Input((4, 6))
+    if kind == "attention":
+        x = keras.layers.Attention(dropout=0.5)([x, x])
+    else:
+        x = Twice()(x)
+    x = keras.layers.Dense(3)(x)
+    assert augmentation.augmented_view(keras.Model(inputs, x)) is None

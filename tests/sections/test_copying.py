@@ -281,3 +281,16 @@ def test_a_layer_without_a_configuration_is_named():
     with pytest.raises(errors.SettingsError, match=r"'own' .Closed. cannot be"):
         copying.copy_model(model)
     check_equal(model, frozen.freeze(model))  # It shares the layer.
+
+
+def bent(x):
+    return keras.ops.maximum(x, -x)
+
+
+def test_a_function_of_the_user_in_a_wrapper_is_copied():
+    inner = keras.layers.Dense(3, activation=bent)
+    model = keras.Sequential(
+        [keras.Input((5, 4)), keras.layers.TimeDistributed(inner)]
+    )
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    np.testing.assert_allclose(copying.copy_model(model)(x), model(x))

@@ -123,6 +123,20 @@ def test_sequences_beyond_the_table_of_positions_are_refused():
         data_form.check(words(7), "mine", form | {"input_shape": (7,)})
 
 
+def test_other_weights_of_positions_are_no_table():
+    class Added(keras.layers.Layer):
+        def build(self, shape):
+            self.position_embeddings = self.add_weight(shape=(1, *shape[1:]))
+
+        def call(self, x):
+            return x + self.position_embeddings
+
+    x = inputs = keras.Input((6, 3))
+    x = keras.layers.GlobalAveragePooling1D()(Added()(x))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    data_form.check(model, "mine", {"input_shape": (6, 3), "classes": 2})
+
+
 def test_token_ids_beyond_the_vocabulary_are_refused():
     for good in (0, 4):
         data_form.check_values(words(2), "mine", np.full((3, 2), good))

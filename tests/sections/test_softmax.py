@@ -176,3 +176,77 @@ def test_only_the_output_of_a_nested_model_that_is_used_counts(at):
     logits = softmax.logits(model)(x)
     answers = keras.ops.softmax(logits) if at else logits
     np.testing.assert_allclose(answers, model(x), rtol=1e-5, atol=1e-6)
+
+
+def two_heads(first, second):
+    x = keras.Input((4,))
+    ends = [L.Dense(3, activation=one)(x) for one in (first, second)]
+    return keras.Model(x, ends, name="net")
+
+
+def of_a_nested_model(first, second):
+    x = keras.Input((4,))
+    return keras.Model(x, two_heads(first, second)(x))
+
+
+def called_twice(layer):
+    x, y = keras.Input((4,)), keras.Input((4,))
+    return keras.Model([x, y], [layer(x), layer(y)])
+
+
+def with_an_output_of_the_probabilities():
+    x = keras.Input((4,))
+    y = L.Dense(3, activation="softmax")(x)
+    return keras.Model(x, [y, keras.ops.max(y, axis=-1)])
+
+
+SHARED = {
+    "a nested model with a softmax": lambda: of_a_nested_model("softmax", None),
+    "a nested model with two": lambda: of_a_nested_model("softmax", "sigmoid"),
+    "a layer called twice": lambda: called_twice(L.Dense(3, "softmax")),
+    "a model called twice": lambda: called_twice(functional("dense")),
+    "probabilities read again": with_an_output_of_the_probabilities,
+}
+
+
+@pytest.mark.parametrize("build", SHARED.values(), ids=SHARED)
+def test_outputs_that_share_a_head_return_logits(build):
+    seeds.set_all(0)
+    model = build()
+    random = np.random.default_rng(0)
+    x = [random.normal(size=(9, 4)).astype("float32") for _ in model.inputs]
+    logits = softmax.logits(model)
+    for at, (z, p) in enumerate(zip(logits(x), model(x), strict=True)):
+        kind = softmax.activation(model, at)
+        assert not softmax.activation(logits, at)
+        expected = getattr(tf.nn, kind)(z) if kind else z
+        np.testing.assert_allclose(expected, p, rtol=1e-5)
+
+
+def test_the_softmax_of_each_position_is_removed():
+    inner = L.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((5, 4)), L.TimeDistributed(inner)])
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    logits = softmax.logits(model)
+    assert softmax.ends(model) and not softmax.ends(logits)
+    np.testing.assert_allclose(
+        tf.nn.softmax(logits(x)), model(x), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("layer", [L.LSTM, L.GRU])
+def test_an_activation_within_a_recurrence_is_not_removed(layer):
+    last = layer(2, activation="softmax")
+    model = keras.Sequential([keras.Input((5, 4)), last])
+    assert softmax.logits(model) is model
+
+
+def test_an_attribute_outputs_does_not_make_a_layer_a_model():
+    class Head(L.Layer):
+        outputs = 3
+
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((4,)), Head()])
+    assert softmax.logits(model) is model

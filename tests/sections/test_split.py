@@ -166,6 +166,25 @@ def test_a_cut_model_can_be_saved_and_loaded(tmp_path):
     _same(_outputs(lit_tf.load(tmp_path / "cut.keras")), _outputs(model))
 
 
+def test_a_layer_of_the_same_name_may_be_called_in_several_ways():
+    seeds.set_all(0)
+
+    def inner():
+        x, y = keras.Input((5, 4)), keras.Input((5, 4))
+        attention = keras.layers.MultiHeadAttention(2, 4, name="attention")
+        first = attention(x, x)
+        return keras.Model([x, y], attention(first, y))
+
+    x = keras.Input((5, 4))
+    stem = keras.layers.Dense(4, name="stem")(x)
+    z = inner()([stem, stem])
+    z = keras.layers.Dense(4, name="between")(z)
+    model = keras.Model(x, keras.layers.Dense(3)(inner()([z, stem])))
+    cut = lit_tf.split(model, ["stem", "between"])
+    values = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    np.testing.assert_allclose(cut(values), model(values), atol=1e-6)
+
+
 def test_nested_models_may_have_layers_of_the_same_name(tmp_path):
     x = inputs = keras.Input((4,), name="x")
     for name in ("one", "two", "three"):

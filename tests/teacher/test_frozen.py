@@ -274,3 +274,28 @@ def test_output_alone_is_the_teachers_output(build, batch):
         teacher(images, training=False),
         rtol=1e-3,
     )
+
+
+def test_a_layer_with_functions_of_the_user_is_folded():
+    def ones(shape, dtype=None):
+        return keras.ops.ones(shape, dtype)
+
+    x = images = keras.Input((8, 8, 3))
+    x = L.Conv2D(
+        4, 3, kernel_initializer=ones, kernel_regularizer=lambda w: 0.0
+    )(x)
+    x = Norm()(x)
+    assert_folded(keras.Model(images, x), left=0)
+
+
+class NotCopied(L.Dense):
+    """A class that cannot be built from its configuration."""
+
+    def __init__(self, units, other):
+        super().__init__(units)
+
+
+def test_a_norm_after_a_layer_that_cannot_be_copied_is_not_folded():
+    x = keras.Input((4,))
+    y = Norm()(NotCopied(3, None)(x))
+    assert_folded(keras.Model(x, y), left=1, shape=(4,))
