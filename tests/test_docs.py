@@ -70,7 +70,9 @@ def test_every_test_that_the_text_names_exists():
             assert f"def {name}(" in text, f"{pages.name(page)}: {name}"
 
 
-@pytest.mark.parametrize("script", ["gains.py", "recipes/table.py"])
+@pytest.mark.parametrize(
+    "script", ["gains.py", "recipes/table.py", "own_model_defaults/table.py"]
+)
 def test_the_results_have_the_tables_that_their_scripts_print(script):
     script = ROOT / "docs" / "results" / script
     process = subprocess.run(

@@ -125,6 +125,15 @@ STUDIES = (
     Study(
         "a slim ResNet50V2, half of its blocks",
         BLOCKS,
+        "3 epochs of 45,000",
+        "own_model_defaults/runs",
+        "lit_fifth_3_epochs_seed?",
+        "kd_3_epochs_seed?",
+        "labels_3_epochs_seed?",
+    ),
+    Study(
+        "a slim ResNet50V2, half of its blocks",
+        BLOCKS,
         "8 epochs of 45,000",
         "your_own_model/runs",
         "lit_0.05",
