@@ -160,8 +160,8 @@ class Chain:
 def evenly_spaced(count: int, total: int) -> list[int]:
     """Returns which of a teacher's blocks a student keeps or starts from.
 
-    They are spread evenly and include the first and the last: block j of n is
-    block round(j·(N − 1)/(n − 1)) of N, counted from 0.
+    They are spread evenly and include the first and the last, or the first one
+    alone: block j of n is block round(j·(N − 1)/(n − 1)) of N, counted from 0.
 
     Args:
         count: n, the number of blocks of the student.
