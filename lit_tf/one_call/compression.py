@@ -267,6 +267,8 @@ def compress(
         alpha=alpha,
         temperature=temperature,
     )
+    if kind.reads_labels:
+        own_data.check_labels(dataset)
     argument_checks.check_class_weight(class_weight, kind, teacher)
     dataset = arguments.augmented(dataset, augmentation, kind, model)
     own = OwnTraining(

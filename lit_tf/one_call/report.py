@@ -184,7 +184,7 @@ def _latency_ms(models, dataset):
 
 
 def _advice(history, phase, dataset):
-    curve = history[phase].get("val_accuracy", ())
+    curve = history.get(phase, {}).get("val_accuracy", ())  # It may be short.
     return advice.of_curve(
         [
             {"phase": phase, "epoch": epoch, "validation/accuracy": accuracy}

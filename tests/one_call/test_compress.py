@@ -418,3 +418,10 @@ def test_channels_of_a_users_model_are_pruned():
     assert "keeps" not in str(result)
     sections = lit_tf.split(model, lit_tf.plan(model))
     assert len(channel_pruning.prunable_norms(sections)) == 2
+
+
+def test_a_run_of_one_epoch_ends_with_its_report(tmp_path):
+    data = INPUTS, CLASSES
+    result = compress(classifier(), data, epochs=1, workdir=tmp_path / "run")
+    assert [*result.history] == ["lit"]
+    assert (tmp_path / "run" / "report.json").is_file()

@@ -111,6 +111,24 @@ REFUSED = {
         "`class_weight` must have class numbers from 0 to 1. Received: "
         "class_weight={0: 1.0, 2: 2.0}.",
     ),
+    "texts as labels": (
+        lambda: (
+            classifier(loss="sparse_categorical_crossentropy"),
+            (INPUTS, np.array(["cat", "dog"])[CLASSES]),
+        ),
+        {},
+        "Labels must be class numbers from 0. For texts use keras.layers.",
+    ),
+    "labels below 0": (
+        lambda: (classifier(), (INPUTS, CLASSES - 1)),
+        {},
+        "Labels must be class numbers",
+    ),
+    "validation without labels": (
+        lambda: (classifier(), (INPUTS, CLASSES), INPUTS),
+        {},
+        "`validation_data` must have labels, as `train` has. Received: ",
+    ),
     "weights of classes without labels": (
         lambda: (
             classifier(),
