@@ -1,6 +1,7 @@
 """The user's own batches as a stream: read in the order in which they come."""
 
 import itertools
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -271,6 +272,11 @@ def weighted(
     Raises:
         SettingsError: if the batch has not one array of labels.
     """
+    errors.require(
+        all(isinstance(key, numbers.Integral) for key in class_weight),
+        "`class_weight` must be a dictionary of weights by class number.",
+        class_weight=class_weight,
+    )
     is_pair = isinstance(first, tuple) and len(first) > 1
     errors.require(
         is_pair and not tf.nest.is_nested(first[1]),

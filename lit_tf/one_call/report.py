@@ -129,13 +129,14 @@ def _plain(trained, model):
     if model_class.layers_of(student) is None:  # Of no class of its own.
         student, _ = plain_form.plain_form(trained)
     last = [softmax.activation(model, at) for at in range(len(model.outputs))]
-    if any(last):
-        outputs = [
-            keras.layers.Activation(name, dtype="float32")(z) if name else z
-            for name, z in zip(
-                last, keras.tree.flatten(student.output), strict=True
-            )
-        ]
+    names = map(structure.output_names, (student, model))
+    ends = (last, student.outputs, *names)
+    taken = {layer.name for layer in student.layers}
+    outputs = [
+        z if own == name and not kind else _ending(kind, name, taken)(z)
+        for kind, z, own, name in zip(*ends, strict=True)
+    ]
+    if any(z is not end for z, end in zip(outputs, ends[1], strict=True)):
         nested = structure.outputs_of(model)
         student = keras.Model(
             student.input,
@@ -144,6 +145,23 @@ def _plain(trained, model):
         )
     compiling.compile_alike(student, model)
     return student
+
+
+def _ending(kind, name, taken):
+    """Returns the layer that computes an output and gives it its name.
+
+    Losses and metrics may be compiled by the names of outputs.
+
+    Args:
+        kind: "softmax", "sigmoid" or "".
+        name: the name of the model's output.
+        taken: the names of the student's layers.
+    """
+    name = None if name in taken else name
+    taken.add(name)
+    if not kind:
+        return keras.layers.Identity(name=name)
+    return keras.layers.Activation(kind, dtype="float32", name=name)
 
 
 def _own_metrics(model, dataset):

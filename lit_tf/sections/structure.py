@@ -27,6 +27,15 @@ def outputs_of(model: keras.Model) -> Any:
     return getattr(model, "_functional", model).output
 
 
+def output_names(model: keras.Model) -> list[str]:
+    """Returns the names by which Keras takes losses and metrics of outputs.
+
+    Args:
+        model: functional or sequential, and built.
+    """
+    return list(getattr(model, "_functional", model).output_names)
+
+
 def input_rank(model: keras.Model) -> int | None:
     """Returns the rank of a model's only input; None if it has several.
 

@@ -66,7 +66,8 @@ class ProgressLine(keras.callbacks.Callback):
         self._steps = steps
         self._reference = reference
         self._throughput = throughput
-        self._terminal = sys.stdout.isatty()
+        # A log that takes the place of the terminal may lack it.
+        self._terminal = getattr(sys.stdout, "isatty", bool)()
         self._whole_epochs = 0
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -425,3 +425,39 @@ def test_a_run_of_one_epoch_ends_with_its_report(tmp_path):
     result = compress(classifier(), data, epochs=1, workdir=tmp_path / "run")
     assert [*result.history] == ["lit"]
     assert (tmp_path / "run" / "report.json").is_file()
+
+
+NAMED = {
+    "one loss by name": (
+        [(2, "softmax")],
+        {"loss": {"end_0": "sparse_categorical_crossentropy"}},
+        CLASSES,
+    ),
+    "losses in a list": (
+        [(2, "softmax"), (1,)],
+        {
+            "loss": ["sparse_categorical_crossentropy", "mae"],
+            "metrics": [["accuracy"], ["mse"]],
+        },
+        [CLASSES, VALUES],
+    ),
+    "numbers": ([(1,), (1,)], {"loss": ["mse", "mae"]}, [VALUES, VALUES]),
+}
+
+
+@pytest.mark.parametrize(("ends", "how", "labels"), NAMED.values(), ids=NAMED)
+def test_the_outputs_of_a_student_have_the_names_of_the_model(
+    ends, how, labels, tmp_path
+):
+    model = built(*ends, **how)
+    result = compress(model, (INPUTS, labels), (INPUTS, labels))
+    student = result.student
+    assert student.output_names == model.output_names
+    metrics = [result.facts[r]["metrics"] for r in ("teacher", "student")]
+    assert metrics[0].keys() == metrics[1].keys()
+    found = student.evaluate(INPUTS, labels, verbose=0, return_dict=True)
+    expected = model.evaluate(INPUTS, labels, verbose=0, return_dict=True)
+    assert found.keys() == expected.keys()
+    student.save(tmp_path / "student.keras")
+    again = keras.models.load_model(tmp_path / "student.keras")
+    assert again.output_names == model.output_names

@@ -129,6 +129,11 @@ REFUSED = {
         {},
         "`validation_data` must have labels, as `train` has. Received: ",
     ),
+    "weights of classes by text": (
+        lambda: (classifier(), (INPUTS, CLASSES)),
+        {"class_weight": {"0": 2.0}},
+        "`class_weight` must be a dictionary of weights by class number. ",
+    ),
     "weights of classes without labels": (
         lambda: (
             classifier(),
