@@ -72,7 +72,7 @@ class OwnModelBench(Bench):
             return super().outputs
         return derived.derive(
             self._whole,
-            own_data.first_labels(self.dataset),
+            own_data.first_labels(self.dataset.train),
             alpha=self.config.loss.alpha,
             temperature=self.config.loss.temperature,
         )

@@ -130,33 +130,13 @@ def fingerprint(dataset: Dataset) -> str:
     return hashlib.sha256(form.encode()).hexdigest()[:16]
 
 
-def first_labels(dataset: Dataset) -> Any:
+def first_labels(examples: Split | Stream) -> Any:
     """Returns the labels of the first batch; None if there are none."""
-    return _first_labels(dataset.train)
-
-
-def _first_labels(examples):
     if isinstance(examples, Split):
         none = examples.labels.shape[1:] == (0,)
         return None if none else examples.labels[:_LABELS]
     batch = examples.first
     return batch[1] if isinstance(batch, tuple) and len(batch) > 1 else None
-
-
-def check_labels(dataset: Dataset) -> None:
-    """Checks that there are labels to validate on if there are some to train.
-
-    Raises:
-        SettingsError: if there are none.
-    """
-    validation = dataset.validation
-    if validation is None or first_labels(dataset) is None:
-        return
-    errors.require(
-        _first_labels(validation) is not None,
-        "`validation_data` must have labels, as `train` has.",
-        validation_data="inputs alone",
-    )
 
 
 def first_inputs(dataset: Dataset) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
-from lit_tf.data import keyed_random, shares, streams
+from lit_tf.data import class_weights, keyed_random, shares, streams
 from lit_tf.utils import threads
 
 _LABELS = ("label", "labels")
@@ -98,7 +98,7 @@ class SourceStream(streams.Stream):
         first = self._batch(np.arange(min(batch_size, self._examples)))
         self._weigh = None
         if class_weight:
-            self._weigh = streams.weighted(class_weight, first)
+            self._weigh = class_weights.weighted(class_weight, first)
         super().__init__(
             None,
             steps=-(-self._examples // batch_size),

@@ -1,14 +1,14 @@
 """The user's own batches as a stream: read in the order in which they come."""
 
 import itertools
-import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from lit_tf import errors
+from lit_tf.data import class_weights
 
 _NO_END = "`{name}` has no end: pass `steps_per_epoch`."
 
@@ -141,7 +141,7 @@ def of(
     if steps and not endless:  # Keras does not begin anew in every epoch.
         batches, endless = batches.repeat(), True
     return Stream(
-        batches.map(weighted(class_weight, first)) if class_weight else batches,
+        class_weights.applied(batches, class_weight, first),
         steps=steps or _count(batches, name),
         endless=endless,
         first=first,
@@ -183,7 +183,7 @@ def _of_generator(generator, name, rank, steps, class_weight):
     )
     check_form(batches.element_spec, name, rank)
     return Stream(
-        batches.map(weighted(class_weight, first)) if class_weight else batches,
+        class_weights.applied(batches, class_weight, first),
         steps=steps,
         endless=True,
         first=first,
@@ -258,51 +258,6 @@ def check_form(form: Any, name: str, rank: int | None) -> None:
             f"`{name}` must hold batches, [batch, ...]: call "
             f"`.batch(32)`. Received: examples of shape {first}."
         )
-
-
-def weighted(
-    class_weight: Mapping[int, float], first: Any
-) -> Callable[..., Any]:
-    """Returns a function of a batch that multiplies weights of classes in.
-
-    Args:
-        class_weight: weight of the examples of each class number.
-        first: a batch of the data.
-
-    Raises:
-        SettingsError: if the batch has not one array of labels.
-    """
-    errors.require(
-        all(isinstance(key, numbers.Integral) for key in class_weight),
-        "`class_weight` must be a dictionary of weights by class number.",
-        class_weight=class_weight,
-    )
-    is_pair = isinstance(first, tuple) and len(first) > 1
-    errors.require(
-        is_pair and not tf.nest.is_nested(first[1]),
-        "`class_weight` needs batches (inputs, labels) with one array of "
-        "labels.",
-        class_weight=class_weight,
-    )
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            tf.constant(list(class_weight), tf.int64),
-            tf.constant(list(class_weight.values()), tf.float32),
-        ),
-        default_value=1.0,
-    )
-
-    def weigh(x, y, *weights):
-        classes = y
-        if y.shape.rank and y.shape.rank > 1 and y.shape[-1] != 1:
-            classes = tf.argmax(y, axis=-1)
-        classes = tf.reshape(tf.cast(classes, tf.int64), [-1])
-        weight = table.lookup(classes)
-        for one in weights:
-            weight *= tf.cast(tf.reshape(one, [-1]), tf.float32)
-        return x, y, weight
-
-    return weigh
 
 
 def _count(batches, name):

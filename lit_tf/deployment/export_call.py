@@ -254,15 +254,19 @@ def _metrics(models, functions, dataset, classes):
 
 
 def _has_labels(y):
-    """Returns whether a batch has labels; arrays without have width 0."""
+    """Returns whether a batch has labels that are numbers.
+
+    Arrays without labels have some of width 0.
+    """
     return y is not None and all(
-        tuple(one.shape[1:]) != (0,) for one in tf.nest.flatten(y)
+        tuple(one.shape[1:]) != (0,) and one.dtype != tf.string
+        for one in tf.nest.flatten(y)
     )
 
 
 def _tells_classes(model, dataset):
     """Returns whether a model has one output of exclusive classes."""
-    labels = own_data.first_labels(dataset)
+    labels = own_data.first_labels(dataset.train)
     if labels is None:  # The loss or the last activation may say it.
         labels = np.zeros((1, 0), np.float32)
     try:

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lit_tf import errors
 from lit_tf.data import Split
 from lit_tf.losses import distillation
 
@@ -174,17 +173,8 @@ def class_numbers(y: Any) -> np.ndarray:
 
     Args:
         y: numbers, `[examples]` or `[examples, 1]`, or one-hot vectors.
-
-    Raises:
-        SettingsError: if labels are texts, or negative.
     """
     y = np.asarray(y)
-    errors.require(
-        y.dtype.kind in "biuf" and not (y.size and y.min() < 0),
-        "Labels must be class numbers from 0. For texts use "
-        "keras.layers.StringLookup(num_oov_indices=0).",
-        labels=y.reshape(-1)[:3].tolist(),
-    )
     if y.ndim > 1 and y.shape[-1] > 1:
         return y.argmax(axis=-1)
     return y.reshape(-1).astype(np.int64)  # Those of a sigmoid may be floats.

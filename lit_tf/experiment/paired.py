@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from lit_tf.evaluation import classification
 from lit_tf.losses import distillation
+from lit_tf.methods import label_checks
 from lit_tf.outputs import Classes, Outputs
 from lit_tf.sections import structure
 
@@ -74,6 +75,10 @@ def compare(
             "examples": len(distance),
         }
     loss = {role: np.concatenate(each) for role, each in values.items()}
+    if classes:
+        labels = np.concatenate(labels)
+        known = _known(outputs, labels)
+        loss = {role: each[known] for role, each in loss.items()}
     results = {
         role: {m.name: float(m.result()) for m in metrics[role]}
         | {"loss": float(loss[role].mean())}
@@ -81,8 +86,10 @@ def compare(
     }
     results["examples"] = len(loss["student"])
     if classes:
-        found = {role: np.concatenate(predicted[role]) for role in models}
-        results |= _of_classes(found, np.concatenate(labels), student)
+        found = {
+            role: np.concatenate(predicted[role])[known] for role in models
+        }
+        results |= _of_classes(found, labels[known], student)
     else:
         results["difference"] = {
             "of": "loss",
@@ -104,16 +111,20 @@ def class_count(model: keras.Model) -> int:
 
 
 def predictions(
-    model: keras.Model, batches: Iterable[Any]
+    model: keras.Model, batches: Iterable[Any], outputs: Classes
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes predicted and true class numbers of labelled batches.
 
     Args:
         model: a classifier, inputs → logits.
         batches: (inputs, labels) or (inputs, labels, weights).
+        outputs: the kind of its output.
 
     Returns:
-        Both, `[examples]`.
+        Both, `[examples]`, of the examples that have a class.
+
+    Raises:
+        SettingsError: if labels are no classes of the model.
     """
     predict = tf.function(
         lambda x: tf.argmax(
@@ -126,9 +137,20 @@ def predictions(
     predicted, labels = [], []
     for batch in batches:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        y = outputs.plain(y)
+        label_checks.check(outputs, model, y)
         predicted.append(predict(x).numpy())
-        labels.append(classification.class_numbers(*tf.nest.flatten(y)))
-    return np.concatenate(predicted), np.concatenate(labels)
+        labels.append(classification.class_numbers(y))
+    labels = np.concatenate(labels)
+    known = _known(outputs, labels)
+    return np.concatenate(predicted)[known], labels[known]
+
+
+def _known(outputs, labels):
+    """Returns which examples have a class, `[examples]`."""
+    if outputs.ignored is None:
+        return np.ones(len(labels), bool)
+    return labels != outputs.ignored
 
 
 def _of_classes(predicted, labels, model):

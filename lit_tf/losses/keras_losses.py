@@ -168,7 +168,7 @@ def _for_logits(loss, *, named):
 
 
 def kind(loss: Any) -> str:
-    """Returns the name of a loss's class or function, whatever it is called.
+    """Returns the name of a loss's class or function, not one that a user gave.
 
     Args:
         loss: the name of a Keras loss, a `keras.losses.Loss` or a function of

@@ -211,17 +211,19 @@ def _prunable(section):
     nodes = [
         node for level in section._nodes_by_depth.values() for node in level
     ]
-    readers, returned = collections.defaultdict(list), {}
+    readers = collections.defaultdict(list)
+    returned = collections.defaultdict(list)  # Of all calls of a layer.
     for node in nodes:
         # `layer.output` would be that of the layer's first call, maybe in
         # another model.
-        returned[node.operation] = node.output_tensors
+        returned[node.operation] += node.output_tensors
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
 
     def only_reader(layer):
-        (tensor,) = returned[layer]
-        operations = readers[id(tensor)]
+        operations = [
+            one for tensor in returned[layer] for one in readers[id(tensor)]
+        ]
         return operations[0] if len(operations) == 1 else None
 
     for layer in section.layers:

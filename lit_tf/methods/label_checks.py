@@ -105,7 +105,7 @@ def _are_dense(spec):
     return all(isinstance(one, tf.TensorSpec) for one in flat)
 
 
-def _faults(trainer, y) -> Sequence[Fault]:
+def _faults(outputs, model, y) -> Sequence[Fault]:
     try:
         y = keras.tree.map_structure(tf.convert_to_tensor, y)
     except (TypeError, ValueError):
@@ -116,8 +116,7 @@ def _faults(trainer, y) -> Sequence[Fault]:
             "from 0, for example with keras.layers.StringLookup("
             "num_oov_indices=0)."
         )
-    z = structure.outputs_of(trainer.student)
-    return trainer.outputs.label_faults(y, z)
+    return outputs.label_faults(y, structure.outputs_of(model))
 
 
 def _check_arrays(trainer, y):
@@ -130,11 +129,21 @@ def _check_arrays(trainer, y):
         part = keras.tree.map_structure(
             lambda one, start=start: one[start : start + count], y
         )
-        _check_now(trainer, part)
+        check(trainer.outputs, trainer.student, part)
 
 
-def _check_now(trainer, y):
-    for fault in _faults(trainer, y):
+def check(outputs: Outputs, model: keras.Model, y: Any) -> None:
+    """Checks the labels of a batch.
+
+    Args:
+        outputs: the kind of output, which finds the faults.
+        model: functional or sequential.
+        y: labels, `[batch, ...]`, nested as the outputs.
+
+    Raises:
+        SettingsError: if they do not fit the kind of output.
+    """
+    for fault in _faults(outputs, model, y):
         if fault.present:
             raise errors.SettingsError(
                 _refusal(fault.sentence, str(fault.received.numpy()))
@@ -148,18 +157,18 @@ def _check_batch(trainer):
     """
 
     @tf.autograph.experimental.do_not_convert
-    def check(*batch):
+    def checked(*batch):
         asserts = [
             tf.debugging.Assert(
                 ~fault.present, [fault.sentence, fault.received]
             )
-            for fault in _faults(trainer, batch[1])
+            for fault in _faults(trainer.outputs, trainer.student, batch[1])
         ]
         with tf.control_dependencies(asserts):
             labels = keras.tree.map_structure(tf.identity, batch[1])
         return (batch[0], labels, *batch[2:])
 
-    return check
+    return checked
 
 
 def _check_each(trainer, batches):
@@ -169,7 +178,7 @@ def _check_each(trainer, batches):
 
 def _checked_now(trainer, batch):
     if isinstance(batch, tuple) and len(batch) > 1:
-        _check_now(trainer, batch[1])
+        check(trainer.outputs, trainer.student, batch[1])
     return batch
 
 

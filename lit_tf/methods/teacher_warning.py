@@ -35,8 +35,8 @@ def warn_of_chance(trainer: keras.Model, x: Any, y: Any) -> None:
         return
     chosen = np.linspace(0, len(y) - 1, _EXAMPLES).astype(int)
     labels = classification.class_numbers(y[chosen])
-    ignored = trainer.outputs.loss and trainer.outputs.loss.ignore_class
-    if (labels < 0).any() or ignored is not None or len(set(labels)) < 2:
+    ignored = trainer.outputs.ignored is not None
+    if ignored or (labels < 0).any() or len(set(labels)) < 2:
         return
     teacher = output_alone(trainer.frozen)
     predicted = []

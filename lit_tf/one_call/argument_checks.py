@@ -171,6 +171,25 @@ def check_inputs(
     own_data.check_inputs(model, dataset)
 
 
+def check_labels(dataset: Dataset, outputs: Outputs) -> None:
+    """Checks that there are labels to validate on, if the loss reads some.
+
+    Args:
+        dataset: the user's data.
+        outputs: the kind of output.
+
+    Raises:
+        SettingsError: if there are none.
+    """
+    if dataset.validation is None or not outputs.reads_labels:
+        return
+    errors.require(
+        own_data.first_labels(dataset.validation) is not None,
+        "`validation_data` must have labels, as `train` has.",
+        validation_data="inputs alone",
+    )
+
+
 def check_class_weight(
     class_weight: Mapping[int, float] | None,
     outputs: Outputs,

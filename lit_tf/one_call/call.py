@@ -92,7 +92,9 @@ class Call:
         if not paired.of_classes(self.outputs, self.teacher):
             return None
         predicted, labels = paired.predictions(
-            output_alone(frozen), own_data.checked_batches(self.dataset, 256)
+            output_alone(frozen),
+            own_data.checked_batches(self.dataset, 256),
+            self.outputs,
         )
         return teacher_check.check_classes(
             predicted, labels, least=self.settings.min_teacher_accuracy

@@ -261,14 +261,13 @@ def compress(
     argument_checks.check_inputs(model, dataset, validation_data)
     kind = outputs or derived.derive(
         model,
-        own_data.first_labels(dataset),
+        own_data.first_labels(dataset.train),
         getattr(model, "loss", None) if model.compiled else None,
         getattr(model, "loss_weights", None) if model.compiled else None,
         alpha=alpha,
         temperature=temperature,
     )
-    if kind.reads_labels:
-        own_data.check_labels(dataset)
+    argument_checks.check_labels(dataset, kind)
     argument_checks.check_class_weight(class_weight, kind, teacher)
     dataset = arguments.augmented(dataset, augmentation, kind, model)
     own = OwnTraining(

@@ -110,7 +110,7 @@ def read(
         dataset: the user's data.
 
     Raises:
-        DataError: if a file is damaged.
+        DataError: if a file cannot be read, such as a model with a `Lambda`.
     """
     print(f"{folder.path} is finished. Pass overwrite=True to start again.")
     path = folder.model("student")
@@ -121,8 +121,9 @@ def read(
         )
     except Exception as error:  # Damage can cause any kind of exception.
         raise errors.DataError(
-            f"{folder.report} or {path} is damaged. Pass overwrite=True to "
-            f"start again ({errors.cause(error)})."
+            f"{folder.report} or {path} cannot be read, because it is damaged "
+            f"or for another cause ({errors.cause(error)}). With "
+            "overwrite=True the run starts again."
         ) from error
     compiling.compile_alike(student, model)
     return CompressionResult(

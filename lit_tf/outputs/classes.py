@@ -66,6 +66,11 @@ class Classes(Labelled):
         """Returns the metric of this kind."""
         return [_Accuracy(self)]
 
+    @property
+    def ignored(self) -> int | None:
+        """The label of what has no class; None for none."""
+        return self.loss.ignore_class if self.loss else None
+
     def compiled_metrics(self, metrics: Any, outputs: Any) -> Any:
         """Returns metrics with those that are names built for logits."""
         return logit_metrics.build(metrics, self.plain(outputs))
@@ -108,8 +113,7 @@ class Classes(Labelled):
         if y.shape.rank is None or classes is None:
             return []
         if distillation.are_class_numbers(y.shape, logits):
-            ignored = self.loss.ignore_class if self.loss else None
-            return label_faults.of_class_numbers(y, logits[-1], ignored)
+            return label_faults.of_class_numbers(y, logits[-1], self.ignored)
         if distillation.are_one_hot(y.shape, logits[:-1].concatenate(classes)):
             return label_faults.of_one_hot(y)
         raise errors.SettingsError(
@@ -135,10 +139,10 @@ class Classes(Labelled):
                 shape=tuple(weights.shape),
             )
             mask = masks.both(mask, weights)
-        ignored = self.loss.ignore_class if self.loss else None
-        if ignored is None:
+        if self.ignored is None:
             return mask
-        known = tf.reshape(y, tf.shape(z)[:-1]) != tf.cast(ignored, y.dtype)
+        ignored = tf.cast(self.ignored, y.dtype)
+        known = tf.reshape(y, tf.shape(z)[:-1]) != ignored
         return masks.both(known, mask)
 
 

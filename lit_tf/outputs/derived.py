@@ -84,7 +84,8 @@ def derive(
         (own,) = keras.tree.flatten(loss)[:1] or (None,)
         return _one(model, 0, flat[0], label, own, settings, tell)
     # Keras takes what belongs to outputs in a list also by the layers' names.
-    names = () if isinstance(outputs, Mapping) else model.output_names
+    named = isinstance(outputs, Mapping)
+    names = () if named else structure.output_names(model)
     places = {id(tensor): at for at, tensor in enumerate(model.outputs)}
     kinds = {
         name: _one(
@@ -98,8 +99,7 @@ def derive(
         )
         for at, (name, tensor) in enumerate(_named(outputs))
     }
-    if not isinstance(outputs, Mapping):
-        kinds = list(kinds.values())
+    kinds = kinds if named else list(kinds.values())
     return Several(kinds, loss_weights, names)
 
 

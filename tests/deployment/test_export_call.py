@@ -272,3 +272,11 @@ def test_metrics_that_read_other_labels_are_left_out(own, tmp_path, capsys):
     model.compile(loss=lambda y, p: p[:, 0])
     lit_tf.export(model, tmp_path / "other.keras", x, (x, y))
     assert "takes its place" not in capsys.readouterr().out  # Nothing trains.
+
+
+def test_texts_as_labels_are_not_compared(own, tmp_path):
+    model, _, (x, y) = own
+    data = x, np.array(["ant", "bee", "cow"])[y]
+    facts = lit_tf.export(model, tmp_path / "out.keras", data, data).facts
+    assert facts["export"]["agreement"] == 1
+    assert "accuracy" not in facts["export"]

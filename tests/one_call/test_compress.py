@@ -1,10 +1,8 @@
 """`lit_tf.compress`: one call from a user's model and data to a student."""
 
 import dataclasses
-import json
 import re
 
-import eager
 import keras
 import numpy as np
 import pytest
@@ -13,30 +11,10 @@ import tensorflow as tf
 from own_models import CLASSES, INPUTS, VALUES, built, classifier, compress
 
 import lit_tf
-from lit_tf import config, errors, layers
-from lit_tf.comparison import gather
+from lit_tf import config, layers
 from lit_tf.config import own_model
-from lit_tf.methods import channel_pruning
-from lit_tf.one_call import report
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _eager():
-    with eager.steps(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "_LATENCY_RUNS", 2)
-        yield
-
-
-@pytest.fixture(scope="module")
-def compiled():
-    model = classifier(
-        loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    before = [value.copy() for value in model.get_weights()]
-    result = compress(model, (INPUTS, CLASSES))
-    for one, other in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)  # The teacher is unchanged.
-    return result
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_the_student_is_a_plain_model_that_answers_as_the_model_does(
@@ -236,83 +214,6 @@ def test_a_budget_is_kept_to(measured_seconds, capsys):
     assert epochs == [2, 1]
 
 
-def test_a_run_that_ended_within_a_validation_resumes(compiled, tmp_path):
-    class Stop(keras.callbacks.Callback):
-        def on_test_begin(self, logs=None):
-            raise KeyboardInterrupt
-
-    model, data = classifier(), (INPUTS, CLASSES)
-    with pytest.raises(KeyboardInterrupt):
-        compress(model, data, workdir=tmp_path / "run", callbacks=[Stop()])
-    log = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
-    how = {"workdir": tmp_path / "run", "callbacks": [log]}
-    resumed = compress(model, data, **how)
-    assert resumed.history == compiled.history
-    for one, other in zip(
-        compiled.student.get_weights(),
-        resumed.student.get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_a_run_folder_is_resumed_and_read_again(compiled, tmp_path, capsys):
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if type(self.model).__name__ == "Distill":
-                raise KeyboardInterrupt
-
-    model, data = classifier(), (INPUTS, CLASSES)
-    with pytest.raises(KeyboardInterrupt):
-        compress(model, data, workdir=tmp_path / "run", callbacks=[Stop()])
-    resumed = compress(model, data, workdir=tmp_path / "run")
-    for one, other in zip(
-        compiled.student.get_weights(),
-        resumed.student.get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
-    # A run of an earlier version, which did not have this setting.
-    begun = json.loads((tmp_path / "run" / "config.json").read_text())
-    del begun["settings"]["fast_layers"]
-    (tmp_path / "run" / "config.json").write_text(json.dumps(begun))
-    again = compress(model, data, workdir=tmp_path / "run")
-    (tmp_path / "run" / "export_keras.json").mkdir()
-    with pytest.raises(errors.DataError, match="is a folder, not a file"):
-        again.export(tmp_path / "s.keras")
-    (tmp_path / "run" / "export_keras.json").rmdir()
-    again.export(tmp_path / "s.keras")
-    facts = json.loads((tmp_path / "run" / "export_keras.json").read_text())
-    assert facts["export"]["accuracy"] == facts["model"]["accuracy"]
-    assert facts["teacher"]["latency_ms"] > 0
-    other = classifier()
-    other.set_weights([2 * value for value in model.get_weights()])
-    for arguments in ((other, data), (model, (INPUTS + 1, CLASSES))):
-        with pytest.raises(errors.DataError, match="started with another"):
-            compress(*arguments, workdir=tmp_path / "run")
-    assert "is finished" in capsys.readouterr().out
-    assert str(again) == str(resumed)
-    written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"report.json", "report.md", "saved_model", "logs"} <= written
-    gathered = gather.gather([str(tmp_path / "run")], str(tmp_path / "all"))
-    (row,) = gathered["data"][0]["rows"]
-    best = max(
-        np.concatenate([p["val_accuracy"] for p in compiled.history.values()])
-    )
-    assert row["accuracies"]["validation_best"] == [pytest.approx(best)]
-    assert row["train_examples"] == 2 * 86
-    served = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
-    np.testing.assert_allclose(
-        served.serve(INPUTS[:4]), resumed.student(INPUTS[:4]), rtol=1e-5
-    )
-
-
-def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    compress(classifier(), batches(CLASSES), epochs=1)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.slow
 def test_a_source_and_lists_give_the_bits_of_their_arrays():
     class Source:
@@ -332,132 +233,3 @@ def test_a_source_and_lists_give_the_bits_of_their_arrays():
     for one, *others in zip(*(s.get_weights() for s in students), strict=True):
         for other in others:
             np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("form", [(-1,), (-1, 1)])
-def test_one_sigmoid_may_have_labels_of_floats(form):
-    model = built((1, "sigmoid"), loss="binary_crossentropy")
-    labels = CLASSES.astype("float32").reshape(form)
-    facts = compress(model, (INPUTS, labels)).facts
-    assert facts["comparison"]["difference"]["of"] == "accuracy"
-    assert sum(one["examples"] for one in facts["per_class"]) == 10
-
-
-class OwnDense(keras.layers.Dense):
-    """A class that is not registered."""
-
-
-def test_a_finished_run_of_a_class_that_is_not_registered_is_read(tmp_path):
-    def model():
-        layers = [OwnDense(6, activation="relu") for _ in range(4)]
-        model = keras.Sequential(
-            [keras.Input((6,)), *layers, keras.layers.Dense(2)]
-        )
-        model.compile(loss=lambda y, z: z[:, 0], metrics=["accuracy"])
-        return model
-
-    own = model()
-    arguments = {"cuts": [layer.name for layer in own.layers[:4:3]]}
-    arguments |= {"keep": 1, "workdir": tmp_path / "run", "init": "fresh"}
-    kind = lit_tf.outputs.Classes()
-    first = compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
-    again = compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
-    np.testing.assert_array_equal(
-        first.student.predict(INPUTS, verbose=0),
-        again.student.predict(INPUTS, verbose=0),
-    )
-    (tmp_path / "run" / "student.keras").write_bytes(b"PK")
-    with pytest.raises(errors.DataError, match="is damaged. Pass overwrite=Tr"):
-        compress(own, (INPUTS, CLASSES), outputs=kind, **arguments)
-
-
-def test_a_run_with_a_metric_of_nan_ends_with_its_report(tmp_path):
-    class Undefined(keras.metrics.MeanSquaredError):
-        def result(self):
-            return super().result() * float("nan")
-
-    model = built((1,), loss="mse", metrics=[Undefined(name="undefined")])
-    one = INPUTS[:1], VALUES[:1]
-    result = compress(model, (INPUTS, VALUES), one, workdir=tmp_path)
-    assert "On 1 validation examples the student's loss is" in str(result)
-    assert "interval" not in str(result)
-    written = json.loads((tmp_path / "report.json").read_text())
-    assert written["teacher"]["metrics"]["undefined"] is None
-
-
-def test_inputs_alone_in_a_tensor_are_validated_on_a_part_of_them():
-    result = compress(built((3,)), tf.constant(INPUTS))
-    assert result.facts["comparison"]["examples"] == 10
-
-
-def test_channels_of_a_users_model_are_pruned():
-    x = images = keras.Input((4, 4, 3))
-    x = keras.layers.Conv2D(8, 3, padding="same")(x)
-    for _ in range(2):
-        y = keras.layers.Conv2D(8, 3, padding="same")(x)
-        y = keras.layers.BatchNormalization()(y)
-        y = keras.layers.Conv2D(8, 3, padding="same")(y)
-        x = keras.layers.Add()([x, y])
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(images, keras.layers.Dense(1)(x))
-    model.compile("adam", "mse")
-    pixels = np.random.default_rng(0).normal(size=(32, 4, 4, 3))
-    pixels = pixels.astype("float32")
-    result = lit_tf.compress(
-        model,
-        (pixels, pixels.mean((1, 2))[:, :1]),
-        method="network_slimming",
-        init="fresh",
-        epochs=2,
-        compression=1.5,
-    )
-    teacher, student = result.facts["teacher"], result.facts["student"]
-    assert student["flops"] < teacher["flops"] / 1.4
-    assert student["depth"] == teacher["depth"]
-    assert result.facts["comparison"]["difference"]["of"] == "loss"
-    assert "keeps" not in str(result)
-    sections = lit_tf.split(model, lit_tf.plan(model))
-    assert len(channel_pruning.prunable_norms(sections)) == 2
-
-
-def test_a_run_of_one_epoch_ends_with_its_report(tmp_path):
-    data = INPUTS, CLASSES
-    result = compress(classifier(), data, epochs=1, workdir=tmp_path / "run")
-    assert [*result.history] == ["lit"]
-    assert (tmp_path / "run" / "report.json").is_file()
-
-
-NAMED = {
-    "one loss by name": (
-        [(2, "softmax")],
-        {"loss": {"end_0": "sparse_categorical_crossentropy"}},
-        CLASSES,
-    ),
-    "losses in a list": (
-        [(2, "softmax"), (1,)],
-        {
-            "loss": ["sparse_categorical_crossentropy", "mae"],
-            "metrics": [["accuracy"], ["mse"]],
-        },
-        [CLASSES, VALUES],
-    ),
-    "numbers": ([(1,), (1,)], {"loss": ["mse", "mae"]}, [VALUES, VALUES]),
-}
-
-
-@pytest.mark.parametrize(("ends", "how", "labels"), NAMED.values(), ids=NAMED)
-def test_the_outputs_of_a_student_have_the_names_of_the_model(
-    ends, how, labels, tmp_path
-):
-    model = built(*ends, **how)
-    result = compress(model, (INPUTS, labels), (INPUTS, labels))
-    student = result.student
-    assert student.output_names == model.output_names
-    metrics = [result.facts[r]["metrics"] for r in ("teacher", "student")]
-    assert metrics[0].keys() == metrics[1].keys()
-    found = student.evaluate(INPUTS, labels, verbose=0, return_dict=True)
-    expected = model.evaluate(INPUTS, labels, verbose=0, return_dict=True)
-    assert found.keys() == expected.keys()
-    student.save(tmp_path / "student.keras")
-    again = keras.models.load_model(tmp_path / "student.keras")
-    assert again.output_names == model.output_names

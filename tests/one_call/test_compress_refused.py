@@ -117,12 +117,12 @@ REFUSED = {
             (INPUTS, np.array(["cat", "dog"])[CLASSES]),
         ),
         {},
-        "Labels must be class numbers from 0. For texts use keras.layers.",
+        "Labels must be numbers. Received: strings. Number the classes from 0,",
     ),
     "labels below 0": (
         lambda: (classifier(), (INPUTS, CLASSES - 1)),
         {},
-        "Labels must be class numbers",
+        "Labels must be class numbers, 0 to 1. To leave out what has no label,",
     ),
     "validation without labels": (
         lambda: (classifier(), (INPUTS, CLASSES), INPUTS),
